@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace pastonly {
+
+/// The model's own layer number (dense layers leave gaps), not a position in Trace::layers.
+enum class LayerIndex : std::uint32_t {};
+enum class ExpertIndex : std::uint16_t {};
+/// A token in batch-major order: row * positions + position.
+enum class TokenIndex : std::uint64_t {};
+
+template <class Id>
+requires std::is_enum_v<Id>
+constexpr std::underlying_type_t<Id> raw(Id id) noexcept {
+  return static_cast<std::underlying_type_t<Id>>(id);
+}
+
+}  // namespace pastonly

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pastonly/error.h"
+#include "pastonly/intervention.h"
+#include "pastonly/trace.h"
+
+namespace pastonly {
+
+/// What a subject can answer. Checks declare what they need in the same words.
+struct Capabilities {
+  bool scores = false;  ///< every layer's scores or logits
+  bool gates = false;
+  bool log_probs = false;
+  bool tokens = false;
+  bool live = false;     ///< answers interventions that nobody planned
+  bool reroute = false;  ///< can run under another rule
+};
+
+/// A file that was read, as the report names it. sha256 is lower-case hex, "" until hashed.
+struct FileRecord {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::string sha256;
+};
+
+struct SubjectInfo {
+  std::string kind;  ///< trace | plan | checkpoint | process | endpoint | lab
+  std::string name;
+  Mode mode = Mode::unknown;
+  Stage stage = Stage::unknown;
+  std::optional<std::uint64_t> vocab;
+  std::vector<FileRecord> files;
+};
+
+/// What is audited. A recorded subject answers the interventions it holds and not_recorded to the
+/// rest; a live one answers all. `observe` may be called from several threads at once.
+class Subject {
+ public:
+  Subject() = default;
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+  virtual ~Subject() = default;
+
+  virtual const SubjectInfo& info() const noexcept = 0;
+  virtual Capabilities capabilities() const noexcept = 0;
+  /// The runs it can answer, in order of id: those recorded with both input and output, or a live
+  /// subject's standard plan. The first is a base.
+  virtual const std::vector<Intervention>& interventions() const noexcept = 0;
+  /// Runs a plan names without an output, for "not assessed".
+  virtual const std::vector<Intervention>& missing() const noexcept = 0;
+  virtual Expected<Trace> observe(const Intervention& run) = 0;
+};
+
+}  // namespace pastonly

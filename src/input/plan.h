@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "pastonly/error.h"
+#include "pastonly/intervention.h"
+
+namespace pastonly::input {
+
+/// plan.json of a plan directory (docs/formats.md, pastonly.plan/1), checked: ids unique, bases exist,
+/// every kind has its keys and no others, lists ascending where they must be.
+struct Plan {
+  std::vector<Intervention> runs;  ///< ascending id
+};
+Expected<Plan> read_plan(const std::filesystem::path& directory);
+Expected<Plan> parse_plan(std::string_view text, std::string_view name);
+Expected<void> write_plan(const std::filesystem::path& directory, const Plan& plan);
+/// "0007.in.safetensors", "0007.out.safetensors"
+std::string input_name(std::uint32_t id);
+std::string output_name(std::uint32_t id);
+
+}  // namespace pastonly::input

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pastonly/error.h"
+#include "pastonly/trace.h"
+
+namespace pastonly::input {
+
+/// What the user says of a file that does not say it itself. Nothing is guessed silently.
+struct TraceOptions {
+  std::optional<std::size_t> batch;        ///< --batch: sequences in a flattened (B*S, N) array
+  std::optional<TokenOrder> order;         ///< --layout
+  std::vector<std::size_t> shape;          ///< --shape: of a raw int32 file
+  std::optional<Mode> mode;                ///< --mode
+  std::optional<Stage> stage;              ///< --stage
+  std::optional<std::size_t> top_k;        ///< --top-k: selection where only scores were kept
+  std::map<std::string, std::string> map;  ///< --map scores=NAME,...; NAME may hold {layer}
+};
+
+/// Reads a trace: pastonly.trace/1 safetensors, .npz, .npy, Hugging Face router logits, serving
+/// engines' routed experts, or any file with --map (docs/formats.md). Memory-mapped; reads headers
+/// and the small arrays (tokens, valid, log-probabilities, bias) only.
+Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions& options = {});
+
+/// Writes pastonly.trace/1.
+Expected<void> write_trace(const std::filesystem::path& path, const TraceData& trace);
+/// Writes an input of a plan, pastonly.tokens/1: `tokens` (and `valid`).
+Expected<void> write_tokens(const std::filesystem::path& path, const Layout& layout,
+                            const std::vector<std::int64_t>& tokens, const std::vector<std::uint8_t>& valid);
+struct TokensFile {
+  Layout layout;
+  std::vector<std::int64_t> tokens;
+  std::vector<std::uint8_t> valid;
+};
+Expected<TokensFile> read_tokens(const std::filesystem::path& path);
+
+}  // namespace pastonly::input

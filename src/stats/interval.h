@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+
+namespace pastonly::stats {
+
+struct Interval {
+  double lower = 0.0;
+  double upper = 1.0;
+};
+/// Clopper-Pearson, two-sided at level 1 - alpha. n = 0 gives [0, 1].
+Interval clopper_pearson(std::uint64_t successes, std::uint64_t trials, double alpha);
+/// One-sided lower limit at level 1 - alpha.
+double clopper_pearson_lower(std::uint64_t successes, std::uint64_t trials, double alpha);
+
+}  // namespace pastonly::stats

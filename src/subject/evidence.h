@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "pastonly/mask.h"
+#include "pastonly/outcome.h"
+#include "pastonly/subject.h"
+
+namespace pastonly {
+
+/// Tells long work how far it is and whether the user has asked to stop.
+struct Watch {
+  std::function<void(double fraction, std::string_view what)> progress = [](double, std::string_view) {};
+  std::function<bool()> stop = [] { return false; };
+};
+
+/// A subject's runs, each observed once, and what several checks need of them, computed once.
+/// Thread-safe. Traces are views of mapped files, so holding all of a plan's is cheap.
+class Evidence {
+ public:
+  explicit Evidence(Subject& subject, Watch watch = {});
+  ~Evidence();
+
+  Subject& subject() const noexcept;
+  const Watch& watch() const noexcept;
+
+  /// All runs, as Subject::interventions().
+  const std::vector<Intervention>& runs() const noexcept;
+  std::vector<const Intervention*> runs(Intervention::Kind kind) const;
+  /// The first base run's.
+  Expected<Trace> base();
+  Expected<Trace> trace(const Intervention& run);
+  /// The trace of the run that `run` changes.
+  Expected<Trace> base_of(const Intervention& run);
+
+  /// The rule behind each layer (statistics.md section 8), by the position of the layer in the base
+  /// trace: over all runs but shuffle and reroute. Computed at first call, in parallel over layers.
+  Expected<std::vector<LayerFacts::Rule>> rules();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pastonly
