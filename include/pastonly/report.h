@@ -33,6 +33,7 @@ struct Report {
     std::vector<FileRecord> files;
     std::uint64_t tokens = 0;  ///< token positions over all distinct runs
     std::optional<std::uint64_t> vocab;
+    Value options;  ///< what the command line said of the files (batch, layout, map, ...), an object
   };
   struct Layer {
     std::uint32_t index = 0;
@@ -63,6 +64,16 @@ struct Report {
     std::string fingerprint;  ///< stable over runs: hash of check, claim, layers and rule
     std::string help;
     std::optional<std::string> suppressed;  ///< the reason of the ignore that hides it
+    Claim::Basis basis = Claim::Basis::proof;
+    std::optional<double> p_value;  ///< as the check stated it, before correction
+    std::optional<Measurement> amount;
+  };
+  /// A claim that became no finding: not significant over the whole run, or within the limits. Kept so
+  /// that a report can be judged again under another policy.
+  struct Dismissed {
+    std::string check;
+    Claim claim;
+    std::string reason;
   };
   struct NotAssessed {
     std::string check;
@@ -79,7 +90,9 @@ struct Report {
   Totals totals;
   std::vector<CheckEntry> checks;
   std::vector<Finding> findings;
+  std::vector<Dismissed> dismissed;
   std::vector<NotAssessed> not_assessed;
+  Policy policy;  ///< the policy that judged
 };
 
 }  // namespace pastonly
