@@ -8,9 +8,11 @@ struct Interval {
   double lower = 0.0;
   double upper = 1.0;
 };
-/// Clopper-Pearson, two-sided at level 1 - alpha. n = 0 gives [0, 1].
+/// Clopper and Pearson (1934), exact: two-sided at level 1 - alpha. n = 0 gives [0, 1]. Requires
+/// successes <= trials, 0 < alpha < 1.
 Interval clopper_pearson(std::uint64_t successes, std::uint64_t trials, double alpha);
-/// One-sided lower limit at level 1 - alpha.
+/// One-sided limits at level 1 - alpha.
 double clopper_pearson_lower(std::uint64_t successes, std::uint64_t trials, double alpha);
+double clopper_pearson_upper(std::uint64_t successes, std::uint64_t trials, double alpha);
 
 }  // namespace pastonly::stats
