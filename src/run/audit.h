@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "pastonly/check.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
 #include "pastonly/subject.h"
+#include "run/judge.h"
 #include "subject/evidence.h"
 
 namespace pastonly {
@@ -14,12 +17,17 @@ namespace pastonly {
 struct AuditOptions {
   std::vector<std::string> checks;  ///< ids to run; empty = all
   std::uint64_t seed = 0;
+  std::string today;  ///< YYYY-MM-DD, for ignores that run out
   Watch watch;
 };
 
 /// Runs the checks that the subject's capabilities allow, in catalogue order, and judges. The caller
-/// fills in Report::run (times, arguments) and the files' hashes; everything else is deterministic in
-/// subject, policy and seed. An interruption is an error of kind interrupted.
+/// fills in Report::run (times, arguments) and the files' hashes; everything else but the checks'
+/// seconds is deterministic in subject, policy and seed. Errors: usage for an unknown check id, input
+/// where the base run cannot be read, interrupted.
 Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOptions& options);
+
+/// The first need that the subject or the policy does not meet, as a sentence; "" where all are met.
+std::string unmet(const Needs& needs, const Capabilities& capabilities, const Policy& policy);
 
 }  // namespace pastonly

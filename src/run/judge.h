@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,10 +11,22 @@
 
 namespace pastonly {
 
+/// What every check of a run came to, by check id, in report order.
+using Outcomes = std::vector<std::pair<std::string, Outcome>>;
+
 /// Applies the policy: Holm's correction over every statistical claim of the run (an e-value counts
-/// as p = 1/e), limits, severities, ignores, requirements. `outcomes` pairs check ids with results.
-/// Fills report.findings, verdict, verdict_reasons and not_assessed; today is YYYY-MM-DD.
-void judge(const std::vector<std::pair<std::string, Outcome>>& outcomes, const Policy& policy,
-           std::string_view today, Report& report);
+/// as p = 1/e), limits, severities, ignores, requirements. Fills report.findings, dismissed, verdict,
+/// verdict_reasons, detection_limit and policy, and adds to not_assessed; rows that stand there
+/// already (runs of a plan without output) count as not assessed too. Requires report.subject and
+/// report.layers. `today` is YYYY-MM-DD.
+void judge(const Outcomes& outcomes, const Policy& policy, std::string_view today, Report& report);
+
+/// The verdict alone, of a report whose findings, detection limit and not_assessed are filled.
+/// fail > error > inconclusive > pass (docs/formats.md); every reason is recorded, a sentence each.
+void decide(const Outcomes& outcomes, const Policy& policy, std::string_view today, Report& report);
+
+/// Judges a finished report again, under another policy. Only what the report holds can be judged:
+/// a policy with another alpha or source would have changed what the checks measured, and is refused.
+Expected<Report> judge_again(Report report, const Policy& policy, std::string_view today);
 
 }  // namespace pastonly

@@ -1,0 +1,132 @@
+#include "run/audit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "run/facts.h"
+
+namespace pastonly {
+namespace {
+
+Expected<std::vector<const Check*>> wanted(const std::vector<std::string>& ids) {
+  std::vector<const Check*> checks;
+  for (const std::string& id : ids) {
+    if (find_check(id) == nullptr)
+      return usage_error(fmt::format("no check is called {}; see pastonly explain", id));
+  }
+  for (const Check& check : all_checks()) {
+    if (ids.empty() || std::ranges::count(ids, check.id) > 0) checks.push_back(&check);
+  }
+  return checks;
+}
+
+Outcome run_one(const Check& check, const Capabilities& capabilities, const Pass& pass) {
+  if (auto lacking = unmet(check.needs, capabilities, pass.policy); !lacking.empty()) {
+    return Skipped{std::move(lacking)};
+  }
+  Outcome outcome = check.run(pass);
+  // A run that nobody recorded is not a failure of the check.
+  if (const auto* error = std::get_if<Error>(&outcome); error && error->kind == Error::Kind::not_recorded) {
+    return Skipped{error->message};
+  }
+  return outcome;
+}
+
+Report::CheckEntry entry_of(const Check& check, const Outcome& outcome, double seconds) {
+  Report::CheckEntry entry{std::string(check.id), "ran", "", seconds, {}};
+  if (const auto* ran = std::get_if<Ran>(&outcome)) entry.measurements = ran->measurements;
+  if (const auto* skipped = std::get_if<Skipped>(&outcome)) {
+    entry.status = "skipped";
+    entry.reason = skipped->reason;
+  }
+  if (const auto* error = std::get_if<Error>(&outcome)) {
+    entry.status = "error";
+    entry.reason = error->message;
+  }
+  return entry;
+}
+
+struct Checked {
+  Outcomes outcomes;
+  std::vector<Report::CheckEntry> entries;
+};
+
+/// One check after the other: each spreads over all threads itself, layer by layer, so running two at
+/// once would only make them wait for each other's shared evidence.
+Expected<Checked> run_checks(const std::vector<const Check*>& checks, const Capabilities& capabilities,
+                             const Pass& pass, const Watch& watch, std::atomic<std::size_t>& current) {
+  Checked checked;
+  for (std::size_t i = 0; i < checks.size(); ++i) {
+    current = i;
+    watch.progress(static_cast<double>(i) / static_cast<double>(checks.size()), checks[i]->id);
+    const auto start = std::chrono::steady_clock::now();
+    Outcome outcome = run_one(*checks[i], capabilities, pass);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const auto* error = std::get_if<Error>(&outcome);
+    if (watch.stop() || (error != nullptr && error->kind == Error::Kind::interrupted)) {
+      return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+    }
+    checked.entries.push_back(entry_of(*checks[i], outcome, seconds.count()));
+    checked.outcomes.emplace_back(checks[i]->id, std::move(outcome));
+  }
+  return checked;
+}
+
+Report::SubjectEntry subject_of(const SubjectInfo& info, Evidence& evidence) {
+  Report::SubjectEntry entry;
+  entry.kind = info.kind;
+  entry.name = info.name;
+  entry.mode = name(info.mode);
+  entry.stage = name(info.stage);
+  entry.files = info.files;
+  entry.tokens = distinct_tokens(evidence);
+  entry.vocab = info.vocab;
+  return entry;
+}
+
+}  // namespace
+
+std::string unmet(const Needs& needs, const Capabilities& capabilities, const Policy& policy) {
+  if (needs.scores && !capabilities.scores) return "the trace holds no scores or logits";
+  if (needs.gates && !capabilities.gates) return "the trace holds no gates";
+  if (needs.log_probs && !capabilities.log_probs) return "the trace holds no log-probabilities (logprobs)";
+  if (needs.tokens && !capabilities.tokens) return "the trace holds no token ids";
+  if (needs.source && !policy.source) {
+    return "the tokens' source is not named (--source uniform:V, or \"source\" in the policy)";
+  }
+  return "";
+}
+
+Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOptions& options) {
+  const auto checks = wanted(options.checks);
+  if (!checks) return tl::unexpected(checks.error());
+
+  std::atomic<std::size_t> current{0};
+  Watch inner = options.watch;
+  inner.progress = [&, count = checks->size()](double fraction, std::string_view what) {
+    options.watch.progress((static_cast<double>(current) + fraction) / static_cast<double>(count), what);
+  };
+  Evidence evidence(subject, inner);
+  auto base = evidence.base();
+  if (!base) return tl::unexpected(base.error());
+
+  const Pass pass{evidence, policy, options.seed};
+  auto checked = run_checks(*checks, subject.capabilities(), pass, options.watch, current);
+  if (!checked) return tl::unexpected(checked.error());
+
+  Report report;
+  report.tool = {"pastonly", PASTONLY_VERSION, PASTONLY_COMMIT};
+  report.run.seed = options.seed;
+  report.subject = subject_of(subject.info(), evidence);
+  report.checks = std::move(checked->entries);
+  report.layers = layers_of(*base, checked->outcomes);
+  report.totals = totals_of(report.layers, checked->outcomes, report.subject.vocab);
+  report.not_assessed = missing_runs(subject);
+  judge(checked->outcomes, policy, options.today, report);
+  return report;
+}
+
+}  // namespace pastonly

@@ -1,0 +1,156 @@
+#include "run/facts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "stats/parallel.h"
+
+namespace pastonly {
+namespace {
+
+/// Mean experts per valid token of the effective mask.
+std::optional<double> mean_experts(const Trace& trace, const LayerRecord& layer) {
+  constexpr std::size_t block = 4096;
+  const std::size_t tokens = trace.layout.tokens();
+  if (layer.experts == 0 || tokens == 0) return std::nullopt;
+  std::vector<std::uint8_t> bits(block * layer.experts);  // (block, experts)
+  std::uint64_t pairs = 0, valid = 0;
+  for (std::size_t first = 0; first < tokens; first += block) {
+    const std::size_t count = std::min(block, tokens - first);
+    read_mask(layer, first, count, bits);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!trace.valid.empty() && trace.valid[first + i] == 0) continue;
+      ++valid;
+      const auto row = bits.begin() + static_cast<std::ptrdiff_t>(i * layer.experts);
+      pairs += static_cast<std::uint64_t>(std::count_if(row, row + static_cast<std::ptrdiff_t>(layer.experts),
+                                                        [](auto bit) { return bit != 0; }));
+    }
+  }
+  if (valid == 0) return std::nullopt;
+  return static_cast<double>(pairs) / static_cast<double>(valid);
+}
+
+void merge(LayerFacts& into, const LayerFacts& from) {
+  if (from.bound) into.bound = from.bound;
+  if (from.rule) into.rule = from.rule;
+  if (from.leak) into.leak = from.leak;
+  if (from.origin) into.origin = from.origin;
+}
+
+std::map<std::uint32_t, double> measured_experts(const Outcomes& outcomes) {
+  std::map<std::uint32_t, double> experts;
+  for (const auto& [id, outcome] : outcomes) {
+    const auto* ran = std::get_if<Ran>(&outcome);
+    if (ran == nullptr) continue;
+    for (const Measurement& measured : ran->measurements) {
+      if (measured.name == "experts_per_token" && measured.layer)
+        experts[raw(*measured.layer)] = measured.value;
+    }
+  }
+  return experts;
+}
+
+template <class Member>
+std::optional<double> sum(const std::vector<Report::Layer>& layers, Member member) {
+  double total = 0.0;
+  for (const auto& layer : layers) {
+    if (!layer.facts.bound || !((*layer.facts.bound).*member)) return std::nullopt;
+    total += *((*layer.facts.bound).*member);
+  }
+  return layers.empty() ? std::nullopt : std::optional(total);
+}
+
+}  // namespace
+
+std::vector<Report::Layer> layers_of(const Trace& base, const Outcomes& outcomes) {
+  const auto measured = measured_experts(outcomes);
+  std::vector<Report::Layer> layers(base.layers.size());
+  stats::parallel_for(base.layers.size(), [&](std::size_t l) {
+    const LayerRecord& record = base.layers[l];
+    Report::Layer& layer = layers[l];
+    layer.index = raw(record.index);
+    layer.experts = record.experts;
+    layer.facts.index = record.index;
+    const auto known = measured.find(layer.index);
+    layer.top_k = known != measured.end() ? known->second : mean_experts(base, record);
+    if (layer.top_k && record.experts > 0)
+      layer.sparsity = *layer.top_k / static_cast<double>(record.experts);
+  });
+  for (const auto& [id, outcome] : outcomes) {
+    const auto* ran = std::get_if<Ran>(&outcome);
+    if (ran == nullptr) continue;
+    for (const LayerFacts& facts : ran->layers) {
+      for (auto& layer : layers) {
+        if (layer.index == raw(facts.index)) merge(layer.facts, facts);
+      }
+    }
+  }
+  return layers;
+}
+
+Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcomes& outcomes,
+                         std::optional<std::uint64_t> vocab) {
+  Report::Totals totals;
+  totals.floor_bits = sum(layers, &LayerFacts::Bound::floor_bits);
+  totals.capacity_bits = sum(layers, &LayerFacts::Bound::capacity_bits);
+  totals.limit_bits = sum(layers, &LayerFacts::Bound::limit_bits);
+  for (const auto& [id, outcome] : outcomes) {
+    const auto* ran = std::get_if<Ran>(&outcome);
+    if (ran == nullptr) continue;
+    for (const Measurement& measured : ran->measurements) {
+      if (measured.name == "leak_bits" && !measured.layer) totals.leak_bits = measured.value;
+    }
+  }
+  if (totals.floor_bits && vocab && *vocab >= 2) {
+    const double successors = *totals.floor_bits / std::log2(static_cast<double>(*vocab));
+    totals.successors_identifiable = static_cast<std::uint64_t>(std::floor(std::max(0.0, successors)));
+  }
+  return totals;
+}
+
+std::uint64_t distinct_tokens(Evidence& evidence) {
+  using Kind = Intervention::Kind;
+  std::uint64_t tokens = 0;
+  for (const Intervention& run : evidence.runs()) {
+    if (run.kind == Kind::repeat || run.kind == Kind::shuffle || run.kind == Kind::reroute) continue;
+    const auto trace = evidence.trace(run);
+    if (!trace) continue;
+    tokens +=
+        trace->valid.empty()
+            ? trace->layout.tokens()
+            : static_cast<std::uint64_t>(std::ranges::count_if(trace->valid, [](auto v) { return v != 0; }));
+  }
+  return tokens;
+}
+
+std::vector<Report::NotAssessed> missing_runs(const Subject& subject) {
+  using Kind = Intervention::Kind;
+  static constexpr std::array<std::pair<Kind, std::string_view>, 9> users{
+      {{Kind::base, "causal-mask"},
+       {Kind::repeat, "causal-mask"},
+       {Kind::suffix, "causal-mask"},
+       {Kind::suffix, "batch-isolation"},
+       {Kind::batch, "batch-isolation"},
+       {Kind::order, "order-invariance"},
+       {Kind::length, "length-invariance"},
+       {Kind::shuffle, "token-shuffle"},
+       {Kind::reroute, "chunk-sweep"}}};
+  std::vector<Report::NotAssessed> rows;
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    const auto [kind, check] = users[i];
+    const auto of_kind = [kind = kind](const Intervention& run) { return run.kind == kind; };
+    const auto missing = std::ranges::count_if(subject.missing(), of_kind);
+    if (missing == 0) continue;
+    const auto first = std::ranges::find_if(subject.missing(), of_kind);
+    rows.push_back(
+        {std::string(check), fmt::format("{} {} run{} of the plan without output (first: run {})", missing,
+                                         name(kind), missing == 1 ? "" : "s", first->id)});
+  }
+  return rows;
+}
+
+}  // namespace pastonly

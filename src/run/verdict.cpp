@@ -1,0 +1,147 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "run/judge.h"
+
+namespace pastonly {
+
+std::string_view name(Verdict verdict) noexcept {
+  switch (verdict) {
+    case Verdict::pass:
+      return "pass";
+    case Verdict::fail:
+      return "fail";
+    case Verdict::error:
+      return "error";
+    case Verdict::inconclusive:
+      break;
+  }
+  return "inconclusive";
+}
+
+int exit_code(Verdict verdict) noexcept {
+  switch (verdict) {
+    case Verdict::pass:
+      return 0;
+    case Verdict::fail:
+      return 1;
+    case Verdict::error:
+      return 2;
+    case Verdict::inconclusive:
+      break;
+  }
+  return 3;
+}
+
+namespace {
+
+using Reasons = std::vector<std::string>;
+
+const Outcome* outcome_of(const Outcomes& outcomes, std::string_view check) {
+  for (const auto& [id, outcome] : outcomes) {
+    if (id == check) return &outcome;
+  }
+  return nullptr;
+}
+
+Reasons failures(const Policy& policy, const Report& report) {
+  Reasons reasons;
+  if (policy.fail_on == Severity::none) return reasons;
+  for (const auto& finding : report.findings) {
+    if (!finding.suppressed && finding.severity >= policy.fail_on) {
+      reasons.push_back(fmt::format("{}: {}", finding.check, finding.message));
+    }
+  }
+  return reasons;
+}
+
+Reasons errors(const Outcomes& outcomes, const Policy& policy, std::string_view today) {
+  Reasons reasons;
+  for (const std::string& check : policy.require) {
+    const Outcome* outcome = outcome_of(outcomes, check);
+    const auto* error = outcome != nullptr ? std::get_if<Error>(outcome) : nullptr;
+    if (error != nullptr)
+      reasons.push_back(fmt::format("{} is required and failed: {}", check, error->message));
+  }
+  for (const Policy::Ignore& ignore : policy.ignore) {
+    if (today > ignore.expires) {
+      reasons.push_back(fmt::format("the policy's ignore of {} ran out on {}", ignore.check, ignore.expires));
+    }
+  }
+  return reasons;
+}
+
+void missing_requirements(const Outcomes& outcomes, const Policy& policy, const Report& report,
+                          Reasons& reasons) {
+  for (const std::string& check : policy.require) {
+    bool listed = false;
+    for (const auto& row : report.not_assessed) {
+      if (row.check != check) continue;
+      reasons.push_back(fmt::format("{} is required: {}", check, row.reason));
+      listed = true;
+    }
+    const Outcome* outcome = outcome_of(outcomes, check);
+    const bool ran = outcome != nullptr && std::holds_alternative<Ran>(*outcome);
+    if (!ran && !listed) reasons.push_back(fmt::format("{} is required and did not run", check));
+  }
+  for (const std::string& mode : policy.require_mode) {
+    if (report.subject.mode != mode) {
+      reasons.push_back(fmt::format("{}ing-time routing not seen: the policy requires mode {}, this is {}",
+                                    mode == "train" ? "train" : "evaluat", mode, report.subject.mode));
+    }
+  }
+  if (report.subject.tokens < policy.min_tokens) {
+    reasons.push_back(fmt::format("{} token positions seen, the policy requires {}", report.subject.tokens,
+                                  policy.min_tokens));
+  }
+}
+
+/// A pass rests on interventions alone: without them, or where they could not have seen, there is none.
+void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Report& report,
+                        Reasons& reasons) {
+  const Outcome* outcome = outcome_of(outcomes, "causal-mask");
+  const auto* ran = outcome != nullptr ? std::get_if<Ran>(outcome) : nullptr;
+  const auto& limit = report.detection_limit;
+  if (ran == nullptr || !limit || limit->trials == 0) {
+    const bool required = std::ranges::count(policy.require, "causal-mask") > 0;
+    if (!required || ran != nullptr) {
+      reasons.push_back("no intervention on the future was seen; observation alone never passes");
+    }
+    return;
+  }
+  if (!limit->unseen_chunks.empty()) {
+    reasons.push_back(
+        fmt::format("no cut could see a rule with chunk width {}", fmt::join(limit->unseen_chunks, ", ")));
+  }
+  if (limit->trial_rate > policy.limits.trial_rate) {
+    reasons.push_back(
+        fmt::format("{} trial{} without a change only rule out leaks in more than {:.1f}% of interventions; "
+                    "the policy asks for {:.1f}%",
+                    limit->trials, limit->trials == 1 ? "" : "s", 100.0 * limit->trial_rate,
+                    100.0 * policy.limits.trial_rate));
+  }
+}
+
+}  // namespace
+
+void decide(const Outcomes& outcomes, const Policy& policy, std::string_view today, Report& report) {
+  const auto conclude = [&](Verdict verdict, Reasons reasons) {
+    report.verdict = verdict;
+    report.verdict_reasons = std::move(reasons);
+  };
+  if (auto reasons = failures(policy, report); !reasons.empty()) {
+    return conclude(Verdict::fail, std::move(reasons));
+  }
+  if (auto reasons = errors(outcomes, policy, today); !reasons.empty()) {
+    return conclude(Verdict::error, std::move(reasons));
+  }
+  Reasons reasons;
+  missing_requirements(outcomes, policy, report, reasons);
+  weak_interventions(outcomes, policy, report, reasons);
+  const Verdict verdict = reasons.empty() ? Verdict::pass : Verdict::inconclusive;
+  conclude(verdict, std::move(reasons));
+}
+
+}  // namespace pastonly
