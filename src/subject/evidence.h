@@ -9,6 +9,7 @@
 #include "pastonly/mask.h"
 #include "pastonly/outcome.h"
 #include "pastonly/subject.h"
+#include "routing/identify/identify.h"
 
 namespace pastonly {
 
@@ -40,6 +41,8 @@ class Evidence {
   /// The rule behind each layer (statistics.md section 8), by the position of the layer in the base
   /// trace: over all runs but shuffle and reroute. Computed at first call, in parallel over layers.
   Expected<std::vector<LayerFacts::Rule>> rules();
+  /// The same with what was tried in vain and where it failed.
+  Expected<std::vector<routing::Identification>> identifications();
 
  private:
   struct State;

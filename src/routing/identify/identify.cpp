@@ -1,0 +1,94 @@
+#include "routing/identify/identify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "routing/identify/findings.h"
+#include "routing/identify/run_set.h"
+#include "routing/identify/token_choice.h"
+
+namespace pastonly::routing {
+namespace {
+
+std::string why_not_judged(std::span<const LayerRun> runs) {
+  if (runs.empty()) return "no run holds this layer";
+  for (const auto& run : runs) {
+    if (run.layer->ranking() == nullptr) return fmt::format("run {} holds no scores and no logits", run.run);
+    if (run.layer->selection_applied) {
+      return fmt::format("run {} holds no decisions: its mask was derived from the scores, as told", run.run);
+    }
+    if (run.layer->experts != runs.front().layer->experts) {
+      return fmt::format("run {} has {} experts, run {} has {}", run.run, run.layer->experts,
+                         runs.front().run, runs.front().layer->experts);
+    }
+  }
+  return {};
+}
+
+std::string why_scores_are_no_order(const RunSet& runs) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto& profile = runs.profile(i);
+    if (!profile.nan) continue;
+    const std::size_t positions = runs.run(i).layout.positions;
+    return fmt::format("run {} row {} position {}: a score is NaN, so no order is defined", runs.run(i).run,
+                       profile.first_nan / positions, profile.first_nan % positions);
+  }
+  return {};
+}
+
+std::optional<bool> verdict(const std::vector<RuleCandidate>& candidates) {
+  if (candidates.empty()) return std::nullopt;
+  const auto first = candidates.front().causal;
+  const bool agreed = std::ranges::all_of(
+      candidates, [&](const RuleCandidate& candidate) { return candidate.causal == first; });
+  return agreed ? first : std::nullopt;
+}
+
+double best_share(const std::vector<Rejection>& rejected) {
+  double share = 0.0;
+  for (const auto& one : rejected) share = std::max(share, one.explained.value_or(0.0));
+  return share;
+}
+
+}  // namespace
+
+Identification identify(std::span<const LayerRun> runs) {
+  Identification found;
+  found.rule.parameters = Value::Object{};
+  found.not_judged = why_not_judged(runs);
+  if (!found.not_judged.empty()) return found;
+  std::vector<LayerRun> filled;
+  for (const auto& run : runs) {
+    if (run.layout.tokens() > 0 && run.layer->experts > 0) filled.push_back(run);
+  }
+  if (filled.empty()) {
+    found.not_judged = "the layer holds no decision";
+    return found;
+  }
+  const RunSet set(filled);
+  if (set.tokens() == 0) {
+    found.not_judged = "the layer holds no decision: every token is padding";
+    return found;
+  }
+  Findings findings;
+  if (const auto reason = why_scores_are_no_order(set); !reason.empty()) {
+    findings.reject("top-k", true, reason);
+  } else {
+    try_top_k(set, findings);
+  }
+  found.rule.candidates = std::move(findings.candidates);
+  found.rejected = std::move(findings.rejected);
+  found.rule.causal = verdict(found.rule.candidates);
+  if (found.rule.candidates.empty()) {
+    found.rule.explained = best_share(found.rejected);
+    return found;
+  }
+  const auto& simplest = found.rule.candidates.front();
+  found.rule.id = simplest.id;
+  found.rule.parameters = simplest.parameters;
+  found.rule.explained = 1.0;
+  return found;
+}
+
+}  // namespace pastonly::routing

@@ -1,0 +1,46 @@
+#include "routing/identify/run_set.h"
+
+#include <algorithm>
+
+namespace pastonly::routing {
+namespace {
+
+constexpr std::size_t kept_bytes = std::size_t{64} << 20;  // of one layer's views
+
+std::size_t bytes_of(std::span<const LayerRun> runs) {
+  std::size_t bytes = 0;
+  for (const auto& run : runs) bytes += run.layout.tokens() * run.layer->experts * 5;
+  return bytes;
+}
+
+}  // namespace
+
+RunSet::RunSet(std::span<const LayerRun> runs) : runs_(runs) {
+  // A single run is held whatever its size: it would only be made again at once.
+  const bool keep = runs.size() == 1 || bytes_of(runs) <= kept_bytes;
+  if (keep) views_.resize(runs.size());
+  for (std::size_t i = 0; i < runs.size(); ++i) profiles_.push_back(routing::profile(*view(i)));
+}
+
+std::shared_ptr<const RunView> RunSet::view(std::size_t i) const {
+  if (views_.empty()) return std::make_shared<const RunView>(runs_[i]);
+  if (!views_[i]) views_[i] = std::make_shared<const RunView>(runs_[i]);
+  return views_[i];
+}
+
+std::size_t RunSet::smallest_count() const noexcept {
+  return std::ranges::min_element(profiles_, {}, &RunProfile::smallest_count)->smallest_count;
+}
+std::size_t RunSet::largest_count() const noexcept {
+  return std::ranges::max_element(profiles_, {}, &RunProfile::largest_count)->largest_count;
+}
+std::size_t RunSet::deepest_rank() const noexcept {
+  return std::ranges::max_element(profiles_, {}, &RunProfile::deepest_rank)->deepest_rank;
+}
+std::size_t RunSet::tokens() const noexcept {
+  std::size_t tokens = 0;
+  for (const auto& profile : profiles_) tokens += profile.tokens;
+  return tokens;
+}
+
+}  // namespace pastonly::routing
