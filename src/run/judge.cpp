@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "input/hash.h"
-#include "run/holm.h"
+#include "stats/holm.h"
 
 namespace pastonly {
 namespace {
@@ -34,7 +34,7 @@ void correct(std::vector<Stated>& stated) {
       p_values.push_back(*one.claim->p_value);
     }
   }
-  const auto adjusted = holm_adjusted(p_values);
+  const auto adjusted = stats::holm_adjusted(p_values);
   std::size_t next = 0;
   for (Stated& one : stated) {
     if (one.claim->basis == Claim::Basis::statistical && one.claim->p_value) one.adjusted = adjusted[next++];

@@ -1,0 +1,136 @@
+#include "report/layer_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "report/paragraph.h"
+#include "report/text.h"
+#include "report/words.h"
+
+namespace pastonly::report {
+namespace {
+
+std::map<std::uint32_t, double> flip_rates(const Report& report) {
+  std::map<std::uint32_t, double> rates;
+  for (const auto& check : report.checks) {
+    if (check.id != "causal-mask") continue;
+    for (const Measurement& measured : check.measurements) {
+      if (measured.name == "flip_rate" && measured.layer) rates[raw(*measured.layer)] = measured.value;
+    }
+  }
+  return rates;
+}
+
+std::string bar(double value, double largest) {
+  constexpr int cells = 8;
+  if (largest <= 0.0 || value <= 0.0) return "";
+  const int filled = std::max(1, static_cast<int>(cells * value / largest + 0.5));
+  std::string out;
+  for (int i = 0; i < filled; ++i) out += "█";
+  return out;
+}
+
+std::string causal_word(const Report::Layer& layer) {
+  if (!layer.facts.rule || !layer.facts.rule->id) return "?";
+  const auto& causal = layer.facts.rule->causal;
+  return !causal ? "open" : *causal ? "yes" : "NO";
+}
+
+std::string leak_words(const Report::Layer& layer) {
+  if (!layer.facts.leak) return "-";
+  const auto& leak = *layer.facts.leak;
+  std::string out = fmt::format("{:.4g}", leak.bits);
+  if (leak.lower) out = fmt::format("{:.4g} (≥ {:.4g})", leak.bits, *leak.lower);
+  return out + (leak.unit == "bits per prefix" ? "/prefix" : "/token");
+}
+
+std::string origin_words(const Report::Layer& layer) {
+  if (!layer.facts.origin || layer.facts.origin->kind == "none") {
+    return layer.facts.origin && layer.facts.origin->contaminated ? "inherited" : "-";
+  }
+  return layer.facts.origin->kind + (layer.facts.origin->contaminated ? " + inherited" : "");
+}
+
+std::string bound_words(const Report::Layer& layer) {
+  const auto& bound = layer.facts.bound;
+  if (!bound || !bound->floor_bits) return "-";
+  return bound->vacuous ? fmt::format("{:.3f} (vacuous)", *bound->floor_bits)
+                        : fmt::format("{:.3f}", *bound->floor_bits);
+}
+
+using Row = std::vector<std::string>;
+
+std::string aligned(const std::vector<Row>& rows, bool color) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
+  }
+  std::string out;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    std::string line;
+    for (std::size_t i = 0; i < rows[r].size(); ++i)
+      line += (i == 0 ? "  " : "  ") + padded(rows[r][i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += (r == 0 ? inked(line, Ink::dim, color) : line) + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string layer_table(const Report& report, const TextStyle& style) {
+  if (report.layers.empty()) return "";
+  const auto rates = flip_rates(report);
+  double largest = 0.0;
+  for (const auto& [layer, rate] : rates) largest = std::max(largest, rate);
+  std::vector<Row> rows{{"layer", "rule", "causal", "flips", "floor", "leak, bits", "origin"}};
+  for (const auto& layer : report.layers) {
+    std::string flips = "-";
+    if (const auto rate = rates.find(layer.index); rate != rates.end()) {
+      flips = fmt::format("{:.2f}% {}", 100.0 * rate->second, bar(rate->second, largest));
+    }
+    const std::string rule = layer.facts.rule ? rule_in_words(*layer.facts.rule) : "-";
+    rows.push_back({fmt::format("{:>5}", layer.index), shortened(rule, 34), causal_word(layer), flips,
+                    bound_words(layer), leak_words(layer), origin_words(layer)});
+  }
+  return "\n" + inked("Layers", Ink::bold, style.color) + "\n" + aligned(rows, style.color) +
+         "  flips: share of decisions that changed with the future; floor: bits per token that expert "
+         "choice\n"
+         "  carries at these shapes.\n";
+}
+
+std::string write_bound_text(const std::vector<Report::Layer>& layers, const Report::Totals& totals,
+                             std::optional<std::uint64_t> vocab) {
+  if (layers.empty()) return "";
+  const auto& first = layers.front();
+  const auto& bound = *first.facts.bound;
+  const auto cell = [](const std::optional<double>& bits) {
+    return bits ? fmt::format("{:.4f}", *bits) : "-";
+  };
+  const auto total = [](const std::optional<double>& bits) {
+    return bits ? fmt::format("{:.3f}", *bits) : "-";
+  };
+  std::string out =
+      fmt::format("Expert choice with {} experts, {:g} per token, {} layer{}: bits that routing can carry\n",
+                  first.experts, first.top_k.value_or(0.0), layers.size(), layers.size() == 1 ? "" : "s");
+  std::vector<Row> rows{{"", "per token and layer", fmt::format("per token, {} layers", layers.size())},
+                        {"floor (published)", cell(bound.floor_bits), total(totals.floor_bits)}};
+  if (bound.chunk) {
+    rows.push_back({fmt::format("capacity at chunk {}", *bound.chunk), cell(bound.capacity_bits),
+                    total(totals.capacity_bits)});
+  }
+  rows.push_back({"limit, endless chunk", cell(bound.limit_bits), total(totals.limit_bits)});
+  out += aligned(rows, false);
+  if (bound.vacuous)
+    out += "The floor is vacuous: half of the experts or more are chosen, and it says nothing.\n";
+  if (totals.successors_identifiable) {
+    out += fmt::format("The floor identifies {} successor{} of a vocabulary of {}.\n",
+                       *totals.successors_identifiable, *totals.successors_identifiable == 1 ? "" : "s",
+                       vocab.value_or(0));
+  }
+  return out;
+}
+
+}  // namespace pastonly::report

@@ -1,0 +1,114 @@
+#include "report/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/layer_table.h"
+#include "report/paragraph.h"
+#include "report/words.h"
+
+namespace pastonly::report {
+namespace {
+
+std::string verdict_line(const Report& report, const TextStyle& style) {
+  const Ink ink = report.verdict == Verdict::pass   ? Ink::green
+                  : report.verdict == Verdict::fail ? Ink::red
+                                                    : Ink::yellow;
+  std::string word(name(report.verdict));
+  std::ranges::transform(word, word.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+  return fmt::format("{}  {} ({}; mode {}, stage {}; {} token positions; policy {})\n",
+                     inked(word, ink, style.color), report.subject.name, report.subject.kind,
+                     report.subject.mode, report.subject.stage, grouped(report.subject.tokens),
+                     report.policy.name);
+}
+
+std::string reasons(const Report& report, const TextStyle& style) {
+  if (report.verdict == Verdict::pass) {
+    return "No decision depends on anything but a token's own past, as far as this audit could see.\n";
+  }
+  // A failure's reasons are its findings, which follow in full.
+  if (report.verdict == Verdict::fail) {
+    std::vector<std::string> checks;
+    for (const auto& finding : report.findings) {
+      if (finding.suppressed || finding.severity < report.policy.fail_on) continue;
+      if (std::ranges::count(checks, finding.check) == 0) checks.push_back(finding.check);
+    }
+    std::string list;
+    for (const auto& check : checks) list += (list.empty() ? "" : ", ") + check;
+    return wrapped("The policy does not allow what was found by: " + list + ".", 0, style.width) + "\n";
+  }
+  std::string out;
+  for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
+  return out;
+}
+
+std::string finding_text(const Report::Finding& finding, const TextStyle& style) {
+  constexpr std::size_t indent = 9;
+  const Ink ink = finding.severity == Severity::error     ? Ink::red
+                  : finding.severity == Severity::warning ? Ink::yellow
+                                                          : Ink::dim;
+  std::string head = finding.check;
+  std::string where = layers_in_words(finding.layers);
+  if (!where.empty()) head += ", " + where;
+  if (finding.basis == Claim::Basis::statistical && finding.confidence) {
+    head += fmt::format(", confidence {:.4g}", *finding.confidence);
+  }
+  std::string out = inked(padded(name(finding.severity), indent), ink, style.color) +
+                    inked(head, Ink::bold, style.color) + "\n";
+  const std::string margin(indent, ' ');
+  const auto paragraph = [&](const std::string& text) {
+    if (!text.empty()) out += margin + wrapped(text, indent, style.width) + "\n";
+  };
+  paragraph(finding.message);
+  if (finding.severity >= Severity::warning) {
+    if (const auto witness = witness_in_words(finding.witness); !witness.empty())
+      paragraph("Witness: " + witness);
+    paragraph(finding.help);
+  }
+  if (finding.suppressed) paragraph("Ignored by the policy: " + *finding.suppressed);
+  return out;
+}
+
+std::string findings(const Report& report, const TextStyle& style) {
+  if (report.findings.empty()) return "";
+  std::string out = "\n" + inked("Findings", Ink::bold, style.color) + "\n";
+  for (const auto& finding : report.findings) out += finding_text(finding, style);
+  return out;
+}
+
+std::string not_assessed(const Report& report, const TextStyle& style) {
+  if (report.not_assessed.empty()) return "";
+  std::string out = "\n" + inked("Not assessed", Ink::bold, style.color) + "\n";
+  std::size_t widest = 0;
+  for (const auto& row : report.not_assessed) widest = std::max(widest, row.check.size());
+  for (const auto& row : report.not_assessed) {
+    out += "  " + padded(row.check, widest) + "  " + wrapped(row.reason, widest + 4, style.width) + "\n";
+  }
+  return out;
+}
+
+std::string detection(const Report& report, const TextStyle& style) {
+  if (!report.detection_limit) return "";
+  const DetectionLimit& limit = *report.detection_limit;
+  std::string text = fmt::format(
+      "Detection limit: {} trial{} of a changed future; a leak that shows in more than {:.1f}% of them would "
+      "have "
+      "been seen with {:g}% confidence.",
+      limit.trials, limit.trials == 1 ? "" : "s", 100.0 * limit.trial_rate, 100.0 * limit.confidence);
+  if (!limit.unseen_chunks.empty()) {
+    text += " Unseen chunk widths:";
+    for (const auto width : limit.unseen_chunks) text += fmt::format(" {}", width);
+    text += ".";
+  }
+  return "\n" + wrapped(text, 0, style.width) + "\n";
+}
+
+}  // namespace
+
+std::string write_text(const Report& report, const TextStyle& style) {
+  return verdict_line(report, style) + reasons(report, style) + findings(report, style) +
+         layer_table(report, style) + detection(report, style) + not_assessed(report, style);
+}
+
+}  // namespace pastonly::report

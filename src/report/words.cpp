@@ -1,0 +1,86 @@
+#include "report/words.h"
+
+#include <fmt/format.h>
+
+#include "report/value_json.h"
+
+namespace pastonly::report {
+namespace {
+
+std::string spaced(std::string key) {
+  for (char& c : key) {
+    if (c == '_') c = ' ';
+  }
+  return key;
+}
+
+}  // namespace
+
+std::string in_words(const Value& value) {
+  if (const auto* text = value.get_if<std::string>()) return *text;
+  if (const auto* number = value.get_if<double>()) return fmt::format("{:.6g}", *number);
+  if (const auto* array = value.get_if<Value::Array>()) {
+    if (array->size() > 8) return fmt::format("[{} values]", array->size());
+    std::string out = "[";
+    for (const Value& element : *array) out += (out.size() > 1 ? ", " : "") + in_words(element);
+    return out + "]";
+  }
+  if (const auto* object = value.get_if<Value::Object>()) {
+    std::string out;
+    for (const auto& [key, member] : *object) {
+      if (!out.empty()) out += ", ";
+      out += spaced(key) + " " + in_words(member);
+    }
+    return "(" + out + ")";
+  }
+  return to_json(value).dump();
+}
+
+std::string parameters_in_words(const Value& parameters) {
+  std::string out;
+  if (const auto* object = parameters.get_if<Value::Object>()) {
+    for (const auto& [key, member] : *object) out += (out.empty() ? "" : ", ") + key + "=" + in_words(member);
+  }
+  return out;
+}
+
+std::string rule_in_words(const LayerFacts::Rule& rule) {
+  if (!rule.id) return "unexplained";
+  const std::string parameters = parameters_in_words(rule.parameters);
+  return parameters.empty() ? *rule.id : *rule.id + " " + parameters;
+}
+
+std::string witness_in_words(const Value& witness) {
+  const auto* object = witness.get_if<Value::Object>();
+  if (object == nullptr) return "";
+  std::string out;
+  for (const auto& [key, member] : *object) {
+    if (key == "type" || member.is_null()) continue;
+    out += (out.empty() ? "" : ", ") + spaced(key) + " " + in_words(member);
+  }
+  return out;
+}
+
+std::string layers_in_words(const std::vector<std::uint32_t>& layers) {
+  std::string out;
+  for (std::size_t i = 0; i < layers.size();) {
+    std::size_t last = i;
+    while (last + 1 < layers.size() && layers[last + 1] == layers[last] + 1) ++last;
+    if (!out.empty()) out += ", ";
+    out += last > i ? fmt::format("{}-{}", layers[i], layers[last]) : fmt::format("{}", layers[i]);
+    i = last + 1;
+  }
+  if (out.empty()) return out;
+  return (layers.size() > 1 ? "layers " : "layer ") + out;
+}
+
+std::string grouped(std::uint64_t count) {
+  std::string digits = fmt::format("{}", count);
+  for (std::size_t i = digits.size(); i > 3;) {
+    i -= 3;
+    digits.insert(i, ",");
+  }
+  return digits;
+}
+
+}  // namespace pastonly::report

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pastonly/report.h"
+
+namespace pastonly::report {
+
+/// Values and report parts as a person reads them, on one line.
+std::string in_words(const Value& value);
+/// "k=2, chunk=64"; long arrays are shortened to their length.
+std::string parameters_in_words(const Value& parameters);
+/// "rule k=2, chunk=64", or what is known instead.
+std::string rule_in_words(const LayerFacts::Rule& rule);
+/// What a witness shows, in a sentence; "" for null.
+std::string witness_in_words(const Value& witness);
+/// "layer 3", "layers 0-5, 7", "" for none.
+std::string layers_in_words(const std::vector<std::uint32_t>& layers);
+/// 34816 -> "34,816"
+std::string grouped(std::uint64_t count);
+
+}  // namespace pastonly::report

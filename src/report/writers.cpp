@@ -1,0 +1,24 @@
+#include <algorithm>
+#include <array>
+
+#include "report/json.h"
+#include "report/text.h"
+#include "report/writer.h"
+
+namespace pastonly::report {
+
+std::span<const Writer> writers() noexcept {
+  static constexpr std::array<Writer, 2> all{{
+      {"text", &write_text},
+      {"json", [](const Report& report, const TextStyle&) { return write_json(report); }},
+  }};
+  return all;
+}
+
+const Writer* find_writer(std::string_view format) noexcept {
+  const auto all = writers();
+  const auto found = std::ranges::find(all, format, &Writer::format);
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace pastonly::report
