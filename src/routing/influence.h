@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "pastonly/matrix_view.h"
+
+namespace pastonly::routing {
+
+/// How far into the future the fate of each (token, expert) pair of one expert-choice chunk hangs,
+/// from scores alone. The expert takes its `capacity` best of the chunk's T tokens, ties to the earlier
+/// token; NaN ranks as -inf. With later tokens' scores free, a taken token t of rank r (1 = best) can be
+/// displaced by changing tokens >= u > t only if at least capacity - r + 1 of them rank below it; one
+/// not taken can be admitted only if at least r - capacity of them rank above it. The result is the
+/// largest such u minus t: 0 where no change of the future decides, 1 where only the next token on.
+///
+/// `column`: scores of one expert for the chunk, in router order, (T). `reach`: (T), written.
+/// O(T log T): one sort, then a constant order statistic of a growing set of positions.
+void influence_reach(std::span<const float> column, std::size_t capacity, std::span<std::uint32_t> reach);
+
+/// The same for all experts of a chunk, (T, N).
+std::vector<std::uint32_t> influence_map(MatrixView<const float> scores, std::size_t capacity);
+
+}  // namespace pastonly::routing
