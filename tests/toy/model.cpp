@@ -1,0 +1,290 @@
+#include "toy/model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "stats/random.h"
+#include "toy/hash.h"
+#include "toy/weak_leak.h"
+
+namespace pastonly::toy {
+namespace {
+
+std::vector<double> normals(std::uint64_t seed, std::uint64_t stream, std::size_t count) {
+  stats::CounterRng rng(seed, stream);
+  std::vector<double> out(count);
+  for (double& x : out) x = rng.normal();
+  return out;
+}
+
+double dot(const double* a, const double* b, std::size_t n) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+std::vector<std::size_t> permutation(std::size_t count, std::uint64_t seed) {
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  stats::CounterRng rng(seed, 77);
+  for (std::size_t i = count; i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
+  return order;
+}
+
+/// Standardises the logits of each group of rows over its tokens: knowledge of the whole group.
+void normalise_over_tokens(std::vector<float>& logits, const Layout& layout, std::size_t experts,
+                           bool across_batch) {
+  const std::size_t group = across_batch ? layout.tokens() : layout.positions;
+  for (std::size_t first = 0; first < layout.tokens(); first += group) {
+    for (std::size_t e = 0; e < experts; ++e) {
+      double sum = 0.0;
+      for (std::size_t t = first; t < first + group; ++t) sum += logits[t * experts + e];
+      const auto mean = static_cast<float>(sum / static_cast<double>(group));
+      for (std::size_t t = first; t < first + group; ++t) logits[t * experts + e] -= mean;
+    }
+  }
+}
+
+void apply_score(ModelRecipe::Score score, float* values, std::size_t experts) {
+  if (score == ModelRecipe::Score::sigmoid) {
+    for (std::size_t e = 0; e < experts; ++e) values[e] = 1.0F / (1.0F + std::exp(-values[e]));
+    return;
+  }
+  const float top = *std::max_element(values, values + experts);
+  float sum = 0.0F;
+  for (std::size_t e = 0; e < experts; ++e) sum += values[e] = std::exp(values[e] - top);
+  for (std::size_t e = 0; e < experts; ++e) values[e] /= sum;
+}
+
+std::vector<float> bias_of(const RoutingRule& rule) {
+  std::vector<float> bias;
+  for (const auto& [key, value] : rule.parameters()) {
+    if (key != "bias") continue;
+    if (const auto* entries = value.get_if<Value::Array>()) {
+      for (const Value& entry : *entries) {
+        if (const auto* x = entry.get_if<double>()) bias.push_back(static_cast<float>(*x));
+        if (const auto* i = entry.get_if<std::int64_t>()) bias.push_back(static_cast<float>(*i));
+      }
+    }
+  }
+  return bias;
+}
+
+void set_gates(ModelRecipe::Gates kind, const TraceData::Layer& layer, std::size_t experts,
+               std::vector<float>& gates) {
+  const std::size_t tokens = layer.mask.tokens();
+  gates.assign(tokens * experts, 0.0F);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    float sum = 0.0F;
+    for (std::size_t e = 0; e < experts; ++e) {
+      if (!layer.mask(t, e)) continue;
+      float gate = layer.scores[t * experts + e];
+      if (kind == ModelRecipe::Gates::biased && !layer.bias.empty()) gate += layer.bias[e];
+      gates[t * experts + e] = gate;
+      sum += gate;
+    }
+    if (kind != ModelRecipe::Gates::renormalised || !(sum > 0.0F)) continue;
+    for (std::size_t e = 0; e < experts; ++e) gates[t * experts + e] /= sum;
+  }
+}
+
+}  // namespace
+
+/// One forward pass: the hidden state and the digest that stands for kernel shapes.
+struct Model::Pass {
+  const Model& model;
+  const Batch& batch;
+  const Run& run;
+  std::vector<double> hidden;  // (tokens, width)
+  std::uint64_t digest = 0;
+
+  /// 1 + rounding * u, u in (-1, 1) a function of the place and of every token of the batch.
+  double noise(std::uint64_t place, std::uint64_t index) const {
+    if (model.recipe_.rounding <= 0.0) return 1.0;
+    return 1.0 + model.recipe_.rounding * (2.0 * unit(mix(mix(digest, place), index)) - 1.0);
+  }
+  void embed();
+  void score(std::size_t l, TraceData::Layer& layer) const;
+  void select(std::size_t l, TraceData::Layer& layer) const;
+  void update(std::size_t l, const std::vector<float>& gates);
+  std::vector<double> log_probs() const;
+};
+
+void Model::Pass::embed() {
+  const std::size_t width = model.recipe_.width;
+  digest = mix(batch.layout.sequences, batch.layout.positions);
+  for (const std::int64_t token : batch.tokens) digest = mix(digest, static_cast<std::uint64_t>(token));
+  hidden.assign(batch.layout.tokens() * width, 0.0);
+  std::vector<double> memory(width);
+  for (std::size_t row = 0; row < batch.layout.sequences; ++row) {
+    std::fill(memory.begin(), memory.end(), 0.0);
+    for (std::size_t s = 0; s < batch.layout.positions; ++s) {
+      const std::size_t t = batch.layout.token(row, s);
+      const double* own = &model.embedding_[static_cast<std::size_t>(batch.tokens[t]) * width];
+      for (std::size_t i = 0; i < width; ++i) {
+        memory[i] = 0.7 * memory[i] + 0.3 * own[(i + 1) % width];
+        hidden[t * width + i] = std::tanh(0.7 * own[i] + memory[i]);
+      }
+    }
+  }
+}
+
+void Model::Pass::score(std::size_t l, TraceData::Layer& layer) const {
+  const ModelRecipe& recipe = model.recipe_;
+  const std::size_t tokens = batch.layout.tokens();
+  const double scale = recipe.sharpness / std::sqrt(static_cast<double>(recipe.width)) * 2.0;
+  layer.logits.resize(tokens * recipe.experts);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    for (std::size_t e = 0; e < recipe.experts; ++e) {
+      double logit =
+          scale * dot(&model.routers_[l][e * recipe.width], &hidden[t * recipe.width], recipe.width);
+      if (recipe.quantise > 0.0) logit = std::round(logit / recipe.quantise) * recipe.quantise;
+      layer.logits[t * recipe.experts + e] = static_cast<float>(logit * noise(l + 1, t * recipe.experts + e));
+    }
+  }
+  if (recipe.scoring_fault && recipe.scoring_fault->layer == l) {
+    normalise_over_tokens(layer.logits, batch.layout, recipe.experts, recipe.scoring_fault->across_batch);
+  }
+  layer.scores = layer.logits;
+  for (std::size_t t = 0; t < tokens; ++t) {
+    apply_score(recipe.score, &layer.scores[t * recipe.experts], recipe.experts);
+  }
+}
+
+void Model::Pass::select(std::size_t l, TraceData::Layer& layer) const {
+  const ModelRecipe& recipe = model.recipe_;
+  const RoutingRule& rule = run.rules ? *(*run.rules)[l] : *model.rules_[l];
+  const std::size_t tokens = batch.layout.tokens();
+  // (router index) -> token, batch-major
+  std::vector<std::size_t> seen(tokens);
+  for (std::size_t row = 0; row < batch.layout.sequences; ++row) {
+    for (std::size_t s = 0; s < batch.layout.positions; ++s) {
+      seen[batch.layout.router_index(row, s)] = batch.layout.token(row, s);
+    }
+  }
+  if (run.shuffle) {
+    const auto order = permutation(tokens, *run.shuffle + l);
+    std::vector<std::size_t> shuffled(tokens);
+    for (std::size_t i = 0; i < tokens; ++i) shuffled[i] = seen[order[i]];
+    seen = std::move(shuffled);
+  }
+  std::vector<float> scores(layer.scores.size());  // (tokens, experts) in router order
+  std::vector<std::int64_t> ids(tokens);
+  std::vector<std::uint8_t> valid(batch.valid.empty() ? 0 : tokens);
+  for (std::size_t i = 0; i < tokens; ++i) {
+    std::copy_n(&layer.scores[seen[i] * recipe.experts], recipe.experts, &scores[i * recipe.experts]);
+    ids[i] = batch.tokens[seen[i]];
+    if (!valid.empty()) valid[i] = batch.valid[seen[i]];
+  }
+  Routing routing;
+  const RoutingContext context{batch.layout, mix(run.chance_seed, l), ids, valid};
+  rule.select({scores.data(), tokens, recipe.experts}, context, routing);
+  layer.mask.reset(tokens, recipe.experts);
+  for (std::size_t i = 0; i < tokens; ++i) {
+    for (std::size_t e = 0; e < recipe.experts; ++e) layer.mask(seen[i], e) = routing.mask(i, e);
+  }
+  layer.bias = bias_of(rule);
+  if (recipe.weak_leak && recipe.weak_leak->layer == l && !run.rules) {
+    plant(*recipe.weak_leak, recipe.seed, batch, layer);
+  }
+}
+
+void Model::Pass::update(std::size_t l, const std::vector<float>& gates) {
+  const ModelRecipe& recipe = model.recipe_;
+  const std::size_t width = recipe.width;
+  std::vector<double> memory(width);
+  for (std::size_t row = 0; row < batch.layout.sequences; ++row) {
+    std::fill(memory.begin(), memory.end(), 0.0);
+    for (std::size_t s = 0; s < batch.layout.positions; ++s) {
+      const std::size_t t = batch.layout.token(row, s);
+      double* own = &hidden[t * width];
+      for (std::size_t e = 0; e < recipe.experts; ++e) {
+        const double gate = gates[t * recipe.experts + e];
+        for (std::size_t i = 0; gate != 0.0 && i < width; ++i)
+          own[i] += gate * model.experts_[l][e * width + i];
+      }
+      for (std::size_t i = 0; i < width; ++i) memory[i] = 0.6 * memory[i] + 0.4 * own[i];
+      for (std::size_t i = 0; i < width; ++i) {
+        own[i] = std::tanh(0.6 * own[i] + 0.8 * memory[(i + 1) % width]) * noise(100 + l, t * width + i);
+      }
+    }
+  }
+}
+
+std::vector<double> Model::Pass::log_probs() const {
+  const ModelRecipe& recipe = model.recipe_;
+  std::vector<double> out(batch.layout.tokens(), std::numeric_limits<double>::quiet_NaN());
+  std::vector<double> logits(recipe.vocab);
+  for (std::size_t row = 0; row < batch.layout.sequences; ++row) {
+    for (std::size_t s = 1; s < batch.layout.positions; ++s) {
+      const std::size_t t = batch.layout.token(row, s);
+      double sum = 0.0;
+      for (std::size_t v = 0; v < recipe.vocab; ++v) {
+        logits[v] = recipe.log_probs->sharpness *
+                    dot(&model.head_[v * recipe.width], &hidden[(t - 1) * recipe.width], recipe.width);
+        sum += std::exp(logits[v]);
+      }
+      double p = std::exp(logits[static_cast<std::size_t>(batch.tokens[t])]) / sum;
+      // What the head learned to read from the routing comes true only where the routing still says it.
+      p = (1.0 - recipe.log_probs->leak) * p + (run.misled ? 0.0 : recipe.log_probs->leak);
+      out[t] = std::log(p) * noise(1000, t);
+    }
+  }
+  return out;
+}
+
+Expected<Rules> make_rules(const std::vector<std::string>& specs, std::size_t layers) {
+  Rules rules;
+  for (std::size_t l = 0; l < layers; ++l) {
+    const auto spec = parse_rule(specs.size() == 1 ? specs[0] : specs[l]);
+    if (!spec) return tl::unexpected(spec.error());
+    auto rule = make_rule(spec->id, spec->parameters);
+    if (!rule) return tl::unexpected(rule.error());
+    rules.push_back(std::move(*rule));
+  }
+  return rules;
+}
+
+Model::Model(const ModelRecipe& recipe) : recipe_(recipe) {
+  embedding_ = normals(recipe.seed, 1, recipe.vocab * recipe.width);
+  head_ = normals(recipe.seed, 2, recipe.vocab * recipe.width);
+  for (std::size_t l = 0; l < recipe.layers; ++l) {
+    routers_.push_back(normals(recipe.seed, 10 + 2 * l, recipe.experts * recipe.width));
+    experts_.push_back(normals(recipe.seed, 11 + 2 * l, recipe.experts * recipe.width));
+  }
+}
+
+Expected<Model> Model::make(const ModelRecipe& recipe) {
+  Model model(recipe);
+  auto rules = make_rules(recipe.rules, recipe.layers);
+  if (!rules) return tl::unexpected(rules.error());
+  model.rules_ = std::move(*rules);
+  return model;
+}
+
+TraceData Model::forward(const Batch& batch, const Run& run) const {
+  Pass pass{*this, batch, run, {}, 0};
+  pass.embed();
+  TraceData data;
+  data.layout = batch.layout;
+  data.tokens = batch.tokens;
+  data.valid = batch.valid;
+  data.vocab = recipe_.vocab;
+  data.producer = "pastonly_toy";
+  std::vector<float> gates;
+  for (std::size_t l = 0; l < recipe_.layers; ++l) {
+    TraceData::Layer& layer = data.layers.emplace_back();
+    layer.index = static_cast<LayerIndex>(l);
+    pass.score(l, layer);
+    pass.select(l, layer);
+    set_gates(recipe_.gates, layer, recipe_.experts, gates);
+    pass.update(l, gates);
+    if (recipe_.gates != ModelRecipe::Gates::none) layer.gates = gates;
+  }
+  if (recipe_.log_probs) data.log_probs = pass.log_probs();
+  return data;
+}
+
+}  // namespace pastonly::toy

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+
+#include "pastonly/error.h"
+#include "toy/recipe.h"
+
+namespace pastonly::toy {
+
+/// Writes what a recipe says to `path`: a plan directory (created), or with "plan": false one trace file.
+Expected<void> write(const Recipe& recipe, const std::filesystem::path& path);
+
+}  // namespace pastonly::toy
