@@ -34,6 +34,7 @@ struct Evidence::State {
   Watch watch;
   std::map<std::uint32_t, Once<Trace>> traces;  // keys fixed from the start: lookups need no lock
   Once<std::vector<routing::Identification>> identified;
+  Once<std::vector<routing::LoadSurvey>> surveyed;
 };
 
 Evidence::Evidence(Subject& subject, Watch watch)
@@ -128,6 +129,17 @@ Expected<std::vector<LayerFacts::Rule>> Evidence::rules() {
     std::vector<LayerFacts::Rule> rules;
     for (const auto& layer : found) rules.push_back(layer.rule);
     return rules;
+  });
+}
+
+Expected<std::vector<routing::LoadSurvey>> Evidence::loads() {
+  return state_->surveyed.get([&]() -> Expected<std::vector<routing::LoadSurvey>> {
+    const auto trace = base();
+    if (!trace) return tl::unexpected(trace.error());
+    std::vector<routing::LoadSurvey> surveys(trace->layers.size());
+    stats::parallel_for(surveys.size(),
+                        [&](std::size_t i) { surveys[i] = routing::survey_load(*trace, trace->layers[i]); });
+    return surveys;
   });
 }
 

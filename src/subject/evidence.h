@@ -10,6 +10,7 @@
 #include "pastonly/outcome.h"
 #include "pastonly/subject.h"
 #include "routing/identify/identify.h"
+#include "routing/load.h"
 
 namespace pastonly {
 
@@ -43,6 +44,8 @@ class Evidence {
   Expected<std::vector<LayerFacts::Rule>> rules();
   /// The same with what was tried in vain and where it failed.
   Expected<std::vector<routing::Identification>> identifications();
+  /// How the first base run's tokens spread over the experts, by the position of the layer in its trace.
+  Expected<std::vector<routing::LoadSurvey>> loads();
 
  private:
   struct State;
