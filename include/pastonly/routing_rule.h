@@ -63,6 +63,11 @@ class RoutingRule {
   virtual void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const = 0;
   /// Updates state (bias, centroids, thresholds) from what has been routed; stateless rules ignore it.
   virtual void learn(const Mask& routed) { static_cast<void>(routed); }
+  /// The same for state that is learned from the scores as well, (tokens, experts) in router order.
+  virtual void learn(MatrixView<const float> scores, const Mask& routed) {
+    static_cast<void>(scores);
+    learn(routed);
+  }
 };
 
 /// A row of the table of rules: what `pastonly rules` lists and `pastonly explain` prints.

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "pastonly/routing_rule.h"
+#include "routing/parameter_reader.h"
+
+namespace pastonly::routing {
+
+/// The tokens that compete with one another, in the order in which the rule takes them: the whole
+/// batch, or one sequence of it.
+struct Group {
+  MatrixView<const float> scores{};     // (tokens, experts)
+  Layout layout{};                      ///< of these tokens: one sequence where routed per sequence
+  std::size_t first_sequence = 0;       ///< the batch's sequence that is this group's sequence 0
+  std::span<const std::size_t> rows{};  ///< row of the outcome for each token; empty = first_row + i
+  std::size_t first_row = 0;
+  std::span<const std::uint8_t> valid{};  // (tokens) 0 = padding, takes no slot; empty = all valid
+  std::span<const std::int64_t> ids{};    // (tokens) token ids; empty where unknown
+  std::uint64_t seed = 0;
+
+  std::size_t tokens() const noexcept { return scores.rows(); }
+  std::size_t experts() const noexcept { return scores.columns(); }
+  bool is_valid(std::size_t token) const noexcept { return valid.empty() || valid[token] != 0; }
+  std::size_t row(std::size_t token) const noexcept { return rows.empty() ? first_row + token : rows[token]; }
+  std::size_t position(std::size_t token) const noexcept {
+    return layout.order == TokenOrder::batch_major ? token % layout.positions : token / layout.sequences;
+  }
+};
+
+/// Which tokens are routed together, and in which order the rule takes them.
+struct Grouping {
+  bool per_sequence = false;        ///< scope=sequence
+  std::optional<TokenOrder> order;  ///< order=...; absent: as the batch's layout says
+
+  /// The layout of one group of a batch laid out so.
+  Layout group_layout(const Layout& layout) const noexcept;
+  /// The keys scope and order.
+  void write(Parameters& parameters) const;
+};
+Grouping read_grouping(ParameterReader& reader, bool per_sequence = false);
+
+/// A rule whose tokens compete within groups: cuts a batch into groups, hands each to `route`.
+class GroupedRule : public RoutingRule {
+ public:
+  explicit GroupedRule(Grouping grouping) noexcept : grouping_(grouping) {}
+
+  void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const final;
+  Dependence dependence(const Layout& layout, std::size_t experts) const final;
+
+ protected:
+  const Grouping& grouping() const noexcept { return grouping_; }
+
+ private:
+  /// Writes the rows of its own tokens, which are zero before, into both masks.
+  virtual void route(const Group& group, Routing& out) const = 0;
+  /// The dependence within one group laid out so. With one sequence, batch and order are cleared.
+  virtual Dependence group_dependence(const Layout& layout, std::size_t experts) const = 0;
+
+  Grouping grouping_;
+};
+
+}  // namespace pastonly::routing

@@ -1,0 +1,142 @@
+#include "routing/parameter_reader.h"
+
+#include <fmt/core.h>
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace pastonly::routing {
+
+namespace {
+
+std::optional<double> as_number(const Value& value) {
+  if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
+  if (const auto* real = value.get_if<double>(); real != nullptr && std::isfinite(*real)) return *real;
+  return std::nullopt;
+}
+
+}  // namespace
+
+ParameterReader::ParameterReader(std::string_view rule, const Parameters& parameters)
+    : rule_(rule), parameters_(parameters), asked_(parameters.size(), false) {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (parameters[i].first == parameters[j].first) {
+        reject(fmt::format("parameter '{}' is given twice", parameters[i].first));
+      }
+    }
+  }
+}
+
+bool ParameterReader::has(std::string_view key) const noexcept {
+  for (const auto& [name, value] : parameters_) {
+    if (name == key) return true;
+  }
+  return false;
+}
+
+const Value* ParameterReader::take(std::string_view key) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i].first == key) {
+      asked_[i] = true;
+      return &parameters_[i].second;
+    }
+  }
+  return nullptr;
+}
+
+std::size_t ParameterReader::count(std::string_view key, std::optional<std::size_t> fallback,
+                                   std::size_t minimum) {
+  const Value* value = take(key);
+  if (value == nullptr) {
+    if (!fallback) reject(fmt::format("parameter '{}' is missing: give a whole number", key));
+    return fallback.value_or(minimum);
+  }
+  const auto number = as_number(*value);
+  // 2^53: beyond it a double no longer holds every whole number.
+  if (!number || *number != std::floor(*number) || *number < static_cast<double>(minimum) ||
+      *number > 0x1.0p53) {
+    wrong(key, fmt::format("a whole number of at least {}", minimum));
+    return minimum;
+  }
+  return static_cast<std::size_t>(*number);
+}
+
+double ParameterReader::number(std::string_view key, std::optional<double> fallback, double minimum) {
+  const Value* value = take(key);
+  if (value == nullptr) {
+    if (!fallback) reject(fmt::format("parameter '{}' is missing: give a number", key));
+    return fallback.value_or(minimum);
+  }
+  const auto read = as_number(*value);
+  if (!read || *read < minimum) {
+    wrong(key, minimum <= -1e300 ? std::string("a finite number")
+                                 : fmt::format("a finite number of at least {}", minimum));
+    return fallback.value_or(minimum);
+  }
+  return *read;
+}
+
+bool ParameterReader::flag(std::string_view key, bool fallback) {
+  const Value* value = take(key);
+  if (value == nullptr) return fallback;
+  if (const auto* truth = value->get_if<bool>()) return *truth;
+  wrong(key, "true or false");
+  return fallback;
+}
+
+std::size_t ParameterReader::choice(std::string_view key, std::initializer_list<std::string_view> choices,
+                                    std::size_t fallback) {
+  const Value* value = take(key);
+  if (value == nullptr) return fallback;
+  if (const auto* text = value->get_if<std::string>()) {
+    std::size_t index = 0;
+    for (const auto choice : choices) {
+      if (*text == choice) return index;
+      ++index;
+    }
+  }
+  wrong(key, fmt::format("one of {}", fmt::join(choices, ", ")));
+  return fallback;
+}
+
+std::vector<float> ParameterReader::array(std::string_view key) {
+  const Value* value = take(key);
+  if (value == nullptr) return {};
+  if (const auto single = as_number(*value)) return {static_cast<float>(*single)};
+  std::vector<float> numbers;
+  if (const auto* items = value->get_if<Value::Array>(); items != nullptr && !items->empty()) {
+    for (const Value& item : *items) {
+      const auto number = as_number(item);
+      if (!number) {
+        numbers.clear();
+        break;
+      }
+      numbers.push_back(static_cast<float>(*number));
+    }
+  }
+  if (numbers.empty()) wrong(key, "an array of finite numbers, [0.1;-0.2]");
+  return numbers;
+}
+
+void ParameterReader::reject(std::string message) {
+  if (error_.empty()) error_ = std::move(message);
+}
+
+void ParameterReader::wrong(std::string_view key, std::string_view expected) {
+  reject(fmt::format("parameter '{}' must be {}", key, expected));
+}
+
+Expected<void> ParameterReader::finish() const {
+  if (!error_.empty()) return usage_error(fmt::format("rule {}: {}", rule_, error_));
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!asked_[i]) {
+      return usage_error(
+          fmt::format("rule {}: unknown parameter '{}'; `pastonly explain '{}'` lists its parameters", rule_,
+                      parameters_[i].first, rule_));
+    }
+  }
+  return {};
+}
+
+}  // namespace pastonly::routing

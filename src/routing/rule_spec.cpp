@@ -1,0 +1,88 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "pastonly/routing_rule.h"
+
+namespace pastonly {
+
+namespace {
+
+std::string_view trimmed(std::string_view text) noexcept {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+/// A number, true, false, or the text itself.
+Value to_value(std::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  const char* end = text.data() + text.size();
+  std::int64_t whole = 0;
+  if (const auto [at, error] = std::from_chars(text.data(), end, whole); error == std::errc() && at == end) {
+    return whole;
+  }
+  double real = 0.0;
+  if (const auto [at, error] = std::from_chars(text.data(), end, real); error == std::errc() && at == end) {
+    return real;
+  }
+  return std::string(text);
+}
+
+Expected<Value> parse_value(std::string_view key, std::string_view text) {
+  if (text.empty())
+    return usage_error(fmt::format("rule parameter '{}' has no value: write {}=VALUE", key, key));
+  if (text.front() != '[') return to_value(text);
+  if (text.back() != ']')
+    return usage_error(fmt::format("rule parameter '{}': the array lacks its ']'", key));
+  text = text.substr(1, text.size() - 2);
+  Value::Array items;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(';'), text.size());
+    const auto item = trimmed(text.substr(0, end));
+    if (item.empty())
+      return usage_error(fmt::format("rule parameter '{}': the array has an empty item", key));
+    items.push_back(to_value(item));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return Value(std::move(items));
+}
+
+}  // namespace
+
+Expected<RuleSpec> parse_rule(std::string_view text) {
+  auto end = std::min(text.find(','), text.size());
+  RuleSpec spec{std::string(trimmed(text.substr(0, end))), {}};
+  if (spec.id.empty()) return usage_error("a rule is written ID,KEY=VALUE,...: the id is missing");
+  while (end < text.size()) {
+    text.remove_prefix(end + 1);
+    end = std::min(text.find(','), text.size());
+    const auto pair = text.substr(0, end);
+    const auto equals = pair.find('=');
+    const auto key = trimmed(pair.substr(0, std::min(equals, pair.size())));
+    if (key.empty() || equals == std::string_view::npos) {
+      return usage_error(fmt::format("rule {}: '{}' is no parameter: write KEY=VALUE", spec.id, pair));
+    }
+    auto value = parse_value(key, trimmed(pair.substr(equals + 1)));
+    if (!value) return tl::unexpected<Error>(value.error());
+    spec.parameters.emplace_back(std::string(key), std::move(*value));
+  }
+  return spec;
+}
+
+const RuleInfo* find_rule(std::string_view id) noexcept {
+  for (const RuleInfo& info : routing_rules()) {
+    if (info.id == id) return &info;
+  }
+  return nullptr;
+}
+
+Expected<std::unique_ptr<RoutingRule>> make_rule(std::string_view id, const Parameters& parameters) {
+  const RuleInfo* info = find_rule(id);
+  if (info == nullptr)
+    return usage_error(fmt::format("no routing rule '{}'; `pastonly rules` lists them", id));
+  return info->make(parameters);
+}
+
+}  // namespace pastonly
