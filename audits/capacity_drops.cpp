@@ -1,0 +1,155 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "checks.h"
+#include "pastonly/policy.h"
+#include "routing/load.h"
+#include "stats/bootstrap.h"
+#include "stats/location_test.h"
+#include "subject/evidence.h"
+#include "subject/rule_facts.h"
+
+namespace pastonly {
+namespace {
+
+using Bin = routing::LoadSurvey::Bin;
+
+double dropped(const Bin& bin, double asked) {
+  return std::max(0.0, asked * static_cast<double>(bin.tokens) - static_cast<double>(bin.pairs));
+}
+
+struct LayerDrops {
+  LayerIndex index{};
+  Measurement rate;
+  double p_value = 1.0;  ///< of "the rate is within the limit"
+};
+
+/// Sequences are the units that vary; a batch of few is cut into stretches of router order instead.
+const std::vector<Bin>& units(const routing::LoadSurvey& load) {
+  return load.by_row.size() >= 8 ? load.by_row : load.by_time;
+}
+
+LayerDrops drop_rate(const routing::LoadSurvey& load, double asked, LayerIndex index, const Pass& pass) {
+  std::vector<double> lost, possible, beyond;
+  for (const Bin& bin : units(load)) {
+    if (bin.tokens == 0) continue;
+    lost.push_back(dropped(bin, asked));
+    possible.push_back(asked * static_cast<double>(bin.tokens));
+    beyond.push_back(lost.back() - pass.policy.limits.drop_rate * possible.back());
+  }
+  LayerDrops drops;
+  drops.index = index;
+  drops.rate.name = "drop_rate";
+  drops.rate.value = dropped(load.total, asked) / (asked * static_cast<double>(load.total.tokens));
+  drops.rate.unit = "fraction of routes";
+  drops.rate.samples = load.total.tokens;
+  drops.rate.layer = index;
+  const auto interval = stats::bootstrap_ratio(
+      lost, possible, {.alpha = pass.policy.alpha, .seed = pass.seed, .stream = raw(index)});
+  if (interval) {
+    drops.rate.lower = interval->lower;
+    drops.rate.upper = interval->upper;
+  }
+  drops.p_value = stats::mean_exceeds_zero(beyond);
+  return drops;
+}
+
+double part_rate(std::span<const Bin> bins, double asked) {
+  double lost = 0.0, tokens = 0.0;
+  for (const Bin& bin : bins) {
+    lost += dropped(bin, asked);
+    tokens += static_cast<double>(bin.tokens);
+  }
+  return tokens > 0.0 ? lost / (asked * tokens) : 0.0;
+}
+
+/// Where the drops fall: over the batch as the router saw it, and over the positions of a sequence.
+void measure_places(const routing::LoadSurvey& load, double asked, LayerIndex index, Ran& ran) {
+  const auto add = [&](std::string name, double value, std::string unit) {
+    ran.measurements.push_back(
+        {std::move(name), value, std::nullopt, std::nullopt, std::move(unit), load.total.tokens, index});
+  };
+  for (const auto& [where, bins] :
+       {std::pair{"batch", &load.by_time}, std::pair{"sequence", &load.by_position}}) {
+    std::vector<double> rates;
+    for (const Bin& bin : *bins) rates.push_back(part_rate(std::span(&bin, 1), asked));
+    const std::size_t quarter = std::max<std::size_t>(1, bins->size() / 4);
+    add(fmt::format("drop_rate_{}_start", where), part_rate(std::span(*bins).first(quarter), asked),
+        "fraction of routes in the first quarter");
+    add(fmt::format("drop_rate_{}_end", where), part_rate(std::span(*bins).last(quarter), asked),
+        "fraction of routes in the last quarter");
+    add(fmt::format("drop_trend_{}", where), stats::kendall_trend(rates), "Kendall's tau");
+  }
+  add("unrouted_tokens",
+      static_cast<double>(load.total.unrouted) /
+          static_cast<double>(std::max<std::uint64_t>(1, load.total.tokens)),
+      "fraction of tokens");
+}
+
+Claim drop_claim(const std::vector<LayerDrops>& layers, std::uint32_t run, double limit) {
+  const auto worst = std::ranges::max_element(
+      layers, {}, [](const LayerDrops& drops) { return drops.rate.lower.value_or(drops.rate.value); });
+  const auto surest = std::ranges::min_element(layers, {}, &LayerDrops::p_value);
+  Claim claim;
+  claim.id = "drop-rate";
+  claim.basis = Claim::Basis::statistical;
+  // Over the layers: Bonferroni, so that the check states one claim and no more.
+  claim.p_value = std::min(1.0, surest->p_value * static_cast<double>(layers.size()));
+  claim.amount = worst->rate;
+  claim.witness.set("type", "drop-rate");
+  claim.witness.set("run", run);
+  claim.witness.set("layer", raw(worst->index));
+  claim.witness.set("rate", worst->rate.value);
+  for (const LayerDrops& drops : layers) {
+    if (drops.rate.lower.value_or(drops.rate.value) > limit) claim.layers.push_back(drops.index);
+  }
+  claim.message =
+      fmt::format("layer {} drops {:.1f}% of its routes", raw(worst->index), 100.0 * worst->rate.value);
+  claim.help =
+      "Raise the capacity factor, balance the load, or route without drops. What is dropped depends on the "
+      "batch: the same text is answered differently in other company.";
+  return claim;
+}
+
+Outcome run(const Pass& pass) {
+  const auto trace = pass.evidence.base();
+  if (!trace) return trace.error();
+  if (trace->stage == Stage::selected) {
+    return Skipped{"the masks stand before drops (stage selected)"};
+  }
+  const auto rules = pass.evidence.rules();
+  if (!rules) return rules.error();
+  const auto loads = pass.evidence.loads();
+  if (!loads) return loads.error();
+  Ran ran;
+  std::vector<LayerDrops> layers;
+  for (std::size_t l = 0; l < loads->size(); ++l) {
+    const auto asked = asked_experts((*rules)[l]);
+    const routing::LoadSurvey& load = (*loads)[l];
+    if (!asked || load.total.tokens == 0) continue;
+    layers.push_back(drop_rate(load, static_cast<double>(*asked), trace->layers[l].index, pass));
+    ran.measurements.push_back(layers.back().rate);
+    measure_places(load, static_cast<double>(*asked), trace->layers[l].index, ran);
+  }
+  if (layers.empty()) return Skipped{"no layer's rule is known to be token choice with a fixed K"};
+  // Stated whatever the rate, so that the correction over the run counts every test that was made.
+  const std::uint32_t base = pass.evidence.runs(Intervention::Kind::base).front()->id;
+  ran.claims.push_back(drop_claim(layers, base, pass.policy.limits.drop_rate));
+  return ran;
+}
+
+}  // namespace
+
+const Check capacity_drops_check{
+    "capacity-drops",
+    "Routes that a capacity limit dropped",
+    "For layers whose rule is token choice with a fixed K: the share of routes that are missing, where in "
+    "the batch and the sequence they are missing, and how many tokens lost every expert. A finding where "
+    "the lower end of the interval exceeds the policy's drop_rate.",
+    {},
+    run};
+
+}  // namespace pastonly

@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "checks.h"
+#include "routing/influence.h"
+#include "stats/bound.h"
+#include "stats/bound_table.h"
+#include "stats/parallel.h"
+#include "subject/evidence.h"
+#include "subject/rule_facts.h"
+
+namespace pastonly {
+namespace {
+
+/// Scores that the influence map reads at most of a layer; larger layers are sampled.
+constexpr std::size_t kReachScores = std::size_t{1} << 18;
+
+/// Scores of one expert over one chunk in router order, (chunk).
+void read_column(const Trace& trace, const TokenTensor& scores, std::size_t first, std::size_t expert,
+                 std::span<float> column) {
+  const Layout& layout = trace.layout;
+  std::vector<float> scratch;
+  if (layout.order == TokenOrder::batch_major) {
+    const auto rows = read_floats(scores, first, column.size(), scratch);
+    for (std::size_t i = 0; i < column.size(); ++i) column[i] = rows(i, expert);
+    return;
+  }
+  for (std::size_t i = 0; i < column.size(); ++i) {
+    const std::size_t seen = first + i;
+    const std::size_t token = layout.token(seen % layout.sequences, seen / layout.sequences);
+    column[i] = read_floats(scores, token, 1, scratch)(0, expert);
+  }
+}
+
+/// Reach of every pair of the sampled columns: all, or evenly spaced (chunk, expert) columns.
+std::vector<std::uint32_t> sampled_reach(const Trace& trace, const LayerRecord& layer, std::size_t chunk,
+                                         std::size_t capacity) {
+  const std::size_t chunks = trace.layout.tokens() / chunk;
+  const std::size_t columns = chunks * layer.experts;
+  const std::size_t taken = std::min(columns, std::max<std::size_t>(1, kReachScores / chunk));
+  std::vector<std::uint32_t> reaches(taken * chunk);
+  std::vector<float> column(chunk);
+  for (std::size_t i = 0; i < taken; ++i) {
+    const std::size_t which = i * columns / taken;
+    read_column(trace, *layer.ranking(), which / layer.experts * chunk, which % layer.experts, column);
+    routing::influence_reach(column, capacity, std::span(reaches).subspan(i * chunk, chunk));
+  }
+  return reaches;
+}
+
+void measure_reach(const Trace& trace, const LayerRecord& layer, const LayerFacts::Rule& rule, Ran& ran) {
+  const auto chunk = expert_choice_chunk(rule);
+  const auto capacity = numeric_parameter(rule, "capacity");
+  if (!chunk || !capacity || layer.ranking() == nullptr || *chunk > trace.layout.tokens()) return;
+  auto reaches = sampled_reach(trace, layer, *chunk, static_cast<std::size_t>(*capacity));
+  if (reaches.empty()) return;
+  const auto samples = reaches.size();
+  const double sum = std::accumulate(reaches.begin(), reaches.end(), 0.0);
+  const auto decided = std::count_if(reaches.begin(), reaches.end(), [](auto reach) { return reach > 0; });
+  const auto middle = reaches.begin() + static_cast<std::ptrdiff_t>(samples / 2);
+  std::nth_element(reaches.begin(), middle, reaches.end());
+  const auto total = static_cast<double>(samples);
+  const auto add = [&](std::string name, double value, std::string unit) {
+    ran.measurements.push_back(
+        {std::move(name), value, std::nullopt, std::nullopt, std::move(unit), samples, layer.index});
+  };
+  add("future_decided", static_cast<double>(decided) / total, "fraction of (token, expert) pairs");
+  add("future_reach_mean", sum / total, "tokens ahead");
+  add("future_reach_median", *middle, "tokens ahead");
+  add("future_reach_max", *std::max_element(middle, reaches.end()), "tokens ahead");
+}
+
+/// What the counts as they stand could carry, per token: over the whole batch routed together, and
+/// where a chunk is known over each chunk, whose counts expert choice fixes.
+std::optional<double> counted_capacity(const routing::LoadSurvey& load, const LayerFacts::Bound& bound) {
+  if (load.total.tokens == 0) return std::nullopt;
+  if (bound.chunk) return bound.capacity_bits;
+  return stats::observed_capacity(load.expert_counts(), load.total.tokens);
+}
+
+struct LayerResult {
+  LayerFacts facts;
+  Ran measured;
+};
+
+LayerResult bound_layer(const Trace& trace, const LayerRecord& layer, const LayerFacts::Rule& rule,
+                        const routing::LoadSurvey& load) {
+  LayerResult result;
+  result.facts.index = layer.index;
+  const double mean = load.mean_experts();
+  const auto add = [&](std::string name, double value, std::string unit) {
+    result.measured.measurements.push_back({std::move(name), value, std::nullopt, std::nullopt,
+                                            std::move(unit), load.total.tokens, layer.index});
+  };
+  add("experts_per_token", mean, "experts");
+  // Drops lower the mean; the shapes are those that the rule asked for.
+  const auto asked = asked_experts(rule);
+  const double top_k = asked ? static_cast<double>(*asked) : mean;
+  if (!(top_k > 0.0)) return result;
+  result.facts.bound = stats::expert_choice_bound(layer.experts, top_k, expert_choice_chunk(rule),
+                                                  std::string(bound_applies_to(rule)));
+  if (const auto counted = counted_capacity(load, *result.facts.bound)) {
+    add("counted_capacity", *counted, "bits per token");
+  }
+  if (rule.id && rule.id->starts_with("gshard-top-2")) {
+    add("second_choice_capacity", 1.0, "bits per token at most");
+  }
+  measure_reach(trace, layer, rule, result.measured);
+  return result;
+}
+
+Outcome run(const Pass& pass) {
+  const auto trace = pass.evidence.base();
+  if (!trace) return trace.error();
+  const auto rules = pass.evidence.rules();
+  if (!rules) return rules.error();
+  const auto loads = pass.evidence.loads();
+  if (!loads) return loads.error();
+  std::vector<LayerResult> results(trace->layers.size());
+  stats::parallel_for(results.size(), [&](std::size_t l) {
+    results[l] = bound_layer(*trace, trace->layers[l], (*rules)[l], (*loads)[l]);
+  });
+  Ran ran;
+  for (LayerResult& result : results) {
+    std::ranges::move(result.measured.measurements, std::back_inserter(ran.measurements));
+    ran.layers.push_back(std::move(result.facts));
+  }
+  return ran;
+}
+
+}  // namespace
+
+const Check leakage_bound_check{
+    "leakage-bound",
+    "How many bits the shapes could carry",
+    "States, for every layer, what routing of these shapes could carry about later tokens under expert "
+    "choice: the published floor, the exact capacity where the chunk is known, and the limit of long "
+    "chunks. These are capacities, not leaks: nothing here is a finding. For layers that expert choice "
+    "routes, the influence map adds how far into the future each decision hangs.",
+    {},
+    run};
+
+}  // namespace pastonly
