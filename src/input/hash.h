@@ -2,13 +2,19 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "pastonly/error.h"
+#include "pastonly/subject.h"
 
 namespace pastonly::input {
 
 /// SHA-256 of a file's bytes, lower-case hex.
 Expected<std::string> sha256_file(const std::filesystem::path& path);
 std::string sha256_text(std::string_view text);
+
+/// Fills in sha256 and bytes of every record that has no hash yet, several files at a time.
+Expected<void> hash_files(std::vector<FileRecord>& files);
 
 }  // namespace pastonly::input

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +14,13 @@ namespace pastonly::input {
 /// plan.json of a plan directory (docs/formats.md, pastonly.plan/1), checked: ids unique, bases exist,
 /// every kind has its keys and no others, lists ascending where they must be.
 struct Plan {
+  /// What is asked of; optional, and informative only.
+  struct Model {
+    std::vector<std::uint32_t> layers;
+    std::optional<std::size_t> experts, top_k, vocab;
+  };
   std::vector<Intervention> runs;  ///< ascending id
+  std::optional<Model> model = std::nullopt;
 };
 Expected<Plan> read_plan(const std::filesystem::path& directory);
 Expected<Plan> parse_plan(std::string_view text, std::string_view name);

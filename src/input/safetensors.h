@@ -27,6 +27,9 @@ struct TensorFile {
   std::string path;
   std::map<std::string, std::string> metadata;  ///< __metadata__; empty for npy and npz
   std::vector<Tensor> tensors;                  ///< in order of name
+  /// Arrays that stand in the file and are not offered, with the reason: an element type that nothing
+  /// here computes with, or a member of an npz that nobody asked for.
+  std::map<std::string, std::string, std::less<>> others;
   std::shared_ptr<const void> storage;
 
   const Tensor* find(std::string_view name) const noexcept;

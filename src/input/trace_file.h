@@ -19,13 +19,20 @@ struct TraceOptions {
   std::optional<Mode> mode;                ///< --mode
   std::optional<Stage> stage;              ///< --stage
   std::optional<std::size_t> top_k;        ///< --top-k: selection where only scores were kept
+  std::optional<std::size_t> experts;      ///< --experts: N where only expert ids were kept
   std::map<std::string, std::string> map;  ///< --map scores=NAME,...; NAME may hold {layer}
 };
 
+struct TokensFile;
+
 /// Reads a trace: pastonly.trace/1 safetensors, .npz, .npy, Hugging Face router logits, serving
 /// engines' routed experts, or any file with --map (docs/formats.md). Memory-mapped; reads headers
-/// and the small arrays (tokens, valid, log-probabilities, bias) only.
-Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions& options = {});
+/// and the small arrays (tokens, valid, log-probabilities, bias) only, and expert ids where they alone
+/// tell the number of experts, and scores where selection is to be applied.
+/// `input` is what a plan's run was given: it fills in tokens and shape where the file holds none.
+/// A malformed file is an input error; a missing or contradictory flag a usage error naming the flag.
+Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions& options = {},
+                           const TokensFile* input = nullptr);
 
 /// Writes pastonly.trace/1.
 Expected<void> write_trace(const std::filesystem::path& path, const TraceData& trace);

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "pastonly/error.h"
+
+namespace pastonly::input {
+
+using Json = nlohmann::json;
+
+/// Parses UTF-8 JSON text strictly: duplicate keys, NUL bytes, nesting deeper than 16 and anything
+/// after the value are errors of the given kind, which name the text and the place in it.
+Expected<Json> parse_json(std::string_view text, std::string_view name, Error::Kind kind,
+                          bool comments = false);
+
+}  // namespace pastonly::input

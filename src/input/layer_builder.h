@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "input/batch_shape.h"
+#include "input/trace_roles.h"
+#include "pastonly/trace.h"
+
+namespace pastonly::input {
+
+/// One layer's arrays as a record of the given shape: the number of experts settled, columns checked,
+/// the bias read. What is odd goes to `hazards`.
+Expected<LayerRecord> build_layer(std::uint32_t index,
+                                  const std::array<std::optional<LayerArray>, kinds>& parts,
+                                  const Layout& layout, const TraceOptions& options, const std::string& file,
+                                  std::vector<Hazard>& hazards);
+
+/// Plain top-k of the layer's scores (or logits), plus its bias where recorded; ties go to the lower
+/// index, NaN ranks last. (tokens, experts) bytes. Requires layer.ranking() and 1 <= k <= experts.
+std::vector<std::byte> select_top_k(const LayerRecord& layer, std::size_t k);
+
+}  // namespace pastonly::input

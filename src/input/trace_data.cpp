@@ -1,0 +1,87 @@
+#include <cassert>
+#include <utility>
+
+#include "pastonly/trace.h"
+
+namespace pastonly {
+
+namespace {
+
+template <class T>
+TokenTensor dense(DType type, const T* data, const Layout& layout, std::size_t columns) noexcept {
+  TokenTensor tensor;
+  tensor.type = type;
+  tensor.sequences = layout.sequences;
+  tensor.positions = layout.positions;
+  tensor.columns = columns;
+  tensor.position_stride = columns * sizeof(T);
+  tensor.sequence_stride = layout.positions * tensor.position_stride;
+  tensor.data = reinterpret_cast<const std::byte*>(data);
+  return tensor;
+}
+
+std::optional<TokenTensor> floats(const std::vector<float>& values, const Layout& layout,
+                                  std::size_t experts) {
+  if (values.empty()) return std::nullopt;
+  assert(values.size() == layout.tokens() * experts);
+  return dense(DType::f32, values.data(), layout, experts);
+}
+
+LayerRecord record(const TraceData::Layer& layer, const Layout& layout) {
+  assert(layer.mask.tokens() == layout.tokens());
+  LayerRecord out;
+  out.index = layer.index;
+  out.experts = layer.mask.experts();
+  out.mask = dense(DType::u8, layer.mask.view().data(), layout, out.experts);
+  out.scores = floats(layer.scores, layout, out.experts);
+  out.logits = floats(layer.logits, layout, out.experts);
+  out.gates = floats(layer.gates, layout, out.experts);
+  out.bias = layer.bias;
+  return out;
+}
+
+}  // namespace
+
+Trace make_trace(TraceData data) {
+  const auto owned = std::make_shared<const TraceData>(std::move(data));
+  Trace trace;
+  trace.path = "(in memory)";
+  trace.mode = owned->mode;
+  trace.stage = owned->stage;
+  trace.vocab = owned->vocab;
+  trace.rule = owned->rule;
+  trace.producer = owned->producer;
+  trace.layout = owned->layout;
+  trace.tokens = owned->tokens;
+  trace.valid = owned->valid;
+  trace.log_probs = owned->log_probs;
+  for (const auto& layer : owned->layers) trace.layers.push_back(record(layer, owned->layout));
+  trace.storage = owned;
+  return trace;
+}
+
+std::string_view name(Mode mode) noexcept {
+  switch (mode) {
+    case Mode::train:
+      return "train";
+    case Mode::eval:
+      return "eval";
+    case Mode::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string_view name(Stage stage) noexcept {
+  switch (stage) {
+    case Stage::selected:
+      return "selected";
+    case Stage::dispatched:
+      return "dispatched";
+    case Stage::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+}  // namespace pastonly
