@@ -1,0 +1,63 @@
+#include <algorithm>
+
+#include "checks.h"
+#include "pastonly/policy.h"
+#include "subject/axis_report.h"
+#include "subject/study.h"
+
+namespace pastonly {
+namespace {
+
+constexpr AxisWords kBatch{"flip", "decisions of unchanged sequences",
+                           "only other sequences of the batch were redrawn",
+                           "One sequence's tokens move another's routing: results depend on who shares the "
+                           "batch, and one user's text can reach "
+                           "another's. Use a dropless rule, or a capacity per sequence."};
+
+/// Rows that a run left as they were, in full.
+Expected<std::vector<Comparison>> collect(Evidence& evidence) {
+  std::vector<Comparison> out;
+  for (const Intervention& run : evidence.runs()) {
+    const bool suffix = run.kind == Intervention::Kind::suffix;
+    if (!suffix && run.kind != Intervention::Kind::batch) continue;
+    const auto base = evidence.base_of(run);
+    if (!base) return tl::unexpected(base.error());
+    const std::vector<std::size_t> listed = suffix ? changed_rows(run, base->layout) : run.keep;
+    Comparison comparison{&run, {}};
+    for (std::size_t row = 0; row < base->layout.sequences; ++row) {
+      const bool in_list = std::find(listed.begin(), listed.end(), row) != listed.end();
+      if (in_list != suffix) comparison.regions.push_back({row, row, base->layout.positions});
+    }
+    if (!comparison.regions.empty()) out.push_back(std::move(comparison));
+  }
+  return out;
+}
+
+Outcome run(const Pass& pass) {
+  const auto comparisons = collect(pass.evidence);
+  if (!comparisons) return comparisons.error();
+  if (comparisons->empty()) return nothing_recorded("batch, or suffix run of some of several rows");
+  References references(pass.evidence);
+  const auto found = study(pass.evidence, references, *comparisons);
+  if (!found) return found.error();
+  Ran out;
+  out.measurements =
+      measurements(found->tally, found->runs.front().reference->base, "", pass.policy.alpha, pass.seed);
+  report_axis(pass, *found, kBatch, out);
+  report_chance(*found, out);
+  return out;
+}
+
+}  // namespace
+
+const Check batch_isolation_check{
+    "batch-isolation",
+    "Decisions do not depend on other sequences",
+    "Replaces other sequences of the batch, or their suffixes, and compares everything that is decided in "
+    "the sequences "
+    "left as they were.",
+    Needs{},
+    run,
+};
+
+}  // namespace pastonly

@@ -1,0 +1,196 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <tuple>
+
+#include "checks.h"
+#include "pastonly/policy.h"
+#include "stats/interval.h"
+#include "subject/axis_report.h"
+#include "subject/chance.h"
+#include "subject/cuts.h"
+#include "subject/study.h"
+
+namespace pastonly {
+namespace {
+
+constexpr AxisWords kFuture{"flip", "decisions before the cut",
+                            "only later tokens of the same sequence were redrawn",
+                            "Routing reads the future. See the layer's rule and `pastonly explain RULE` for "
+                            "a causal one; a layer that is "
+                            "contaminated and no source follows an earlier one."};
+constexpr AxisWords kFutureOrBatch{
+    "future-or-batch", "decisions before the cut", "the suffixes of several sequences were redrawn at once",
+    "Record suffix runs that change one row at a time: they tell later tokens from other sequences."};
+
+/// The suffix runs of a subject, by what they can prove.
+struct Suffixes {
+  std::vector<Comparison> future;     ///< one row changed, its own past looked at
+  std::vector<Comparison> others;     ///< the same runs, the other rows looked at
+  std::vector<Comparison> ambiguous;  ///< several rows changed, their own past looked at
+};
+
+Expected<Suffixes> collect(Evidence& evidence) {
+  Suffixes out;
+  for (const Intervention* run : evidence.runs(Intervention::Kind::suffix)) {
+    const auto base = evidence.base_of(*run);
+    if (!base) return tl::unexpected(base.error());
+    const auto rows = changed_rows(*run, base->layout);
+    std::vector<Region> own;
+    for (const std::size_t row : rows) own.push_back({row, row, run->cut});
+    if (!single_row(*run, base->layout)) {
+      out.ambiguous.push_back({run, std::move(own)});
+      continue;
+    }
+    out.future.push_back({run, std::move(own)});
+    Comparison others{run, {}};
+    for (std::size_t row = 0; row < base->layout.sequences; ++row) {
+      if (row != rows.front()) others.regions.push_back({row, row, base->layout.positions});
+    }
+    if (!others.regions.empty()) out.others.push_back(std::move(others));
+  }
+  return out;
+}
+
+/// Independent trials: one suffix draw in one sequence, counted once. A draw that changed no token is none.
+struct Trials {
+  std::uint64_t count = 0, changed = 0;
+  std::vector<CutPoint> cuts;
+};
+
+Trials count_trials(const Study& study) {
+  Trials out;
+  std::set<std::tuple<std::uint32_t, std::size_t, std::size_t, std::uint32_t>> counted;
+  for (const Compared& compared : study.runs) {
+    const Intervention& run = *compared.run;
+    const Trace& base = compared.reference->base;
+    const std::size_t row = changed_rows(run, base.layout).front();
+    const bool drawn = base.tokens.empty() || compared.tokens_changed > 0;
+    if (!drawn || run.cut == 0 || !counted.emplace(run.base.value_or(0), run.cut, row, run.resample).second)
+      continue;
+    ++out.count;
+    out.changed += compared.difference.changed() ? 1 : 0;
+    out.cuts.push_back({row, run.cut});
+  }
+  return out;
+}
+
+void report_trials(const Study& study, double alpha, Ran& out) {
+  const Trials trials = count_trials(study);
+  const auto n = static_cast<double>(trials.count);
+  const stats::Interval interval = stats::clopper_pearson(trials.changed, trials.count, alpha);
+  if (trials.count > 0) {
+    out.measurements.push_back({"trial_rate",
+                                static_cast<double>(trials.changed) / n,
+                                interval.lower,
+                                interval.upper,
+                                "fraction",
+                                trials.count,
+                                {}});
+  }
+  DetectionLimit limit;
+  limit.trials = trials.count;
+  limit.confidence = 1.0 - alpha;
+  // With no change in n trials this is 1 - alpha^(1/n). Where chance flips decisions, a trial shows nothing.
+  const bool blind = trials.count == 0 || study.stochastic;
+  limit.trial_rate = blind ? 1.0 : stats::clopper_pearson_upper(trials.changed, trials.count, alpha);
+  if (!study.runs.empty()) {
+    const Trace& base = study.runs.front().reference->base;
+    limit.unseen_chunks = unseen_chunks(trials.cuts, base.layout, base.order_known);
+  }
+  out.detection_limit = limit;
+}
+
+/// Where each layer's changes come from.
+void report_origins(const Pass& pass, const Study& study, Ran& out) {
+  if (study.runs.empty()) return;
+  const Trace& base = study.runs.front().reference->base;
+  const auto passes_on = [](const LayerTally& layer) { return layer.later_selection && !layer.selection; };
+  const bool ask = std::any_of(study.tally.layers.begin(), study.tally.layers.end(), passes_on);
+  const auto rules = ask ? pass.evidence.rules() : Expected<std::vector<LayerFacts::Rule>>{};
+  for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
+    LayerFacts facts;
+    facts.index = base.layers[l].index;
+    const bool known = rules && l < rules->size();
+    facts.origin = origin(study.tally.layers[l], known ? (*rules)[l].causal : std::nullopt);
+    out.layers.push_back(std::move(facts));
+  }
+}
+
+/// Runs that changed several rows: what they show is a claim only if no single-row run explains it.
+Expected<void> report_ambiguous(const Pass& pass, References& references, const Suffixes& suffixes,
+                                const Study& future, Ran& out) {
+  const auto together = study(pass.evidence, references, suffixes.ambiguous);
+  if (!together) return tl::unexpected(together.error());
+  if (together->runs.empty()) return {};
+  const Trace& base = together->runs.front().reference->base;
+  const auto figures = measurements(together->tally, base, "several_rows_", pass.policy.alpha, pass.seed);
+  std::copy_if(figures.begin(), figures.end(), std::back_inserter(out.measurements),
+               [](const Measurement& figure) { return figure.name == "several_rows_flip_rate_decisions"; });
+  if (!together->tally.changed() || future.tally.changed()) return {};
+  const auto others = study(pass.evidence, references, suffixes.others);
+  if (!others) return tl::unexpected(others.error());
+  if (!others->tally.changed()) report_axis(pass, *together, kFutureOrBatch, out);
+  return {};
+}
+
+Expected<void> report_stochastic(const Pass& pass, References& references, const Suffixes& suffixes,
+                                 const Study& future, Ran& out) {
+  report_chance(future, out);
+  if (!future.stochastic) return {};
+  const auto test = test_chance(pass.evidence, references, suffixes.future, pass.seed);
+  if (!test) return tl::unexpected(test.error());
+  if (!*test) return {};
+  const ChanceTest& result = **test;
+  out.measurements.push_back({"repeat_difference", result.within, {}, {}, "fraction", result.groups, {}});
+  out.measurements.push_back({"suffix_difference", result.between, {}, {}, "fraction", result.groups, {}});
+  Claim claim;
+  claim.id = "shift";
+  claim.basis = Claim::Basis::statistical;
+  claim.p_value = result.p_value;
+  claim.message = fmt::format(
+      "before the cut, runs with another future differ from the base in {:.3g}% of decisions, "
+      "repeats in {:.3g}% (permutation test, p = {:.2g})",
+      100.0 * result.between, 100.0 * result.within, result.p_value);
+  claim.help = std::string(kFuture.help);
+  out.claims.push_back(std::move(claim));
+  return {};
+}
+
+Outcome run(const Pass& pass) {
+  const auto suffixes = collect(pass.evidence);
+  if (!suffixes) return suffixes.error();
+  if (suffixes->future.empty() && suffixes->ambiguous.empty()) return nothing_recorded("suffix");
+  References references(pass.evidence);
+  const auto future = study(pass.evidence, references, suffixes->future);
+  if (!future) return future.error();
+  Ran out;
+  if (!future->runs.empty()) {
+    const Trace& base = future->runs.front().reference->base;
+    out.measurements = measurements(future->tally, base, "", pass.policy.alpha, pass.seed);
+  }
+  report_trials(*future, pass.policy.alpha, out);
+  report_origins(pass, *future, out);
+  report_axis(pass, *future, kFuture, out);
+  if (auto done = report_ambiguous(pass, references, *suffixes, *future, out); !done) return done.error();
+  if (auto done = report_stochastic(pass, references, *suffixes, *future, out); !done) return done.error();
+  return out;
+}
+
+}  // namespace
+
+const Check causal_mask_check{
+    "causal-mask",
+    "Decisions do not depend on later tokens",
+    "Replaces the tokens of a sequence from a cut on, in batches of equal shape, and compares everything "
+    "that is decided "
+    "before the cut: masks, gates, drops, scores, log-probabilities. One flip that a plain repeat does not "
+    "show proves "
+    "that routing reads the future. A pass names the smallest dependence it could have seen.",
+    Needs{},
+    run,
+};
+
+}  // namespace pastonly

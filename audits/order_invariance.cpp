@@ -1,0 +1,55 @@
+#include "checks.h"
+#include "pastonly/policy.h"
+#include "subject/axis_report.h"
+#include "subject/study.h"
+
+namespace pastonly {
+namespace {
+
+constexpr AxisWords kOrder{"flip", "decisions", "the same sequences stood in another order in the batch",
+                           "Routing depends on a sequence's place in the batch, a form of dependence on "
+                           "other sequences: slots taken first come "
+                           "first served, chunks that span sequences, or ties broken by position."};
+
+Expected<std::vector<Comparison>> collect(Evidence& evidence) {
+  std::vector<Comparison> out;
+  for (const Intervention* run : evidence.runs(Intervention::Kind::order)) {
+    const auto base = evidence.base_of(*run);
+    if (!base) return tl::unexpected(base.error());
+    Comparison comparison{run, {}};
+    for (std::size_t row = 0; row < run->permutation.size(); ++row) {
+      comparison.regions.push_back({run->permutation[row], row, base->layout.positions});
+    }
+    out.push_back(std::move(comparison));
+  }
+  return out;
+}
+
+Outcome run(const Pass& pass) {
+  const auto comparisons = collect(pass.evidence);
+  if (!comparisons) return comparisons.error();
+  if (comparisons->empty()) return nothing_recorded("order");
+  References references(pass.evidence);
+  const auto found = study(pass.evidence, references, *comparisons);
+  if (!found) return found.error();
+  Ran out;
+  out.measurements =
+      measurements(found->tally, found->runs.front().reference->base, "", pass.policy.alpha, pass.seed);
+  report_axis(pass, *found, kOrder, out);
+  report_chance(*found, out);
+  return out;
+}
+
+}  // namespace
+
+const Check order_invariance_check{
+    "order-invariance",
+    "Decisions do not depend on the order of sequences",
+    "Permutes the sequences of the batch and compares each with itself. Batch dependence need not show here: "
+    "rules that "
+    "rank by score depend on the batch and not on its order.",
+    Needs{},
+    run,
+};
+
+}  // namespace pastonly

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string_view>
+
+#include "pastonly/check.h"
+#include "pastonly/outcome.h"
+#include "subject/study.h"
+
+namespace pastonly {
+
+/// The sentences of one kind of intervention.
+struct AxisWords {
+  std::string_view flip_id = "flip";
+  std::string_view subject;  ///< "decisions of tokens before the cut"
+  std::string_view change;   ///< "only later tokens of their own sequence were redrawn"
+  std::string_view help;     ///< what to do about it
+};
+
+/// Adds the claims of one study: `flip` where decisions changed, `change` where only floats did, `rounding`
+/// where something moved within tolerance. A flip is proof if every base was repeated without one, else an
+/// observation. Shrinks the witness where the subject is live.
+void report_axis(const Pass& pass, const Study& study, const AxisWords& words, Ran& out);
+
+/// Adds the claim `stochastic` where repeats flip decisions: chance and dependence look alike from there on.
+void report_chance(const Study& study, Ran& out);
+
+/// Why a check with no run of its kind is skipped.
+Skipped nothing_recorded(std::string_view what);
+
+}  // namespace pastonly
