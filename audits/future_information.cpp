@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "checks.h"
+#include "pastonly/policy.h"
+#include "stats/entropy.h"
+#include "stats/exchange_test.h"
+#include "stats/interval.h"
+#include "stats/parallel.h"
+#include "subject/evidence.h"
+#include "subject/futures.h"
+
+namespace pastonly {
+namespace {
+
+/// All prefixes' routings under their futures, and how often plain repeats were looked at in their place.
+struct Futures {
+  std::vector<PrefixRouting> prefixes;
+  std::size_t layers = 0;  ///< assessed: those before the first that chance reaches
+  std::uint64_t controls = 0;
+};
+
+Expected<Futures> gather(const Pass& pass, const std::vector<Prefix>& prefixes, const Trace& base) {
+  References references(pass.evidence);
+  std::vector<const Reference*> reference;
+  Futures futures;
+  futures.layers = base.layers.size();
+  for (const Prefix& prefix : prefixes) {
+    const auto found = references.of(*prefix.futures.front());
+    if (!found) return tl::unexpected(found.error());
+    reference.push_back(*found);
+    const auto& chance = (*found)->stochastic_layers;
+    futures.layers = std::min<std::size_t>(
+        futures.layers, std::distance(chance.begin(), std::find(chance.begin(), chance.end(), true)));
+    futures.controls += (*found)->repeats.size();
+  }
+  std::vector<Expected<PrefixRouting>> routed(prefixes.size());
+  stats::parallel_for(prefixes.size(), [&](std::size_t i) {
+    routed[i] = route_prefix(pass.evidence, prefixes[i], reference[i]->tolerances, futures.layers);
+  });
+  for (auto& one : routed) {
+    if (!one) return tl::unexpected(one.error());
+    futures.prefixes.push_back(*std::move(one));
+  }
+  return futures;
+}
+
+struct LeakEstimate {
+  std::uint64_t pairs = 0, differing = 0;
+  LayerFacts::Leak leak;
+};
+
+/// Row: a layer, or the last for all of them. With many futures per prefix the better of two certified
+/// bounds, each at half the level.
+LeakEstimate estimate(const Futures& futures, std::size_t row, double alpha) {
+  LeakEstimate out;
+  double plug_in = 0.0, certified = 0.0;
+  const bool many = std::ranges::all_of(futures.prefixes, [](const auto& p) { return !p.classes.empty(); });
+  const auto count = static_cast<double>(futures.prefixes.size());
+  const double collision_alpha = many ? alpha / 2.0 : alpha;
+  for (const PrefixRouting& prefix : futures.prefixes) {
+    out.pairs += prefix.pairs;
+    out.differing += prefix.differing[row];
+    if (!many) continue;
+    plug_in += stats::miller_madow_entropy(prefix.classes[row]) / count;
+    certified += stats::certified_entropy(prefix.classes[row], alpha / 2.0 / count) / count;
+  }
+  const double least = stats::clopper_pearson_lower(out.differing, out.pairs, collision_alpha);
+  out.leak.lower = std::max(stats::collision_entropy(least), certified);
+  out.leak.unit = "bits per prefix";
+  if (many) {
+    out.leak.bits = plug_in;
+    out.leak.method = "estimate: Miller-Madow over resampled futures; lower: certified";
+  } else {
+    // Where every pair differs the share is put half a pair lower: the collision entropy stays finite.
+    const double share = std::min(static_cast<double>(out.differing), static_cast<double>(out.pairs) - 0.5) /
+                         static_cast<double>(out.pairs);
+    out.leak.bits = stats::collision_entropy(share);
+    out.leak.method = "estimate: collision entropy over pairs of futures; lower: certified (Clopper-Pearson)";
+  }
+  return out;
+}
+
+void measure(const LeakEstimate& found, std::optional<LayerIndex> layer, Ran& ran) {
+  const double share = static_cast<double>(found.differing) / static_cast<double>(found.pairs);
+  ran.measurements.push_back({"differing_futures", share, {}, {}, "fraction of pairs", found.pairs, layer});
+  ran.measurements.push_back({"future_information", found.leak.bits, found.leak.lower, found.leak.upper,
+                              found.leak.unit, found.pairs, layer});
+}
+
+Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace& base,
+                 const std::vector<LeakEstimate>& layers) {
+  Claim claim;
+  claim.id = "routing-leak";
+  claim.basis = Claim::Basis::statistical;
+  claim.p_value = stats::exchange_p_value(joint.differing, joint.pairs, futures.controls);
+  claim.amount = Measurement{"future_information",
+                             joint.leak.bits,
+                             joint.leak.lower,
+                             joint.leak.upper,
+                             joint.leak.unit,
+                             joint.pairs,
+                             {}};
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    if (layers[l].differing > 0) claim.layers.push_back(base.layers[l].index);
+  }
+  for (const PrefixRouting& prefix : futures.prefixes) {
+    if (claim.witness.is_null()) claim.witness = prefix.witness;
+  }
+  claim.message = fmt::format(
+      "{} of {} pairs of independent futures route the same prefix differently (none of {} repeats of it "
+      "do): the routing of a prefix carries at least {:.3g} bits about what follows, estimated {:.3g}",
+      joint.differing, joint.pairs, futures.controls, *joint.leak.lower, joint.leak.bits);
+  claim.help =
+      "causal-mask shows which decisions changed and rule-identification which rule made them: route by the "
+      "token's own past, for example dropless top-k with a bias from earlier batches.";
+  return claim;
+}
+
+Outcome run(const Pass& pass) {
+  const auto base = pass.evidence.base();
+  if (!base) return base.error();
+  const auto prefixes = independent_prefixes(pass.evidence, base->layout);
+  if (prefixes.empty()) {
+    return Skipped{"no row has two suffix runs of equal cut and different resample that change it alone"};
+  }
+  const auto futures = gather(pass, prefixes, *base);
+  if (!futures) return futures.error();
+  if (futures->layers == 0) {
+    return Skipped{
+        "plain repeats route differently from the first layer on: chance hides what the future does"};
+  }
+  Ran ran;
+  std::vector<LeakEstimate> layers;
+  for (std::size_t l = 0; l < futures->layers; ++l) {
+    layers.push_back(estimate(*futures, l, pass.policy.alpha));
+    measure(layers.back(), base->layers[l].index, ran);
+    LayerFacts facts;
+    facts.index = base->layers[l].index;
+    facts.leak = layers.back().leak;
+    ran.layers.push_back(std::move(facts));
+  }
+  const LeakEstimate joint = estimate(*futures, futures->layers, pass.policy.alpha);
+  measure(joint, std::nullopt, ran);
+  ran.measurements.push_back({"repeated_prefixes",
+                              static_cast<double>(futures->controls),
+                              {},
+                              {},
+                              "repeats",
+                              futures->prefixes.size(),
+                              {}});
+  ran.claims.push_back(leak_claim(*futures, joint, *base, layers));
+  return ran;
+}
+
+}  // namespace
+
+const Check future_information_check{
+    "future-information",
+    "Bits about later tokens that routing carries",
+    "Compares the routing of the same prefix under independently drawn futures. With f the probability that "
+    "two futures route it differently, it carries at least -log2(1 - f) bits about what follows; the lower "
+    "end puts in the lower Clopper-Pearson limit of f. Needs suffix runs with two resamples of one row, and "
+    "repeats to tell chance from the future.",
+    {},
+    run};
+
+}  // namespace pastonly
