@@ -38,9 +38,9 @@ std::size_t evaluate(CapacityFormula formula, std::size_t tokens, std::size_t ex
       return whole(factor * (k * t / n));
     case CapacityFormula::fairscale:
       return 2 * tokens / experts;
-    case CapacityFormula::fairseq:
     case CapacityFormula::fairseq_eval:
       return whole(std::ceil(factor * t));
+    case CapacityFormula::fairseq:
     case CapacityFormula::tutel:
       return whole(k) * whole(factor * static_cast<double>(divide_up(tokens, experts)));
     case CapacityFormula::flaxformer:
