@@ -6,7 +6,7 @@
 #include <cmath>
 #include <utility>
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 namespace {
 
 Value finite(double value) {
@@ -55,4 +55,4 @@ Counterexample chosen_over(const RunView& view, std::size_t token, std::size_t c
                 {"left_score", finite(left_score)}});
 }
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

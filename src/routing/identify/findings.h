@@ -6,7 +6,7 @@
 #include "routing/identify/identify.h"
 #include "routing/identify/run_view.h"
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 
 /// What the hypotheses report while they are tried.
 struct Findings {
@@ -25,4 +25,4 @@ Counterexample chosen_over(const RunView& view, std::size_t token, std::size_t c
 /// A place and what is wrong there.
 Counterexample place(const RunView& view, std::size_t token, std::string what, Value::Object details = {});
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

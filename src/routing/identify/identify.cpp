@@ -11,6 +11,8 @@
 namespace pastonly::routing {
 namespace {
 
+using namespace hypotheses;
+
 std::string why_not_judged(std::span<const LayerRun> runs) {
   if (runs.empty()) return "no run holds this layer";
   for (const auto& run : runs) {

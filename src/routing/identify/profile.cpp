@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 namespace {
 
 constexpr auto lowest_key = std::numeric_limits<std::int32_t>::min();
@@ -94,4 +94,4 @@ RunProfile profile(const RunView& view) {
   return found;
 }
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

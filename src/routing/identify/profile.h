@@ -7,7 +7,7 @@
 
 #include "routing/identify/run_view.h"
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 
 /// What one pass over a run tells every hypothesis.
 struct RunProfile {
@@ -28,4 +28,4 @@ struct RunProfile {
 
 RunProfile profile(const RunView& view);
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 namespace {
 
 constexpr std::size_t kept_bytes = std::size_t{64} << 20;  // of one layer's views
@@ -19,7 +19,7 @@ RunSet::RunSet(std::span<const LayerRun> runs) : runs_(runs) {
   // A single run is held whatever its size: it would only be made again at once.
   const bool keep = runs.size() == 1 || bytes_of(runs) <= kept_bytes;
   if (keep) views_.resize(runs.size());
-  for (std::size_t i = 0; i < runs.size(); ++i) profiles_.push_back(routing::profile(*view(i)));
+  for (std::size_t i = 0; i < runs.size(); ++i) profiles_.push_back(hypotheses::profile(*view(i)));
 }
 
 std::shared_ptr<const RunView> RunSet::view(std::size_t i) const {
@@ -43,4 +43,4 @@ std::size_t RunSet::tokens() const noexcept {
   return tokens;
 }
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

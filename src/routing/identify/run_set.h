@@ -6,7 +6,7 @@
 
 #include "routing/identify/profile.h"
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 
 /// The runs of one layer with their profiles. Views are kept where all of them are small, and made
 /// again at each use where they are not, so that a plan of large runs stays within memory.
@@ -33,4 +33,4 @@ class RunSet {
   mutable std::vector<std::shared_ptr<const RunView>> views_;
 };
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

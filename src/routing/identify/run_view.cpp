@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 namespace {
 
 double rounding_of(DType type) noexcept {
@@ -43,4 +43,4 @@ RunView::RunView(const LayerRun& run) : run_(&run), rounding_(rounding_of(run.la
   skipped_ = find_skipped(run.valid, mask_);
 }
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

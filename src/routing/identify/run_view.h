@@ -8,7 +8,7 @@
 #include "pastonly/matrix_view.h"
 #include "routing/identify/identify.h"
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 
 /// A float's bits as an integer that orders as the floats do (-0 = +0, infinities at the ends; NaN
 /// falls outside and is excluded beforehand). Integer minima vectorise where float minima may not.
@@ -50,4 +50,4 @@ class RunView {
   double rounding_;
 };
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

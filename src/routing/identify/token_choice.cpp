@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 namespace {
 
 /// The pair of a row that contradicts its own order: the lowest chosen, the highest left out.
@@ -56,4 +56,4 @@ void try_top_k(const RunSet& runs, Findings& findings) {
                    "biased-top-k(same-batch)", "quantile-balancing"});
 }
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

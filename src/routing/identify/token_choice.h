@@ -3,9 +3,9 @@
 #include "routing/identify/findings.h"
 #include "routing/identify/run_set.h"
 
-namespace pastonly::routing {
+namespace pastonly::routing::hypotheses {
 
 /// Each token its K best. Accepts `top-k` with the rules that are nothing else, given the scores.
 void try_top_k(const RunSet& runs, Findings& findings);
 
-}  // namespace pastonly::routing
+}  // namespace pastonly::routing::hypotheses

@@ -1,0 +1,97 @@
+#include "routing/identify/expert_choice.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "routing/identify/chunk_fit.h"
+#include "routing/identify/parameters.h"
+
+namespace pastonly::routing::hypotheses {
+namespace {
+
+constexpr std::size_t width_limit = 64;  // more balanced prefixes than that are no coincidence of one chunk
+
+/// All widths that explain every run under one grouping, the whole group (0) last.
+std::vector<ChunkFit> fits(const RunSet& runs, const Grouping& grouping, ChunkFailure& best) {
+  std::vector<ChunkFit> found;
+  const auto attempt = [&](std::size_t width) {
+    ChunkFailure failure;
+    if (auto fit = fit_chunks(runs, grouping, width, failure)) {
+      found.push_back(std::move(*fit));
+    } else if (failure.tokens > best.tokens) {
+      best = std::move(failure);
+    }
+  };
+  // Where every token takes every expert, any chunk will do: the whole group is the simplest.
+  if (runs.smallest_count() < runs.experts()) {
+    for (const auto width : possible_widths(*runs.view(0), grouping, width_limit)) attempt(width);
+  }
+  attempt(0);
+  return found;
+}
+
+/// C of every chunk size: a number where one serves all, k where C = max(1, floor(k w / N)), else a list.
+void write_capacity(const std::map<std::size_t, std::size_t>& capacity, std::size_t experts,
+                    Value::Object& parameters) {
+  const std::size_t most = std::ranges::max_element(capacity, {}, [](const auto& one) {
+                             return one.second;
+                           })->second;
+  const bool constant = std::ranges::all_of(
+      capacity, [&](const auto& one) { return one.second == std::min(most, one.first); });
+  if (constant) {
+    parameters.emplace_back("capacity", most);
+    return;
+  }
+  double least = 0.0, below = static_cast<double>(experts) + 1.0;
+  for (const auto& [size, tokens] : capacity) {
+    const double per_slot = static_cast<double>(experts) / static_cast<double>(size);
+    if (tokens > 1) least = std::max(least, static_cast<double>(tokens) * per_slot);
+    below = std::min(below, static_cast<double>(tokens + 1) * per_slot);
+  }
+  const double whole = std::ceil(least);
+  if (least < below) {
+    const double k = whole < below && whole >= 1.0 ? whole : least;
+    parameters.emplace_back("k", k == std::floor(k) ? Value(static_cast<std::int64_t>(k)) : Value(k));
+    return;
+  }
+  parameters.emplace_back("capacities", capacity_list(capacity));
+}
+
+Value::Object describe(const RunSet& runs, const std::vector<ChunkFit>& found) {
+  // The widest explains the most tokens by one threshold; narrower ones are named beside it.
+  const ChunkFit& main = found.back();
+  Value::Object parameters;
+  if (main.width != 0) parameters.emplace_back("chunk", main.width);
+  write_capacity(main.capacity, runs.experts(), parameters);
+  write_grouping(runs, main.grouping, parameters);
+  if (found.size() > 1) {
+    Value::Array narrower;
+    for (std::size_t i = 0; i + 1 < found.size(); ++i) narrower.emplace_back(found[i].width);
+    parameters.emplace_back("chunk_or", std::move(narrower));
+  }
+  return parameters;
+}
+
+}  // namespace
+
+void try_expert_choice(const RunSet& runs, Findings& findings) {
+  ChunkFailure best;
+  for (const auto& grouping : groupings(runs, true)) {
+    const auto found = fits(runs, grouping, best);
+    if (found.empty()) continue;
+    findings.accept("expert-choice", false, describe(runs, found));
+    break;
+  }
+  if (!findings.accepted("expert-choice")) findings.reject("expert-choice", false, std::move(best.at));
+  if (runs.experts() != 1) return;
+  ChunkFailure failure;
+  if (const auto fit = fit_chunks(runs, {.per_sequence = true}, 0, failure)) {
+    Value::Object parameters;
+    write_capacity(fit->capacity, 1, parameters);
+    findings.accept("mixture-of-depths", false, std::move(parameters));
+  } else {
+    findings.reject("mixture-of-depths", false, std::move(failure.at));
+  }
+}
+
+}  // namespace pastonly::routing::hypotheses
