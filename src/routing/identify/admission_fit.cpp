@@ -67,14 +67,19 @@ class Fitter {
 
   static double key(Admission admission, const Wish& wish, double priority) {
     switch (admission) {
-      case Admission::first_come: return static_cast<double>(wish.index);
+      case Admission::first_come:
+        return static_cast<double>(wish.index);
       case Admission::next_choice:
       case Admission::choice_major:
         return static_cast<double>(wish.rank) * rank_step + static_cast<double>(wish.index);
-      case Admission::by_priority: return static_cast<double>(wish.rank) * rank_step - priority;
-      case Admission::by_score: return -wish.score;
-      case Admission::by_share: return -wish.score / wish.total;
-      case Admission::by_chance: return 0.0;
+      case Admission::by_priority:
+        return static_cast<double>(wish.rank) * rank_step - priority;
+      case Admission::by_score:
+        return -wish.score;
+      case Admission::by_share:
+        return -wish.score / wish.total;
+      case Admission::by_chance:
+        return 0.0;
     }
     return 0.0;
   }
@@ -102,8 +107,13 @@ class Fitter {
   void check_tied(const RunView& view, const Groups& groups, std::size_t token);
   Wish wish_of(const RunView& view, const Groups& groups, std::size_t token, const Demand::Choice& choice,
                double total) const {
-    return {token,        groups.index_of(token), groups.group_of(token), choice.expert, choice.rank,
-            view.scores()(token, choice.expert), total};
+    return {token,
+            groups.index_of(token),
+            groups.group_of(token),
+            choice.expert,
+            choice.rank,
+            view.scores()(token, choice.expert),
+            total};
   }
   /// Sum of the scores the token wanted; its largest score as an integer-valued priority.
   double total_wanted(const RunView& view, std::size_t token, const Demand& demand) const;
@@ -163,8 +173,8 @@ void Fitter::add_refused(std::size_t t, const RunView& view, const Wish& wish, d
     fail(t, place(view, wish.token,
                   fmt::format("expert {} (choice {}) refused, though it had room: {} tokens where another "
                               "took {}",
-                              wish.expert, wish.rank,
-                              (*counts_)[wish.group * runs_.experts() + wish.expert], capacity_),
+                              wish.expert, wish.rank, (*counts_)[wish.group * runs_.experts() + wish.expert],
+                              capacity_),
                   {{"expert", wish.expert}, {"capacity", capacity_}}));
     return;
   }
@@ -187,7 +197,8 @@ void Fitter::read_token(const RunView& view, const Groups& groups, std::size_t t
   const auto& demand = reader_.read(view.scores().data() + token * n, view.mask().data() + token * n);
   ++seen_;
   if (!demand.possible) {
-    fail_all(place(view, token, fmt::format("expert {} is not among the token's {} best", demand.offending, k_)));
+    fail_all(
+        place(view, token, fmt::format("expert {} is not among the token's {} best", demand.offending, k_)));
     return;
   }
   if (demand.tied_refused > 0) tied_tokens_.push_back(token);
@@ -226,9 +237,10 @@ void Fitter::check_tied(const RunView& view, const Groups& groups, std::size_t t
     for (const auto& choice : demand.tied) {
       const auto wish = wish_of(view, groups, token, choice, total);
       const auto& border = trial.borders[wish.group * n + wish.expert];
-      able += full(wish) && !violated(trial.admission, border.worst_kept, key(trial.admission, wish, priority))
-                  ? 1
-                  : 0;
+      able +=
+          full(wish) && !violated(trial.admission, border.worst_kept, key(trial.admission, wish, priority))
+              ? 1
+              : 0;
     }
     if (able < demand.tied_refused) {
       fail(t, place(view, token, "none of the experts tied for its last choice can have refused it"));

@@ -74,16 +74,16 @@ void accept_first_come(const RunSet& runs, const OpenFit& open, Findings& findin
   if (!findings.accepted("token-major-capacity")) {
     findings.accept("token-major-capacity", true, describe(runs, open));
   }
-  const bool alone = std::ranges::all_of(std::views::iota(std::size_t{0}, runs.size()), [&](std::size_t i) {
-    return runs.run(i).layout.sequences == 1;
-  });
+  const bool alone = std::ranges::all_of(std::views::iota(std::size_t{0}, runs.size()),
+                                         [&](std::size_t i) { return runs.run(i).layout.sequences == 1; });
   if (fit.k == 1 && runs.experts() > 1 && !findings.accepted("drop-by-score")) {
     // One choice renormalised is 1 for every token: what is left is their order.
     auto parameters = describe(runs, open);
     parameters.emplace_back("rank", "renormalised");
     findings.accept("drop-by-score", false, std::move(parameters));
   }
-  if ((fit.grouping.per_sequence || alone) && same_at_all_lengths(fit) && !findings.accepted("fixed-capacity")) {
+  if ((fit.grouping.per_sequence || alone) && same_at_all_lengths(fit) &&
+      !findings.accepted("fixed-capacity")) {
     auto parameters = describe(runs, open);
     std::erase_if(parameters, [](const auto& entry) { return entry.first == "scope"; });
     findings.accept("fixed-capacity", true, std::move(parameters));
@@ -96,10 +96,18 @@ void accept(const RunSet& runs, const OpenFit& open, Findings& findings) {
   };
 
   switch (open.fit.admission) {
-    case Admission::first_come: accept_first_come(runs, open, findings); break;
-    case Admission::choice_major: add("gshard-top-2", describe(runs, open)); break;
-    case Admission::by_priority: add("batch-priority", describe(runs, open)); break;
-    case Admission::next_choice: add("next-choice", describe(runs, open)); break;
+    case Admission::first_come:
+      accept_first_come(runs, open, findings);
+      break;
+    case Admission::choice_major:
+      add("gshard-top-2", describe(runs, open));
+      break;
+    case Admission::by_priority:
+      add("batch-priority", describe(runs, open));
+      break;
+    case Admission::next_choice:
+      add("next-choice", describe(runs, open));
+      break;
     case Admission::by_score:
     case Admission::by_share: {
       auto parameters = describe(runs, open);
@@ -117,13 +125,19 @@ void accept(const RunSet& runs, const OpenFit& open, Findings& findings) {
 
 std::string_view rule_id(Admission admission, std::size_t k) {
   switch (admission) {
-    case Admission::first_come: return k == 1 ? "switch-capacity" : "token-major-capacity";
-    case Admission::choice_major: return "gshard-top-2";
-    case Admission::by_priority: return "batch-priority";
+    case Admission::first_come:
+      return k == 1 ? "switch-capacity" : "token-major-capacity";
+    case Admission::choice_major:
+      return "gshard-top-2";
+    case Admission::by_priority:
+      return "batch-priority";
     case Admission::by_score:
-    case Admission::by_share: return "drop-by-score";
-    case Admission::next_choice: return "next-choice";
-    case Admission::by_chance: return "random-token";
+    case Admission::by_share:
+      return "drop-by-score";
+    case Admission::next_choice:
+      return "next-choice";
+    case Admission::by_chance:
+      return "random-token";
   }
   return {};
 }

@@ -75,7 +75,8 @@ std::vector<std::size_t> DifferenceConstraints::negative_cycle(double tolerance)
   std::size_t on_cycle = paths.relaxed;
   for (std::size_t step = 0; step < n_; ++step) on_cycle = paths.previous[on_cycle];
   std::vector<std::size_t> cycle;
-  for (std::size_t at = on_cycle; cycle.empty() || at != on_cycle; at = paths.previous[at]) cycle.push_back(at);
+  for (std::size_t at = on_cycle; cycle.empty() || at != on_cycle; at = paths.previous[at])
+    cycle.push_back(at);
   std::ranges::reverse(cycle);
   return cycle;
 }

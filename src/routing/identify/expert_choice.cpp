@@ -33,11 +33,10 @@ std::vector<ChunkFit> fits(const RunSet& runs, const Grouping& grouping, ChunkFa
 /// C of every chunk size: a number where one serves all, k where C = max(1, floor(k w / N)), else a list.
 void write_capacity(const std::map<std::size_t, std::size_t>& capacity, std::size_t experts,
                     Value::Object& parameters) {
-  const std::size_t most = std::ranges::max_element(capacity, {}, [](const auto& one) {
-                             return one.second;
-                           })->second;
-  const bool constant = std::ranges::all_of(
-      capacity, [&](const auto& one) { return one.second == std::min(most, one.first); });
+  const std::size_t most =
+      std::ranges::max_element(capacity, {}, [](const auto& one) { return one.second; })->second;
+  const bool constant =
+      std::ranges::all_of(capacity, [&](const auto& one) { return one.second == std::min(most, one.first); });
   if (constant) {
     parameters.emplace_back("capacity", most);
     return;

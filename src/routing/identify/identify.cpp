@@ -4,8 +4,13 @@
 
 #include <algorithm>
 
+#include "routing/identify/capacity_rules.h"
+#include "routing/identify/expert_choice.h"
 #include "routing/identify/findings.h"
+#include "routing/identify/offset_rules.h"
 #include "routing/identify/run_set.h"
+#include "routing/identify/simple_rules.h"
+#include "routing/identify/simplicity.h"
 #include "routing/identify/token_choice.h"
 
 namespace pastonly::routing {
@@ -37,6 +42,16 @@ std::string why_scores_are_no_order(const RunSet& runs) {
                        profile.first_nan / positions, profile.first_nan % positions);
   }
   return {};
+}
+
+void try_all(const RunSet& runs, Findings& findings) {
+  try_top_k(runs, findings);
+  try_expert_choice(runs, findings);
+  try_threshold(runs, findings);
+  try_assignment(runs, findings);
+  try_offset_rules(runs, findings);
+  try_hash(runs, findings);
+  try_capacity_rules(runs, findings);
 }
 
 std::optional<bool> verdict(const std::vector<RuleCandidate>& candidates) {
@@ -77,8 +92,9 @@ Identification identify(std::span<const LayerRun> runs) {
   if (const auto reason = why_scores_are_no_order(set); !reason.empty()) {
     findings.reject("top-k", true, reason);
   } else {
-    try_top_k(set, findings);
+    try_all(set, findings);
   }
+  sort_by_simplicity(findings.candidates);
   found.rule.candidates = std::move(findings.candidates);
   found.rejected = std::move(findings.rejected);
   found.rule.causal = verdict(found.rule.candidates);

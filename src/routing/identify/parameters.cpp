@@ -8,7 +8,8 @@ std::vector<Grouping> groupings(const RunSet& runs, bool sequences) {
   bool several = false;
   for (std::size_t i = 0; i < runs.size(); ++i) several |= runs.run(i).layout.sequences > 1;
   if (!several) return all;
-  const auto other = declared == TokenOrder::batch_major ? TokenOrder::sequence_major : TokenOrder::batch_major;
+  const auto other =
+      declared == TokenOrder::batch_major ? TokenOrder::sequence_major : TokenOrder::batch_major;
   all.push_back({false, other});
   if (sequences) all.push_back({true, TokenOrder::batch_major});
   return all;
