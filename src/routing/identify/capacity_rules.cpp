@@ -24,10 +24,6 @@ bool same_at_all_lengths(const AdmissionFit& fit) {
       fit.slots, [&](const auto& one) { return !one.second.reached || one.second.capacity == most; });
 }
 
-bool reached(const AdmissionFit& fit) {
-  return std::ranges::any_of(fit.slots, [](const auto& one) { return one.second.reached; });
-}
-
 Value slots_value(const AdmissionFit::Slots& slots) {
   if (slots.reached) return slots.capacity;
   return Value::Object{{"min", std::max<std::size_t>(slots.capacity, 1)}};
