@@ -88,6 +88,7 @@ Identification identify(std::span<const LayerRun> runs) {
     found.not_judged = "the layer holds no decision: every token is padding";
     return found;
   }
+  found.tokens = set.tokens();
   Findings findings;
   if (const auto reason = why_scores_are_no_order(set); !reason.empty()) {
     findings.reject("top-k", true, reason);

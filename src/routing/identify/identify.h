@@ -42,6 +42,7 @@ struct Rejection {
 struct Identification {
   LayerFacts::Rule rule;
   std::vector<Rejection> rejected;
+  std::size_t tokens = 0;  ///< decisions looked at, over all runs
   /// Why the layer could not be judged at all (no scores, NaN, selection applied by us); "" if it was.
   std::string not_judged;
 };

@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "checks.h"
+#include "subject/evidence.h"
+
+namespace pastonly {
+namespace {
+
+constexpr std::size_t named_in_message = 2;  // rejected causal rules that a finding's sentence quotes
+
+std::string where(const routing::Rejection& rejection) {
+  return rejection.at ? rejection.at->message : rejection.reason;
+}
+
+/// What failed, for the witness: `causal_only` keeps the rules that would have been causal.
+Value::Array counterexamples(const routing::Identification& layer, bool causal_only) {
+  Value::Array all;
+  for (const auto& rejection : layer.rejected) {
+    if (causal_only && !rejection.causal) continue;
+    Value::Object entry{{"rule", rejection.id}, {"message", where(rejection)}};
+    if (rejection.explained) entry.emplace_back("explained", *rejection.explained);
+    if (rejection.at) entry.emplace_back("at", rejection.at->details);
+    all.emplace_back(std::move(entry));
+  }
+  return all;
+}
+
+Value witness(const routing::Identification& layer, LayerIndex index) {
+  Value value;
+  value.set("type", "rule");
+  value.set("layer", raw(index));
+  value.set("rule", layer.rule.id ? Value(*layer.rule.id) : Value());
+  value.set("parameters", layer.rule.parameters);
+  value.set("counterexamples", counterexamples(layer, layer.rule.id.has_value()));
+  return value;
+}
+
+std::string quote_failures(const routing::Identification& layer, bool causal_only) {
+  std::string text;
+  std::size_t quoted = 0;
+  for (const auto& rejection : layer.rejected) {
+    if (quoted == named_in_message) break;
+    if (causal_only && !rejection.causal) continue;
+    text += fmt::format("{}{} fails: {}", quoted++ == 0 ? "; " : ", ", rejection.id, where(rejection));
+  }
+  return text;
+}
+
+Claim leaky_claim(const routing::Identification& layer, LayerIndex index) {
+  Claim claim;
+  claim.id = "leaky-rule";
+  claim.basis = Claim::Basis::observation;
+  claim.layers = {index};
+  std::string others;
+  for (std::size_t i = 1; i < layer.rule.candidates.size(); ++i) {
+    others += (i == 1 ? ", as do " : ", ") + layer.rule.candidates[i].id;
+  }
+  claim.message = fmt::format("layer {}: {} explains every decision{}, and no causal rule does{}", raw(index),
+                              *layer.rule.id, others, quote_failures(layer, true));
+  claim.witness = witness(layer, index);
+  claim.help =
+      "Given the recorded scores, this routing needed tokens that a deployed model has not seen. Train with "
+      "a "
+      "token-wise rule (top-k, a loss-free bias from earlier batches) or a first-come capacity; `pastonly "
+      "explain "
+      "RULE` names the option that selects it and what to use instead.";
+  return claim;
+}
+
+Claim unexplained_claim(const routing::Identification& layer, LayerIndex index) {
+  Claim claim;
+  claim.id = "unexplained";
+  claim.basis = Claim::Basis::observation;
+  claim.layers = {index};
+  claim.message =
+      fmt::format("layer {}: no rule explains every decision; the best explains {:.2f}% of the tokens{}",
+                  raw(index), 100.0 * layer.rule.explained, quote_failures(layer, false));
+  claim.witness = witness(layer, index);
+  claim.help =
+      "Neither causal nor leaky: the recorded scores may not be the ones that selection used (noise, a bias, "
+      "another layer's), or the rule is unknown. Record the scores as selection saw them, or audit with "
+      "interventions (`pastonly plan`).";
+  return claim;
+}
+
+Outcome run(const Pass& pass) {
+  const auto trace = pass.evidence.base();
+  if (!trace) return trace.error();
+  const auto layers = pass.evidence.identifications();
+  if (!layers) return layers.error();
+  Ran ran;
+  std::size_t judged = 0;
+  std::string why_not;
+  for (std::size_t i = 0; i < layers->size(); ++i) {
+    const auto& layer = (*layers)[i];
+    const auto& record = trace->layers[i];
+    if (!layer.not_judged.empty()) {
+      if (why_not.empty()) why_not = fmt::format("layer {}: {}", raw(record.index), layer.not_judged);
+      continue;
+    }
+    ++judged;
+    ran.measurements.push_back(
+        {"explained", layer.rule.explained, {}, {}, "fraction of tokens", layer.tokens, record.index});
+    LayerFacts facts;
+    facts.index = record.index;
+    facts.rule = layer.rule;
+    ran.layers.push_back(std::move(facts));
+    if (!layer.rule.id) {
+      ran.claims.push_back(unexplained_claim(layer, record.index));
+    } else if (layer.rule.causal == false) {
+      ran.claims.push_back(leaky_claim(layer, record.index));
+    }
+  }
+  if (judged == 0) return Skipped{why_not.empty() ? "the trace holds no MoE layer" : why_not};
+  ran.measurements.push_back({"judged_layers",
+                              static_cast<double>(judged) / static_cast<double>(layers->size()),
+                              {},
+                              {},
+                              "fraction of layers",
+                              layers->size(),
+                              {}});
+  return ran;
+}
+
+}  // namespace
+
+const Check rule_identification_check{
+    .id = "rule-identification",
+    .title = "Which rule made this routing",
+    .help =
+        "Tests every known routing rule against scores and mask, recovers its parameters (k, bias, chunk, "
+        "capacity, "
+        "order) and lists the rules that explain every decision. A leaky rule that alone explains a layer is "
+        "an "
+        "error; a rule that nothing explains is a reason to intervene. What is merely observed never passes: "
+        "a "
+        "capacity that was not reached, a single batch or leaking scores hide the difference.",
+    .needs = {.scores = true},
+    .run = run,
+};
+
+}  // namespace pastonly
