@@ -81,7 +81,7 @@ void report_trials(const Study& study, double alpha, Ran& out) {
   const Trials trials = count_trials(study);
   const auto n = static_cast<double>(trials.count);
   const stats::Interval interval = stats::clopper_pearson(trials.changed, trials.count, alpha);
-  if (trials.count > 0) {
+  if (trials.count > 0 && !study.stochastic) {
     out.measurements.push_back({"trial_rate",
                                 static_cast<double>(trials.changed) / n,
                                 interval.lower,
@@ -115,6 +115,9 @@ void report_origins(const Pass& pass, const Study& study, Ran& out) {
     facts.index = base.layers[l].index;
     const bool known = rules && l < rules->size();
     facts.origin = origin(study.tally.layers[l], known ? (*rules)[l].causal : std::nullopt);
+    const auto& chance = study.runs.front().reference->stochastic_layers;
+    if (std::find(chance.begin(), chance.begin() + l + 1, true) != chance.begin() + l + 1)
+      facts.origin->kind = "unknown";
     out.layers.push_back(std::move(facts));
   }
 }

@@ -85,12 +85,13 @@ struct Difference {
 ///
 /// A mask flip at a token whose scores are equal to the last bit counts, and so does one where a score moved
 /// beyond the tolerance. Where scores moved within it, the flip counts if the boundary is farther than the
-/// tolerance: it is rounding (1) if another expert of the token scores within it, or (2) if the token
-/// exchanged two experts i and j and no other token contradicts a boundary of s_i - s_j at this token's value
-/// (a constant bias shifts the boundary, so it is taken from the decisions themselves), or (3) if another
-/// token, unmoved as well and with a score for that expert within the tolerance, flipped the other way. What
-/// follows from a rounding flip is no evidence either: flips of the same expert in the same layer are counted
-/// with it, and its token and the later ones of its row are left out of later layers and log-probabilities.
+/// tolerance: it is rounding (1) if another expert of the token scores within it (with the recorded bias or
+/// without), or (2) if the token exchanged two experts i and j and no other token contradicts a boundary of
+/// s_i - s_j at this token's value (a constant bias shifts the boundary, so it is taken from the decisions
+/// themselves), or (3) if another token, unmoved as well and with a score for that expert within the
+/// tolerance, flipped the other way. What follows from a rounding flip is no evidence either: flips of the
+/// same expert in the same layer are counted with it, and its token and the later ones of its row are left
+/// out of later layers and log-probabilities.
 ///
 /// Without scores at a layer, flips there count if they are more than one in 100,000 decisions.
 /// NaN equals NaN and differs from everything else by infinity.

@@ -10,6 +10,8 @@
 namespace pastonly {
 namespace {
 
+constexpr double kPlainShare = 0.95;
+
 /// The scores of the tokens that flipped.
 class ScoreLookup {
  public:
@@ -31,12 +33,25 @@ struct Boundary {
 };
 using Pair = std::pair<std::size_t, std::size_t>;
 
+/// Whether a token's chosen experts are its best by score.
+bool plain(std::span<const std::uint8_t> mask, std::span<const float> scores) {
+  float worst = std::numeric_limits<float>::infinity(), best = -worst;
+  for (std::size_t e = 0; e < scores.size(); ++e) {
+    if (mask[e]) worst = std::min(worst, scores[e]);
+    if (!mask[e]) best = std::max(best, scores[e]);
+  }
+  return worst >= best;
+}
+
 /// Fills in the boundaries of the pairs asked for, from all tokens of the regions but those that flipped.
-void learn_boundaries(const RoundingContext& context, std::span<const Flip> flips,
+/// Returns whether the layer chooses the best by score, up to a planted exception: then there is no bias, and
+/// a boundary anywhere but at 0 explains nothing.
+bool learn_boundaries(const RoundingContext& context, std::span<const Flip> flips,
                       std::map<Pair, Boundary>& boundaries) {
   const std::size_t experts = context.layer.experts;
   std::vector<std::uint8_t> mask;
   std::vector<float> scratch;
+  std::size_t tokens = 0, plain_tokens = 0;
   std::set<std::pair<std::size_t, std::size_t>> flipped;  // (row, position)
   for (const Flip& flip : flips) flipped.emplace(flip.row, flip.position);
   for (const Region& region : context.regions) {
@@ -46,6 +61,8 @@ void learn_boundaries(const RoundingContext& context, std::span<const Flip> flip
     const auto scores = read_floats(*context.layer.ranking(), first, region.positions, scratch);
     for (std::size_t s = 0; s < region.positions; ++s) {
       if (flipped.contains({region.base_row, s})) continue;
+      ++tokens;
+      plain_tokens += plain({&mask[s * experts], experts}, scores.row(s)) ? 1 : 0;
       for (auto& [pair, boundary] : boundaries) {
         const bool i = mask[s * experts + pair.first] != 0, j = mask[s * experts + pair.second] != 0;
         const double gap = double{scores(s, pair.first)} - double{scores(s, pair.second)};
@@ -54,6 +71,7 @@ void learn_boundaries(const RoundingContext& context, std::span<const Flip> flip
       }
     }
   }
+  return static_cast<double>(plain_tokens) >= kPlainShare * static_cast<double>(tokens);
 }
 
 bool same_token(const Flip& a, const Flip& b) { return a.row == b.row && a.position == b.position; }
@@ -81,13 +99,13 @@ std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const 
     }
   };
   each_exchange([&](std::size_t out, std::size_t in) { boundaries[{flips[out].expert, flips[in].expert}]; });
-  if (!boundaries.empty()) learn_boundaries(context, flips, boundaries);
+  const bool unbiased = !boundaries.empty() && learn_boundaries(context, flips, boundaries);
   each_exchange([&](std::size_t out, std::size_t in) {
     const Boundary& boundary = boundaries[{flips[out].expert, flips[in].expert}];
     const double gap = score(flips[out], flips[out].expert) - score(flips[in], flips[in].expert);
     const bool fits = gap <= boundary.lowest_chosen + 2.0 * context.tolerance &&
                       gap >= boundary.highest_refused - 2.0 * context.tolerance;
-    if (fits) rounding[out] = rounding[in] = true;
+    if (fits && !unbiased && context.layer.bias.empty()) rounding[out] = rounding[in] = true;
   });
   // Two tokens that changed places in one expert's column.
   std::map<std::size_t, std::vector<std::size_t>> columns;

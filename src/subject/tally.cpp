@@ -94,6 +94,14 @@ std::vector<Measurement> measurements(const Tally& tally, const Trace& base, std
         rate.upper = interval->upper;
       }
     }
+    // Where flips crowd just before the cut, short prefixes weigh more in a mean of runs than in the pool.
+    std::vector<double> shares;
+    for (std::size_t r = 0; r < layer.run_flips.size(); ++r) {
+      if (layer.run_decisions[r] > 0.0) shares.push_back(layer.run_flips[r] / layer.run_decisions[r]);
+    }
+    const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+    const double runs = static_cast<double>(std::max<std::size_t>(1, shares.size()));
+    out.push_back({before + "run_flip_rate", sum / runs, {}, {}, "fraction", shares.size(), index});
     add("flip_rate_routes", layer.flips, layer.routes);
     if (base.layers[l].ranking()) add("moved_scores", layer.scores_moved, layer.tokens);
     if (layer.rounding_flips > 0) {

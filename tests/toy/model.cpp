@@ -140,8 +140,10 @@ void Model::Pass::score(std::size_t l, TraceData::Layer& layer) const {
     for (std::size_t e = 0; e < recipe.experts; ++e) {
       double logit =
           scale * dot(&model.routers_[l][e * recipe.width], &hidden[t * recipe.width], recipe.width);
+      logit *= noise(l + 1, t * recipe.experts + e);
+      // Noise below the grid leaves no trace: ties are exact.
       if (recipe.quantise > 0.0) logit = std::round(logit / recipe.quantise) * recipe.quantise;
-      layer.logits[t * recipe.experts + e] = static_cast<float>(logit * noise(l + 1, t * recipe.experts + e));
+      layer.logits[t * recipe.experts + e] = static_cast<float>(logit);
     }
   }
   if (recipe.scoring_fault && recipe.scoring_fault->layer == l) {
