@@ -25,4 +25,9 @@ stats::CounterRng token_noise(std::uint64_t seed, std::size_t position, std::spa
   return stats::CounterRng(seed, stream);
 }
 
+stats::CounterRng group_noise(const Group& group) {
+  if (group.layout.sequences > 1) return stats::CounterRng(group.seed);
+  return token_noise(group.seed, 0, group.scores.row(0));
+}
+
 }  // namespace pastonly::routing

@@ -29,10 +29,14 @@ class DropByScore final : public CappedRule {
       for (const auto expert : choices.of(token)) sum += group.scores(token, expert);
       for (std::size_t j = 0; j < choices.k; ++j) {
         const float score = group.scores(token, choices.of(token)[j]);
-        priority[token * choices.k + j] = rank_ == Rank::score ? score : score / sum;
+        priority[token * choices.k + j] = rank_ == Rank::score ? score : share(score, sum, choices.k);
       }
     }
     admit_by_priority(group, choices, slots, priority, out);
+  }
+  /// Where the selected scores cancel out, each counts the same.
+  static float share(float score, float sum, std::size_t k) noexcept {
+    return sum != 0.0F ? score / sum : 1.0F / static_cast<float>(k);
   }
   // With one choice every renormalised score is 1: what remains is the order of the tokens.
   Dependence group_dependence(const Layout& layout, std::size_t experts) const override {

@@ -2,11 +2,11 @@
 #include <numeric>
 #include <vector>
 
+#include "routing/chance.h"
 #include "routing/chunks.h"
 #include "routing/column_top.h"
 #include "routing/dependence.h"
 #include "routing/rules.h"
-#include "stats/random.h"
 
 namespace pastonly::routing {
 
@@ -68,7 +68,7 @@ class ShuffledExpertChoice final : public GroupedRule {
  private:
   void route(const Group& group, Routing& out) const override {
     const std::size_t tokens = group.tokens(), experts = group.experts();
-    stats::CounterRng rng(group.seed, group.first_sequence);
+    auto rng = group_noise(group);
     std::vector<std::size_t> order(tokens);
     std::iota(order.begin(), order.end(), std::size_t{0});
     for (std::size_t i = tokens; i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
@@ -79,6 +79,9 @@ class ShuffledExpertChoice final : public GroupedRule {
     const std::size_t chunk = options_.chunk_of(tokens);
     for (std::size_t first = 0; first < tokens; first += chunk) {
       const std::size_t size = std::min(chunk, tokens - first);
+      // Back in order inside the chunk: ties go to the lower token, as without the shuffle.
+      std::sort(order.begin() + static_cast<std::ptrdiff_t>(first),
+                order.begin() + static_cast<std::ptrdiff_t>(first + size));
       scores.clear();
       valid.clear();
       for (std::size_t i = first; i < first + size; ++i) {

@@ -78,7 +78,8 @@ std::vector<float> soft_dispatch(MatrixView<const float> logits, std::span<const
     double sum = 0.0;
     for (std::size_t token = 0; token < logits.rows(); ++token) sum += is_valid(token) ? weight(token) : 0.0;
     for (std::size_t token = 0; token < logits.rows(); ++token) {
-      if (is_valid(token)) weights[token * logits.columns() + expert] = static_cast<float>(weight(token) / sum);
+      if (is_valid(token))
+        weights[token * logits.columns() + expert] = static_cast<float>(weight(token) / sum);
     }
   }
   return weights;

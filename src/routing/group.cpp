@@ -84,7 +84,7 @@ void GroupedRule::select(MatrixView<const float> scores, const RoutingContext& c
                             : layout.order == context.layout.order;
   Gathered gathered;
   for (std::size_t first = 0; first < context.layout.sequences; first += layout.sequences) {
-    Group group{.layout = layout, .first_sequence = first, .seed = context.seed};
+    Group group{.layout = layout, .seed = context.seed};
     if (in_place) {
       group.first_row = first * layout.positions;
       group.scores = scores.rows(group.first_row, size);

@@ -15,7 +15,6 @@ namespace pastonly::routing {
 struct Group {
   MatrixView<const float> scores{};     // (tokens, experts)
   Layout layout{};                      ///< of these tokens: one sequence where routed per sequence
-  std::size_t first_sequence = 0;       ///< the batch's sequence that is this group's sequence 0
   std::span<const std::size_t> rows{};  ///< row of the outcome for each token; empty = first_row + i
   std::size_t first_row = 0;
   std::span<const std::uint8_t> valid{};  // (tokens) 0 = padding, takes no slot; empty = all valid

@@ -1,8 +1,8 @@
 #include <vector>
 
 #include "routing/capped.h"
+#include "routing/chance.h"
 #include "routing/rules.h"
-#include "stats/random.h"
 
 namespace pastonly::routing {
 
@@ -16,7 +16,7 @@ class RandomToken final : public CappedRule {
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
     // One uniform draw per token and choice, in the order of the tokens, as the frameworks draw them.
-    stats::CounterRng rng(group.seed, group.first_sequence);
+    auto rng = group_noise(group);
     std::vector<float> priority(choices.experts.size());  // (tokens, k)
     for (float& draw : priority) draw = static_cast<float>(rng.uniform());
     admit_by_priority(group, choices, slots, priority, out);

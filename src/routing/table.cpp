@@ -175,7 +175,7 @@ constexpr std::array table = {
              "A mitigation: the chunk's other tokens become a random sample of the batch.",
              "A token still competes with later tokens of its sequence that fall into its chunk. What "
              "it learns of them is harder to use, not gone.",
-             "top-k, or expert-choice(streaming).", "earlier in the permutation",
+             "top-k, or expert-choice(streaming).", "lower token",
              "k|capacity|capacity_factor capacity_formula=megatron min_capacity chunk scope=batch "
              "order",
              Dependence{.future = true, .batch = true, .length = true}, make_expert_choice_shuffled},
