@@ -1,6 +1,14 @@
-#include <fmt/format.h>
+#include <cstdio>
+#include <exception>
 
-int main() {
-  fmt::print("pastonly {}\n", PASTONLY_VERSION);
-  return 0;
+#include "cli/cli.h"
+
+int main(int argc, char** argv) {
+  try {
+    return pastonly::cli::run(argc, argv);
+  } catch (const std::exception& error) {
+    // The last catch: expected failures are values, so this is a bug or a lack of memory.
+    std::fprintf(stderr, "pastonly: internal error: %s\n", error.what());
+    return 2;
+  }
 }

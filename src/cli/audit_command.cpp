@@ -1,0 +1,88 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/audit_session.h"
+#include "cli/clock.h"
+#include "cli/commands.h"
+#include "cli/nearest.h"
+#include "cli/outputs.h"
+#include "cli/trace_options.h"
+#include "input/policy.h"
+#include "pastonly/check.h"
+
+namespace pastonly::cli {
+namespace {
+
+struct Arguments {
+  std::string subject;
+  std::string policy = "ci";
+  std::vector<std::string> checks;
+  std::string source;
+  TraceArguments trace;
+};
+
+Expected<void> known_checks(const std::vector<std::string>& ids) {
+  std::vector<std::string> all;
+  for (const Check& check : all_checks()) all.emplace_back(check.id);
+  for (const std::string& id : ids) {
+    if (find_check(id) == nullptr) {
+      return usage_error(fmt::format("--check {}: no check has that id{}", id, did_you_mean(id, all)));
+    }
+  }
+  return {};
+}
+
+Expected<AuditRequest> request_of(const Arguments& arguments, const Session& session) {
+  auto policy = input::read_policy(arguments.policy);
+  if (!policy) return tl::unexpected(policy.error());
+  for (const auto& ignore : policy->ignore) {
+    if (utc_today() > ignore.expires) {
+      return usage_error(fmt::format("policy {}: the ignore of {} ran out on {}; renew it or remove it",
+                                     policy->name, ignore.check, ignore.expires));
+    }
+  }
+  if (!arguments.source.empty()) {
+    auto source = input::parse_source(arguments.source);
+    if (!source) return tl::unexpected(source.error());
+    policy->source = *source;
+  }
+  if (auto known = known_checks(arguments.checks); !known) return tl::unexpected(known.error());
+  auto options = parse(arguments.trace);
+  if (!options) return tl::unexpected(options.error());
+  return AuditRequest{arguments.subject, *std::move(options), *std::move(policy), arguments.checks,
+                      session.seed};
+}
+
+int run_command(const Arguments& arguments, const Session& session) {
+  const auto request = request_of(arguments, session);
+  if (!request) return complain(request.error());
+  auto outputs = Outputs::open(session.outputs, session.color);
+  if (!outputs) return complain(outputs.error());
+  const auto report = run_audit(*request, session);
+  if (!report) return complain(report.error());
+  if (auto written = outputs->write(*report); !written) return complain(written.error());
+  if (!outputs->to_stdout() && !session.quiet) {
+    fmt::print(stderr, "pastonly: {}: {}\n", report->subject.name, name(report->verdict));
+  }
+  return exit_code(report->verdict);
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace or a plan directory");
+  command->add_option("subject", arguments->subject, "Trace file or plan directory")->required();
+  command
+      ->add_option("--policy", arguments->policy, "Policy file, or the name of an embedded one: ci, release")
+      ->capture_default_str();
+  command->add_option("--check", arguments->checks, "Run this check only; repeats")->allow_extra_args(false);
+  command->add_option("--source", arguments->source, "What the tokens were drawn from: uniform:VOCAB");
+  add_output_option(*command, session);
+  add_trace_options(*command, arguments->trace);
+  add_session_options(*command, session);
+  command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
+}
+
+}  // namespace pastonly::cli

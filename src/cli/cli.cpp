@@ -1,0 +1,84 @@
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "cli/commands.h"
+
+namespace pastonly::cli {
+namespace {
+
+constexpr int wrong_usage = 4;
+
+constexpr const char* footer =
+    "Exit codes: 0 pass, 1 the policy failed, 2 the audit could not be completed, 3 inconclusive,\n"
+    "4 wrong usage or configuration, 130 interrupted.";
+
+int usage_failure(const CLI::ParseError& error, const CLI::App& app) {
+  // CLI11 reports --help and --version as errors with exit code 0.
+  if (error.get_exit_code() == 0) return app.exit(error);
+  std::string message = error.what();
+  for (char& c : message) {
+    if (c == '\n') c = ' ';
+  }
+  fmt::print(stderr, "pastonly: {} (see pastonly --help)\n", message);
+  return wrong_usage;
+}
+
+}  // namespace
+
+int complain(const Error& error) {
+  fmt::print(stderr, "pastonly: {}\n", error.message);
+  switch (error.kind) {
+    case Error::Kind::usage:
+      return wrong_usage;
+    case Error::Kind::interrupted:
+      return 130;
+    case Error::Kind::input:
+    case Error::Kind::not_recorded:
+      break;
+  }
+  return 2;
+}
+
+void add_session_options(CLI::App& command, Session& session) {
+  command.add_option("--seed", session.seed, "Seed of everything random; same seed, same report");
+  command.add_option("--threads", session.threads, "Threads to use; 0 = all")->check(CLI::Range(0U, 4096U));
+  command.add_flag("--quiet,-q", session.quiet, "No progress on stderr");
+  command.add_option("--color", session.color, "Color in text on stdout; auto honours NO_COLOR")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+}
+
+void add_output_option(CLI::App& command, Session& session) {
+  command
+      .add_option("-o,--output", session.outputs,
+                  "FORMAT or FORMAT=PATH, format text or json; repeats; default: text on stdout")
+      ->type_name("FORMAT[=PATH]")
+      ->allow_extra_args(false);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Finds future-token leakage in Mixture-of-Experts routing: proves it, measures it in bits, names the "
+      "rule.",
+      "pastonly"};
+  Session session;
+  for (int i = 1; i < argc; ++i) session.arguments.emplace_back(argv[i]);
+  app.set_version_flag("--version", fmt::format("pastonly {} ({})", PASTONLY_VERSION, PASTONLY_COMMIT));
+  app.require_subcommand(1);
+  app.footer(footer);
+  add_audit(app, session);
+  add_bound(app, session);
+  add_rules(app, session);
+  add_explain(app, session);
+  add_report(app, session);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return usage_failure(error, app);
+  }
+  return session.exit_code;
+}
+
+}  // namespace pastonly::cli

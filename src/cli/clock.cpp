@@ -1,0 +1,12 @@
+#include "cli/clock.h"
+
+#include <fmt/chrono.h>
+
+#include <ctime>
+
+namespace pastonly::cli {
+
+std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+std::string utc_today() { return utc_now().substr(0, 10); }
+
+}  // namespace pastonly::cli

@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/nearest.h"
+#include "cli/outputs.h"
+#include "pastonly/check.h"
+#include "pastonly/routing_rule.h"
+#include "report/paragraph.h"
+
+namespace pastonly::cli {
+namespace {
+
+constexpr std::size_t label_width = 12;
+constexpr std::size_t page_width = 100;
+
+std::string labelled(std::string_view label, std::string_view text) {
+  if (text.empty()) return "";
+  return report::padded(label, label_width) + report::wrapped(text, label_width, page_width) + "\n";
+}
+
+std::string dependence_in_words(const Dependence& dependence) {
+  std::string out;
+  const auto add = [&](bool depends, std::string_view what) {
+    if (depends) out += (out.empty() ? "" : ", ") + std::string(what);
+  };
+  add(dependence.future, "later tokens of the same sequence");
+  add(dependence.batch, "other sequences of the batch");
+  add(dependence.order, "the order of the sequences");
+  add(dependence.length, "the length of the input");
+  add(dependence.chance, "chance");
+  return out.empty() ? "the token's own past only" : out;
+}
+
+std::string explained(const RuleInfo& rule) {
+  return fmt::format("{} - {} (routing rule)\n\n", rule.id, rule.title) + labelled("what", rule.semantics) +
+         labelled("used in", rule.used_in) + labelled("depends on", dependence_in_words(rule.usual)) +
+         labelled("why", rule.why) + labelled("instead", rule.instead) + labelled("ties", rule.ties) +
+         labelled("parameters", rule.keys);
+}
+
+std::string needs_in_words(const Needs& needs) {
+  std::string out;
+  const auto add = [&](bool needed, std::string_view what) {
+    if (needed) out += (out.empty() ? "" : ", ") + std::string(what);
+  };
+  add(needs.tokens, "token ids");
+  add(needs.scores, "scores or logits");
+  add(needs.gates, "gates");
+  add(needs.log_probs, "log-probabilities");
+  add(needs.source, "the tokens' source");
+  return out.empty() ? "nothing beyond a trace" : out;
+}
+
+std::string explained(const Check& check) {
+  return fmt::format("{} - {} (check)\n\n", check.id, check.title) + labelled("what", check.help) +
+         labelled("needs", needs_in_words(check.needs));
+}
+
+int run_command(const std::string& id) {
+  std::string page;
+  if (const RuleInfo* rule = find_rule(id); rule != nullptr) page = explained(*rule);
+  if (const Check* check = find_check(id); check != nullptr)
+    page += (page.empty() ? "" : "\n") + explained(*check);
+  if (page.empty()) {
+    std::vector<std::string> all;
+    for (const RuleInfo& rule : routing_rules()) all.emplace_back(rule.id);
+    for (const Check& check : all_checks()) all.emplace_back(check.id);
+    return complain(
+        {Error::Kind::usage, fmt::format("no rule or check is called {}{}", id, did_you_mean(id, all))});
+  }
+  const auto printed = print(page);
+  return printed ? 0 : complain(printed.error());
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app, Session& session) {
+  auto id = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("explain", "Explain a routing rule or a check");
+  command->add_option("id", *id, "As `pastonly rules` or a report prints it")->required();
+  add_session_options(*command, session);
+  command->callback([id, &session] { session.exit_code = run_command(*id); });
+}
+
+}  // namespace pastonly::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "pastonly/error.h"
+#include "pastonly/subject.h"
+
+namespace pastonly::cli {
+
+/// SHA-256 of the files an audit reads, computed beside it in a thread of its own.
+class FileHashes {
+ public:
+  explicit FileHashes(std::vector<FileRecord> files);
+  FileHashes(const FileHashes&) = delete;
+  FileHashes& operator=(const FileHashes&) = delete;
+  /// Stops after the file at hand.
+  ~FileHashes();
+  /// Waits; the records with their hashes, or the first file that could not be read.
+  Expected<std::vector<FileRecord>> wait();
+
+ private:
+  void hash_all();
+  std::vector<FileRecord> files_;
+  std::atomic<bool> stop_{false};
+  Expected<void> result_;
+  std::thread thread_;
+};
+
+}  // namespace pastonly::cli

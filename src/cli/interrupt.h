@@ -1,0 +1,16 @@
+#pragma once
+
+namespace pastonly::cli {
+
+/// From construction on, the first SIGINT or SIGTERM asks long work to stop; the second ends the
+/// process at once. One instance at a time.
+class Interrupt {
+ public:
+  Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+  ~Interrupt();
+  static bool requested() noexcept;
+};
+
+}  // namespace pastonly::cli

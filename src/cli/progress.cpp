@@ -1,0 +1,37 @@
+#include "cli/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace pastonly::cli {
+
+Progress::Progress(bool quiet) : terminal_(isatty(STDERR_FILENO) != 0), quiet_(quiet), last_(Clock::now()) {}
+
+Progress::~Progress() {
+  if (drawn_) fmt::print(stderr, "\r\x1b[K");
+}
+
+void Progress::report(double fraction, std::string_view what) {
+  if (quiet_) return;
+  const std::lock_guard lock(mutex_);
+  const auto now = Clock::now();
+  const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(30'000);
+  if (now - last_ < pause) return;
+  last_ = now;
+  const double share = std::clamp(fraction, 0.0, 1.0);
+  if (!terminal_) {
+    fmt::print(stderr, "pastonly: {:.0f}% {}\n", 100.0 * share, what);
+    return;
+  }
+  constexpr int width = 30;
+  const int filled = static_cast<int>(width * share);
+  fmt::print(stderr, "\r\x1b[K[{:#<{}}{:.<{}}] {:3.0f}% {}", "", filled, "", width - filled, 100.0 * share,
+             what);
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+}  // namespace pastonly::cli

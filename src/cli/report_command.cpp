@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/clock.h"
+#include "cli/commands.h"
+#include "cli/outputs.h"
+#include "cli/report_file.h"
+#include "input/policy.h"
+#include "run/judge.h"
+
+namespace pastonly::cli {
+namespace {
+
+struct Arguments {
+  std::string path;
+  std::string policy;
+};
+
+Expected<Report> load(const Arguments& arguments) {
+  auto report = read_report(arguments.path);
+  if (!report || arguments.policy.empty()) return report;
+  auto policy = input::read_policy(arguments.policy);
+  if (!policy) return tl::unexpected(policy.error());
+  return judge_again(*std::move(report), *policy, utc_today());
+}
+
+int run_command(const Arguments& arguments, const Session& session) {
+  auto outputs = Outputs::open(session.outputs, session.color);
+  if (!outputs) return complain(outputs.error());
+  const auto report = load(arguments);
+  if (!report) return complain(report.error());
+  if (auto written = outputs->write(*report); !written) return complain(written.error());
+  return exit_code(report->verdict);
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
+      app.add_subcommand("report", "Convert a JSON report, or judge it again under another policy");
+  command->add_option("report", arguments->path, "JSON report of pastonly audit")->required();
+  command->add_option("--policy", arguments->policy,
+                      "Judge again under this policy; it must have the same alpha and source");
+  add_output_option(*command, session);
+  add_session_options(*command, session);
+  command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
+}
+
+}  // namespace pastonly::cli

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "pastonly/report.h"
+
+namespace pastonly::cli {
+
+/// A JSON report from a file. Input errors name the file and the key.
+Expected<Report> read_report(const std::string& path);
+
+}  // namespace pastonly::cli

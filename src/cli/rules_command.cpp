@@ -1,0 +1,39 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/outputs.h"
+#include "pastonly/routing_rule.h"
+
+namespace pastonly::cli {
+namespace {
+
+std::string_view mark(bool depends) { return depends ? "yes" : "-"; }
+
+std::string rules_table() {
+  std::size_t widest = 0;
+  for (const RuleInfo& rule : routing_rules()) widest = std::max(widest, rule.id.size());
+  std::string out = fmt::format("{:<{}}  {:<7}{:<7}{:<7}{:<7}{:<7} {}\n", "rule", widest, "future", "batch",
+                                "order", "length", "chance", "what it is");
+  for (const RuleInfo& rule : routing_rules()) {
+    const Dependence& d = rule.usual;
+    out += fmt::format("{:<{}}  {:<7}{:<7}{:<7}{:<7}{:<7} {}\n", rule.id, widest, mark(d.future),
+                       mark(d.batch), mark(d.order), mark(d.length), mark(d.chance), rule.title);
+  }
+  return out +
+         "\nWhat a token's routing can depend on, for usual parameters and a flattened batch of several "
+         "sequences.\n"
+         "A rule that depends on the future is not causal. More: pastonly explain RULE\n";
+}
+
+}  // namespace
+
+void add_rules(CLI::App& app, Session& session) {
+  CLI::App* command = app.add_subcommand("rules", "List the routing rules and what each depends on");
+  add_session_options(*command, session);
+  command->callback([&session] {
+    const auto printed = print(rules_table());
+    session.exit_code = printed ? 0 : complain(printed.error());
+  });
+}
+
+}  // namespace pastonly::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "input/trace_file.h"
+#include "pastonly/error.h"
+#include "pastonly/value.h"
+
+namespace pastonly::cli {
+
+/// `--batch --layout --shape --mode --stage --top-k --map` as typed.
+struct TraceArguments {
+  std::size_t batch = 0;
+  std::string layout;
+  std::vector<std::size_t> shape;
+  std::string mode;
+  std::string stage;
+  std::size_t top_k = 0;
+  std::vector<std::string> map;  ///< KEY=NAME each
+};
+void add_trace_options(CLI::App& command, TraceArguments& arguments);
+/// Usage errors name the option.
+Expected<input::TraceOptions> parse(const TraceArguments& arguments);
+
+/// For a report: what was told, an object with only what was told; and back.
+Value to_value(const input::TraceOptions& options);
+Expected<input::TraceOptions> trace_options_from(const Value& value);
+
+}  // namespace pastonly::cli

@@ -1,0 +1,204 @@
+#include <fmt/format.h>
+
+#include "input/policy.h"
+#include "report/fields.h"
+#include "report/json.h"
+#include "report/writer.h"
+
+namespace pastonly::report {
+namespace {
+
+Measurement measurement_of(const Fields& in) {
+  Measurement m;
+  m.name = in.text("name");
+  m.value = in.maybe_number("value").value_or(0.0);
+  m.lower = in.maybe_number("lower");
+  m.upper = in.maybe_number("upper");
+  m.unit = in.text("unit");
+  m.samples = in.count("samples");
+  if (const auto layer = in.maybe_count("layer")) m.layer = LayerIndex{static_cast<std::uint32_t>(*layer)};
+  return m;
+}
+
+std::optional<Measurement> maybe_measurement(const Fields& in, const char* key) {
+  if (in.is_null(key)) return std::nullopt;
+  return measurement_of(in.object(key));
+}
+
+Claim::Basis basis_of(const Fields& in) {
+  const std::string basis = in.text("basis");
+  if (basis == "proof") return Claim::Basis::proof;
+  if (basis == "statistical") return Claim::Basis::statistical;
+  if (basis != "observation") in.refuse("basis", "proof, statistical or observation");
+  return Claim::Basis::observation;
+}
+
+LayerFacts::Rule rule_of(const Fields& in) {
+  LayerFacts::Rule rule;
+  rule.id = in.maybe_text("id");
+  rule.causal = in.maybe_flag("causal");
+  rule.parameters = in.value("parameters");
+  rule.explained = in.number("explained");
+  for (const Fields& candidate : in.objects("candidates")) {
+    rule.candidates.push_back({candidate.text("id"), candidate.maybe_flag("causal"),
+                               candidate.value("parameters"), candidate.number("explained"),
+                               candidate.texts("equivalents")});
+  }
+  return rule;
+}
+
+Report::Layer layer_of(const Fields& in) {
+  Report::Layer layer;
+  layer.index = static_cast<std::uint32_t>(in.count("index"));
+  layer.experts = in.count("experts");
+  layer.top_k = in.maybe_number("top_k");
+  layer.sparsity = in.maybe_number("sparsity");
+  layer.facts.index = LayerIndex{layer.index};
+  if (!in.is_null("bound")) {
+    const Fields b = in.object("bound");
+    layer.facts.bound = {b.maybe_number("floor_bits"),
+                         b.maybe_number("capacity_bits"),
+                         b.maybe_number("limit_bits"),
+                         b.maybe_count("chunk"),
+                         b.flag("vacuous"),
+                         b.text("applies_to")};
+  }
+  if (!in.is_null("rule")) layer.facts.rule = rule_of(in.object("rule"));
+  if (!in.is_null("leak")) {
+    const Fields l = in.object("leak");
+    layer.facts.leak = {l.number("bits"), l.maybe_number("lower"), l.maybe_number("upper"), l.text("unit"),
+                        l.text("method")};
+  }
+  if (!in.is_null("origin")) {
+    const Fields o = in.object("origin");
+    layer.facts.origin = {o.text("kind"), o.flag("contaminated")};
+  }
+  return layer;
+}
+
+Severity severity_of(const Fields& in) {
+  const std::string text = in.text("severity");
+  for (const Severity severity : {Severity::note, Severity::warning, Severity::error}) {
+    if (text == name(severity)) return severity;
+  }
+  in.refuse("severity", "note, warning or error");
+  return Severity::note;
+}
+
+Report::Finding finding_of(const Fields& in) {
+  Report::Finding finding;
+  finding.check = in.text("check");
+  finding.claim = in.text("claim");
+  finding.severity = severity_of(in);
+  finding.confidence = in.maybe_number("confidence");
+  finding.message = in.text("message");
+  for (const auto layer : in.counts("layers")) finding.layers.push_back(static_cast<std::uint32_t>(layer));
+  finding.witness = in.value("witness");
+  finding.fingerprint = in.text("fingerprint");
+  finding.help = in.text("help");
+  finding.suppressed = in.maybe_text("suppressed");
+  finding.basis = basis_of(in);
+  finding.p_value = in.maybe_number("p_value");
+  finding.amount = maybe_measurement(in, "amount");
+  return finding;
+}
+
+Report::Dismissed dismissed_of(const Fields& in) {
+  Report::Dismissed dismissed;
+  dismissed.check = in.text("check");
+  dismissed.reason = in.text("reason");
+  Claim& claim = dismissed.claim;
+  claim.id = in.text("claim");
+  claim.message = in.text("message");
+  for (const auto layer : in.counts("layers"))
+    claim.layers.push_back(LayerIndex{static_cast<std::uint32_t>(layer)});
+  claim.witness = in.value("witness");
+  claim.help = in.text("help");
+  claim.basis = basis_of(in);
+  claim.p_value = in.maybe_number("p_value");
+  claim.amount = maybe_measurement(in, "amount");
+  return dismissed;
+}
+
+Report::CheckEntry check_of(const Fields& in) {
+  Report::CheckEntry entry{in.text("id"), in.text("status"), in.text("reason"), in.number("seconds"), {}};
+  for (const Fields& m : in.objects("measurements")) entry.measurements.push_back(measurement_of(m));
+  return entry;
+}
+
+Report::SubjectEntry subject_of(const Fields& in) {
+  Report::SubjectEntry subject;
+  subject.kind = in.text("kind");
+  subject.name = in.text("name");
+  subject.mode = in.text("mode");
+  subject.stage = in.text("stage");
+  for (const Fields& file : in.objects("files")) {
+    subject.files.push_back({file.text("path"), file.count("bytes"), file.text("sha256")});
+  }
+  subject.tokens = in.count("tokens");
+  subject.vocab = in.maybe_count("vocab");
+  subject.options = in.value("options");
+  return subject;
+}
+
+Verdict verdict_of(const Fields& in) {
+  const std::string text = in.text("verdict");
+  for (const Verdict verdict : {Verdict::pass, Verdict::fail, Verdict::error, Verdict::inconclusive}) {
+    if (text == name(verdict)) return verdict;
+  }
+  in.refuse("verdict", "pass, fail, error or inconclusive");
+  return Verdict::inconclusive;
+}
+
+std::optional<DetectionLimit> limit_of(const Fields& in) {
+  if (in.is_null("detection_limit")) return std::nullopt;
+  const Fields limit = in.object("detection_limit");
+  return DetectionLimit{limit.number("trial_rate"), limit.count("trials"), limit.number("confidence"),
+                        limit.counts("unseen_chunks")};
+}
+
+Report report_of(const Fields& in) {
+  Report report;
+  const Fields tool = in.object("tool"), run = in.object("run"), totals = in.object("totals");
+  report.tool = {tool.text("name"), tool.text("version"), tool.text("commit")};
+  report.run = {run.text("started"), run.number("seconds"), run.count("seed"), run.count("threads"),
+                run.texts("arguments")};
+  report.subject = subject_of(in.object("subject"));
+  report.verdict = verdict_of(in);
+  report.verdict_reasons = in.texts("verdict_reasons");
+  report.detection_limit = limit_of(in);
+  for (const Fields& layer : in.objects("layers")) report.layers.push_back(layer_of(layer));
+  report.totals = {totals.maybe_number("floor_bits"), totals.maybe_number("capacity_bits"),
+                   totals.maybe_number("limit_bits"), totals.maybe_number("leak_bits"),
+                   totals.maybe_count("successors_identifiable")};
+  for (const Fields& check : in.objects("checks")) report.checks.push_back(check_of(check));
+  for (const Fields& finding : in.objects("findings")) report.findings.push_back(finding_of(finding));
+  for (const Fields& row : in.objects("not_assessed")) {
+    report.not_assessed.push_back({row.text("check"), row.text("reason")});
+  }
+  for (const Fields& dismissed : in.objects("dismissed")) report.dismissed.push_back(dismissed_of(dismissed));
+  return report;
+}
+
+}  // namespace
+
+Expected<Report> parse_report(std::string_view json, std::string_view name) {
+  const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!root.is_object()) return input_error(fmt::format("{}: not a JSON object", name));
+  std::string problem;
+  const Fields in(root, "", problem);
+  const std::string schema = in.text("schema");
+  if (schema != "pastonly.report/1") {
+    return input_error(fmt::format("{}: schema is \"{}\", expected \"pastonly.report/1\"", name, schema));
+  }
+  Report report = report_of(in);
+  const Fields policy = in.object("policy");
+  policy.object("rules");
+  if (!problem.empty()) return input_error(fmt::format("{}: {}", name, problem));
+  auto parsed = input::parse_policy(root["policy"]["rules"].dump(), policy.text("name"));
+  if (!parsed) return tl::unexpected(parsed.error());
+  report.policy = *std::move(parsed);
+  return report;
+}
+
+}  // namespace pastonly::report
