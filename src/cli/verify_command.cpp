@@ -1,0 +1,103 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "cli/audit_session.h"
+#include "cli/commands.h"
+#include "cli/outputs.h"
+#include "cli/report_file.h"
+#include "cli/trace_options.h"
+#include "input/hash.h"
+#include "pastonly/check.h"
+#include "run/verify.h"
+#include "run/witness.h"
+
+namespace pastonly::cli {
+namespace {
+
+/// Which of the named files are no longer what was audited, a line each.
+std::vector<std::string> changed_files(const Report& report) {
+  std::vector<std::string> lines;
+  for (const FileRecord& file : report.subject.files) {
+    std::error_code error;
+    const auto bytes = std::filesystem::file_size(file.path, error);
+    if (error) {
+      lines.push_back(fmt::format("{}: {}", file.path, error.message()));
+      continue;
+    }
+    const auto hash = input::sha256_file(file.path);
+    if (!hash) {
+      lines.push_back(hash.error().message);
+    } else if (bytes != file.bytes || *hash != file.sha256) {
+      lines.push_back(fmt::format("{}: changed since the audit (sha256 {}, the report states {})", file.path,
+                                  hash->substr(0, 12), file.sha256.substr(0, 12)));
+    }
+  }
+  return lines;
+}
+
+Expected<AuditRequest> request_of(const Report& report) {
+  AuditRequest request;
+  request.subject = report.subject.name;
+  auto options = trace_options_from(report.subject.options);
+  if (!options) return tl::unexpected(options.error());
+  request.options = *std::move(options);
+  request.policy = report.policy;
+  request.seed = report.run.seed;
+  for (const auto& check : report.checks) {
+    if (find_check(check.id) == nullptr) {
+      return input_error(fmt::format("the report holds check {}, which this version does not have", check.id));
+    }
+    request.checks.push_back(check.id);
+  }
+  return request;
+}
+
+std::string listing(const std::vector<Held>& held, std::size_t& broken) {
+  std::string out;
+  for (const Held& row : held) {
+    if (!row.holds) ++broken;
+    out += fmt::format("{}  {}{}{}\n", row.holds ? "holds        " : "does not hold", row.what, row.why.empty() ? "" : ": ",
+                       row.why);
+  }
+  return out;
+}
+
+int run_command(const std::string& path, const Session& session) {
+  const auto stated = read_report(path);
+  if (!stated) return complain(stated.error());
+  if (const auto changed = changed_files(*stated); !changed.empty()) {
+    for (const auto& line : changed) fmt::print(stderr, "pastonly: {}\n", line);
+    return complain({Error::Kind::input,
+                     fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed", path,
+                                 changed.size(), stated->subject.files.size())});
+  }
+  const auto request = request_of(*stated);
+  if (!request) return complain(request.error());
+  const auto again = run_audit(*request, session);
+  if (!again) return complain(again.error());
+
+  auto held = recheck_witnesses(*stated, request->options);
+  for (auto& row : hold_against(*stated, *again)) held.push_back(std::move(row));
+  std::size_t broken = 0;
+  std::string text = fmt::format("{} files unchanged\n", stated->subject.files.size()) + listing(held, broken);
+  text += broken == 0 ? fmt::format("All {} statements hold.\n", held.size())
+                      : fmt::format("{} of {} statements do not hold.\n", broken, held.size());
+  if (const auto printed = print(text); !printed) return complain(printed.error());
+  return broken == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, Session& session) {
+  auto path = std::make_shared<std::string>();
+  CLI::App* command =
+      app.add_subcommand("verify", "Recompute every witness and key figure of a report from the files it names");
+  command->add_option("report", *path, "JSON report of pastonly audit")->required();
+  command->footer("Exit codes: 0 all statements hold, 1 some do not, 2 files are missing or changed.");
+  add_session_options(*command, session);
+  command->callback([path, &session] { session.exit_code = run_command(*path, session); });
+}
+
+}  // namespace pastonly::cli

@@ -1,0 +1,157 @@
+#include "run/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace pastonly {
+namespace {
+
+bool close(double a, double b) {
+  return a == b || std::abs(a - b) <= 1e-6 * std::max({std::abs(a), std::abs(b), 1e-12});
+}
+bool close(const std::optional<double>& a, const std::optional<double>& b) {
+  return a.has_value() == b.has_value() && (!a || close(*a, *b));
+}
+
+std::string shown(const std::optional<double>& number) { return number ? fmt::format("{:.6g}", *number) : "none"; }
+
+bool same_measurement(const Measurement& a, const Measurement& b) {
+  return close(a.value, b.value) && close(a.lower, b.lower) && close(a.upper, b.upper) && a.samples == b.samples &&
+         a.unit == b.unit;
+}
+
+std::string where(const Report::Finding& finding) {
+  std::string out = fmt::format("{}/{}", finding.check, finding.claim);
+  for (std::size_t i = 0; i < finding.layers.size(); ++i) {
+    out += fmt::format("{}{}", i == 0 ? (finding.layers.size() > 1 ? ", layers " : ", layer ") : " ", finding.layers[i]);
+  }
+  return out;
+}
+
+/// "" where the finding was found again as stated.
+std::string difference(const Report::Finding& stated, const Report::Finding& again) {
+  if (stated.severity != again.severity) {
+    return fmt::format("severity: stated {}, recomputed {}", name(stated.severity), name(again.severity));
+  }
+  if (!close(stated.p_value, again.p_value)) {
+    return fmt::format("p-value: stated {}, recomputed {}", shown(stated.p_value), shown(again.p_value));
+  }
+  if (!close(stated.confidence, again.confidence)) {
+    return fmt::format("confidence: stated {}, recomputed {}", shown(stated.confidence), shown(again.confidence));
+  }
+  const bool amounts = stated.amount.has_value() == again.amount.has_value() &&
+                       (!stated.amount || same_measurement(*stated.amount, *again.amount));
+  if (!amounts) return "its amount is another";
+  if (stated.layers != again.layers) return "its layers are others";
+  if (!agree(stated.witness, again.witness)) return "its witness is another";
+  if (stated.message != again.message) return fmt::format("recomputed: {}", again.message);
+  return "";
+}
+
+void compare_findings(const Report& stated, const Report& recomputed, std::vector<Held>& held) {
+  std::vector<bool> used(recomputed.findings.size(), false);
+  for (const auto& finding : stated.findings) {
+    Held row{where(finding), false, "the audit does not find it again"};
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      if (used[i] || recomputed.findings[i].fingerprint != finding.fingerprint) continue;
+      used[i] = true;
+      row.why = difference(finding, recomputed.findings[i]);
+      row.holds = row.why.empty();
+      break;
+    }
+    held.push_back(std::move(row));
+  }
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (!used[i]) held.push_back({where(recomputed.findings[i]), false, "found by the audit, missing in the report"});
+  }
+}
+
+using Key = std::pair<std::string, std::optional<std::uint32_t>>;
+
+std::map<Key, const Measurement*> by_name(const Report::CheckEntry& check) {
+  std::map<Key, const Measurement*> found;
+  for (const Measurement& m : check.measurements) {
+    found[{m.name, m.layer ? std::optional(raw(*m.layer)) : std::nullopt}] = &m;
+  }
+  return found;
+}
+
+Held compare_check(const Report::CheckEntry& stated, const Report::CheckEntry* again) {
+  Held row{stated.id + ", measurements", false, ""};
+  if (again == nullptr || again->status != stated.status) {
+    row.why = fmt::format("status: stated {}, recomputed {}", stated.status, again ? again->status : "none");
+    return row;
+  }
+  const auto before = by_name(stated), after = by_name(*again);
+  for (const auto& [key, measured] : before) {
+    const auto found = after.find(key);
+    if (found == after.end()) {
+      row.why = fmt::format("{}: not measured again", key.first);
+      return row;
+    }
+    if (!same_measurement(*measured, *found->second)) {
+      row.why = fmt::format("{}{}: stated {:.6g}, recomputed {:.6g}", key.first,
+                            key.second ? fmt::format(" of layer {}", *key.second) : "", measured->value,
+                            found->second->value);
+      return row;
+    }
+  }
+  row.holds = before.size() == after.size();
+  if (!row.holds) row.why = "the report leaves measurements out";
+  return row;
+}
+
+Held compare_limit(const Report& stated, const Report& again) {
+  const auto& a = stated.detection_limit;
+  const auto& b = again.detection_limit;
+  Held row{"detection limit", a.has_value() == b.has_value(), ""};
+  if (row.holds && a) {
+    row.holds = close(a->trial_rate, b->trial_rate) && a->trials == b->trials && close(a->confidence, b->confidence) &&
+                a->unseen_chunks == b->unseen_chunks;
+  }
+  if (!row.holds) row.why = fmt::format("recomputed: {} trials", b ? b->trials : 0);
+  return row;
+}
+
+}  // namespace
+
+bool agree(const Value& a, const Value& b) {
+  const auto number = [](const Value& value) -> std::optional<double> {
+    if (const auto* real = value.get_if<double>()) return *real;
+    if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
+    return std::nullopt;
+  };
+  if (number(a) || number(b)) return close(number(a), number(b));
+  if (const auto* left = a.get_if<Value::Array>()) {
+    const auto* right = b.get_if<Value::Array>();
+    return right != nullptr && std::ranges::equal(*left, *right, agree);
+  }
+  if (const auto* left = a.get_if<Value::Object>()) {
+    const auto* right = b.get_if<Value::Object>();
+    return right != nullptr && std::ranges::equal(*left, *right, [](const auto& x, const auto& y) {
+             return x.first == y.first && agree(x.second, y.second);
+           });
+  }
+  return a == b;
+}
+
+std::vector<Held> hold_against(const Report& stated, const Report& recomputed) {
+  std::vector<Held> held;
+  compare_findings(stated, recomputed, held);
+  for (const auto& check : stated.checks) {
+    const auto again = std::ranges::find(recomputed.checks, check.id, &Report::CheckEntry::id);
+    held.push_back(compare_check(check, again == recomputed.checks.end() ? nullptr : &*again));
+  }
+  held.push_back(compare_limit(stated, recomputed));
+  Held verdict{"verdict", stated.verdict == recomputed.verdict, ""};
+  if (!verdict.holds) {
+    verdict.why = fmt::format("stated {}, recomputed {}", name(stated.verdict), name(recomputed.verdict));
+  }
+  held.push_back(std::move(verdict));
+  return held;
+}
+
+}  // namespace pastonly

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pastonly/report.h"
+
+namespace pastonly {
+
+/// One statement of a report, held against what was recomputed.
+struct Held {
+  std::string what;  ///< "causal-mask/flip, layer 0"
+  bool holds = false;
+  std::string why;  ///< where it does not hold: stated against recomputed
+};
+
+/// Holds every finding (its key figures, witness and layers), every measurement, the detection limit
+/// and the verdict of a report against an audit of the same files with the same seed and policy.
+/// Numbers agree within 1e-6 relative: builds for different processors round differently.
+std::vector<Held> hold_against(const Report& stated, const Report& recomputed);
+
+/// Equal, numbers within that tolerance.
+bool agree(const Value& a, const Value& b);
+
+}  // namespace pastonly

@@ -1,0 +1,194 @@
+#include <cmath>
+#include <limits>
+
+#include "catch.h"
+#include "report/json.h"
+#include "report/paragraph.h"
+#include "report/text.h"
+#include "report/words.h"
+#include "report/writer.h"
+
+using namespace pastonly;
+using namespace pastonly::report;
+
+namespace {
+
+Claim statistical_claim() {
+  Claim claim;
+  claim.id = "bits";
+  claim.basis = Claim::Basis::statistical;
+  claim.p_value = 0.2;
+  claim.amount = Measurement{"leak", 0.1, 0.0, 0.3, "bits per prefix", 12, LayerIndex{3}};
+  claim.message = "maybe";
+  claim.layers = {LayerIndex{3}};
+  return claim;
+}
+
+Report::Layer routed_layer() {
+  Report::Layer layer;
+  layer.index = 3;
+  layer.experts = 8;
+  layer.top_k = 2.0;
+  layer.sparsity = 0.25;
+  layer.facts.index = LayerIndex{3};
+  layer.facts.bound = LayerFacts::Bound{3.17, 6.1, 6.49, 64, false, "expert-choice"};
+  const Value parameters(Value::Object{{"k", 2}, {"chunk", 64}});
+  layer.facts.rule = LayerFacts::Rule{
+      "expert-choice", false, parameters, 1.0, {{"expert-choice", false, parameters, 1.0, {"x"}}}};
+  layer.facts.leak = LayerFacts::Leak{0.4, 0.2, std::nullopt, "bits per prefix", "collision"};
+  layer.facts.origin = LayerFacts::Origin{"selection", true};
+  return layer;
+}
+
+/// A report with something in every place.
+Report full() {
+  Report report;
+  report.tool = {"pastonly", "1.2.3", "abc"};
+  report.run = {"2026-01-01T00:00:00Z", 1.5, 7, 2, {"audit", "x"}};
+  report.subject = {"plan",
+                    "x",
+                    "train",
+                    "dispatched",
+                    {{"x/plan.json", 10, std::string(64, 'a')}},
+                    2048,
+                    256,
+                    Value(Value::Object{{"batch", 8}})};
+  report.verdict = Verdict::fail;
+  report.verdict_reasons = {"causal-mask: 3 of 100 decisions flipped"};
+  report.detection_limit = DetectionLimit{0.22, 12, 0.95, {2, 4}};
+  report.layers = {routed_layer(), {}};
+  report.totals = {1.0, std::nullopt, 2.0, std::nullopt, 3};
+  report.checks = {
+      {"causal-mask", "ran", "", 0.1, {{"flip_rate", 0.03, 0.01, 0.05, "fraction", 100, LayerIndex{3}}}},
+      {"source-floor", "skipped", "no source", 0.0, {}}};
+  Report::Finding finding;
+  finding.check = "causal-mask";
+  finding.claim = "flip";
+  finding.severity = Severity::error;
+  finding.confidence = 1.0;
+  finding.message = "3 of 100 decisions before the cut flipped";
+  finding.layers = {3};
+  finding.witness =
+      Value(Value::Object{{"type", "flip"}, {"row", 0}, {"scores", Value(Value::Array{Value(0.25)})}});
+  finding.fingerprint = "0123456789abcdef";
+  finding.help = "use a causal rule";
+  finding.suppressed = "known";
+  report.findings = {finding};
+  report.dismissed = {{"future-information", statistical_claim(), "not significant"}};
+  report.not_assessed = {{"source-floor", "no source"}};
+  report.policy.name = "p";
+  report.policy.severity = {{"causal-mask", Severity::error}};
+  report.policy.ignore = {{"causal-mask", {3}, "known", "2027-01-01"}};
+  report.policy.source = Source{"uniform", 64};
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("a report survives writing and reading, byte for byte", "[report]") {
+  const std::string text = write_json(full());
+  const auto back = parse_report(text, "r.json");
+  if (!back) FAIL(back.error().message);
+  CHECK(write_json(*back) == text);
+  const std::string empty = write_json(Report{});
+  const auto empty_back = parse_report(empty, "e.json");
+  if (!empty_back) FAIL(empty_back.error().message);
+  CHECK(write_json(*empty_back) == empty);
+}
+
+TEST_CASE("keys stand in the documented order", "[report]") {
+  const Json json = Json::parse(write_json(full()));
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
+  CHECK(keys == std::vector<std::string>{"schema", "tool", "run", "subject", "verdict", "verdict_reasons",
+                                         "detection_limit", "layers", "totals", "checks", "findings",
+                                         "not_assessed", "dismissed", "policy"});
+}
+
+TEST_CASE("NaN and infinities become null, never invalid JSON", "[report]") {
+  Report report = full();
+  report.checks[0].measurements[0].value = std::numeric_limits<double>::quiet_NaN();
+  report.totals.limit_bits = std::numeric_limits<double>::infinity();
+  report.findings[0].witness.set("score", -std::numeric_limits<double>::infinity());
+  const Json json = Json::parse(write_json(report));
+  CHECK(json["checks"][0]["measurements"][0]["value"].is_null());
+  CHECK(json["totals"]["limit_bits"].is_null());
+  CHECK(json["findings"][0]["witness"]["score"].is_null());
+}
+
+TEST_CASE("invalid UTF-8 from a file's name does not break the report", "[report]") {
+  Report report = full();
+  report.subject.name = "bad\xff name";
+  CHECK(Json::accept(write_json(report)));
+}
+
+TEST_CASE("a broken report is refused with file and key", "[report]") {
+  const auto message = [](const std::string& text) {
+    const auto parsed = parse_report(text, "r.json");
+    return parsed ? std::string("accepted") : parsed.error().message;
+  };
+  CHECK(message("{") == "r.json: not a JSON object");
+  CHECK(message("{\"schema\": \"pastonly.report/2\"}").find("pastonly.report/1") != std::string::npos);
+  Json json = Json::parse(write_json(full()));
+  json["findings"][0]["severity"] = "fatal";
+  CHECK(message(json.dump()) == "r.json: findings[0].severity: expected note, warning or error");
+  json = Json::parse(write_json(full()));
+  json["subject"]["files"][0].erase("bytes");
+  CHECK(message(json.dump()).find("subject.files[0].bytes") != std::string::npos);
+  json = Json::parse(write_json(full()));
+  json["layers"] = 3;
+  CHECK(message(json.dump()).find("layers: expected an array") != std::string::npos);
+}
+
+TEST_CASE("added keys are tolerated", "[report]") {
+  Json json = Json::parse(write_json(full()));
+  json["novelty"] = 1;
+  json["subject"]["novelty"] = 1;
+  CHECK(parse_report(json.dump(), "r.json"));
+}
+
+TEST_CASE("text says the verdict first, then findings, layers and what was not assessed", "[report]") {
+  const std::string text = write_text(full(), {});
+  CHECK(text.starts_with("FAIL  x (plan; mode train, stage dispatched; 2,048 token positions; policy p)\n"));
+  const auto findings = text.find("Findings"), layers = text.find("Layers"),
+             limit = text.find("Detection limit"), rest = text.find("Not assessed");
+  REQUIRE(findings != std::string::npos);
+  CHECK((findings < layers && layers < limit && limit < rest));
+  CHECK(text.find("Witness: row 0, scores [0.25]") != std::string::npos);
+  CHECK(text.find("Ignored by the policy: known") != std::string::npos);
+  CHECK(text.find("expert-choice k=2, chunk=64") != std::string::npos);
+  CHECK(text.find("3.00% ████████") != std::string::npos);
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(write_text(full(), {true, 100}).find('\x1b') != std::string::npos);
+}
+
+TEST_CASE("no line of text is wider than asked", "[report]") {
+  Report report = full();
+  report.findings[0].message = "word ";
+  for (int i = 0; i < 6; ++i) report.findings[0].message += report.findings[0].message;
+  const std::string text = write_text(report, {});
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    CHECK(columns(text.substr(start, end - start)) <= 110);
+    start = end + 1;
+  }
+}
+
+TEST_CASE("small words", "[report]") {
+  CHECK(grouped(0) == "0");
+  CHECK(grouped(999) == "999");
+  CHECK(grouped(1000) == "1,000");
+  CHECK(grouped(1234567) == "1,234,567");
+  CHECK(layers_in_words({}).empty());
+  CHECK(layers_in_words({4}) == "layer 4");
+  CHECK(layers_in_words({0, 1, 2, 5, 7, 8}) == "layers 0-2, 5, 7-8");
+  CHECK(shortened("abcdef", 4) == "abc…");
+  CHECK(shortened("abcd", 4) == "abcd");
+  CHECK(wrapped("aa bb cc", 2, 8) == "aa bb\n  cc");
+}
+
+TEST_CASE("every format is listed once", "[report]") {
+  REQUIRE(writers().size() >= 2);
+  for (const Writer& writer : writers()) CHECK(find_writer(writer.format) == &writer);
+  CHECK(find_writer("pdf") == nullptr);
+}
