@@ -1,0 +1,36 @@
+# bash completion for pastonly
+_pastonly() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+      audit | bound | rules | explain | report | verify) command=$word; break ;;
+    esac
+  done
+  case $previous in
+    --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+    --layout) COMPREPLY=($(compgen -W "batch-major sequence-major" -- "$current")); return ;;
+    --mode) COMPREPLY=($(compgen -W "train eval" -- "$current")); return ;;
+    --stage) COMPREPLY=($(compgen -W "selected dispatched" -- "$current")); return ;;
+    --policy) COMPREPLY=($(compgen -W "ci release" -- "$current") $(compgen -f -- "$current")); return ;;
+    -o | --output) COMPREPLY=($(compgen -W "text json" -- "$current")); return ;;
+    --seed | --threads | --check | --source | --batch | --shape | --top-k | --map) return ;;
+    --experts | --layers | --vocab | --chunk) return ;;
+  esac
+  local session="--seed --threads --quiet --color --help" options=""
+  case $command in
+    audit)
+      options="--policy --check --source --output --batch --layout --shape --mode --stage --top-k --map $session" ;;
+    bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
+    rules | explain | verify) options=$session ;;
+    report) options="--policy --output $session" ;;
+    *) options="audit bound rules explain report verify --help --version" ;;
+  esac
+  if [[ $current == -* || -z $command ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$current"))
+  elif [[ $command == explain ]]; then
+    COMPREPLY=($(compgen -W "$(pastonly rules 2>/dev/null | awk 'NR > 1 && NF == 0 {exit} NR > 1 {print $1}')" -- "$current"))
+  else
+    COMPREPLY=($(compgen -f -- "$current"))
+  fi
+}
+complete -o filenames -F _pastonly pastonly

@@ -1,0 +1,102 @@
+"""Pages, floors, and lists of options: what must not fall behind the program."""
+
+import re
+import subprocess
+import unittest
+
+from program import COMMANDS, ROOT, run
+
+FLOORS = [{"stats", "input", "routing"}, {"model"}, {"subject", "lab"}, {"audits"}, {"run"}, {"report"}, {"cli"}]
+
+
+def floor_of(folder):
+    return next(level for level, folders in enumerate(FLOORS) if folder in folders)
+
+
+class Floors(unittest.TestCase):
+    def test_nothing_includes_upward(self):
+        offences = []
+        sources = [p for p in (ROOT / "src").rglob("*") if p.suffix in (".h", ".cpp") and p.parent != ROOT / "src"]
+        sources += (ROOT / "audits").glob("*.cpp")
+        for path in sources:
+            parts = path.relative_to(ROOT).parts
+            own = parts[1] if parts[0] == "src" else "audits"
+            for included in re.findall(r'#include "([^"]+)"', path.read_text()):
+                folder = included.split("/")[0]
+                if "/" in included and folder != "pastonly" and floor_of(folder) > floor_of(own):
+                    offences.append(f"{path.relative_to(ROOT)} includes {included}")
+        self.assertEqual(offences, [])
+
+    def test_the_contract_stands_alone(self):
+        for path in (ROOT / "include/pastonly").glob("*.h"):
+            for included in re.findall(r'#include [<"]([^">]+)[">]', path.read_text()):
+                self.assertTrue("/" not in included or included.startswith("pastonly/")
+                                or included == "tl/expected.hpp", f"{path.name}: {included}")
+
+    def test_third_parties_stay_where_they_belong(self):
+        for path in (ROOT / "src").rglob("*"):
+            if path.suffix in (".h", ".cpp") and "cli" not in path.parts:
+                self.assertNotIn("<CLI/", path.read_text(), path)
+
+
+class Pages(unittest.TestCase):
+    def test_the_documents_exist(self):
+        for page in ("guide", "how-it-works", "formats", "changelog"):
+            self.assertTrue((ROOT / f"docs/{page}.md").exists(), page)
+
+    def test_links_lead_somewhere(self):
+        broken = []
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")]:
+            for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+                if "://" not in link and not (page.parent / link).exists():
+                    broken.append(f"{page.relative_to(ROOT)}: {link}")
+        self.assertEqual(broken, [])
+
+    def test_every_rule_and_check_is_explained_and_has_its_page(self):
+        rules = [line.split()[0] for line in run("rules").stdout.split("\n\n")[0].splitlines()[1:]]
+        self.assertGreater(len(rules), 20)
+        checks = [path.stem.replace("_", "-") for path in (ROOT / "audits").glob("*.cpp") if path.stem != "catalogue"]
+        self.assertGreaterEqual(len(checks), 16)
+        for name in rules + checks:
+            self.assertEqual(run("explain", name).returncode, 0, name)
+        for name in checks:
+            self.assertTrue((ROOT / f"docs/checks/{name}.md").exists(), name)
+            for fixture in ("leaky", "clean"):
+                self.assertTrue((ROOT / f"tests/audits/{name}/{fixture}.json").exists(), f"{name}/{fixture}")
+        pages = {path.stem for path in (ROOT / "docs/rules").glob("*.md")}
+        for name in rules:
+            self.assertIn(re.sub(r"\((.*)\)", r"-\1", name), pages)
+
+
+class Options(unittest.TestCase):
+    """The man page and the completions list every option of every command."""
+
+    def options(self, command):
+        return set(re.findall(r"(--[a-z][a-z-]*)", run(command, "--help").stdout.split("Exit codes")[0]))
+
+    def test_listed(self):
+        texts = {path: path.read_text() for path in
+                 (ROOT / "docs/pastonly.1", *(ROOT / "docs/completions").iterdir())}
+        for command in COMMANDS:
+            found = self.options(command)
+            self.assertIn("--seed", found)
+            for path, text in texts.items():
+                plain = text.replace("\\-", "-")
+                self.assertIn(command, plain, path.name)
+                for option in found:
+                    if option == "--help-all":
+                        continue
+                    spelt = option in plain or f"-l {option[2:]}" in plain
+                    self.assertTrue(spelt, f"{path.name} lacks {option} of {command}")
+
+    def test_bash_completes(self):
+        script = f"""source {ROOT}/docs/completions/pastonly.bash
+COMP_WORDS=(pastonly audit --po); COMP_CWORD=2; _pastonly; echo "${{COMPREPLY[@]}}"
+COMP_WORDS=(pastonly b); COMP_CWORD=1; _pastonly; echo "${{COMPREPLY[@]}}"
+COMP_WORDS=(pastonly audit --mode t); COMP_CWORD=3; _pastonly; echo "${{COMPREPLY[@]}}" """
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stdout.splitlines(), ["--policy", "bound", "train"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,242 @@
+"""Wrong usage, broken inputs and incomplete recordings: each has one defined answer."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from program import BINARY, COMMANDS, ROOT, audit, findings, run
+
+CLEAN = ROOT / "audits/examples/clean"
+LEAKY = ROOT / "audits/examples/leaky"
+
+
+class Temporary(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def refused(self, code, *arguments):
+        """Exit code, one clear line on stderr, nothing on stdout."""
+        done = run(*arguments)
+        self.assertEqual(done.returncode, code, f"{arguments}: {done.stderr}")
+        self.assertEqual(done.stdout, "", arguments)
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertTrue(lines[0].startswith("pastonly: "), lines)
+        return lines[0]
+
+
+class Usage(Temporary):
+    def test_bad_usage_exits_4_with_one_line(self):
+        for arguments in ([], ["frobnicate"], ["audit"], ["audit", CLEAN, "--frobnicate"], ["audit", CLEAN, "extra"],
+                          ["audit", CLEAN, "--threads", "many"], ["audit", CLEAN, "--seed", "-1"],
+                          ["audit", CLEAN, "--color", "pink"], ["audit", CLEAN, "--mode", "dream"],
+                          ["audit", CLEAN, "--source", "zipf:3"], ["audit", CLEAN, "--map", "scores"],
+                          ["audit", CLEAN, "-o", "pdf"], ["audit", CLEAN, "-o", "json", "-o", "text"],
+                          ["audit", CLEAN, "-o", "json="], ["explain"], ["report"], ["verify"]):
+            with self.subTest(arguments=arguments):
+                self.refused(4, *arguments)
+
+    def test_misspelt_names_are_answered_with_the_nearest(self):
+        self.assertIn("causal-mask", self.refused(4, "audit", CLEAN, "--check", "casual-mask"))
+        self.assertIn("expert-choice", self.refused(4, "explain", "expert-chioce"))
+        self.assertIn("load-balance", self.refused(4, "explain", "load-balanc"))
+
+    def test_policies(self):
+        def policy(text):
+            path = self.folder / "policy.json"
+            path.write_text(text)
+            return self.refused(4, "audit", CLEAN, "--policy", path)
+
+        self.assertIn("fail_onn", policy('{"schema": "pastonly.policy/1", "fail_onn": "error"}'))
+        self.assertIn("no-such-check", policy('{"schema": "pastonly.policy/1", "require": ["no-such-check"]}'))
+        self.assertIn("2020-01-31", policy('{"schema": "pastonly.policy/1", "ignore": [{"check": "causal-mask", '
+                                           '"reason": "old", "expires": "2020-01-31"}]}'))
+        policy('{"schema": "pastonly.policy/1", "ignore": [{"check": "causal-mask"}]}')
+        policy('{"schema": "pastonly.policy/1"')
+        self.refused(4, "audit", CLEAN, "--policy", "no-such-policy")
+
+    def test_an_ignore_hides_a_finding_and_keeps_it(self):
+        path = self.folder / "policy.json"
+        path.write_text('{"schema": "pastonly.policy/1", "severity": {"causal-mask": "error"}, "require": [], '
+                        '"ignore": [{"check": "causal-mask", "reason": "known", "expires": "9999-12-31"}]}')
+        report = audit(LEAKY, "--policy", path)
+        self.assertNotEqual(report["verdict"], "fail")
+        self.assertIn("known", {f["suppressed"] for f in report["findings"]})
+
+    def test_unwritable_output_fails_before_the_work(self):
+        for path in ("/no/such/folder/report.json", self.folder):
+            message = self.refused(4, "audit", "/no/such/subject", "-o", f"json={path}")
+            self.assertIn(str(path), message)
+
+    def test_help_and_version(self):
+        self.assertEqual(run("--version").returncode, 0)
+        self.assertIn("0 pass", run("--help").stdout)
+        for command in COMMANDS:
+            done = run(command, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertEqual(done.stderr, "")
+
+
+class Inputs(Temporary):
+    def plan(self, source=CLEAN):
+        copy = self.folder / "plan"
+        shutil.copytree(source, copy)
+        return copy
+
+    def test_absent_and_broken_subjects_exit_2(self):
+        self.assertIn("/no/such/subject", self.refused(2, "audit", "/no/such/subject"))
+        broken = self.folder / "broken.safetensors"
+        broken.write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{nope}  ")
+        self.assertIn("broken.safetensors", self.refused(2, "audit", broken))
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.refused(2, "audit", empty)
+
+    def test_a_plan_with_missing_outputs_is_inconclusive_and_lists_them(self):
+        plan = self.plan()
+        runs = json.loads((plan / "plan.json").read_text())["runs"]
+        gone = [r["id"] for r in runs if r["kind"] == "suffix"][-1]
+        (plan / f"{gone:04}.out.safetensors").unlink()
+        report = audit(plan, expect=3)
+        self.assertEqual(report["verdict"], "inconclusive")
+        self.assertTrue(any("without output" in row["reason"] for row in report["not_assessed"]))
+
+    def test_a_plan_without_a_base_output_cannot_be_audited(self):
+        plan = self.plan()
+        (plan / "0000.out.safetensors").unlink()
+        self.assertIn(run("audit", plan).returncode, (2, 3))
+
+    def test_one_trace_alone_never_passes(self):
+        report = audit(CLEAN / "0000.out.safetensors", expect=3)
+        self.assertTrue(any("causal-mask" in reason for reason in report["verdict_reasons"]))
+        self.assertIsNone(report["detection_limit"])
+
+    def test_a_truncated_output_exits_2(self):
+        plan = self.plan()
+        path = plan / "0000.out.safetensors"
+        path.write_bytes(path.read_bytes()[:-100])
+        self.assertEqual(run("audit", plan).returncode, 2)
+
+
+class Reports(Temporary):
+    def test_leaky_fails_and_clean_passes(self):
+        self.assertIn("causal-mask", findings(audit(LEAKY, expect=1)))
+        report = audit(CLEAN, expect=0)
+        self.assertEqual(findings(report, ("error",)), set())
+        self.assertGreater(report["detection_limit"]["trials"], 0)
+
+    def test_same_seed_same_bytes_whatever_the_threads(self):
+        def bytes_of(threads):
+            report = audit(LEAKY, "--threads", threads, "--seed", 3)
+            report.pop("run")
+            for check in report["checks"]:
+                check.pop("seconds")
+            return json.dumps(report)
+
+        first = bytes_of(1)
+        for threads in (2, 3, 8):
+            self.assertEqual(bytes_of(threads), first)
+
+    def test_stdout_carries_the_report_alone(self):
+        done = run("audit", CLEAN, "-o", "json")
+        self.assertEqual(json.loads(done.stdout)["schema"], "pastonly.report/1")
+        done = run("audit", CLEAN, "-o", f"json={self.folder / 'r.json'}")
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["r.json"])
+
+    def test_color_only_when_asked(self):
+        self.assertNotIn("\x1b", run("audit", CLEAN).stdout)
+        self.assertIn("\x1b", run("audit", CLEAN, "--color", "always").stdout)
+
+    def test_convert_and_judge_again(self):
+        path = self.folder / "r.json"
+        run("audit", LEAKY, "-o", f"json={path}")
+        again = run("report", path, "-o", "json")
+        self.assertEqual(again.returncode, 1)
+        self.assertEqual(again.stdout, path.read_text())
+        self.assertIn("FAIL", run("report", path).stdout)
+        self.assertEqual(run("report", path, "--policy", "ci").returncode, 1)
+        lenient = self.folder / "lenient.json"
+        lenient.write_text('{"schema": "pastonly.policy/1", "fail_on": "never", "require": []}')
+        self.assertNotEqual(run("report", path, "--policy", lenient).returncode, 1)
+        other = self.folder / "other.json"
+        other.write_text('{"schema": "pastonly.policy/1", "alpha": 0.001}')
+        self.assertIn("Run the audit again", self.refused(4, "report", path, "--policy", other))
+        path.write_text("{}")
+        self.refused(2, "report", path)
+
+    def test_verify(self):
+        plan = self.folder / "plan"
+        shutil.copytree(LEAKY, plan)
+        path = self.folder / "r.json"
+        run("audit", plan, "-o", f"json={path}")
+        done = run("verify", path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("All", done.stdout)
+
+        report = json.loads(path.read_text())
+        tampered = json.loads(path.read_text())
+        tampered["checks"][0 if report["checks"][0]["measurements"] else 3]["measurements"][0]["value"] = 0.123
+        path.write_text(json.dumps(tampered))
+        done = run("verify", path)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("does not hold", done.stdout)
+
+        tampered = json.loads(json.dumps(report))
+        tampered["findings"] = tampered["findings"][1:]
+        path.write_text(json.dumps(tampered))
+        self.assertEqual(run("verify", path).returncode, 1)
+
+        path.write_text(json.dumps(report))
+        victim = plan / "0002.out.safetensors"
+        data = bytearray(victim.read_bytes())
+        data[-1] ^= 1
+        victim.write_bytes(data)
+        self.assertEqual(run("verify", path).returncode, 2)
+        victim.unlink()
+        self.assertEqual(run("verify", path).returncode, 2)
+
+    def test_interrupted_leaves_no_report(self):
+        path = self.folder / "r.json"
+        path.write_text("the report of before")
+        subject = self.big_plan()
+        child = subprocess.Popen([BINARY, "audit", str(subject), "-o", f"json={path}"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
+        time.sleep(0.15)
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=120)
+        if child.returncode != 130:
+            self.skipTest("the audit was faster than the signal")
+        self.assertEqual(path.read_text(), "the report of before")
+        self.assertFalse(pathlib.Path(str(path) + ".partial").exists())
+
+    def big_plan(self):
+        """The leaky plan with its suffixes many times over: long enough to be interrupted."""
+        plan = self.folder / "big"
+        plan.mkdir()
+        runs = json.loads((LEAKY / "plan.json").read_text())["runs"]
+        suffixes = [r for r in runs if r["kind"] == "suffix"]
+        listed = list(runs)
+        for r in runs:
+            for kind in ("in", "out"):
+                name = f"{r['id']:04}.{kind}.safetensors"
+                shutil.copy(LEAKY / name, plan / name)
+        for copy in range(40):
+            for r in suffixes:
+                new = {**r, "id": len(listed) + 1000}
+                listed.append(new)
+                for kind in ("in", "out"):
+                    os.link(plan / f"{r['id']:04}.{kind}.safetensors", plan / f"{new['id']:04}.{kind}.safetensors")
+        (plan / "plan.json").write_text(json.dumps({"schema": "pastonly.plan/1", "runs": listed}))
+        return plan
+
+
+if __name__ == "__main__":
+    unittest.main()
