@@ -16,17 +16,20 @@ bool close(const std::optional<double>& a, const std::optional<double>& b) {
   return a.has_value() == b.has_value() && (!a || close(*a, *b));
 }
 
-std::string shown(const std::optional<double>& number) { return number ? fmt::format("{:.6g}", *number) : "none"; }
+std::string shown(const std::optional<double>& number) {
+  return number ? fmt::format("{:.6g}", *number) : "none";
+}
 
 bool same_measurement(const Measurement& a, const Measurement& b) {
-  return close(a.value, b.value) && close(a.lower, b.lower) && close(a.upper, b.upper) && a.samples == b.samples &&
-         a.unit == b.unit;
+  return close(a.value, b.value) && close(a.lower, b.lower) && close(a.upper, b.upper) &&
+         a.samples == b.samples && a.unit == b.unit;
 }
 
 std::string where(const Report::Finding& finding) {
   std::string out = fmt::format("{}/{}", finding.check, finding.claim);
   for (std::size_t i = 0; i < finding.layers.size(); ++i) {
-    out += fmt::format("{}{}", i == 0 ? (finding.layers.size() > 1 ? ", layers " : ", layer ") : " ", finding.layers[i]);
+    out += fmt::format("{}{}", i == 0 ? (finding.layers.size() > 1 ? ", layers " : ", layer ") : " ",
+                       finding.layers[i]);
   }
   return out;
 }
@@ -40,7 +43,8 @@ std::string difference(const Report::Finding& stated, const Report::Finding& aga
     return fmt::format("p-value: stated {}, recomputed {}", shown(stated.p_value), shown(again.p_value));
   }
   if (!close(stated.confidence, again.confidence)) {
-    return fmt::format("confidence: stated {}, recomputed {}", shown(stated.confidence), shown(again.confidence));
+    return fmt::format("confidence: stated {}, recomputed {}", shown(stated.confidence),
+                       shown(again.confidence));
   }
   const bool amounts = stated.amount.has_value() == again.amount.has_value() &&
                        (!stated.amount || same_measurement(*stated.amount, *again.amount));
@@ -65,7 +69,8 @@ void compare_findings(const Report& stated, const Report& recomputed, std::vecto
     held.push_back(std::move(row));
   }
   for (std::size_t i = 0; i < used.size(); ++i) {
-    if (!used[i]) held.push_back({where(recomputed.findings[i]), false, "found by the audit, missing in the report"});
+    if (!used[i])
+      held.push_back({where(recomputed.findings[i]), false, "found by the audit, missing in the report"});
   }
 }
 
@@ -109,8 +114,8 @@ Held compare_limit(const Report& stated, const Report& again) {
   const auto& b = again.detection_limit;
   Held row{"detection limit", a.has_value() == b.has_value(), ""};
   if (row.holds && a) {
-    row.holds = close(a->trial_rate, b->trial_rate) && a->trials == b->trials && close(a->confidence, b->confidence) &&
-                a->unseen_chunks == b->unseen_chunks;
+    row.holds = close(a->trial_rate, b->trial_rate) && a->trials == b->trials &&
+                close(a->confidence, b->confidence) && a->unseen_chunks == b->unseen_chunks;
   }
   if (!row.holds) row.why = fmt::format("recomputed: {} trials", b ? b->trials : 0);
   return row;

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <vector>
+
+#include "input/trace_file.h"
+#include "pastonly/report.h"
+#include "run/verify.h"
+
+namespace pastonly {
+
+/// Looks up what the witnesses of type flip and change state, in the two files each names: that both
+/// inputs agree up to the witness's token, and that the decision, score, gate or log-probability there is
+/// as stated before and after. Reads the two files anew and shares no code with the comparison that found
+/// the witness. Witnesses of other types are figures, which a second audit recomputes.
+std::vector<Held> recheck_witnesses(const Report& report, const input::TraceOptions& options);
+
+}  // namespace pastonly
