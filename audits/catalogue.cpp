@@ -8,7 +8,11 @@ namespace pastonly {
 // The only list, in report order: what the trace is, what it could carry and under which rule, then
 // interventions from the strongest to the mildest, then statistics, then upkeep.
 std::span<const Check> all_checks() noexcept {
-  static const std::array<Check, 0> checks{};
+  static const std::array checks{
+      leakage_bound_check,    rule_identification_check, causal_mask_check,        batch_isolation_check,
+      order_invariance_check, length_invariance_check,   future_information_check, source_floor_check,
+      capacity_drops_check,   load_balance_check,
+  };
   return checks;
 }
 
