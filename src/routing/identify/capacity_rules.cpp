@@ -48,6 +48,13 @@ void write_slots(const RunSet& runs, const AdmissionFit& fit, Value::Object& par
   parameters.emplace_back("capacities", std::move(list));
 }
 
+/// Whether the order of the tokens decided anything.
+bool ordered(const AdmissionFit& fit) {
+  const bool by_order = fit.admission == Admission::first_come || fit.admission == Admission::choice_major ||
+                        fit.admission == Admission::next_choice;
+  return by_order && std::ranges::any_of(fit.slots, [](const auto& one) { return one.second.reached; });
+}
+
 Value::Object describe(const RunSet& runs, const OpenFit& open) {
   Value::Object parameters;
   if (open.most_k > open.fit.k) {
@@ -56,7 +63,8 @@ Value::Object describe(const RunSet& runs, const OpenFit& open) {
     parameters.emplace_back("k", open.fit.k);
   }
   write_slots(runs, open.fit, parameters);
-  write_grouping(runs, open.fit.grouping, parameters);
+  if (open.fit.grouping.per_sequence || ordered(open.fit))
+    write_grouping(runs, open.fit.grouping, parameters);
   return parameters;
 }
 

@@ -60,9 +60,14 @@ Value::Object describe(const RunSet& runs, const std::vector<ChunkFit>& found) {
   // The widest explains the most tokens by one threshold; narrower ones are named beside it.
   const ChunkFit& main = found.back();
   Value::Object parameters;
-  if (main.width != 0) parameters.emplace_back("chunk", main.width);
+  if (main.width != 0) {
+    parameters.emplace_back("chunk", main.width);
+  } else if (main.capacity.size() == 1) {
+    parameters.emplace_back("chunk", main.capacity.begin()->first);  // all that is routed together
+  }
   write_capacity(main.capacity, runs.experts(), parameters);
-  write_grouping(runs, main.grouping, parameters);
+  const bool whole_batch = main.width == 0 && !main.grouping.per_sequence;
+  if (!whole_batch) write_grouping(runs, main.grouping, parameters);
   if (found.size() > 1) {
     Value::Array narrower;
     for (std::size_t i = 0; i + 1 < found.size(); ++i) narrower.emplace_back(found[i].width);

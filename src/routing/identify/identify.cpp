@@ -5,12 +5,16 @@
 #include <algorithm>
 
 #include "routing/identify/capacity_rules.h"
+#include "routing/identify/column_gates.h"
 #include "routing/identify/expert_choice.h"
 #include "routing/identify/findings.h"
+#include "routing/identify/group_limited.h"
 #include "routing/identify/offset_rules.h"
+#include "routing/identify/random_second.h"
 #include "routing/identify/run_set.h"
 #include "routing/identify/simple_rules.h"
 #include "routing/identify/simplicity.h"
+#include "routing/identify/streaming.h"
 #include "routing/identify/token_choice.h"
 
 namespace pastonly::routing {
@@ -50,8 +54,13 @@ void try_all(const RunSet& runs, Findings& findings) {
   try_threshold(runs, findings);
   try_assignment(runs, findings);
   try_offset_rules(runs, findings);
+  try_group_limited(runs, findings);
   try_hash(runs, findings);
+  try_streaming(runs, findings);
   try_capacity_rules(runs, findings);
+  try_random_second(runs, findings);
+  try_column_gates(runs, findings);
+  try_shuffled_expert_choice(runs, findings);
 }
 
 std::optional<bool> verdict(const std::vector<RuleCandidate>& candidates) {

@@ -1,0 +1,103 @@
+#include "routing/identify/group_choice.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+namespace pastonly::routing::hypotheses {
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
+}  // namespace
+
+void GroupReader::read(const GroupChoice& choice, const float* scores, const std::uint8_t* mask) {
+  const std::size_t n = values_.size();
+  group_size_ = (n + choice.groups - 1) / choice.groups;
+  merits_.assign(choice.groups, -infinity);
+  touched_.assign(choice.groups, 0);
+  for (std::size_t e = 0; e < n; ++e)
+    values_[e] = choice.bias.empty() ? scores[e] : scores[e] + choice.bias[e];
+  for (std::size_t g = 0; g < choice.groups; ++g) {
+    float best = -infinity, second = -infinity;
+    for (std::size_t e = g * group_size_; e < std::min((g + 1) * group_size_, n); ++e) {
+      if (values_[e] > best) {
+        second = std::exchange(best, values_[e]);
+      } else {
+        second = std::max(second, values_[e]);
+      }
+      touched_[g] |= mask[e];
+    }
+    merits_[g] = choice.top2 && group_size_ > 1 ? best + second : best;
+  }
+  ranked_.resize(choice.groups);
+  std::iota(ranked_.begin(), ranked_.end(), std::size_t{0});
+  std::ranges::stable_sort(ranked_, [&](std::size_t a, std::size_t b) {
+    return std::tuple(merits_[a], touched_[a]) > std::tuple(merits_[b], touched_[b]);
+  });
+  allowed_.assign(choice.groups, 0);
+  for (std::size_t r = 0; r < choice.topk_groups; ++r) allowed_[ranked_[r]] = 1;
+}
+
+bool GroupReader::follows(const GroupChoice& choice, const float* scores, const std::uint8_t* mask) {
+  read(choice, scores, mask);
+  const float masked = choice.zero_mask ? 0.0F : -infinity;
+  float lowest_chosen = infinity, highest_left = -infinity;
+  for (std::size_t e = 0; e < values_.size(); ++e) {
+    const float value = allowed_[e / group_size_] != 0 ? values_[e] : masked;
+    if (mask[e] != 0) {
+      if (value == -infinity) return false;
+      lowest_chosen = std::min(lowest_chosen, value);
+    } else {
+      highest_left = std::max(highest_left, value);
+    }
+  }
+  return lowest_chosen >= highest_left;
+}
+
+void GroupReader::add_best(std::size_t group, bool top2, double amount, std::span<double> bias) const {
+  std::size_t best = group * group_size_, second = best;
+  for (std::size_t e = best + 1; e < std::min((group + 1) * group_size_, values_.size()); ++e) {
+    if (values_[e] > values_[best]) {
+      second = std::exchange(best, e);
+    } else if (second == best || values_[e] > values_[second]) {
+      second = e;
+    }
+  }
+  bias[best] += amount;
+  if (top2 && second != best) bias[second] += amount;
+}
+
+void GroupReader::correct(const GroupChoice& choice, const std::uint8_t* mask, double rate,
+                          std::span<double> bias) const {
+  // A group that was chosen from but does not rank: lift it against the lowest that ranks untouched.
+  std::size_t missing = choice.groups, intruding = choice.groups;
+  for (const auto g : ranked_) {
+    if (touched_[g] != 0 && allowed_[g] == 0 && missing == choice.groups) missing = g;
+    if (touched_[g] == 0 && allowed_[g] != 0) intruding = g;
+  }
+  if (missing != choice.groups && intruding != choice.groups) {
+    const double gap = static_cast<double>(merits_[intruding]) - static_cast<double>(merits_[missing]);
+    const double step = rate * (gap + 1e-3) / (choice.top2 ? 4.0 : 2.0);
+    add_best(missing, choice.top2, step, bias);
+    add_best(intruding, choice.top2, -step, bias);
+    return;
+  }
+  std::size_t chosen = values_.size(), left = values_.size();
+  for (std::size_t e = 0; e < values_.size(); ++e) {
+    if (mask[e] != 0) {
+      if (chosen == values_.size() || values_[e] < values_[chosen]) chosen = e;
+    } else if (allowed_[e / group_size_] != 0) {
+      if (left == values_.size() || values_[e] > values_[left]) left = e;
+    }
+  }
+  if (chosen == values_.size() || left == values_.size()) return;
+  const double gap = static_cast<double>(values_[left]) - static_cast<double>(values_[chosen]);
+  const double step = rate * (gap + 1e-3) / 2.0;
+  bias[chosen] += step;
+  bias[left] -= step;
+}
+
+}  // namespace pastonly::routing::hypotheses
