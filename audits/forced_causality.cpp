@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "checks.h"
+#include "pastonly/policy.h"
+#include "stats/parallel.h"
+#include "subject/evidence.h"
+#include "subject/paired_loss.h"
+#include "subject/streaming.h"
+
+namespace pastonly {
+namespace {
+
+// Scores read in all; more are sampled, so that a large trace costs a fraction of a second.
+constexpr std::size_t kBudget = 4000000;
+
+/// The share of decisions that streaming would change, layer by layer.
+std::vector<std::optional<Measurement>> stream(const Pass& pass, const Trace& base,
+                                               const std::vector<LayerFacts::Rule>& rules) {
+  std::vector<std::optional<Measurement>> out(base.layers.size());
+  stats::parallel_for(base.layers.size(), [&](std::size_t l) {
+    const auto rule = reapplied(base, base.layers[l], rules[l]);
+    if (!rule) return;
+    const std::size_t budget = kBudget / base.layers.size();
+    if (const auto moved = streaming_change(base, base.layers[l], *rule, budget, pass.seed + l)) {
+      out[l] = moved->measurement("streaming_flip_rate", base.layers[l].index, pass.policy.alpha, pass.seed);
+    }
+  });
+  return out;
+}
+
+/// The loss of recorded runs under another rule against the base's.
+Expected<void> reroutes(const Pass& pass, std::vector<Measurement>& out) {
+  for (const Intervention* run : pass.evidence.runs(Intervention::Kind::reroute)) {
+    const auto base = pass.evidence.base_of(*run);
+    const auto trace = pass.evidence.trace(*run);
+    if (!base) return tl::unexpected(base.error());
+    if (!trace) return tl::unexpected(trace.error());
+    const std::string name = fmt::format("loss_change[{}]", run->rule);
+    if (auto change = paired_loss(name, *base, std::span(&*trace, 1), pass.policy.alpha, pass.seed)) {
+      out.push_back(std::move(*change));
+    }
+  }
+  return {};
+}
+
+Outcome run(const Pass& pass) {
+  const auto base = pass.evidence.base();
+  if (!base) return base.error();
+  const auto rules = pass.evidence.rules();
+  if (!rules) return rules.error();
+  Ran out;
+  for (auto& measurement : stream(pass, *base, *rules)) {
+    if (measurement) out.measurements.push_back(std::move(*measurement));
+  }
+  if (auto done = reroutes(pass, out.measurements); !done) return done.error();
+  if (out.measurements.empty()) {
+    return Skipped{"no layer's rule is identified and can be applied again, and no reroute run is recorded"};
+  }
+  return out;
+}
+
+}  // namespace
+
+const Check forced_causality_check{
+    "forced-causality",
+    "What streaming would change",
+    "Selects every token again with only the tokens up to it visible, and says how many decisions change: "
+    "how far the "
+    "model relies on what deployment will not have. With a recorded reroute to a streaming rule, also the "
+    "change in "
+    "loss. It measures and accuses nobody.",
+    Needs{},
+    run,
+};
+
+}  // namespace pastonly

@@ -1,0 +1,150 @@
+#include "subject/reapplied.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "stats/bootstrap.h"
+
+namespace pastonly {
+namespace {
+
+std::optional<double> number(const Parameters& parameters, std::string_view key) {
+  for (const auto& [name, value] : parameters) {
+    if (name != key) continue;
+    if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
+    if (const auto* real = value.get_if<double>()) return *real;
+  }
+  return std::nullopt;
+}
+
+bool is_word(const Parameters& parameters, std::string_view key, std::string_view word) {
+  return std::any_of(parameters.begin(), parameters.end(), [&](const auto& entry) {
+    const auto* text = entry.second.template get_if<std::string>();
+    return entry.first == key && text && *text == word;
+  });
+}
+
+void drop_key(Parameters& parameters, std::string_view key) {
+  std::erase_if(parameters, [&](const auto& entry) { return entry.first == key; });
+}
+
+}  // namespace
+
+std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
+                                   const LayerFacts::Rule& rule) {
+  const auto* given = rule.parameters.get_if<Value::Object>();
+  if (!rule.id || !layer.ranking()) return std::nullopt;
+  const auto made = make_rule(*rule.id, given ? *given : Parameters{});
+  if (!made) return std::nullopt;
+  Reapplied out;
+  out.id = *rule.id;
+  out.parameters = (*made)->parameters();
+  out.per_sequence = is_word(out.parameters, "scope", "sequence");
+  const Dependence dependence = (*made)->dependence(trace.layout, layer.experts);
+  out.chance = dependence.chance;
+  out.future = dependence.future;
+  out.alone = dependence == Dependence{};
+  // Independence of the rest of the batch may come from chunks that never span rows: those still compete.
+  const auto chunk = number(out.parameters, "chunk");
+  const bool competes =
+      chunk || number(out.parameters, "capacity") || number(out.parameters, "capacity_factor");
+  out.alone = out.alone && !competes;
+  const std::size_t group = out.per_sequence ? trace.layout.positions : trace.layout.tokens();
+  out.width = chunk && *chunk >= 1.0 ? std::min(group, static_cast<std::size_t>(*chunk)) : group;
+  const double experts = static_cast<double>(layer.experts);
+  const auto capacity = number(out.parameters, "capacity");
+  const auto k = number(out.parameters, "k");
+  out.k = out.id.starts_with("expert-choice") && capacity
+              ? *capacity * experts / static_cast<double>(out.width)
+              : k.value_or(1.0);
+  return out;
+}
+
+std::vector<std::vector<std::size_t>> competing_tokens(const Trace& trace, const Reapplied& rule) {
+  const Layout& layout = trace.layout;
+  std::vector<std::vector<std::size_t>> groups(rule.per_sequence ? layout.sequences : 1);
+  std::vector<std::size_t> seen(layout.tokens());  // router index -> token
+  for (std::size_t row = 0; row < layout.sequences; ++row) {
+    for (std::size_t s = 0; s < layout.positions; ++s) {
+      seen[layout.router_index(row, s)] = layout.token(row, s);
+    }
+  }
+  for (const std::size_t token : seen) {
+    if (!trace.valid.empty() && !trace.valid[token]) continue;
+    groups[rule.per_sequence ? token / layout.positions : 0].push_back(token);
+  }
+  return groups;
+}
+
+Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const std::size_t> tokens) {
+  Excerpt out;
+  const std::size_t experts = layer.experts;
+  out.scores.resize(tokens.size() * experts);
+  out.mask.reset(tokens.size(), experts);
+  std::vector<float> scratch;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto scores = read_floats(*layer.ranking(), tokens[i], 1, scratch);
+    std::copy_n(scores.data(), experts, &out.scores[i * experts]);
+    read_mask(layer, tokens[i], 1, out.mask.view().row(i));
+    if (!trace.tokens.empty()) out.ids.push_back(trace.tokens[tokens[i]]);
+  }
+  return out;
+}
+
+void Moved::add(const Mask& before, const Mask& after) {
+  std::size_t differing = 0;
+  for (std::size_t t = 0; t < before.tokens(); ++t) {
+    for (std::size_t e = 0; e < before.experts(); ++e) {
+      differing += before(t, e) != after(t, e) ? 1 : 0;
+      routes += before(t, e);
+    }
+  }
+  tokens += before.tokens();
+  decisions += before.tokens() * before.experts();
+  changed += differing;
+  unit_changed.push_back(static_cast<double>(differing));
+  unit_decisions.push_back(static_cast<double>(before.tokens() * before.experts()));
+}
+
+Measurement Moved::measurement(std::string name, LayerIndex layer, double alpha, std::uint64_t seed) const {
+  Measurement out;
+  out.name = std::move(name);
+  out.value = decisions == 0 ? 0.0 : static_cast<double>(changed) / static_cast<double>(decisions);
+  out.unit = "fraction";
+  out.samples = decisions;
+  out.layer = layer;
+  if (!sampled) return out;
+  stats::BootstrapOptions options;
+  options.alpha = alpha;
+  options.seed = seed;
+  if (const auto interval = stats::bootstrap_ratio(unit_changed, unit_decisions, options)) {
+    out.lower = interval->lower;
+    out.upper = interval->upper;
+  }
+  return out;
+}
+
+std::optional<Mask> select_block(const Reapplied& rule, const Excerpt& block) {
+  Parameters parameters = rule.parameters;
+  const std::size_t tokens = block.mask.tokens();
+  drop_key(parameters, "chunk");
+  drop_key(parameters, "order");
+  const auto capacity = number(parameters, "capacity");
+  if (capacity) {
+    const double share = static_cast<double>(tokens) / static_cast<double>(rule.width);
+    drop_key(parameters, "capacity");
+    parameters.emplace_back("capacity", std::max<std::int64_t>(1, std::llround(*capacity * share)));
+  }
+  const auto made = make_rule(rule.id, parameters);
+  if (!made) return std::nullopt;
+  Routing routing;
+  RoutingContext context;
+  context.layout = {1, tokens};
+  context.tokens = block.ids;
+  (*made)->select(block.view(), context, routing);
+  return std::move(routing.mask);
+}
+
+}  // namespace pastonly

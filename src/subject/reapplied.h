@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "pastonly/mask.h"
+#include "pastonly/outcome.h"
+#include "pastonly/routing_rule.h"
+#include "pastonly/trace.h"
+
+namespace pastonly {
+
+/// An identified rule as it is applied again to recorded scores.
+struct Reapplied {
+  std::string id;
+  Parameters parameters;
+  bool per_sequence = false;  ///< tokens of one sequence compete
+  bool alone = false;         ///< each token is selected on its own: nothing else can move it
+  bool future = false;        ///< depends on later tokens at equal length
+  bool chance = false;        ///< drawn: cannot be applied again
+  std::size_t width = 0;      ///< tokens that compete: the chunk, the sequence or the whole batch
+  double k = 0.0;             ///< experts per token on average
+};
+/// nullopt where the layer's rule is unknown, keeps no scores, or cannot be made from its parameters.
+std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
+                                   const LayerFacts::Rule& rule);
+
+/// Valid tokens (batch-major ids) in the order in which they compete: per sequence one list a row, else one
+/// list in router order.
+std::vector<std::vector<std::size_t>> competing_tokens(const Trace& trace, const Reapplied& rule);
+
+/// What was recorded of some tokens, in the order given.
+struct Excerpt {
+  std::vector<float> scores;  // (tokens, experts)
+  Mask mask;                  // (tokens, experts)
+  std::vector<std::int64_t> ids;
+  MatrixView<const float> view() const noexcept { return {scores.data(), mask.tokens(), mask.experts()}; }
+};
+Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const std::size_t> tokens);
+
+/// Changed and looked-at mask entries, by unit of sampling.
+struct Moved {
+  std::size_t tokens = 0, decisions = 0, changed = 0, routes = 0;
+  std::vector<double> unit_changed, unit_decisions;
+  bool sampled = false;
+
+  void add(const Mask& before, const Mask& after);
+  Measurement measurement(std::string name, LayerIndex layer, double alpha, std::uint64_t seed) const;
+};
+
+/// The rule applied to one block of competing tokens as if it were all there is. A stated capacity is scaled
+/// by block size / width. nullopt where the rule cannot be made so.
+std::optional<Mask> select_block(const Reapplied& rule, const Excerpt& block);
+
+}  // namespace pastonly
