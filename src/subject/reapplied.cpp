@@ -56,9 +56,16 @@ std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
   const double experts = static_cast<double>(layer.experts);
   const auto capacity = number(out.parameters, "capacity");
   const auto k = number(out.parameters, "k");
-  out.k = out.id.starts_with("expert-choice") && capacity
-              ? *capacity * experts / static_cast<double>(out.width)
-              : k.value_or(1.0);
+  // A fraction of the tokens (mixture-of-depths), or of T/N, is a rate per expert.
+  const bool depths = out.id == "mixture-of-depths";
+  const bool experts_choose = depths || out.id.starts_with("expert-choice");
+  if (experts_choose && capacity) {
+    out.k = *capacity * experts / static_cast<double>(out.width);
+  } else if (experts_choose && !k) {
+    out.k = number(out.parameters, "capacity_factor").value_or(1.0) * (depths ? experts : 1.0);
+  } else {
+    out.k = k.value_or(1.0);
+  }
   return out;
 }
 
