@@ -20,7 +20,6 @@ struct Paths {
   std::vector<double> gains, tokens;  // (rows) bits gained on the source, tokens predicted
   double loss_bits = 0.0;             ///< mean over predicted tokens
   double predicted = 0.0;
-  std::size_t longest = 0;
   double supremum = 0.0;  ///< log2 of the largest running average over the rows
 };
 
@@ -64,7 +63,6 @@ Paths follow(const Trace& trace, double entropy) {
   double gained = 0.0;
   for (std::size_t row = 0; row < rows; ++row) {
     paths.log2_e.push_back(processes[row].log2_value());
-    paths.longest = std::max(paths.longest, processes[row].length());
     gained += paths.gains[row];
     paths.predicted += paths.tokens[row];
   }
@@ -89,10 +87,11 @@ Claim floor_claim(const Pass& pass, const Paths& paths, double entropy, double l
   claim.id = "below-entropy";
   claim.basis = Claim::Basis::statistical;
   claim.p_value = stats::p_value_of(log2_e);
-  // What luck at this level cannot explain: positive exactly where the e-value rejects.
+  // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
   Measurement leak{"leak_bits", entropy - paths.loss_bits, {}, {}, "bits per token", {}, {}};
   leak.samples = static_cast<std::uint64_t>(paths.predicted);
-  leak.lower = (log2_e - std::log2(1.0 / pass.policy.alpha)) / static_cast<double>(paths.longest);
+  leak.lower = (log2_e - std::log2(1.0 / pass.policy.alpha)) / paths.predicted;
+  leak.value = std::max(leak.value, *leak.lower);
   if (std::isfinite(leak.value) && std::isfinite(*leak.lower)) claim.amount = std::move(leak);
   claim.message = fmt::format(
       "loss {:.3f} bits per token on a source of entropy {:.3f}; averaged over {} sequences the likelihood "
