@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "checks.h"
@@ -58,7 +57,6 @@ void measure_reach(const Trace& trace, const LayerRecord& layer, const LayerFact
   auto reaches = sampled_reach(trace, layer, *chunk, static_cast<std::size_t>(*capacity));
   if (reaches.empty()) return;
   const auto samples = reaches.size();
-  const double sum = std::accumulate(reaches.begin(), reaches.end(), 0.0);
   const auto decided = std::count_if(reaches.begin(), reaches.end(), [](auto reach) { return reach > 0; });
   const auto middle = reaches.begin() + static_cast<std::ptrdiff_t>(samples / 2);
   std::nth_element(reaches.begin(), middle, reaches.end());
@@ -68,7 +66,6 @@ void measure_reach(const Trace& trace, const LayerRecord& layer, const LayerFact
         {std::move(name), value, std::nullopt, std::nullopt, std::move(unit), samples, layer.index});
   };
   add("future_decided", static_cast<double>(decided) / total, "fraction of (token, expert) pairs");
-  add("future_reach_mean", sum / total, "tokens ahead");
   add("future_reach_median", *middle, "tokens ahead");
   add("future_reach_max", *std::max_element(middle, reaches.end()), "tokens ahead");
 }

@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "checks.h"
+#include "pastonly/policy.h"
+#include "stats/bootstrap.h"
+#include "stats/e_process.h"
+#include "stats/parallel.h"
+#include "subject/decoding.h"
+#include "subject/evidence.h"
+#include "subject/source.h"
+
+namespace pastonly {
+namespace {
+
+/// Prior deviations of the probe's weights: each bets a quarter of the stake, so none has to be chosen.
+constexpr std::array<double, 4> kDeviations{0.01, 0.05, 0.25, 1.0};
+
+/// Which half a sample is of: sequences alternate; a single sequence is cut in the middle.
+std::vector<std::uint8_t> halves(const DecodingData& data) {
+  std::vector<std::uint8_t> half(data.targets.size());
+  const bool several = !data.sequence.empty() && data.sequence.front() != data.sequence.back();
+  std::size_t ordinal = 0;
+  for (std::size_t i = 0; i < half.size(); ++i) {
+    if (i > 0 && data.sequence[i] != data.sequence[i - 1]) ++ordinal;
+    half[i] = several ? ordinal % 2 : i >= half.size() / 2;
+  }
+  return half;
+}
+
+/// Bits that a probe fitted on one half gains on every sample of the other.
+std::vector<double> held_out(const DecodingData& data, const std::vector<std::uint8_t>& half, int train,
+                             double deviation) {
+  stats::SparseRows rows;
+  rows.features = data.routing.features;
+  std::vector<std::uint32_t> targets;
+  for (std::size_t i = 0; i < half.size(); ++i) {
+    if (half[i] != train) continue;
+    const auto row = data.routing.row(i);
+    rows.entries.insert(rows.entries.end(), row.begin(), row.end());
+    rows.end_row();
+    targets.push_back(data.targets[i]);
+  }
+  const auto probe = stats::SoftmaxProbe::fit(rows, targets, data.prior, deviation);
+  std::vector<double> gains(half.size(), 0.0);
+  for (std::size_t i = 0; i < half.size(); ++i) {
+    if (half[i] != train) gains[i] = probe.gain(data.routing.row(i), data.targets[i]);
+  }
+  return gains;
+}
+
+struct Decoded {
+  std::vector<double> log2_e;  // (sequences tested) stake of the mixture at the end
+  std::vector<double> tokens;  // (sequences tested)
+  double gain = 0.0, predicted = 0.0;
+};
+
+/// Each half is decoded with what the other taught; of a single sequence only the later half is, so that
+/// every prediction is of a token that comes after all it was learned from.
+Decoded decode(const DecodingData& data) {
+  const auto half = halves(data);
+  const bool several = !data.sequence.empty() && data.sequence.front() != data.sequence.back();
+  const std::size_t directions = several ? 2 : 1;
+  std::vector<std::vector<double>> gains(directions * kDeviations.size());
+  stats::parallel_for(gains.size(), [&](std::size_t task) {
+    gains[task] = held_out(data, half, static_cast<int>(task / kDeviations.size()),
+                           kDeviations.at(task % kDeviations.size()));
+  });
+  Decoded out;
+  for (std::size_t first = 0; first < half.size();) {
+    std::size_t last = first;
+    std::array<double, kDeviations.size()> stakes{};
+    double tokens = 0.0;
+    for (; last < half.size() && data.sequence[last] == data.sequence[first]; ++last) {
+      const std::size_t direction = half[last] == 1 ? 0 : 1;  // trained on the other half
+      if (direction >= directions) continue;
+      tokens += 1.0;
+      for (std::size_t d = 0; d < stakes.size(); ++d) {
+        stakes.at(d) += gains[direction * stakes.size() + d][last];
+      }
+    }
+    first = last;
+    if (tokens == 0.0) continue;
+    out.log2_e.push_back(stats::log2_mean(stakes));
+    out.tokens.push_back(tokens);
+    out.gain += out.log2_e.back();
+    out.predicted += tokens;
+  }
+  return out;
+}
+
+Outcome run(const Pass& pass) {
+  const auto trace = pass.evidence.base();
+  if (!trace) return trace.error();
+  if (const auto fits = require_source(*trace, *pass.policy.source); !fits) return fits.error();
+  const DecodingData data = decoding_data(*trace, pass.policy.source->vocab);
+  if (data.targets.size() < 2) return Skipped{"no two tokens have a successor to predict"};
+  const Decoded decoded = decode(data);
+  const double log2_e = stats::log2_mean(decoded.log2_e);
+  const auto samples = static_cast<std::uint64_t>(decoded.predicted);
+  Measurement gain{"decoded_bits", decoded.gain / decoded.predicted, {}, {}, "bits per token", samples, {}};
+  if (const auto interval = stats::bootstrap_ratio(decoded.log2_e, decoded.tokens,
+                                                   {.alpha = pass.policy.alpha, .seed = pass.seed})) {
+    gain.lower = interval->lower;
+    gain.upper = interval->upper;
+  }
+  Ran ran;
+  ran.measurements.push_back(gain);
+  ran.measurements.push_back({"log2_e_value", log2_e, {}, {}, "bits", samples, {}});
+  ran.measurements.push_back(
+      {"decoding_sample",
+       static_cast<double>(data.targets.size()) / static_cast<double>(data.available),
+       {},
+       {},
+       data.scored ? "fraction of tokens, masks and scores" : "fraction of tokens, masks only",
+       data.targets.size(),
+       {}});
+  Claim claim;
+  claim.id = "decodable";
+  claim.basis = Claim::Basis::statistical;
+  claim.p_value = stats::p_value_of(log2_e);
+  // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
+  gain.lower = (log2_e - std::log2(1.0 / pass.policy.alpha)) / decoded.predicted;
+  gain.upper.reset();
+  gain.value = std::max(gain.value, *gain.lower);
+  claim.amount = gain;
+  claim.message = fmt::format(
+      "a probe trained on half of the sequences predicts the next token from the routing of this one: "
+      "{:.4f} bits per token over the source on the other half (log2 e-value {:.1f})",
+      decoded.gain / decoded.predicted, log2_e);
+  for (const LayerRecord& layer : trace->layers) claim.layers.push_back(layer.index);
+  claim.witness.set("type", "probe");
+  claim.witness.set("trace", trace->path);
+  claim.witness.set("source", fmt::format("{}:{}", pass.policy.source->kind, pass.policy.source->vocab));
+  claim.witness.set("decoded_bits", decoded.gain / decoded.predicted);
+  claim.witness.set("log2_e_value", log2_e);
+  claim.help =
+      "Routing tells what comes next, so it was made with knowledge of it. causal-mask shows which layer "
+      "reads the future.";
+  ran.claims.push_back(std::move(claim));
+  return ran;
+}
+
+}  // namespace
+
+const Check future_decoding_check{
+    "future-decoding",
+    "Next tokens decoded from routing",
+    "On tokens of a known source nothing before a token predicts it. A multinomial logistic probe is fitted "
+    "on the routing of half of the sequences (masks of all layers, and scores where recorded) to predict the "
+    "next token, and bets on the other half: its likelihood ratio to the source is an e-value, its gain a "
+    "lower bound on what routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 are "
+    "predicted modulo 64.",
+    {.tokens = true, .source = true},
+    run};
+
+}  // namespace pastonly

@@ -1,0 +1,116 @@
+#include "subject/decoding.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "stats/parallel.h"
+
+namespace pastonly {
+namespace {
+
+/// Tokens whose successor stands in the same row, both valid.
+std::vector<std::size_t> predicting_tokens(const Trace& trace) {
+  const auto valid = [&](std::size_t token) { return trace.valid.empty() || trace.valid[token] != 0; };
+  std::vector<std::size_t> tokens;
+  for (std::size_t row = 0; row < trace.layout.sequences; ++row) {
+    for (std::size_t s = 0; s + 1 < trace.layout.positions; ++s) {
+      const std::size_t token = trace.layout.token(row, s);
+      if (valid(token) && valid(token + 1)) tokens.push_back(token);
+    }
+  }
+  return tokens;
+}
+
+std::vector<std::size_t> evenly_spaced(const std::vector<std::size_t>& tokens, std::size_t most) {
+  if (tokens.size() <= most) return tokens;
+  std::vector<std::size_t> kept(most);
+  for (std::size_t i = 0; i < most; ++i) kept[i] = tokens[i * tokens.size() / most];
+  return kept;
+}
+
+/// One layer's part of the features.
+struct LayerPart {
+  std::vector<std::uint8_t> mask;  // (samples, experts)
+  std::vector<float> scores;       // (samples, experts), finite; empty where not used
+};
+
+LayerPart read_part(const LayerRecord& layer, const std::vector<std::size_t>& tokens, bool scored) {
+  LayerPart part;
+  part.mask.resize(tokens.size() * layer.experts);
+  std::vector<float> scratch;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    read_mask(layer, tokens[i], 1, std::span(part.mask).subspan(i * layer.experts, layer.experts));
+    if (!scored || layer.ranking() == nullptr) continue;
+    const auto row = read_floats(*layer.ranking(), tokens[i], 1, scratch).row(0);
+    part.scores.insert(part.scores.end(), row.begin(), row.end());
+  }
+  for (float& score : part.scores) score = std::isfinite(score) ? score : 0.0F;
+  return part;
+}
+
+/// Where a feature column ends up; nothing where it was left out.
+class Columns {
+ public:
+  Columns(std::size_t all, std::size_t most) : all_(all), kept_(std::min(all, most)) {}
+  std::size_t count() const noexcept { return kept_; }
+  bool keeps(std::size_t column) const noexcept { return index(column + 1) > index(column); }
+  std::uint32_t place(std::size_t column) const noexcept { return static_cast<std::uint32_t>(index(column)); }
+
+ private:
+  std::size_t index(std::size_t column) const noexcept { return column * kept_ / all_; }
+  std::size_t all_, kept_;
+};
+
+std::vector<double> uniform_classes(std::uint64_t vocab, std::size_t classes) {
+  std::vector<double> prior(classes);
+  for (std::size_t c = 0; c < classes; ++c) {
+    const std::uint64_t members = vocab / classes + (c < vocab % classes ? 1 : 0);
+    prior[c] = static_cast<double>(members) / static_cast<double>(vocab);
+  }
+  return prior;
+}
+
+}  // namespace
+
+DecodingData decoding_data(const Trace& trace, std::uint64_t vocab, const DecodingLimits& limits) {
+  DecodingData data;
+  const auto all = predicting_tokens(trace);
+  const auto tokens = evenly_spaced(all, limits.samples);
+  data.available = all.size();
+  data.prior =
+      uniform_classes(vocab, static_cast<std::size_t>(std::min<std::uint64_t>(vocab, limits.classes)));
+  std::size_t experts = 0, scored_experts = 0;
+  for (const LayerRecord& layer : trace.layers) {
+    experts += layer.experts;
+    scored_experts += layer.ranking() != nullptr ? layer.experts : 0;
+  }
+  data.scored = scored_experts > 0 && experts + scored_experts <= limits.features;
+  if (experts == 0) return data;
+  std::vector<LayerPart> parts(trace.layers.size());
+  stats::parallel_for(parts.size(),
+                      [&](std::size_t l) { parts[l] = read_part(trace.layers[l], tokens, data.scored); });
+  const Columns masks(experts, limits.features);
+  data.routing.features = masks.count() + (data.scored ? scored_experts : 0);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::size_t column = 0, score_column = masks.count();
+    for (std::size_t l = 0; l < parts.size(); ++l) {
+      const std::size_t n = trace.layers[l].experts;
+      for (std::size_t e = 0; e < n; ++e, ++column) {
+        if (parts[l].mask[i * n + e] != 0 && masks.keeps(column)) {
+          data.routing.entries.emplace_back(masks.place(column), 1.0F);
+        }
+      }
+      for (std::size_t e = 0; e < n && !parts[l].scores.empty(); ++e, ++score_column) {
+        data.routing.entries.emplace_back(static_cast<std::uint32_t>(score_column),
+                                          parts[l].scores[i * n + e]);
+      }
+    }
+    data.routing.end_row();
+    data.targets.push_back(static_cast<std::uint32_t>(
+        static_cast<std::uint64_t>(trace.tokens[tokens[i] + 1]) % data.prior.size()));
+    data.sequence.push_back(tokens[i] / trace.layout.positions);
+  }
+  return data;
+}
+
+}  // namespace pastonly

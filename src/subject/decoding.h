@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pastonly/trace.h"
+#include "stats/probe.h"
+
+namespace pastonly {
+
+/// What a probe is trained and tested on: the routing of some tokens, all layers, and the token that
+/// follows each.
+struct DecodingData {
+  stats::SparseRows routing;           // (samples) mask bits, then scores where they were used
+  std::vector<std::uint32_t> targets;  // (samples) class of the next token
+  std::vector<std::size_t> sequence;   // (samples) row, ascending
+  std::vector<double> prior;           // (classes) under the uniform source
+  std::size_t available = 0;           ///< pairs of a token and its valid successor
+  bool scored = false;
+};
+
+struct DecodingLimits {
+  std::size_t samples = 8192;   ///< evenly spaced over the batch
+  std::size_t features = 1024;  ///< beyond, scores are left out; then masks of evenly spaced experts are kept
+  std::size_t classes = 64;     ///< of large vocabularies, token id modulo this
+};
+
+/// Requires trace.tokens within {0, ..., vocab - 1}, vocab >= 2. Scores that are not finite
+/// count as 0.
+DecodingData decoding_data(const Trace& trace, std::uint64_t vocab, const DecodingLimits& limits = {});
+
+}  // namespace pastonly
