@@ -87,6 +87,7 @@ bool close_chunk(const RunView& view, std::size_t token, const OpenChunk& chunk,
   }
   if (chunk.count() == chunk.tokens() && chunk.tokens() < size) return true;  // padding: C at least that
   const auto [known, added] = fit.capacity.try_emplace(size, chunk.count());
+  ++fit.chunks;
   if (known->second == chunk.count()) return true;
   failure.at = place(view, token,
                      fmt::format("the chunk ending here gave every expert {} tokens, another of its size {}",
@@ -136,7 +137,7 @@ std::vector<std::size_t> possible_widths(const RunView& view, const Grouping& gr
 
 std::optional<ChunkFit> fit_chunks(const RunSet& runs, const Grouping& grouping, std::size_t width,
                                    ChunkFailure& failure) {
-  ChunkFit fit{grouping, width, {}};
+  ChunkFit fit{grouping, width, {}, 0};
   failure.tokens = 0;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (!fit_run(*runs.view(i), grouping, width, fit, failure)) return std::nullopt;

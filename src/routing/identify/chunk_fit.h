@@ -18,6 +18,7 @@ struct ChunkFit {
   Grouping grouping;
   std::size_t width = 0;                        ///< 0 = the whole group
   std::map<std::size_t, std::size_t> capacity;  ///< chunk size (the last may be short) -> C
+  std::size_t chunks = 0;                       ///< that gave these figures
 };
 
 struct ChunkFailure {

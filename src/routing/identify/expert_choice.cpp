@@ -9,7 +9,55 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr std::size_t width_limit = 64;  // more balanced prefixes than that are no coincidence of one chunk
+constexpr std::size_t width_limit = 1024;  // balanced prefixes that are tried as a chunk
+
+using Capacities = std::map<std::size_t, std::size_t>;
+
+/// C where one serves chunks of every size.
+std::optional<std::size_t> common_capacity(const Capacities& capacity) {
+  std::size_t most = 0;
+  for (const auto& [size, tokens] : capacity) most = std::max(most, tokens);
+  const bool common =
+      std::ranges::all_of(capacity, [&](const auto& one) { return one.second == std::min(most, one.first); });
+  return common ? std::optional(most) : std::nullopt;
+}
+
+/// k where C = max(1, floor(k w / N)) for every size w: a whole number if one serves.
+std::optional<double> common_k(const Capacities& capacity, std::size_t experts) {
+  double least = 0.0, below = static_cast<double>(experts) + 1.0;
+  for (const auto& [size, tokens] : capacity) {
+    const double per_slot = static_cast<double>(experts) / static_cast<double>(size);
+    if (tokens > 1) least = std::max(least, static_cast<double>(tokens) * per_slot);
+    below = std::min(below, static_cast<double>(tokens + 1) * per_slot);
+  }
+  if (!(least < below)) return std::nullopt;
+  const double whole = std::ceil(least);
+  if (whole < below && whole >= 1.0) return whole;
+  return least > 0.0 ? std::optional(least) : std::nullopt;
+}
+
+void write_capacity(const Capacities& capacity, std::size_t experts, Value::Object& parameters) {
+  if (const auto common = common_capacity(capacity)) {
+    parameters.emplace_back("capacity", *common);
+  } else if (const auto k = common_k(capacity, experts)) {
+    parameters.emplace_back("k", *k == std::floor(*k) ? Value(static_cast<std::int64_t>(*k)) : Value(*k));
+  } else {
+    parameters.emplace_back("capacities", capacity_list(capacity));
+  }
+}
+
+/// Whether the counts of a fixed width mean anything: with one expert every count is even, so some
+/// width must come back with the same C, and the rest must follow a formula.
+bool telling(const ChunkFit& fit, std::size_t experts) {
+  if (fit.width == 0) return true;
+  if (experts > 1) {
+    const auto full = fit.capacity.find(fit.width);
+    return full == fit.capacity.end() ||
+           std::ranges::all_of(fit.capacity, [&](const auto& one) { return one.second <= full->second; });
+  }
+  return fit.chunks > fit.capacity.size() &&
+         (common_capacity(fit.capacity) || common_k(fit.capacity, experts));
+}
 
 /// All widths that explain every run under one grouping, the whole group (0) last.
 std::vector<ChunkFit> fits(const RunSet& runs, const Grouping& grouping, ChunkFailure& best) {
@@ -17,43 +65,18 @@ std::vector<ChunkFit> fits(const RunSet& runs, const Grouping& grouping, ChunkFa
   const auto attempt = [&](std::size_t width) {
     ChunkFailure failure;
     if (auto fit = fit_chunks(runs, grouping, width, failure)) {
-      found.push_back(std::move(*fit));
+      if (telling(*fit, runs.experts())) found.push_back(std::move(*fit));
     } else if (failure.tokens > best.tokens) {
       best = std::move(failure);
     }
   };
   // Where every token takes every expert, any chunk will do: the whole group is the simplest.
   if (runs.smallest_count() < runs.experts()) {
-    for (const auto width : possible_widths(*runs.view(0), grouping, width_limit)) attempt(width);
+    const std::size_t limit = runs.experts() == 1 ? runs.tokens() : width_limit;
+    for (const auto width : possible_widths(*runs.view(0), grouping, limit)) attempt(width);
   }
   attempt(0);
   return found;
-}
-
-/// C of every chunk size: a number where one serves all, k where C = max(1, floor(k w / N)), else a list.
-void write_capacity(const std::map<std::size_t, std::size_t>& capacity, std::size_t experts,
-                    Value::Object& parameters) {
-  const std::size_t most =
-      std::ranges::max_element(capacity, {}, [](const auto& one) { return one.second; })->second;
-  const bool constant =
-      std::ranges::all_of(capacity, [&](const auto& one) { return one.second == std::min(most, one.first); });
-  if (constant) {
-    parameters.emplace_back("capacity", most);
-    return;
-  }
-  double least = 0.0, below = static_cast<double>(experts) + 1.0;
-  for (const auto& [size, tokens] : capacity) {
-    const double per_slot = static_cast<double>(experts) / static_cast<double>(size);
-    if (tokens > 1) least = std::max(least, static_cast<double>(tokens) * per_slot);
-    below = std::min(below, static_cast<double>(tokens + 1) * per_slot);
-  }
-  const double whole = std::ceil(least);
-  if (least < below) {
-    const double k = whole < below && whole >= 1.0 ? whole : least;
-    parameters.emplace_back("k", k == std::floor(k) ? Value(static_cast<std::int64_t>(k)) : Value(k));
-    return;
-  }
-  parameters.emplace_back("capacities", capacity_list(capacity));
 }
 
 Value::Object describe(const RunSet& runs, const std::vector<ChunkFit>& found) {

@@ -14,13 +14,14 @@ constexpr auto id = "group-limited-top-k";
 constexpr int epochs = 300;            // of fitting a bias to sampled tokens
 constexpr std::size_t sampled = 4096;  // tokens that the bias is fitted on; all tokens judge it
 
-/// The most groups that any token chose from, for a division into `groups`.
+/// The most groups that any of the first tokens chose from, for a division into `groups`.
 std::size_t most_touched(const RunSet& runs, std::size_t groups) {
   const std::size_t n = runs.experts(), size = n / groups;
   std::size_t most = 0;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto view = runs.view(i);
-    for (std::size_t token = 0; token < view->tokens() && most < groups; ++token) {
+    const std::size_t tokens = std::min(view->tokens(), sampled);
+    for (std::size_t token = 0; token < tokens && most < groups; ++token) {
       const auto* mask = view->mask().data() + token * n;
       std::size_t touched = 0;
       for (std::size_t g = 0; g < groups; ++g) {
@@ -188,8 +189,7 @@ class GroupLimited {
 }  // namespace
 
 void try_group_limited(const RunSet& runs, Findings& findings) {
-  // Without a limit on groups these are plain; with another number of experts per token there is no k.
-  if (findings.accepted("top-k") || findings.accepted("biased-top-k")) return;
+  if (findings.accepted("top-k")) return;  // a limit on groups that never showed
   if (runs.smallest_count() != runs.largest_count() || runs.largest_count() == 0) return;
   GroupLimited(runs, findings).try_all();
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "routing/identify/balanced_scores.h"
 #include "routing/identify/capacity_rules.h"
 #include "routing/identify/column_gates.h"
 #include "routing/identify/expert_choice.h"
@@ -60,6 +61,7 @@ void try_all(const RunSet& runs, Findings& findings) {
   try_capacity_rules(runs, findings);
   try_random_second(runs, findings);
   try_column_gates(runs, findings);
+  try_balanced_scores(runs, findings);
   try_shuffled_expert_choice(runs, findings);
 }
 

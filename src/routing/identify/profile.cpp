@@ -8,6 +8,7 @@ namespace {
 
 constexpr auto lowest_key = std::numeric_limits<std::int32_t>::min();
 constexpr auto highest_key = std::numeric_limits<std::int32_t>::max();
+constexpr std::size_t block = 256;  // rows summed in float before they are added in double
 
 struct RowFacts {
   std::int32_t lowest_chosen = highest_key;
@@ -16,10 +17,23 @@ struct RowFacts {
   std::int32_t nan = 0;
 };
 
-// Flat loops over one row of length n, so that the compiler can keep them in vector registers.
-RowFacts read_row(const float* scores, const std::uint8_t* mask, std::size_t n, std::int32_t* keys,
-                  std::int32_t* lowest_chosen, std::int32_t* highest_left, std::uint32_t* counts) {
+/// Per expert, as the rows of one sequence come in.
+struct Columns {
+  std::int32_t* keys;
+  std::int32_t* lowest_chosen;
+  std::int32_t* highest_left;
+  std::uint32_t* counts;
+  float* sums;
+};
+
+// A flat loop over one row of length n, so that the compiler can keep it in vector registers.
+RowFacts read_row(const float* scores, const std::uint8_t* mask, std::size_t n, const Columns& columns) {
   RowFacts facts;
+  std::int32_t* __restrict keys = columns.keys;
+  std::int32_t* __restrict lowest_chosen = columns.lowest_chosen;
+  std::int32_t* __restrict highest_left = columns.highest_left;
+  std::uint32_t* __restrict counts = columns.counts;
+  float* __restrict sums = columns.sums;
   for (std::size_t e = 0; e < n; ++e) {
     const float score = scores[e];
     const std::int32_t key = order_key(score);
@@ -34,6 +48,7 @@ RowFacts read_row(const float* scores, const std::uint8_t* mask, std::size_t n, 
     lowest_chosen[e] = std::min(lowest_chosen[e], if_chosen);
     highest_left[e] = std::max(highest_left[e], if_left);
     counts[e] += static_cast<std::uint32_t>(chosen);
+    sums[e] += score;
   }
   return facts;
 }
@@ -45,53 +60,78 @@ std::size_t rank_of(const std::int32_t* keys, const std::uint8_t* mask, std::siz
   return static_cast<std::size_t>(rank);
 }
 
-void add_row(const RowFacts& row, std::size_t token, const std::vector<std::int32_t>& keys,
-             const std::uint8_t* mask, RunProfile& into) {
-  const auto count = static_cast<std::size_t>(row.count);
-  if (row.nan != 0 && !into.nan) {
-    into.nan = true;
-    into.first_nan = token;
+class Profiler {
+ public:
+  explicit Profiler(const RunView& view) : view_(view), keys_(view.experts()), sums_(view.experts(), 0.0F) {
+    found_.expert_counts.assign(view.experts(), 0);
+    found_.sequence_counts.assign(view.layout().sequences * view.experts(), 0);
+    found_.score_sums.assign(view.experts(), 0.0);
+    found_.lowest_chosen.assign(view.experts(), highest_key);
+    found_.highest_left.assign(view.experts(), lowest_key);
   }
-  if (into.tokens == 0) {
-    into.smallest_count = into.largest_count = count;
-    into.first_count_change = token;
-  } else if (into.smallest_count == into.largest_count && count != into.smallest_count) {
-    into.first_count_change = token;
+
+  RunProfile run() {
+    const std::size_t n = view_.experts(), positions = view_.layout().positions;
+    for (std::size_t row = 0; row < view_.layout().sequences; ++row) {
+      auto* counts = found_.sequence_counts.data() + row * n;
+      for (std::size_t first = 0; first < positions; first += block) {
+        const std::size_t end = std::min(first + block, positions);
+        read_block(row * positions + first, row * positions + end, counts);
+      }
+      for (std::size_t e = 0; e < n; ++e) found_.expert_counts[e] += counts[e];
+    }
+    return std::move(found_);
   }
-  into.smallest_count = std::min(into.smallest_count, count);
-  into.largest_count = std::max(into.largest_count, count);
-  ++into.tokens;
-  if (count == 0) return;
-  if (row.lowest_chosen >= row.highest_left) {
-    into.deepest_rank = std::max(into.deepest_rank, count);
-    return;
+
+ private:
+  void read_block(std::size_t first, std::size_t end, std::uint32_t* counts) {
+    const std::size_t n = view_.experts();
+    const Columns columns{keys_.data(), found_.lowest_chosen.data(), found_.highest_left.data(), counts,
+                          sums_.data()};
+    for (std::size_t token = first; token < end; ++token) {
+      if (!view_.routed(token)) continue;
+      const auto* mask = view_.mask().data() + token * n;
+      add(read_row(view_.scores().data() + token * n, mask, n, columns), token, mask);
+    }
+    for (std::size_t e = 0; e < n; ++e) {
+      found_.score_sums[e] += static_cast<double>(sums_[e]);
+      sums_[e] = 0.0F;
+    }
   }
-  if (into.unordered++ == 0) into.first_unordered = token;
-  into.deepest_rank = std::max(into.deepest_rank, rank_of(keys.data(), mask, keys.size(), row.lowest_chosen));
-}
+
+  void add(const RowFacts& row, std::size_t token, const std::uint8_t* mask) {
+    const auto count = static_cast<std::size_t>(row.count);
+    if (row.nan != 0 && !found_.nan) {
+      found_.nan = true;
+      found_.first_nan = token;
+    }
+    if (found_.tokens == 0) {
+      found_.smallest_count = found_.largest_count = count;
+      found_.first_count_change = token;
+    } else if (found_.smallest_count == found_.largest_count && count != found_.smallest_count) {
+      found_.first_count_change = token;
+    }
+    found_.smallest_count = std::min(found_.smallest_count, count);
+    found_.largest_count = std::max(found_.largest_count, count);
+    ++found_.tokens;
+    if (count == 0) return;
+    if (row.lowest_chosen >= row.highest_left) {
+      found_.deepest_rank = std::max(found_.deepest_rank, count);
+      return;
+    }
+    if (found_.unordered++ == 0) found_.first_unordered = token;
+    found_.deepest_rank =
+        std::max(found_.deepest_rank, rank_of(keys_.data(), mask, keys_.size(), row.lowest_chosen));
+  }
+
+  const RunView& view_;
+  RunProfile found_;
+  std::vector<std::int32_t> keys_;  // (experts)
+  std::vector<float> sums_;         // (experts) of the current block
+};
 
 }  // namespace
 
-RunProfile profile(const RunView& view) {
-  const std::size_t n = view.experts();
-  const std::size_t positions = view.layout().positions;
-  RunProfile found;
-  found.expert_counts.assign(n, 0);
-  found.sequence_counts.assign(view.layout().sequences * n, 0);
-  found.lowest_chosen.assign(n, highest_key);
-  found.highest_left.assign(n, lowest_key);
-  std::vector<std::int32_t> keys(n);
-  for (std::size_t row = 0; row < view.layout().sequences; ++row) {
-    auto* counts = found.sequence_counts.data() + row * n;
-    for (std::size_t token = row * positions; token < (row + 1) * positions; ++token) {
-      if (!view.routed(token)) continue;
-      const auto facts = read_row(view.scores().data() + token * n, view.mask().data() + token * n, n,
-                                  keys.data(), found.lowest_chosen.data(), found.highest_left.data(), counts);
-      add_row(facts, token, keys, view.mask().data() + token * n, found);
-    }
-    for (std::size_t e = 0; e < n; ++e) found.expert_counts[e] += counts[e];
-  }
-  return found;
-}
+RunProfile profile(const RunView& view) { return Profiler(view).run(); }
 
 }  // namespace pastonly::routing::hypotheses

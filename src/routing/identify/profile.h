@@ -22,6 +22,7 @@ struct RunProfile {
   std::size_t first_nan = 0;
   std::vector<std::uint32_t> expert_counts;    // (experts)
   std::vector<std::uint32_t> sequence_counts;  // (sequences, experts)
+  std::vector<double> score_sums;              // (experts)
   std::vector<std::int32_t> lowest_chosen;     // (experts) order keys; max where none was chosen
   std::vector<std::int32_t> highest_left;      // (experts) order keys; min where none was left out
 };

@@ -40,10 +40,8 @@ class Fit {
   Value::Object describe() const {
     const std::size_t base = Groups(runs_.run(0).layout, grouping_).size();
     Value::Object parameters{{"k", 2}};
-    const auto slots = capacity_.at(base);
-    parameters.emplace_back("capacity",
-                            reached_.contains(base) ? Value(slots) : Value(Value::Object{{"min", slots}}));
-    if (capacity_.size() > 1) parameters.emplace_back("capacities", capacity_list(capacity_));
+    parameters.emplace_back("capacity", slots(base));
+    if (capacity_.size() > 1) parameters.emplace_back("capacities", list());
     write_grouping(runs_, grouping_, parameters);
     parameters.emplace_back("second", second_best_ ? "kept" : "drawn");
     return parameters;
@@ -53,6 +51,18 @@ class Fit {
  private:
   const std::vector<std::uint32_t>& counts(std::size_t i) const {
     return grouping_.per_sequence ? runs_.profile(i).sequence_counts : runs_.profile(i).expert_counts;
+  }
+
+  Value slots(std::size_t tokens) const {
+    const std::size_t most = capacity_.at(tokens);
+    return reached_.contains(tokens) ? Value(most) : Value(Value::Object{{"min", most}});
+  }
+  Value::Array list() const {
+    Value::Array list;
+    for (const auto& [tokens, most] : capacity_) {
+      list.emplace_back(Value::Object{{"tokens", tokens}, {"capacity", slots(tokens)}});
+    }
+    return list;
   }
 
   bool fit_run(std::size_t i) {
