@@ -1,0 +1,192 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "checks.h"
+#include "stats/parallel.h"
+#include "subject/evidence.h"
+#include "subject/layer_scan.h"
+
+namespace pastonly {
+namespace {
+
+/// A run's arrays, one scan for the whole batch and one for each layer.
+struct Part {
+  std::uint32_t run = 0;
+  const Trace* trace = nullptr;
+  const LayerRecord* layer = nullptr;  ///< nullptr: the batch
+  Scan scan;
+};
+
+/// One kind of hazard over all runs and layers.
+struct Found {
+  std::uint64_t count = 0;
+  std::set<LayerIndex> layers;
+  std::set<std::uint32_t> runs;
+  Value witness;
+  std::string text;  ///< a full sentence where loading noticed it, else what follows the count
+};
+
+/// Keyed contradictions first, then by id.
+using Hazards = std::map<std::pair<Hazard::Kind, std::string>, Found>;
+
+std::string tensor_name(const FaultInfo& fault, const Part& part) {
+  if (part.layer == nullptr) return std::string(fault.tensor);
+  const bool by_choice = fault.tensor == "mask" && !part.layer->mask;
+  return fmt::format("layers.{}.{}", raw(part.layer->index), by_choice ? "experts" : fault.tensor);
+}
+
+Value witness_of(const FaultInfo& fault, const Part& part, const Sighting& seen) {
+  Value witness;
+  witness.set("type", "trace-hazard");
+  witness.set("hazard", std::string(fault.id));
+  witness.set("run", part.run);
+  witness.set("file", part.trace->path);
+  witness.set("tensor", tensor_name(fault, part));
+  witness.set("row", seen.token / part.trace->layout.positions);
+  witness.set("position", seen.token % part.trace->layout.positions);
+  witness.set("column", seen.column);
+  // JSON has no NaN and no infinity.
+  witness.set("value", fmt::format("{}", seen.value));
+  witness.set("count", seen.count);
+  return witness;
+}
+
+void collect_scan(const Part& part, Hazards& hazards) {
+  for (std::size_t i = 0; i < fault_count; ++i) {
+    const auto kind = static_cast<Fault>(i);
+    const Sighting& seen = part.scan.sightings[kind];
+    if (seen.count == 0) continue;
+    const FaultInfo& fault = info(kind);
+    Found& found = hazards[{fault.kind, std::string(fault.id)}];
+    if (found.count == 0) {
+      found.witness = witness_of(fault, part, seen);
+      found.text = fmt::format("{} {}", fault.unit, fault.text);
+    }
+    found.count += seen.count;
+    found.runs.insert(part.run);
+    if (part.layer != nullptr) found.layers.insert(part.layer->index);
+  }
+}
+
+/// What loading noticed; the same remark about every run of a plan is made once.
+void collect_loading(std::uint32_t run, const Trace& trace, Hazards& hazards) {
+  for (const Hazard& hazard : trace.hazards) {
+    Found& found = hazards[{hazard.kind, hazard.id}];
+    if (found.text.empty()) {
+      found.text = hazard.message;
+      found.witness.set("type", "trace-hazard");
+      found.witness.set("hazard", hazard.id);
+      found.witness.set("run", run);
+      found.witness.set("file", trace.path);
+    }
+    found.runs.insert(run);
+    if (hazard.layer) found.layers.insert(*hazard.layer);
+  }
+}
+
+std::string where(const Found& found) {
+  const Value* tensor = found.witness.find("tensor");
+  const auto text = [&](const char* key) { return *found.witness.find(key)->get_if<std::string>(); };
+  const auto number = [&](const char* key) { return *found.witness.find(key)->get_if<std::int64_t>(); };
+  if (tensor == nullptr) return "";
+  return fmt::format("; first in {}, tensor '{}', row {}, position {}, column {}: {}", text("file"),
+                     text("tensor"), number("row"), number("position"), number("column"), text("value"));
+}
+
+std::string help_for(Hazard::Kind kind) {
+  return kind == Hazard::Kind::contradiction
+             ? "No model routes like this, so the recording is at fault, and what other checks say rests on "
+               "it. Mend the "
+               "recorder and record again."
+             : "Make sure that the recorder meant it. If so, nothing needs to be done.";
+}
+
+Claim claim_of(Hazard::Kind kind, const Found& found) {
+  Claim claim;
+  claim.id = kind == Hazard::Kind::contradiction ? "contradiction" : "oddity";
+  claim.basis = Claim::Basis::observation;
+  const std::string runs =
+      found.runs.size() > 1 ? fmt::format(" over {} runs", found.runs.size()) : std::string();
+  claim.message = found.count == 0 ? found.text + (runs.empty() ? "" : "; the same" + runs)
+                                   : fmt::format("{} {}{}{}", found.count, found.text, runs, where(found));
+  claim.layers.assign(found.layers.begin(), found.layers.end());
+  claim.witness = found.witness;
+  claim.help = help_for(kind);
+  return claim;
+}
+
+Expected<std::vector<std::pair<std::uint32_t, Trace>>> all_traces(Evidence& evidence) {
+  std::vector<std::pair<std::uint32_t, Trace>> traces;
+  for (const Intervention& run : evidence.runs()) {
+    auto trace = evidence.trace(run);
+    if (!trace) return tl::unexpected(trace.error());
+    traces.emplace_back(run.id, std::move(*trace));
+  }
+  return traces;
+}
+
+std::vector<Part> scan_all(const std::vector<std::pair<std::uint32_t, Trace>>& traces, const Watch& watch) {
+  std::vector<Part> parts;
+  for (const auto& [run, trace] : traces) {
+    parts.push_back({run, &trace, nullptr, {}});
+    for (const LayerRecord& layer : trace.layers) parts.push_back({run, &trace, &layer, {}});
+  }
+  stats::parallel_for(parts.size(), [&](std::size_t i) {
+    Part& part = parts[i];
+    if (watch.stop()) return;
+    part.scan = part.layer == nullptr ? scan_batch(*part.trace) : scan_layer(*part.trace, *part.layer);
+  });
+  return parts;
+}
+
+Outcome run(const Pass& pass) {
+  const auto traces = all_traces(pass.evidence);
+  if (!traces) return traces.error();
+  const auto parts = scan_all(*traces, pass.evidence.watch());
+  if (pass.evidence.watch().stop()) return Error{Error::Kind::interrupted, "interrupted"};
+
+  Hazards hazards;
+  for (const auto& [id, trace] : *traces) collect_loading(id, trace, hazards);
+  std::uint64_t rows = 0, filler = 0;
+  for (const Part& part : parts) {
+    collect_scan(part, hazards);
+    if (part.layer != nullptr) rows += part.scan.tokens;
+    filler += part.scan.filler_pairs;
+  }
+  Ran ran;
+  const auto measure = [&](const char* name, double value, const char* unit) {
+    ran.measurements.push_back({name, value, {}, {}, unit, rows, {}});
+  };
+  const auto of_kind = [&](Hazard::Kind kind) {
+    return static_cast<double>(std::count_if(hazards.begin(), hazards.end(),
+                                             [&](const auto& entry) { return entry.first.first == kind; }));
+  };
+  measure("contradictions", of_kind(Hazard::Kind::contradiction), "kinds");
+  measure("oddities", of_kind(Hazard::Kind::oddity), "kinds");
+  measure("filler_pairs", static_cast<double>(filler), "pairs");
+  for (const auto& [key, found] : hazards) ran.claims.push_back(claim_of(key.first, found));
+  return ran;
+}
+
+}  // namespace
+
+const Check trace_integrity_check{"trace-integrity",
+                                  "Whether the recording contradicts itself",
+                                  "Looks at every array of every run once: masks that are not 0 or 1, "
+                                  "experts that do not exist or repeat, gates "
+                                  "without a mask, numbers that are not finite, positive log-probabilities "
+                                  "(contradictions), and what is merely "
+                                  "odd: tokens without an expert, a last position that nobody recorded, "
+                                  "scores under the name of logits, the "
+                                  "Sinkhorn matrix under the name of scores. A contradiction means that the "
+                                  "recorder is at fault, and that no "
+                                  "other result can be relied on.",
+                                  {},
+                                  run};
+
+}  // namespace pastonly

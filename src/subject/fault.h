@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "pastonly/trace.h"
+
+namespace pastonly {
+
+/// What may be wrong with a recorded trace that loads all the same. A contradiction cannot be true of
+/// any model; an oddity can, and usually is a slip of the recorder.
+enum class Fault {
+  mask_not_binary,
+  expert_out_of_range,
+  repeated_expert,
+  mask_against_experts,
+  gate_not_finite,
+  gate_without_mask,
+  scores_not_finite,
+  logits_not_finite,
+  token_out_of_range,
+  log_prob_positive,
+  log_prob_missing,
+  unrouted_token,
+  last_position_empty,
+  marker_255,
+  negative_gate,
+  scores_minus_infinity,
+  logits_minus_infinity,
+  scores_as_logits,
+  logits_as_scores,
+  sinkhorn_scores,
+  first_log_prob,
+  log_prob_minus_infinity,
+};
+inline constexpr std::size_t fault_count = 22;
+
+struct FaultInfo {
+  std::string_view id;
+  Hazard::Kind kind;
+  std::string_view tensor;  ///< "mask", "gates", ... the part of its name after the layer
+  std::string_view unit;    ///< what is counted
+  std::string_view text;    ///< follows "<count> <unit>"
+};
+const FaultInfo& info(Fault fault) noexcept;
+
+/// How often, and where first: token in batch-major order, column where the tensor has several.
+struct Sighting {
+  std::uint64_t count = 0;
+  std::size_t token = 0;
+  std::size_t column = 0;
+  double value = 0.0;
+};
+
+class Sightings {
+ public:
+  void add(Fault fault, std::size_t token, std::size_t column, double value,
+           std::uint64_t count = 1) noexcept {
+    Sighting& entry = entries_[static_cast<std::size_t>(fault)];
+    if (entry.count == 0) entry = {0, token, column, value};
+    entry.count += count;
+  }
+  const Sighting& operator[](Fault fault) const noexcept { return entries_[static_cast<std::size_t>(fault)]; }
+
+ private:
+  std::array<Sighting, fault_count> entries_{};
+};
+
+}  // namespace pastonly

@@ -1,0 +1,125 @@
+#include "subject/score_scan.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace pastonly {
+
+namespace {
+
+constexpr std::uint64_t few_rows = 1024, sampling = 16;
+constexpr std::uint32_t infinity_bits = 0x7f80'0000u;
+
+/// What a row tells at one go; integer operations, which compilers may reorder into vector code.
+struct RowBits {
+  std::uint32_t largest = 0;  // magnitude, as bits: they order like the numbers
+  std::uint32_t signs = 0;
+};
+
+RowBits row_bits(std::span<const float> row) noexcept {
+  RowBits out;
+  for (const float value : row) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    out.largest = std::max(out.largest, bits & 0x7fff'ffffu);
+    out.signs |= bits;
+  }
+  return out;
+}
+
+/// Eight running sums keep the additions independent of each other, in a fixed order.
+double row_sum(std::span<const float> row) noexcept {
+  double lanes[8] = {};
+  std::size_t i = 0;
+  for (; i + 8 <= row.size(); i += 8) {
+    for (std::size_t lane = 0; lane < 8; ++lane) lanes[lane] += static_cast<double>(row[i + lane]);
+  }
+  double sum =
+      ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+  for (; i < row.size(); ++i) sum += static_cast<double>(row[i]);
+  return sum;
+}
+
+}  // namespace
+
+ScoreScan::ScoreScan(bool logits, bool coarse, std::size_t experts)
+    : logits_(logits),
+      tolerance_(coarse ? 2e-2 : 1e-3),
+      least_sum_(std::numeric_limits<double>::infinity()),
+      most_sum_(-std::numeric_limits<double>::infinity()),
+      sums_(experts, 0.0),
+      sampled_sums_(experts, 0.0),
+      squares_(experts, 0.0) {}
+
+void ScoreScan::look_closer(std::span<const float> row, std::size_t token, Sightings& out) {
+  finite_ = false;
+  for (std::size_t expert = 0; expert < row.size(); ++expert) {
+    if (std::isfinite(row[expert])) continue;
+    const bool minus = std::isinf(row[expert]) && row[expert] < 0.0f;
+    const Fault fault = minus ? (logits_ ? Fault::logits_minus_infinity : Fault::scores_minus_infinity)
+                              : (logits_ ? Fault::logits_not_finite : Fault::scores_not_finite);
+    out.add(fault, token, expert, static_cast<double>(row[expert]));
+  }
+}
+
+void ScoreScan::add(MatrixView<const float> block, std::size_t first, std::span<const std::uint8_t> valid,
+                    Sightings& out) {
+  const std::size_t experts = block.columns();
+  double* sums = sums_.data();
+  for (std::size_t token = 0; token < block.rows(); ++token) {
+    if (!valid.empty() && valid[token] == 0) continue;
+    const auto row = block.row(token);
+    const RowBits bits = row_bits(row);
+    if (bits.largest >= infinity_bits) {
+      look_closer(row, first + token, out);
+      continue;
+    }
+    ++rows_;
+    negative_ |= (bits.signs >> 31) != 0;
+    largest_ = std::max(largest_, std::bit_cast<float>(bits.largest));
+    const double sum = row_sum(row);
+    least_sum_ = std::min(least_sum_, sum);
+    most_sum_ = std::max(most_sum_, sum);
+    const float* values = row.data();
+    for (std::size_t expert = 0; expert < experts; ++expert)
+      sums[expert] += static_cast<double>(values[expert]);
+    // The spread need not be known well: a sample of the rows gives it.
+    if (rows_ > few_rows && rows_ % sampling != 0) continue;
+    ++sampled_;
+    for (std::size_t expert = 0; expert < experts; ++expert) {
+      const double value = values[expert];
+      sampled_sums_[expert] += value;
+      squares_[expert] += value * value;
+    }
+  }
+}
+
+/// Column sums equal to within the tolerance, and far closer than columns of independent rows come.
+bool ScoreScan::columns_equal() const {
+  const auto [least, most] = std::minmax_element(sums_.begin(), sums_.end());
+  const double rows = static_cast<double>(rows_), mean = *least / 2.0 + *most / 2.0;
+  if (mean <= 0.0 || *most - *least > 2.0 * tolerance_ * mean) return false;
+  for (std::size_t expert = 0; expert < sums_.size(); ++expert) {
+    const double average = sampled_sums_[expert] / static_cast<double>(sampled_);
+    const double variance =
+        std::max(0.0, squares_[expert] / static_cast<double>(sampled_) - average * average);
+    if (std::abs(sums_[expert] - mean) > 0.02 * std::sqrt(variance * rows)) return false;
+  }
+  return true;
+}
+
+void ScoreScan::finish(Sightings& out) const {
+  if (rows_ == 0 || sums_.size() < 2 || !finite_) return;
+  const bool unit_rows = !negative_ && least_sum_ >= 1.0 - tolerance_ && most_sum_ <= 1.0 + tolerance_;
+  if (logits_ && unit_rows) out.add(Fault::scores_as_logits, 0, 0, least_sum_, rows_);
+  if (!logits_ && static_cast<double>(largest_) > 1.0 + tolerance_) {
+    out.add(Fault::logits_as_scores, 0, 0, static_cast<double>(largest_), rows_);
+  }
+  const bool equal_rows = !negative_ && least_sum_ > 0.0 && most_sum_ - least_sum_ <= tolerance_ * most_sum_;
+  if (!logits_ && equal_rows && rows_ >= 2 * sums_.size() && columns_equal()) {
+    out.add(Fault::sinkhorn_scores, 0, 0, least_sum_, rows_);
+  }
+}
+
+}  // namespace pastonly

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "pastonly/matrix_view.h"
+#include "subject/fault.h"
+
+namespace pastonly {
+
+/// Looks at scores or logits, block after block: non-finite values, and sums of rows and columns, which
+/// betray one kind of number under the name of another.
+class ScoreScan {
+ public:
+  /// `coarse`: 16-bit floats, whose sums stray further.
+  ScoreScan(bool logits, bool coarse, std::size_t experts);
+
+  /// Rows of tokens [first, first + block.rows()); `valid` of these tokens, empty = all.
+  void add(MatrixView<const float> block, std::size_t first, std::span<const std::uint8_t> valid,
+           Sightings& out);
+  void finish(Sightings& out) const;
+
+ private:
+  void look_closer(std::span<const float> row, std::size_t token, Sightings& out);
+  bool columns_equal() const;
+
+  bool logits_;
+  double tolerance_;
+  std::uint64_t rows_ = 0;
+  bool finite_ = true;
+  bool negative_ = false;
+  float largest_ = 0.0f;  // magnitude
+  double least_sum_, most_sum_;
+  std::vector<double> sums_;  // (experts), of each column
+  std::uint64_t sampled_ = 0;
+  std::vector<double> sampled_sums_, squares_;  // (experts), of the sampled rows
+};
+
+}  // namespace pastonly
