@@ -73,6 +73,7 @@ int run(int argc, char** argv) {
   add_rules(app, session);
   add_explain(app, session);
   add_report(app, session);
+  add_verify(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -17,7 +17,8 @@ std::map<std::uint32_t, double> flip_rates(const Report& report) {
   for (const auto& check : report.checks) {
     if (check.id != "causal-mask") continue;
     for (const Measurement& measured : check.measurements) {
-      if (measured.name == "flip_rate" && measured.layer) rates[raw(*measured.layer)] = measured.value;
+      if (measured.name == "flip_rate_decisions" && measured.layer)
+        rates[raw(*measured.layer)] = measured.value;
     }
   }
   return rates;
@@ -62,6 +63,18 @@ std::string bound_words(const Report::Layer& layer) {
 
 using Row = std::vector<std::string>;
 
+/// Consecutive layers that read the same.
+struct Group {
+  std::vector<std::uint32_t> layers;
+  Row cells;
+};
+constexpr std::size_t max_rows = 40;
+
+std::string numbers(const std::vector<std::uint32_t>& layers) {
+  return layers.size() == 1 ? fmt::format("{}", layers.front())
+                            : fmt::format("{}-{}", layers.front(), layers.back());
+}
+
 std::string aligned(const std::vector<Row>& rows, bool color) {
   std::vector<std::size_t> widths(rows.front().size());
   for (const Row& row : rows) {
@@ -70,8 +83,7 @@ std::string aligned(const std::vector<Row>& rows, bool color) {
   std::string out;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;
-    for (std::size_t i = 0; i < rows[r].size(); ++i)
-      line += (i == 0 ? "  " : "  ") + padded(rows[r][i], widths[i]);
+    for (std::size_t i = 0; i < rows[r].size(); ++i) line += "  " + padded(rows[r][i], widths[i]);
     line.erase(line.find_last_not_of(' ') + 1);
     out += (r == 0 ? inked(line, Ink::dim, color) : line) + "\n";
   }
@@ -85,20 +97,30 @@ std::string layer_table(const Report& report, const TextStyle& style) {
   const auto rates = flip_rates(report);
   double largest = 0.0;
   for (const auto& [layer, rate] : rates) largest = std::max(largest, rate);
-  std::vector<Row> rows{{"layer", "rule", "causal", "flips", "floor", "leak, bits", "origin"}};
+  std::vector<Group> groups;
   for (const auto& layer : report.layers) {
     std::string flips = "-";
     if (const auto rate = rates.find(layer.index); rate != rates.end()) {
       flips = fmt::format("{:.2f}% {}", 100.0 * rate->second, bar(rate->second, largest));
     }
     const std::string rule = layer.facts.rule ? rule_in_words(*layer.facts.rule) : "-";
-    rows.push_back({fmt::format("{:>5}", layer.index), shortened(rule, 34), causal_word(layer), flips,
-                    bound_words(layer), leak_words(layer), origin_words(layer)});
+    Row cells{shortened(rule, 38), causal_word(layer), std::move(flips),
+              bound_words(layer),  leak_words(layer),  origin_words(layer)};
+    if (groups.empty() || groups.back().cells != cells) groups.push_back({{}, std::move(cells)});
+    groups.back().layers.push_back(layer.index);
   }
-  return "\n" + inked("Layers", Ink::bold, style.color) + "\n" + aligned(rows, style.color) +
-         "  flips: share of decisions that changed with the future; floor: bits per token that expert "
-         "choice\n"
-         "  carries at these shapes.\n";
+  std::vector<Row> rows{{"layer", "rule", "causal", "flips", "floor", "leak, bits", "origin"}};
+  for (const Group& group : groups) {
+    if (rows.size() > max_rows) break;
+    rows.push_back({numbers(group.layers)});
+    rows.back().insert(rows.back().end(), group.cells.begin(), group.cells.end());
+  }
+  std::string out = "\n" + inked("Layers", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
+  if (groups.size() > max_rows)
+    out += fmt::format("  … and {} rows more (-o json has all)\n", groups.size() - max_rows);
+  return out +
+         "  flips: decisions that changed with the future; floor: bits per token that expert choice carries "
+         "here\n";
 }
 
 std::string write_bound_text(const std::vector<Report::Layer>& layers, const Report::Totals& totals,

@@ -43,27 +43,51 @@ std::string reasons(const Report& report, const TextStyle& style) {
   return out;
 }
 
-std::string finding_text(const Report::Finding& finding, const TextStyle& style) {
+/// Findings that say the same of several layers: shown once, with the first's message and witness.
+struct Kin {
+  const Report::Finding* first;
+  std::vector<std::uint32_t> layers;
+  std::size_t more = 0;
+};
+
+std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
+  std::vector<Kin> kin;
+  for (const auto& finding : findings) {
+    const auto same = std::ranges::find_if(kin, [&](const Kin& other) {
+      return other.first->check == finding.check && other.first->claim == finding.claim &&
+             other.first->severity == finding.severity && other.first->suppressed == finding.suppressed;
+    });
+    if (same == kin.end()) {
+      kin.push_back({&finding, finding.layers, 0});
+      continue;
+    }
+    ++same->more;
+    same->layers.insert(same->layers.end(), finding.layers.begin(), finding.layers.end());
+  }
+  return kin;
+}
+
+std::string finding_text(const Kin& kin, const TextStyle& style) {
   constexpr std::size_t indent = 9;
+  const Report::Finding& finding = *kin.first;
   const Ink ink = finding.severity == Severity::error     ? Ink::red
                   : finding.severity == Severity::warning ? Ink::yellow
                                                           : Ink::dim;
-  std::string head = finding.check;
-  std::string where = layers_in_words(finding.layers);
-  if (!where.empty()) head += ", " + where;
+  std::string head = fmt::format("{}/{}", finding.check, finding.claim);
+  if (const auto where = layers_in_words(kin.layers); !where.empty()) head += ", " + where;
   if (finding.basis == Claim::Basis::statistical && finding.confidence) {
     head += fmt::format(", confidence {:.4g}", *finding.confidence);
   }
   std::string out = inked(padded(name(finding.severity), indent), ink, style.color) +
                     inked(head, Ink::bold, style.color) + "\n";
-  const std::string margin(indent, ' ');
   const auto paragraph = [&](const std::string& text) {
-    if (!text.empty()) out += margin + wrapped(text, indent, style.width) + "\n";
+    if (!text.empty()) out += std::string(indent, ' ') + wrapped(text, indent, style.width) + "\n";
   };
   paragraph(finding.message);
+  if (kin.more > 0) paragraph(fmt::format("({} more like it)", kin.more));
   if (finding.severity >= Severity::warning) {
     if (const auto witness = witness_in_words(finding.witness); !witness.empty())
-      paragraph("Witness: " + witness);
+      paragraph("Witness: " + witness + ".");
     paragraph(finding.help);
   }
   if (finding.suppressed) paragraph("Ignored by the policy: " + *finding.suppressed);
@@ -73,7 +97,7 @@ std::string finding_text(const Report::Finding& finding, const TextStyle& style)
 std::string findings(const Report& report, const TextStyle& style) {
   if (report.findings.empty()) return "";
   std::string out = "\n" + inked("Findings", Ink::bold, style.color) + "\n";
-  for (const auto& finding : report.findings) out += finding_text(finding, style);
+  for (const Kin& kin : families(report.findings)) out += finding_text(kin, style);
   return out;
 }
 
@@ -89,7 +113,8 @@ std::string not_assessed(const Report& report, const TextStyle& style) {
 }
 
 std::string detection(const Report& report, const TextStyle& style) {
-  if (!report.detection_limit) return "";
+  // Where something changed there is no upper limit to state.
+  if (!report.detection_limit || report.detection_limit->trial_rate >= 1.0) return "";
   const DetectionLimit& limit = *report.detection_limit;
   std::string text = fmt::format(
       "Detection limit: {} trial{} of a changed future; a leak that shows in more than {:.1f}% of them would "

@@ -5,7 +5,6 @@
 #include "report/value_json.h"
 
 namespace pastonly::report {
-namespace {
 
 std::string spaced(std::string key) {
   for (char& c : key) {
@@ -13,8 +12,6 @@ std::string spaced(std::string key) {
   }
   return key;
 }
-
-}  // namespace
 
 std::string in_words(const Value& value) {
   if (const auto* text = value.get_if<std::string>()) return *text;
@@ -38,8 +35,11 @@ std::string in_words(const Value& value) {
 
 std::string parameters_in_words(const Value& parameters) {
   std::string out;
-  if (const auto* object = parameters.get_if<Value::Object>()) {
-    for (const auto& [key, member] : *object) out += (out.empty() ? "" : ", ") + key + "=" + in_words(member);
+  const auto* object = parameters.get_if<Value::Object>();
+  if (object == nullptr) return out;
+  for (const auto& [key, member] : *object) {
+    const bool nested = member.get_if<Value::Array>() || member.get_if<Value::Object>();
+    out += (out.empty() ? "" : ", ") + key + (nested ? "" : "=" + in_words(member));
   }
   return out;
 }
@@ -48,17 +48,6 @@ std::string rule_in_words(const LayerFacts::Rule& rule) {
   if (!rule.id) return "unexplained";
   const std::string parameters = parameters_in_words(rule.parameters);
   return parameters.empty() ? *rule.id : *rule.id + " " + parameters;
-}
-
-std::string witness_in_words(const Value& witness) {
-  const auto* object = witness.get_if<Value::Object>();
-  if (object == nullptr) return "";
-  std::string out;
-  for (const auto& [key, member] : *object) {
-    if (key == "type" || member.is_null()) continue;
-    out += (out.empty() ? "" : ", ") + spaced(key) + " " + in_words(member);
-  }
-  return out;
 }
 
 std::string layers_in_words(const std::vector<std::uint32_t>& layers) {

@@ -9,7 +9,9 @@ namespace pastonly::report {
 
 /// Values and report parts as a person reads them, on one line.
 std::string in_words(const Value& value);
-/// "k=2, chunk=64"; long arrays are shortened to their length.
+/// Underscores as spaces.
+std::string spaced(std::string key);
+/// "k=2, chunk=64"; of lists the key alone.
 std::string parameters_in_words(const Value& parameters);
 /// "rule k=2, chunk=64", or what is known instead.
 std::string rule_in_words(const LayerFacts::Rule& rule);

@@ -147,7 +147,8 @@ void judge(const Outcomes& outcomes, const Policy& policy, std::string_view toda
   }
   std::ranges::stable_sort(report.findings, [](const auto& a, const auto& b) {
     if (a.suppressed.has_value() != b.suppressed.has_value()) return b.suppressed.has_value();
-    return a.severity > b.severity;
+    if (a.severity != b.severity) return a.severity > b.severity;
+    return a.basis < b.basis;  // what is proven stands before what is estimated or observed
   });
   for (const auto& [check, outcome] : outcomes) {
     if (const auto* ran = std::get_if<Ran>(&outcome); ran != nullptr && ran->detection_limit) {

@@ -58,9 +58,12 @@ Report full() {
   report.detection_limit = DetectionLimit{0.22, 12, 0.95, {2, 4}};
   report.layers = {routed_layer(), {}};
   report.totals = {1.0, std::nullopt, 2.0, std::nullopt, 3};
-  report.checks = {
-      {"causal-mask", "ran", "", 0.1, {{"flip_rate", 0.03, 0.01, 0.05, "fraction", 100, LayerIndex{3}}}},
-      {"source-floor", "skipped", "no source", 0.0, {}}};
+  report.checks = {{"causal-mask",
+                    "ran",
+                    "",
+                    0.1,
+                    {{"flip_rate_decisions", 0.03, 0.01, 0.05, "fraction", 100, LayerIndex{3}}}},
+                   {"source-floor", "skipped", "no source", 0.0, {}}};
   Report::Finding finding;
   finding.check = "causal-mask";
   finding.claim = "flip";
@@ -68,8 +71,15 @@ Report full() {
   finding.confidence = 1.0;
   finding.message = "3 of 100 decisions before the cut flipped";
   finding.layers = {3};
-  finding.witness =
-      Value(Value::Object{{"type", "flip"}, {"row", 0}, {"scores", Value(Value::Array{Value(0.25)})}});
+  finding.witness = Value(Value::Object{{"type", "flip"},
+                                        {"layer", 3},
+                                        {"row", 0},
+                                        {"position", 5},
+                                        {"expert", 1},
+                                        {"before", 1},
+                                        {"after", 0},
+                                        {"score_before", 0.25},
+                                        {"score_after", 0.25}});
   finding.fingerprint = "0123456789abcdef";
   finding.help = "use a causal rule";
   finding.suppressed = "known";
@@ -154,7 +164,8 @@ TEST_CASE("text says the verdict first, then findings, layers and what was not a
              limit = text.find("Detection limit"), rest = text.find("Not assessed");
   REQUIRE(findings != std::string::npos);
   CHECK((findings < layers && layers < limit && limit < rest));
-  CHECK(text.find("Witness: row 0, scores [0.25]") != std::string::npos);
+  CHECK(text.find("layer 3, row 0, position 5, expert 1 the token is lost, score 0.25 in both") !=
+        std::string::npos);
   CHECK(text.find("Ignored by the policy: known") != std::string::npos);
   CHECK(text.find("expert-choice k=2, chunk=64") != std::string::npos);
   CHECK(text.find("3.00% ████████") != std::string::npos);
