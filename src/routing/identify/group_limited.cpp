@@ -12,7 +12,8 @@ namespace {
 
 constexpr auto id = "group-limited-top-k";
 constexpr int epochs = 300;            // of fitting a bias to sampled tokens
-constexpr std::size_t sampled = 4096;  // tokens that the bias is fitted on; all tokens judge it
+constexpr std::size_t probed = 512;    // tokens on which most wrong divisions contradict themselves
+constexpr std::size_t sampled = 2048;  // tokens that the bias is fitted on; all tokens judge it
 
 /// The most groups that any of the first tokens chose from, for a division into `groups`.
 std::size_t most_touched(const RunSet& runs, std::size_t groups) {
@@ -71,6 +72,8 @@ std::vector<Sample> sample(const RunSet& runs) {
 /// A start that agrees with what experts of groups that were chosen from say of one another; empty where
 /// they contradict one another.
 std::vector<double> inner_bias(const RunSet& runs, std::size_t groups) {
+  const auto probe = offset_limits(*runs.view(0), Ranking::score, probed, groups);
+  if (!probe.possible || !probe.limits.solve(probe.tolerance)) return {};
   DifferenceConstraints joint(runs.experts());
   double tolerance = 0.0;
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -98,7 +101,8 @@ bool fit_bias(const std::vector<Sample>& tokens, std::vector<double> bias, Group
     }
     if (wrong == 0) return true;
     // A structure that is wrong stays wrong for a large share of the tokens.
-    if (epoch == 20 && wrong * 5 > tokens.size()) return false;
+    if (epoch == 3 && wrong * 5 > tokens.size() * 2) return false;
+    if (epoch == 20 && wrong * 10 > tokens.size()) return false;
   }
   return false;
 }
@@ -133,8 +137,9 @@ class GroupLimited {
       findings_.reject(id, true, "tokens choose from all groups of experts");
       return;
     }
-    const bool explained =
-        try_each([&](GroupChoice& choice) { return attempt(choice); }) || try_recorded() || try_fitted();
+    // A fitted bias beside a plain one that fits already would say nothing.
+    const bool explained = try_each([&](GroupChoice& choice) { return attempt(choice); }) || try_recorded() ||
+                           (!findings_.accepted("biased-top-k") && try_fitted());
     if (!explained && nearest_) findings_.reject(id, true, std::move(*nearest_));
   }
 
@@ -176,7 +181,11 @@ class GroupLimited {
     std::vector<double> start;
     return try_each([&](GroupChoice& choice) {
       if (choice.groups != groups) start = inner_bias(runs_, groups = choice.groups);
-      return !start.empty() && fit_bias(tokens, start, choice) && attempt(choice);
+      // How other groups are masked shows only where a sum is negative: one fit serves both.
+      if (start.empty() || choice.zero_mask || !fit_bias(tokens, start, choice)) return false;
+      if (attempt(choice)) return true;
+      choice.zero_mask = true;
+      return attempt(choice);
     });
   }
 

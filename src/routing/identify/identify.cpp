@@ -99,6 +99,10 @@ Identification identify(std::span<const LayerRun> runs) {
     found.not_judged = "the layer holds no decision: every token is padding";
     return found;
   }
+  if (set.largest_count() == 0) {
+    found.not_judged = "no token was routed to any expert";
+    return found;
+  }
   found.tokens = set.tokens();
   Findings findings;
   if (const auto reason = why_scores_are_no_order(set); !reason.empty()) {

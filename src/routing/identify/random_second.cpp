@@ -138,7 +138,7 @@ class Fit {
 }  // namespace
 
 void try_random_second(const RunSet& runs, Findings& findings) {
-  if (runs.experts() < 2 || runs.largest_count() != 2) return;  // without seconds it is first-come
+  if (runs.experts() < 2 || runs.largest_count() == 0 || runs.largest_count() > 2) return;
   std::optional<Counterexample> nearest;
   for (const auto& grouping : groupings(runs, true)) {
     Fit fit(runs, grouping);

@@ -105,10 +105,13 @@ Replay replay(const Trace& trace, const routing::Identification& found, bool tie
     Routing again;
     (*rule)->select({scores.data(), trace.layout.tokens(), layer.experts}, context, again);
     ++result.replayed;
-    // Ties cascade through capacities: one exchanged wish moves others. Rules without one are held to it.
-    const bool capped = candidate.parameters.find("capacity") != nullptr && candidate.id != "expert-choice";
+    // Ties cascade through capacities, and equal groups hold different experts: one exchanged wish moves
+    // others. Rules without either are held to exchanges of equal scores.
+    const bool cascades =
+        (candidate.parameters.find("capacity") != nullptr && candidate.id != "expert-choice") ||
+        candidate.id == "group-limited-top-k";
     const bool same =
-        again.mask == recorded || (ties && (capped || same_up_to_ties(again.mask, recorded, scores)));
+        again.mask == recorded || (ties && (cascades || same_up_to_ties(again.mask, recorded, scores)));
     if (!same && result.wrong.empty()) result.wrong = candidate.id;
   }
   return result;
