@@ -20,9 +20,8 @@ std::vector<std::size_t> sizes(const Trace& base, const Reapplied& rule, std::si
   std::vector<std::size_t> out;
   for (const std::size_t size : {rule.width / 4, rule.width / 2, rule.width * 2, rule.width * 4}) {
     // Below one token per expert the capacity is rounded up, which is another rule.
-    if (size >= 2 && static_cast<double>(size) * rule.k >= static_cast<double>(experts) && size <= most) {
-      out.push_back(size);
-    }
+    const bool filled = static_cast<double>(size) * rule.k >= static_cast<double>(experts);
+    if (size >= 2 && filled && size <= most && size * experts <= kBudget) out.push_back(size);
   }
   return out;
 }

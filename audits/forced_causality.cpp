@@ -14,13 +14,39 @@ namespace {
 
 // Scores read in all; more are sampled, so that a large trace costs a fraction of a second.
 constexpr std::size_t kBudget = 4000000;
+// Where a layer can only be read whole: as many layers as this holds, one at least, evenly spread.
+constexpr std::size_t kWholeBudget = 20000000;
+
+/// The layers' rules; those that cost too much are left out and counted.
+std::vector<std::optional<Reapplied>> affordable(const Trace& base,
+                                                 const std::vector<LayerFacts::Rule>& rules,
+                                                 std::size_t& left_out) {
+  std::vector<std::optional<Reapplied>> out;
+  std::vector<std::size_t> whole;
+  std::size_t cost = 1;
+  for (std::size_t l = 0; l < base.layers.size(); ++l) {
+    out.push_back(reapplied(base, base.layers[l], rules[l]));
+    if (!out.back() || !reads_whole(*out.back())) continue;
+    whole.push_back(l);
+    cost = std::max(cost, out.back()->width * base.layers[l].experts);
+  }
+  const std::size_t fits = std::max<std::size_t>(1, kWholeBudget / cost);
+  if (whole.size() <= fits) return out;
+  left_out = whole.size() - fits;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    // Kept are those where a new one of `fits` equal parts begins.
+    const bool kept = i == 0 || i * fits / whole.size() != (i - 1) * fits / whole.size();
+    if (!kept) out[whole[i]].reset();
+  }
+  return out;
+}
 
 /// The share of decisions that streaming would change, layer by layer.
 std::vector<std::optional<Measurement>> stream(const Pass& pass, const Trace& base,
-                                               const std::vector<LayerFacts::Rule>& rules) {
+                                               const std::vector<std::optional<Reapplied>>& rules) {
   std::vector<std::optional<Measurement>> out(base.layers.size());
   stats::parallel_for(base.layers.size(), [&](std::size_t l) {
-    const auto rule = reapplied(base, base.layers[l], rules[l]);
+    const auto& rule = rules[l];
     if (!rule) return;
     const std::size_t budget = kBudget / base.layers.size();
     if (const auto moved = streaming_change(base, base.layers[l], *rule, budget, pass.seed + l)) {
@@ -51,8 +77,14 @@ Outcome run(const Pass& pass) {
   const auto rules = pass.evidence.rules();
   if (!rules) return rules.error();
   Ran out;
-  for (auto& measurement : stream(pass, *base, *rules)) {
+  std::size_t left_out = 0;
+  const auto assessed = affordable(*base, *rules, left_out);
+  for (auto& measurement : stream(pass, *base, assessed)) {
     if (measurement) out.measurements.push_back(std::move(*measurement));
+  }
+  if (left_out > 0) {
+    out.measurements.push_back(
+        {"layers_left_out", static_cast<double>(left_out), {}, {}, "layers", base->layers.size(), {}});
   }
   if (auto done = reroutes(pass, out.measurements); !done) return done.error();
   if (out.measurements.empty()) {

@@ -192,7 +192,13 @@ bool few_tokens(const Trace& trace, const LayerRecord& layer, const Reapplied& r
   return true;
 }
 
+bool is_capped(const Reapplied& rule) {
+  return rule.id == "gshard-top-2" || rule.id == "batch-priority" || rule.id == "drop-by-score";
+}
+
 }  // namespace
+
+bool reads_whole(const Reapplied& rule) { return is_capped(rule) && rule.future && !rule.per_sequence; }
 
 std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
                                       std::size_t budget, std::uint64_t seed) {
@@ -202,7 +208,7 @@ std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& lay
   bool done = false;
   if (rule.id == "expert-choice" || rule.id == "mixture-of-depths") {
     done = expert_choice(trace, layer, rule, budget, seed, out);
-  } else if (rule.id == "gshard-top-2" || rule.id == "batch-priority" || rule.id == "drop-by-score") {
+  } else if (is_capped(rule)) {
     done = capped(trace, layer, rule, budget, seed, out);
   } else {
     done = few_tokens(trace, layer, rule, std::min<std::size_t>(budget, 1U << 18), seed, out);

@@ -14,9 +14,12 @@ namespace pastonly {
 /// - gshard-top-2, batch-priority, drop-by-score: the same capacity, competed for by what has been seen.
 /// - rules that do not depend on later tokens at equal length: no change, without looking.
 /// - other rules: applied again to the visible tokens alone, for a few tokens.
-/// At most `budget` scores are read; where that is less than all, `sampled` is set. nullopt where the rule
-/// is drawn by chance or cannot be applied so.
+/// At most about `budget` scores are read, but where reads_whole; where that is less than all, `sampled` is
+/// set. nullopt where the rule is drawn by chance or cannot be applied so.
 std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
                                       std::size_t budget, std::uint64_t seed);
+
+/// Whether a layer under this rule can only be read whole: a capacity shared by the batch.
+bool reads_whole(const Reapplied& rule);
 
 }  // namespace pastonly

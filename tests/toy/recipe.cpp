@@ -158,6 +158,23 @@ RecordRecipe read_record(const json& object) {
   return record;
 }
 
+template <class T>
+void read_optional(Reader& reader, const char* key, std::optional<T>& out) {
+  if (const json* value = reader.get(key)) out = value->get<T>();
+}
+
+Expectation::Figure read_figure(const json& object) {
+  Expectation::Figure figure;
+  Reader reader(object, "expect.measurements");
+  reader.read("name", figure.name);
+  read_optional(reader, "layer", figure.layer);
+  read_optional(reader, "above", figure.above);
+  read_optional(reader, "below", figure.below);
+  read_optional(reader, "equal", figure.equal);
+  reader.done();
+  return figure;
+}
+
 Expectation read_expectation(const json& object) {
   Expectation expect;
   Reader reader(object, "expect");
@@ -165,6 +182,9 @@ Expectation read_expectation(const json& object) {
   reader.read("findings", expect.findings);
   reader.read("notes", expect.notes);
   reader.read("absent", expect.absent);
+  if (const json* figures = reader.get("measurements")) {
+    for (const json& figure : *figures) expect.measurements.push_back(read_figure(figure));
+  }
   reader.done();
   return expect;
 }

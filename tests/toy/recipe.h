@@ -90,10 +90,17 @@ struct RecordRecipe {
 
 /// What `pastonly audit` must answer.
 struct Expectation {
+  struct Figure {
+    std::string name;  ///< of a measurement of the check
+    std::optional<std::uint32_t> layer;
+    std::optional<double> above, below, equal;
+  };
+
   int exit = 0;
   std::vector<std::string> findings;  ///< "check" or "check/claim": must be there, unsuppressed, not a note
   std::vector<std::string> notes;     ///< the same, of any severity
   std::vector<std::string> absent;    ///< must not be there at any severity
+  std::vector<Figure> measurements;
 };
 
 struct Recipe {

@@ -1,0 +1,262 @@
+#include <filesystem>
+
+#include "catch.h"
+#include "checks.h"
+#include "shared.h"
+#include "subject/recorded.h"
+#include "toy/observe.h"
+
+using namespace pastonly;
+using namespace pastonly::toy;
+
+namespace {
+
+std::string recipe(const std::string& model, const std::string& plan = "", const std::string& record = "") {
+  return R"({"model": {"log_probs": {}, )" + model + R"(}, "plan": {"sequences": 4, "positions": 64)" + plan +
+         "}, \"record\": {" + record + "}}";
+}
+
+Ran causal_mask(const std::string& text) {
+  const auto subject = subject_of(text);
+  return run_check(causal_mask_check, *subject);
+}
+
+const LayerFacts::Origin& origin(const Ran& ran, std::size_t layer) {
+  REQUIRE(layer < ran.layers.size());
+  REQUIRE(ran.layers[layer].origin);
+  return *ran.layers[layer].origin;
+}
+
+std::int64_t whole(const Claim& claim, std::string_view key) {
+  const Value* value = claim.witness.find(key);
+  REQUIRE(value);
+  REQUIRE(value->get_if<std::int64_t>());
+  return *value->get_if<std::int64_t>();
+}
+
+}  // namespace
+
+TEST_CASE("causal-mask passes causal rules and states its limit", "[causal-mask]") {
+  for (const char* rule :
+       {"top-k,k=2", "switch-capacity,capacity=20", "expert-choice(streaming),k=2,chunk=16"}) {
+    CAPTURE(rule);
+    const Ran ran = causal_mask(recipe("\"rounding\": 2e-7, \"rule\": \"" + std::string(rule) + "\""));
+    CHECK_FALSE(find_claim(ran, "flip"));
+    CHECK_FALSE(find_claim(ran, "change"));
+    CHECK_FALSE(find_claim(ran, "future-or-batch"));
+    REQUIRE(ran.detection_limit);
+    CHECK(ran.detection_limit->trials == 16);
+    CHECK(ran.detection_limit->trial_rate == Approx(1.0 - std::pow(0.05, 1.0 / 16.0)));
+    CHECK(ran.detection_limit->unseen_chunks.empty());
+    CHECK(origin(ran, 0).kind == "none");
+    CHECK_FALSE(origin(ran, 2).contaminated);
+  }
+}
+
+TEST_CASE("causal-mask proves expert choice with one changed token and one decision", "[causal-mask]") {
+  const auto subject = subject_of(recipe(R"("rule": "expert-choice,k=2,chunk=16")"));
+  const Ran ran = run_check(causal_mask_check, *subject);
+  const Claim* flip = find_claim(ran, "flip");
+  REQUIRE(flip);
+  CHECK(flip->basis == Claim::Basis::proof);
+  CHECK(flip->layers.size() == 3);
+  CHECK(origin(ran, 0).kind == "selection");
+  CHECK_FALSE(origin(ran, 0).contaminated);
+  CHECK(origin(ran, 1).kind == "selection");
+  CHECK(origin(ran, 1).contaminated);
+  CHECK(whole(*flip, "tokens_changed") == 1);
+  // The witness by hand: the two suffixes differ in one token, after the decision, in the decision's row.
+  Intervention with = subject->interventions()[0], without = with;
+  with.kind = without.kind = Intervention::Kind::suffix;
+  with.base = without.base = 0;
+  with.rows = without.rows = {static_cast<std::size_t>(whole(*flip, "row"))};
+  with.cut = static_cast<std::size_t>(whole(*flip, "cut"));
+  without.cut = static_cast<std::size_t>(whole(*flip, "base_cut"));
+  bool shown = false;
+  for (const std::uint32_t resample : {0U, 1U}) {
+    with.resample = without.resample = resample;
+    const auto after = subject->observe(with), before = subject->observe(without);
+    REQUIRE(after);
+    REQUIRE(before);
+    std::size_t differing = 0;
+    for (std::size_t t = 0; t < after->tokens.size(); ++t) differing += after->tokens[t] != before->tokens[t];
+    const auto layer = static_cast<std::size_t>(whole(*flip, "layer"));
+    const std::size_t token =
+        after->layout.token(with.rows[0], static_cast<std::size_t>(whole(*flip, "position")));
+    const auto expert = static_cast<std::size_t>(whole(*flip, "expert"));
+    const Mask was = read_mask(before->layers[layer]), is = read_mask(after->layers[layer]);
+    shown = shown || (differing == 1 && was(token, expert) == whole(*flip, "before") &&
+                      is(token, expert) == whole(*flip, "after"));
+  }
+  CHECK(shown);
+  CHECK(whole(*flip, "position") < whole(*flip, "cut"));
+}
+
+TEST_CASE("causal-mask tells a fault below the router from selection", "[causal-mask]") {
+  const Ran ran = causal_mask(recipe(R"("rule": "top-k,k=2", "scoring_fault": {"layer": 1, "over": "row"})"));
+  CHECK(find_claim(ran, "flip"));
+  CHECK(origin(ran, 0).kind == "none");
+  CHECK(origin(ran, 1).kind == "scoring");
+  CHECK_FALSE(origin(ran, 1).contaminated);
+  CHECK(origin(ran, 2).kind == "none");
+  CHECK(origin(ran, 2).contaminated);
+}
+
+TEST_CASE("a fault in a late layer leaves earlier ones clean", "[causal-mask]") {
+  const Ran ran = causal_mask(
+      recipe(R"("rules": ["top-k,k=2", "top-k,k=2", "expert-choice,k=2,chunk=32"], "rounding": 2e-7)"));
+  const Claim* flip = find_claim(ran, "flip");
+  REQUIRE(flip);
+  CHECK(flip->layers == std::vector<LayerIndex>{LayerIndex{2}});
+  CHECK(origin(ran, 1).kind == "none");
+  CHECK(origin(ran, 2).kind == "selection");
+}
+
+TEST_CASE("capacity taken in order depends on the batch and not on the future",
+          "[causal-mask][batch-isolation]") {
+  const auto subject = subject_of(recipe(
+      R"("rule": "token-major-capacity,k=2,capacity_factor=1.0", "rounding": 2e-7)", R"(, "batch": [[3]])"));
+  const Ran future = run_check(causal_mask_check, *subject);
+  CHECK_FALSE(find_claim(future, "flip"));
+  CHECK_FALSE(find_claim(future, "future-or-batch"));
+  const Measurement* together = find_measurement(future, "several_rows_flip_rate_decisions", 0);
+  REQUIRE(together);
+  CHECK(together->value > 0.0);  // all rows at once do show flips
+  CHECK(find_claim(run_check(batch_isolation_check, *subject), "flip"));
+  CHECK(find_claim(run_check(order_invariance_check, *subject), "flip"));
+}
+
+TEST_CASE("runs of all rows alone cannot tell future from batch", "[causal-mask]") {
+  const Ran ran = causal_mask(
+      recipe(R"("rule": "token-major-capacity,k=2,capacity_factor=1.0")", R"(, "rows": ["all"])"));
+  CHECK_FALSE(find_claim(ran, "flip"));
+  CHECK(find_claim(ran, "future-or-batch"));
+  CHECK(ran.detection_limit->trials == 0);
+  CHECK(ran.detection_limit->trial_rate == 1.0);
+}
+
+TEST_CASE("in a batch of one all rows are one row", "[causal-mask]") {
+  const auto subject = subject_of(
+      R"({"model": {"rule": "expert-choice,k=2,chunk=16"}, "plan": {"sequences": 1, "positions": 64, "rows": ["all"]}})");
+  const Ran ran = run_check(causal_mask_check, *subject);
+  CHECK(find_claim(ran, "flip"));
+  CHECK(ran.detection_limit->trials == 4);
+}
+
+TEST_CASE("cuts on chunk borders show nothing and say so", "[causal-mask]") {
+  const Ran ran = causal_mask(
+      recipe(R"("rule": "expert-choice,k=2,chunk=16")", R"(, "cuts": [16, 32, 48], "rows": [[0], [1]])"));
+  CHECK_FALSE(find_claim(ran, "flip"));
+  CHECK(ran.detection_limit->unseen_chunks == std::vector<std::uint64_t>{2, 4, 8, 16});
+}
+
+TEST_CASE("equal draws are one trial", "[causal-mask]") {
+  const Ran ran = causal_mask(
+      recipe(R"("rule": "top-k,k=2")", R"(, "cuts": [19, 37], "rows": [[0], [0]], "resamples": 2)"));
+  CHECK(ran.detection_limit->trials == 4);
+}
+
+TEST_CASE("routing drawn by chance proves nothing", "[causal-mask]") {
+  const Ran ran = causal_mask(recipe(R"("rule": "noisy-top-k,k=2")"));
+  CHECK_FALSE(find_claim(ran, "flip"));
+  CHECK(find_claim(ran, "stochastic"));
+  CHECK(ran.detection_limit->trial_rate == 1.0);
+  CHECK(origin(ran, 0).kind == "unknown");
+}
+
+TEST_CASE("chance above a leak hides nothing below it", "[causal-mask]") {
+  const Ran ran =
+      causal_mask(recipe(R"("rules": ["expert-choice,k=2,chunk=16", "top-k,k=2", "noisy-top-k,k=2"])"));
+  const Claim* flip = find_claim(ran, "flip");
+  REQUIRE(flip);
+  CHECK(flip->layers == std::vector<LayerIndex>{LayerIndex{0}, LayerIndex{1}});
+  CHECK(find_claim(ran, "stochastic"));
+}
+
+TEST_CASE("without a repeat a flip is an observation", "[causal-mask]") {
+  const Ran ran = causal_mask(recipe(R"("rule": "expert-choice,k=2,chunk=16")", R"(, "repeats": 0)"));
+  const Claim* flip = find_claim(ran, "flip");
+  REQUIRE(flip);
+  CHECK(flip->basis == Claim::Basis::observation);
+}
+
+TEST_CASE("causal-mask works without scores, in BF16 and on padded batches", "[causal-mask]") {
+  for (const char* record : {R"("scores": false)", R"("dtype": "bf16")", R"("layout": "sequence-major")"}) {
+    CAPTURE(record);
+    CHECK(find_claim(
+        causal_mask(recipe(R"("rule": "expert-choice,k=2,chunk=16,scope=sequence")", "", record)), "flip"));
+    CHECK_FALSE(
+        find_claim(causal_mask(recipe(R"("rule": "top-k,k=2", "rounding": 2e-7)", "", record)), "flip"));
+  }
+  CHECK(find_claim(causal_mask(recipe(R"("rule": "expert-choice,k=2,chunk=16")", R"(, "padding": 8)")),
+                   "flip"));
+  CHECK_FALSE(find_claim(causal_mask(recipe(R"("rule": "top-k,k=2")", R"(, "padding": 8)")), "flip"));
+}
+
+TEST_CASE("ties broken by the place in the batch are found", "[order-invariance]") {
+  const auto ties = subject_of(recipe(R"("rule": "expert-choice,k=2", "quantise": 0.5)"));
+  CHECK(find_claim(run_check(order_invariance_check, *ties), "flip"));
+  const auto smooth = subject_of(recipe(R"("rule": "expert-choice,k=2")"));
+  CHECK_FALSE(find_claim(run_check(order_invariance_check, *smooth), "flip"));
+}
+
+namespace {
+
+struct Figures {
+  const char* trace;
+  std::array<double, 3> future;  ///< per cent, mean over runs
+  bool batch, order, length;
+};
+
+}  // namespace
+
+TEST_CASE("recorded traces give the figures of their README", "[causal-mask][batch-isolation][shared]") {
+  const auto traces = shared_data("traces");
+  if (!traces) return;
+  for (const Figures& expected : {Figures{"ec-chunk64", {4.0, 3.1, 5.1}, false, false, true},
+                                  Figures{"ec-uniform-chunk16", {1.1, 1.3, 2.2}, false, false, false},
+                                  Figures{"gshard-top2", {0.11, 0.09, 0.31}, true, true, true},
+                                  Figures{"drop-position", {0, 0, 0}, true, true, true},
+                                  Figures{"lossfree", {0, 0, 0}, false, false, false},
+                                  Figures{"topk-aux", {0, 0, 0}, false, false, false}}) {
+    CAPTURE(expected.trace);
+    const auto subject = open_recorded(*traces / expected.trace);
+    REQUIRE(subject);
+    const Ran ran = run_check(causal_mask_check, **subject);
+    const bool leaks = expected.future[0] > 0;
+    CHECK((find_claim(ran, "flip") != nullptr) == leaks);
+    CHECK_FALSE(find_claim(ran, "future-or-batch"));
+    for (std::uint32_t layer = 0; layer < 3; ++layer) {
+      const Measurement* rate = find_measurement(ran, "run_flip_rate", layer);
+      REQUIRE(rate);
+      CHECK(100.0 * rate->value ==
+            Approx(expected.future[layer]).margin(expected.trace[0] == 'e' ? 0.06 : 0.006));
+    }
+    CHECK(origin(ran, 0).kind == (leaks ? "selection" : "none"));
+    CHECK((find_claim(run_check(batch_isolation_check, **subject), "flip") != nullptr) == expected.batch);
+    CHECK((find_claim(run_check(order_invariance_check, **subject), "flip") != nullptr) == expected.order);
+    CHECK((find_claim(run_check(length_invariance_check, **subject), "flip") != nullptr) == expected.length);
+    REQUIRE(ran.detection_limit);
+    CHECK(ran.detection_limit->trials == 16);
+    CHECK(ran.detection_limit->unseen_chunks.empty());
+  }
+}
+
+TEST_CASE("recorded shuffles give the losses of their README", "[token-shuffle][shared]") {
+  const auto traces = shared_data("traces");
+  if (!traces) return;
+  struct Expected {
+    const char* trace;
+    double in_order, shuffled, margin;
+  };
+  for (const auto& expected :
+       {Expected{"ec-chunk64", 3.334, 3.42, 0.01}, Expected{"ec-uniform-chunk16", 5.955, 6.06, 0.015}}) {
+    const auto subject = open_recorded(*traces / expected.trace);
+    REQUIRE(subject);
+    const Ran ran = run_check(token_shuffle_check, **subject);
+    REQUIRE(find_measurement(ran, "reliance"));
+    CHECK(find_measurement(ran, "loss_in_order")->value == Approx(expected.in_order).margin(0.0006));
+    CHECK(find_measurement(ran, "loss_shuffled")->value == Approx(expected.shuffled).margin(expected.margin));
+    CHECK(*find_measurement(ran, "reliance")->lower > 0.0);
+  }
+}
