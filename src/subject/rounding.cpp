@@ -81,12 +81,18 @@ bool same_token(const Flip& a, const Flip& b) { return a.row == b.row && a.posit
 std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips) {
   std::vector<bool> rounding(flips.size(), false);
   ScoreLookup score(context);
+  const auto& bias = context.layer.bias;
+  const auto offset = [&](std::size_t a, std::size_t b) {
+    return bias.empty() ? 0.0 : double{bias[a]} - double{bias[b]};
+  };
   // A tie with another expert of the token, which may have been taken in exchange and dropped.
   for (std::size_t i = 0; i < flips.size(); ++i) {
     const double own = score(flips[i], flips[i].expert);
     for (std::size_t e = 0; e < context.layer.experts; ++e) {
-      if (e != flips[i].expert && std::abs(score(flips[i], e) - own) <= 2.0 * context.tolerance)
-        rounding[i] = true;
+      if (e == flips[i].expert) continue;
+      const double gap = score(flips[i], e) - own;
+      const double nearest = std::min(std::abs(gap), std::abs(gap + offset(e, flips[i].expert)));
+      if (nearest <= 2.0 * context.tolerance) rounding[i] = true;
     }
   }
   // Flips come token by token, so exchanges lie next to each other.
