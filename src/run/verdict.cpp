@@ -115,7 +115,8 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
     reasons.push_back(
         fmt::format("no cut could see a rule with chunk width {}", fmt::join(limit->unseen_chunks, ", ")));
   }
-  if (limit->trial_rate > policy.limits.trial_rate) {
+  // A rate of 1 rules nothing out, whatever the policy accepts.
+  if (limit->trial_rate > policy.limits.trial_rate || limit->trial_rate >= 1.0) {
     reasons.push_back(
         fmt::format("{} trial{} without a change only rule out leaks in more than {:.1f}% of interventions; "
                     "the policy asks for {:.1f}%",

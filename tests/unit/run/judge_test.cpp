@@ -286,6 +286,10 @@ TEST_CASE("a detection limit above the policy's is inconclusive", "[judge]") {
   CHECK(judged(outcomes).verdict == Verdict::inconclusive);
   outcomes[0].second = intervened(5, 0.45);
   CHECK(judged(outcomes).verdict == Verdict::pass);
+  Policy anything = strict();
+  anything.limits.trial_rate = 1.0;
+  outcomes[0].second = intervened(5, 1.0);
+  CHECK(judged(outcomes, anything).verdict == Verdict::inconclusive);
 }
 
 TEST_CASE("chunk widths that no cut could see are inconclusive", "[judge]") {

@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+
+#include "catch.h"
+#include "input/embedded_policies.h"
+#include "input/policy.h"
+#include "pastonly/check.h"
+
+using namespace pastonly;
+
+namespace {
+
+std::string file_name(std::string_view id) {
+  std::string name(id);
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+}  // namespace
+
+TEST_CASE("every check is listed once, explained, documented, and has its fixtures", "[catalogue]") {
+  const std::filesystem::path root = PASTONLY_SOURCE_DIR;
+  std::set<std::string> files;
+  for (const Check& check : all_checks()) {
+    INFO(check.id);
+    CHECK(files.insert(file_name(check.id)).second);
+    CHECK(find_check(check.id) == &check);
+    CHECK_FALSE(check.title.empty());
+    CHECK(check.help.size() > 40);
+    CHECK(check.run != nullptr);
+    CHECK(std::filesystem::exists(root / "audits" / (file_name(check.id) + ".cpp")));
+    CHECK(std::filesystem::exists(root / "docs/checks" / (std::string(check.id) + ".md")));
+    for (const char* fixture : {"leaky.json", "clean.json"}) {
+      CHECK(std::filesystem::exists(root / "tests/audits" / check.id / fixture));
+    }
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(root / "audits")) {
+    const auto name = entry.path().stem().string();
+    if (entry.path().extension() == ".cpp" && name != "catalogue") CHECK(files.contains(name));
+  }
+  CHECK(find_check("no-such-check") == nullptr);
+}
+
+TEST_CASE("the embedded policies read, and differ where they should", "[catalogue]") {
+  std::set<std::string_view> names;
+  for (const auto& policy : input::embedded_policies()) names.insert(policy.name);
+  CHECK(names == std::set<std::string_view>{"ci", "release"});
+  const auto ci = input::read_policy("ci"), release = input::read_policy("release");
+  REQUIRE(ci);
+  REQUIRE(release);
+  CHECK(ci->require == std::vector<std::string>{"causal-mask"});
+  CHECK(ci->require_mode.empty());
+  CHECK(release->require == std::vector<std::string>{"causal-mask", "batch-isolation"});
+  CHECK(release->require_mode == std::vector<std::string>{"train"});
+  CHECK(release->severity.at("batch-isolation") == Severity::error);
+  CHECK(ci->severity.at("batch-isolation") == Severity::warning);
+  CHECK(ci->severity.at("causal-mask") == Severity::error);
+  for (const Check& check : all_checks()) {
+    INFO(check.id);
+    const bool measures_only = check.id == "leakage-bound" || check.id == "token-shuffle" ||
+                               check.id == "chunk-sweep" || check.id == "forced-causality";
+    CHECK(release->severity.contains(check.id) != measures_only);
+  }
+}
