@@ -9,10 +9,10 @@ namespace pastonly {
 // interventions from the strongest to the mildest, then statistics, then upkeep.
 std::span<const Check> all_checks() noexcept {
   static const std::array checks{
-      leakage_bound_check,    rule_identification_check, causal_mask_check,   batch_isolation_check,
-      order_invariance_check, length_invariance_check,   token_shuffle_check, chunk_sweep_check,
-      forced_causality_check, future_information_check,  source_floor_check,  capacity_drops_check,
-      load_balance_check,
+      trace_integrity_check, leakage_bound_check,    rule_identification_check, causal_mask_check,
+      batch_isolation_check, order_invariance_check, length_invariance_check,   token_shuffle_check,
+      chunk_sweep_check,     forced_causality_check, future_information_check,  source_floor_check,
+      future_decoding_check, gate_separation_check,  capacity_drops_check,      load_balance_check,
   };
   return checks;
 }

@@ -43,7 +43,13 @@ int complain(const Error& error) {
 }
 
 void add_session_options(CLI::App& command, Session& session) {
-  command.add_option("--seed", session.seed, "Seed of everything random; same seed, same report");
+  const CLI::Validator digits(
+      [](const std::string& text) {
+        return text.find_first_not_of("0123456789") == std::string::npos ? "" : "not a whole number: " + text;
+      },
+      "", "digits");
+  command.add_option("--seed", session.seed, "Seed of everything random; same seed, same report")
+      ->check(digits);
   command.add_option("--threads", session.threads, "Threads to use; 0 = all")->check(CLI::Range(0U, 4096U));
   command.add_flag("--quiet,-q", session.quiet, "No progress on stderr");
   command.add_option("--color", session.color, "Color in text on stdout; auto honours NO_COLOR")

@@ -64,8 +64,9 @@ class Usage(Temporary):
 
     def test_an_ignore_hides_a_finding_and_keeps_it(self):
         path = self.folder / "policy.json"
-        path.write_text('{"schema": "pastonly.policy/1", "severity": {"causal-mask": "error"}, "require": [], '
-                        '"ignore": [{"check": "causal-mask", "reason": "known", "expires": "9999-12-31"}]}')
+        ignores = [{"check": check, "reason": "known", "expires": "9999-12-31"}
+                   for check in ("causal-mask", "rule-identification", "future-information", "future-decoding")]
+        path.write_text(json.dumps({"schema": "pastonly.policy/1", "ignore": ignores}))
         report = audit(LEAKY, "--policy", path)
         self.assertNotEqual(report["verdict"], "fail")
         self.assertIn("known", {f["suppressed"] for f in report["findings"]})
