@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "pastonly/version.h"
 
 namespace pastonly::cli {
 namespace {
@@ -71,7 +72,7 @@ int run(int argc, char** argv) {
       "pastonly"};
   Session session;
   for (int i = 1; i < argc; ++i) session.arguments.emplace_back(argv[i]);
-  app.set_version_flag("--version", fmt::format("pastonly {} ({})", PASTONLY_VERSION, PASTONLY_COMMIT));
+  app.set_version_flag("--version", fmt::format("pastonly {} ({})", version(), commit()));
   app.require_subcommand(1);
   app.footer(footer);
   add_audit(app, session);

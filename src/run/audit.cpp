@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 
+#include "pastonly/version.h"
 #include "run/facts.h"
 
 namespace pastonly {
@@ -118,7 +119,7 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   if (!checked) return tl::unexpected(checked.error());
 
   Report report;
-  report.tool = {"pastonly", PASTONLY_VERSION, PASTONLY_COMMIT};
+  report.tool = {"pastonly", std::string(version()), std::string(commit())};
   report.run.seed = options.seed;
   report.subject = subject_of(subject.info(), evidence);
   report.checks = std::move(checked->entries);
