@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -9,9 +10,9 @@
 
 namespace pastonly::routing {
 
-/// Selects, for every expert, the `count` tokens of largest score: expert choice's inner loop. Radix
-/// selection over the ordered bits of the float, one column at a time, then one pass over the rows.
-/// Keeps its buffers from call to call.
+/// Selects, for every expert, the `count` tokens of largest score: expert choice's inner loop. Bisects
+/// over the ordered bits of the float, which stops once a threshold parts the column exactly, then makes
+/// one pass over the rows. Large inputs use the threads at hand. Keeps its buffers from call to call.
 class ColumnTop {
  public:
   /// Writes 1 to `chosen` (tokens, experts), zero before, where the score is among the `count` largest
@@ -21,14 +22,23 @@ class ColumnTop {
               bool strict, MatrixView<std::uint8_t> chosen);
 
  private:
-  void transpose(MatrixView<const float> scores, std::size_t first, std::size_t columns,
-                 std::span<const std::uint8_t> valid);
-  std::uint32_t kth_largest(std::span<const std::uint32_t> column, std::size_t count);
+  /// One worker's keys, (columns of a block, tokens), padded; grows, is not cleared.
+  struct Keys {
+    std::unique_ptr<std::uint32_t[]> data;
+    std::size_t size = 0;
+  };
+  struct Request {
+    MatrixView<const float> scores;
+    std::size_t count;
+    std::span<const std::uint8_t> valid;
+    bool strict;
+    MatrixView<std::uint8_t> chosen;
+  };
+  void part_block(const Request& request, std::size_t block, Keys& keys);
+  void mark_rows(const Request& request, std::size_t first, std::size_t end) const;
 
-  std::vector<std::uint32_t> keys_;        // (columns of a block, tokens)
-  std::vector<std::uint32_t> candidates_;  // keys of one bin
-  std::vector<std::uint32_t> histogram_;   // (2048)
-  std::vector<std::uint32_t> thresholds_;  // (experts)
+  std::vector<Keys> keys_;                 // per worker
+  std::vector<std::uint32_t> thresholds_;  // (experts) keys above it are chosen
 };
 
 }  // namespace pastonly::routing

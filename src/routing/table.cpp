@@ -178,7 +178,8 @@ constexpr std::array table = {
              "top-k, or expert-choice(streaming).", "lower token",
              "k|capacity|capacity_factor capacity_formula=megatron min_capacity chunk scope=batch "
              "order",
-             Dependence{.future = true, .batch = true, .length = true}, make_expert_choice_shuffled},
+             Dependence{.future = true, .batch = true, .order = true, .length = true, .chance = true},
+             make_expert_choice_shuffled},
     RuleInfo{"expert-choice(streaming)", "Streaming expert choice",
              "Token t of a chunk (from 0) is taken by an expert if its score ranks among the best "
              "ceil(R (t + 1)) of the tokens 0..t of the chunk, R = k/N.",

@@ -74,15 +74,15 @@ constexpr std::string_view examples[] = {
     "group-limited-top-k,k=2,groups=2,topk_groups=1,group_score=max,group_mask=zero,bias=[1;0;0;0]",
     "noisy-top-k,k=2,noise=-1.5",
     "switch-capacity,capacity_factor=1.25,min_capacity=4,capacity_formula=deepspeed",
-    "token-major-capacity,k=2,capacity=5,order=sequence-major",
+    "token-major-capacity,k=2,capacity_factor=0.5,order=sequence-major",
     "fixed-capacity,k=2,capacity=5",
     "gshard-top-2,k=3,capacity_formula=tutel",
     "gshard-top-2(random-second),capacity=3,threshold=0.2",
-    "batch-priority,capacity=3,scope=sequence",
+    "batch-priority,capacity=3",
     "drop-by-score,k=2,capacity=3,rank=renormalised",
     "random-token,capacity=3",
     "unstable-capacity,capacity=3",
-    "expert-choice,k=1.5,chunk=4",
+    "expert-choice,k=1.5,order=batch-major",
     "expert-choice(shuffled),k=2,chunk=4",
     "expert-choice(streaming),k=2",
     "expert-threshold,thresholds=[0;0.5;1;-1]",
@@ -114,7 +114,12 @@ TEST_CASE("the table: unique ids, every field written, usual dependence reached"
     CHECK(info.instead.empty() == clean);
     CHECK(find_rule(info.id) == &info);
   }
-  for (const auto text : examples) shown.insert(find_rule(parse_rule(text)->id)->id);
+  for (const auto text : examples) {
+    INFO(text);
+    const RuleInfo* info = find_rule(parse_rule(text)->id);
+    shown.insert(info->id);
+    CHECK(made(text)->dependence({4, 64}, 4) == info->usual);
+  }
   CHECK(shown == ids);
   CHECK(find_rule("no-such-rule") == nullptr);
 }
