@@ -10,20 +10,14 @@
 namespace pastonly::routing {
 namespace {
 
-using Transform = GateForm::Transform;
-
 constexpr std::size_t kFitTokens = 2048;
-
-double transformed(Transform transform, double score) {
-  return transform == Transform::sigmoid ? 1.0 / (1.0 + std::exp(-score)) : score;
-}
 
 struct Row {
   std::vector<std::size_t> experts;  // kept
   double gates = 0.0, scores = 0.0;  // sums over them
 };
 
-Row read_row(const GateSample& sample, Transform transform, std::size_t token) {
+Row read_row(const GateSample& sample, GateForm::Transform transform, std::size_t token) {
   Row row;
   for (std::size_t e = 0; e < sample.kept.columns(); ++e) {
     if (sample.kept(token, e) == 0) continue;
@@ -37,7 +31,7 @@ Row read_row(const GateSample& sample, Transform transform, std::size_t token) {
 using Terms = std::vector<std::pair<std::size_t, double>>;
 
 /// g = c y + d_i in the unknowns (d, c); the bias is d / c.
-std::optional<std::vector<double>> fit_plain(const GateSample& sample, Transform transform,
+std::optional<std::vector<double>> fit_plain(const GateSample& sample, GateForm::Transform transform,
                                              std::size_t tokens) {
   const std::size_t experts = sample.kept.columns();
   stats::LeastSquares system(experts + 1);
@@ -56,7 +50,7 @@ std::optional<std::vector<double>> fit_plain(const GateSample& sample, Transform
 }
 
 /// g_i sum_j (y_j + b_j) = c (y_i + b_i), c the sum of the token's gates: linear in b.
-std::optional<std::vector<double>> fit_renormalised(const GateSample& sample, Transform transform,
+std::optional<std::vector<double>> fit_renormalised(const GateSample& sample, GateForm::Transform transform,
                                                     std::size_t tokens) {
   stats::LeastSquares system(sample.kept.columns());
   for (std::size_t t = 0; t < tokens; ++t) {
@@ -82,7 +76,7 @@ std::optional<GateForm> fitted_biased_form(const GateSample& sample) {
     GateForm form = best_biased_form(sample, *bias);
     if (!best || form.explained > best->explained) best = std::move(form);
   };
-  for (const Transform transform : {Transform::identity, Transform::sigmoid}) {
+  for (const GateForm::Transform transform : {GateForm::Transform::identity, GateForm::Transform::sigmoid}) {
     consider(fit_plain(sample, transform, tokens));
     consider(fit_renormalised(sample, transform, tokens));
   }

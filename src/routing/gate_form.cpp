@@ -9,6 +9,21 @@
 #include <utility>
 
 namespace pastonly::routing {
+
+double transformed(GateForm::Transform transform, double score) {
+  switch (transform) {
+    case GateForm::Transform::constant:
+      return 1.0;
+    case GateForm::Transform::exponential:
+      return std::exp(score);
+    case GateForm::Transform::sigmoid:
+      return 1.0 / (1.0 + std::exp(-score));
+    case GateForm::Transform::identity:
+      break;
+  }
+  return score;
+}
+
 namespace {
 
 using Transform = GateForm::Transform;
@@ -29,20 +44,6 @@ constexpr std::array<std::pair<Transform, Divisor>, 11> kForms{{{Transform::iden
                                                                 {Transform::sigmoid, Divisor::none},
                                                                 {Transform::sigmoid, Divisor::kept},
                                                                 {Transform::sigmoid, Divisor::top_k}}};
-
-double transformed(Transform transform, double score) {
-  switch (transform) {
-    case Transform::constant:
-      return 1.0;
-    case Transform::exponential:
-      return std::exp(score);
-    case Transform::sigmoid:
-      return 1.0 / (1.0 + std::exp(-score));
-    case Transform::identity:
-      break;
-  }
-  return score;
-}
 
 /// One token under one form: y of every expert that the divisor needs.
 class TokenGates {

@@ -31,6 +31,9 @@ struct GateForm {
   std::string description() const;
 };
 
+/// y of one score.
+double transformed(GateForm::Transform transform, double score);
+
 /// Some tokens of one layer with at least one gate. All (tokens, experts).
 struct GateSample {
   MatrixView<const float> scores;
