@@ -34,14 +34,8 @@ Expected<void> known_checks(const std::vector<std::string>& ids) {
 }
 
 Expected<AuditRequest> request_of(const Arguments& arguments, const Session& session) {
-  auto policy = input::read_policy(arguments.policy);
+  auto policy = input::read_policy(arguments.policy, utc_today());
   if (!policy) return tl::unexpected(policy.error());
-  for (const auto& ignore : policy->ignore) {
-    if (utc_today() > ignore.expires) {
-      return usage_error(fmt::format("policy {}: the ignore of {} ran out on {}; renew it or remove it",
-                                     policy->name, ignore.check, ignore.expires));
-    }
-  }
   if (!arguments.source.empty()) {
     auto source = input::parse_source(arguments.source);
     if (!source) return tl::unexpected(source.error());

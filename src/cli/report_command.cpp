@@ -20,7 +20,7 @@ struct Arguments {
 Expected<Report> load(const Arguments& arguments) {
   auto report = read_report(arguments.path);
   if (!report || arguments.policy.empty()) return report;
-  auto policy = input::read_policy(arguments.policy);
+  auto policy = input::read_policy(arguments.policy, utc_today());
   if (!policy) return tl::unexpected(policy.error());
   return judge_again(*std::move(report), *policy, utc_today());
 }
