@@ -47,7 +47,8 @@ Expected<AuditRequest> request_of(const Report& report) {
   request.seed = report.run.seed;
   for (const auto& check : report.checks) {
     if (find_check(check.id) == nullptr) {
-      return input_error(fmt::format("the report holds check {}, which this version does not have", check.id));
+      return input_error(
+          fmt::format("the report holds check {}, which this version does not have", check.id));
     }
     request.checks.push_back(check.id);
   }
@@ -58,8 +59,8 @@ std::string listing(const std::vector<Held>& held, std::size_t& broken) {
   std::string out;
   for (const Held& row : held) {
     if (!row.holds) ++broken;
-    out += fmt::format("{}  {}{}{}\n", row.holds ? "holds        " : "does not hold", row.what, row.why.empty() ? "" : ": ",
-                       row.why);
+    out += fmt::format("{}  {}{}{}\n", row.holds ? "holds        " : "does not hold", row.what,
+                       row.why.empty() ? "" : ": ", row.why);
   }
   return out;
 }
@@ -69,9 +70,9 @@ int run_command(const std::string& path, const Session& session) {
   if (!stated) return complain(stated.error());
   if (const auto changed = changed_files(*stated); !changed.empty()) {
     for (const auto& line : changed) fmt::print(stderr, "pastonly: {}\n", line);
-    return complain({Error::Kind::input,
-                     fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed", path,
-                                 changed.size(), stated->subject.files.size())});
+    return complain(
+        {Error::Kind::input, fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed",
+                                         path, changed.size(), stated->subject.files.size())});
   }
   const auto request = request_of(*stated);
   if (!request) return complain(request.error());
@@ -81,7 +82,8 @@ int run_command(const std::string& path, const Session& session) {
   auto held = recheck_witnesses(*stated, request->options);
   for (auto& row : hold_against(*stated, *again)) held.push_back(std::move(row));
   std::size_t broken = 0;
-  std::string text = fmt::format("{} files unchanged\n", stated->subject.files.size()) + listing(held, broken);
+  std::string text =
+      fmt::format("{} files unchanged\n", stated->subject.files.size()) + listing(held, broken);
   text += broken == 0 ? fmt::format("All {} statements hold.\n", held.size())
                       : fmt::format("{} of {} statements do not hold.\n", broken, held.size());
   if (const auto printed = print(text); !printed) return complain(printed.error());
@@ -92,8 +94,8 @@ int run_command(const std::string& path, const Session& session) {
 
 void add_verify(CLI::App& app, Session& session) {
   auto path = std::make_shared<std::string>();
-  CLI::App* command =
-      app.add_subcommand("verify", "Recompute every witness and key figure of a report from the files it names");
+  CLI::App* command = app.add_subcommand(
+      "verify", "Recompute every witness and key figure of a report from the files it names");
   command->add_option("report", *path, "JSON report of pastonly audit")->required();
   command->footer("Exit codes: 0 all statements hold, 1 some do not, 2 files are missing or changed.");
   add_session_options(*command, session);

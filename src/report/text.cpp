@@ -25,7 +25,8 @@ std::string verdict_line(const Report& report, const TextStyle& style) {
 
 std::string reasons(const Report& report, const TextStyle& style) {
   if (report.verdict == Verdict::pass) {
-    return "No changed future moved a decision before it, and nothing else that the policy forbids was found.\n";
+    return "No changed future moved a decision before it, and nothing else that the policy forbids was "
+           "found.\n";
   }
   // A failure's reasons are its findings, which follow in full.
   if (report.verdict == Verdict::fail) {
