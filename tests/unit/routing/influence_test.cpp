@@ -96,6 +96,20 @@ TEST_CASE("the influence map agrees with the counting rule on larger chunks", "[
   }
 }
 
+TEST_CASE("all reaches of a column sum to C (T - C)", "[routing][influence]") {
+  for (const auto& [tokens, capacity] :
+       {std::pair<std::size_t, std::size_t>{512, 64}, {777, 100}, {64, 63}}) {
+    CounterRng rng(23, tokens);
+    Column column(tokens);
+    for (float& score : column) score = static_cast<float>(rng.uniform());
+    std::vector<std::uint32_t> reach(tokens);
+    influence_reach(column, capacity, reach);
+    std::size_t sum = 0;
+    for (const std::uint32_t one : reach) sum += one;
+    CHECK(sum == capacity * (tokens - capacity));
+  }
+}
+
 TEST_CASE("influence at the edges", "[routing][influence]") {
   std::vector<std::uint32_t> none;
   influence_reach({}, 1, none);
