@@ -17,8 +17,14 @@
 namespace pastonly {
 namespace {
 
-/// Prior deviations of the probe's weights: each bets a quarter of the stake, so none has to be chosen.
-constexpr std::array<double, 4> kDeviations{0.01, 0.05, 0.25, 1.0};
+/// One way to decode: all of them bet an equal share of the stake, so that none has to be chosen.
+struct Bet {
+  double deviation = 0.0;  ///< prior deviation of the probe's weights
+  bool scores = false;     ///< masks and scores, or masks alone
+};
+constexpr std::array<Bet, 6> kBets{
+    {{0.03, false}, {0.1, false}, {0.3, false}, {0.03, true}, {0.1, true}, {0.3, true}}};
+constexpr int kIterations = 30;
 
 /// Which half a sample is of: sequences alternate; a single sequence is cut in the middle.
 std::vector<std::uint8_t> halves(const DecodingData& data) {
@@ -34,18 +40,19 @@ std::vector<std::uint8_t> halves(const DecodingData& data) {
 
 /// Bits that a probe fitted on one half gains on every sample of the other.
 std::vector<double> held_out(const DecodingData& data, const std::vector<std::uint8_t>& half, int train,
-                             double deviation) {
+                             const Bet& bet) {
   stats::SparseRows rows;
-  rows.features = data.routing.features;
+  rows.features = bet.scores ? data.routing.features : data.mask_features;
   std::vector<std::uint32_t> targets;
   for (std::size_t i = 0; i < half.size(); ++i) {
     if (half[i] != train) continue;
-    const auto row = data.routing.row(i);
-    rows.entries.insert(rows.entries.end(), row.begin(), row.end());
+    for (const auto& entry : data.routing.row(i)) {
+      if (entry.first < rows.features) rows.entries.push_back(entry);
+    }
     rows.end_row();
     targets.push_back(data.targets[i]);
   }
-  const auto probe = stats::SoftmaxProbe::fit(rows, targets, data.prior, deviation);
+  const auto probe = stats::SoftmaxProbe::fit(rows, targets, data.prior, bet.deviation, kIterations);
   std::vector<double> gains(half.size(), 0.0);
   for (std::size_t i = 0; i < half.size(); ++i) {
     if (half[i] != train) gains[i] = probe.gain(data.routing.row(i), data.targets[i]);
@@ -65,22 +72,22 @@ Decoded decode(const DecodingData& data) {
   const auto half = halves(data);
   const bool several = !data.sequence.empty() && data.sequence.front() != data.sequence.back();
   const std::size_t directions = several ? 2 : 1;
-  std::vector<std::vector<double>> gains(directions * kDeviations.size());
+  const std::size_t bets = data.scored ? kBets.size() : kBets.size() / 2;
+  std::vector<std::vector<double>> gains(directions * bets);
   stats::parallel_for(gains.size(), [&](std::size_t task) {
-    gains[task] = held_out(data, half, static_cast<int>(task / kDeviations.size()),
-                           kDeviations.at(task % kDeviations.size()));
+    gains[task] = held_out(data, half, static_cast<int>(task / bets), kBets.at(task % bets));
   });
   Decoded out;
   for (std::size_t first = 0; first < half.size();) {
     std::size_t last = first;
-    std::array<double, kDeviations.size()> stakes{};
+    std::vector<double> stakes(bets);
     double tokens = 0.0;
     for (; last < half.size() && data.sequence[last] == data.sequence[first]; ++last) {
       const std::size_t direction = half[last] == 1 ? 0 : 1;  // trained on the other half
       if (direction >= directions) continue;
       tokens += 1.0;
-      for (std::size_t d = 0; d < stakes.size(); ++d) {
-        stakes.at(d) += gains[direction * stakes.size() + d][last];
+      for (std::size_t b = 0; b < bets; ++b) {
+        stakes[b] += gains[direction * bets + b][last];
       }
     }
     first = last;

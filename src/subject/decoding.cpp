@@ -90,6 +90,7 @@ DecodingData decoding_data(const Trace& trace, std::uint64_t vocab, const Decodi
   stats::parallel_for(parts.size(),
                       [&](std::size_t l) { parts[l] = read_part(trace.layers[l], tokens, data.scored); });
   const Columns masks(experts, limits.features);
+  data.mask_features = masks.count();
   data.routing.features = masks.count() + (data.scored ? scored_experts : 0);
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     std::size_t column = 0, score_column = masks.count();

@@ -15,6 +15,7 @@ struct DecodingData {
   std::vector<std::uint32_t> targets;  // (samples) class of the next token
   std::vector<std::size_t> sequence;   // (samples) row, ascending
   std::vector<double> prior;           // (classes) under the uniform source
+  std::size_t mask_features = 0;       ///< the first features; scores follow
   std::size_t available = 0;           ///< pairs of a token and its valid successor
   bool scored = false;
 };
