@@ -69,7 +69,11 @@ LeakEstimate estimate(const Futures& futures, std::size_t row, double alpha) {
     plug_in += stats::miller_madow_entropy(prefix.classes[row]) / count;
     certified += stats::certified_entropy(prefix.classes[row], alpha / 2.0 / count) / count;
   }
-  const double least = stats::clopper_pearson_lower(out.differing, out.pairs, collision_alpha);
+  // Pairs of different prefixes have unequal chances. The binomial limit still holds (Hoeffding 1956), but
+  // for a single difference, where the sum of the chances takes its place.
+  const double least = out.differing == 1
+                           ? collision_alpha / static_cast<double>(out.pairs)
+                           : stats::clopper_pearson_lower(out.differing, out.pairs, collision_alpha);
   out.leak.lower = std::max(stats::collision_entropy(least), certified);
   out.leak.unit = "bits per prefix";
   if (many) {
