@@ -15,7 +15,7 @@ namespace pastonly {
 namespace {
 
 /// Scores that the influence map reads at most of a layer; larger layers are sampled.
-constexpr std::size_t kReachScores = std::size_t{1} << 18;
+constexpr std::size_t kReachScores = std::size_t{1} << 14;
 
 /// Scores of one expert over one chunk in router order, (chunk).
 void read_column(const Trace& trace, const TokenTensor& scores, std::size_t first, std::size_t expert,

@@ -1,9 +1,8 @@
 #include "routing/influence.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <numeric>
+
+#include "routing/order_key.h"
 
 namespace pastonly::routing {
 namespace {
@@ -34,14 +33,14 @@ class FallingOrderStatistic {
   std::uint32_t current_ = 0;
 };
 
+/// Positions from the best score to the worst, ties by position. Key and position share a word: sorting
+/// words is several times as fast as sorting positions by what they point at.
 std::vector<std::uint32_t> ranked(std::span<const float> column) {
-  const auto key = [&](std::uint32_t token) {
-    return std::isnan(column[token]) ? -std::numeric_limits<float>::infinity() : column[token];
-  };
+  std::vector<std::uint64_t> words(column.size());
+  for (std::size_t i = 0; i < column.size(); ++i) words[i] = std::uint64_t{~order_key(column[i])} << 32 | i;
+  std::sort(words.begin(), words.end());
   std::vector<std::uint32_t> order(column.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::sort(order.begin(), order.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
+  for (std::size_t i = 0; i < column.size(); ++i) order[i] = static_cast<std::uint32_t>(words[i]);
   return order;
 }
 

@@ -1,6 +1,7 @@
 #include "routing/load.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace pastonly::routing {
 namespace {
@@ -13,45 +14,59 @@ std::size_t width(std::size_t count, std::size_t bins) {
   return std::max<std::size_t>(1, (count + bins - 1) / bins);
 }
 
-/// Sums mask rows into 16-bit lanes, which the compiler vectorises, and empties them before they can
-/// overflow or their bin changes.
-class ExpertCounter {
- public:
-  explicit ExpertCounter(LoadSurvey& survey) : survey_(survey), lanes_(survey.experts) {}
-
-  /// Adds a token's mask row, (experts); returns how many experts it has.
-  std::uint64_t add(const std::uint8_t* row, std::size_t bin) {
-    if (bin != bin_ || added_ == 0xffff) flush();
-    bin_ = bin;
-    ++added_;
-    std::uint32_t sum = 0;
-    std::uint16_t* lanes = lanes_.data();
-    const std::size_t experts = lanes_.size();
-    for (std::size_t e = 0; e < experts; ++e) {
-      lanes[e] = static_cast<std::uint16_t>(lanes[e] + row[e]);
-      sum += row[e];
+/// Experts of one token: the sum of its mask row, zeros and ones, eight at a time. Byte lanes hold up to
+/// 255 x 8 experts, emptied before they overflow.
+std::uint32_t row_sum(const std::uint8_t* row, std::size_t experts) {
+  std::uint32_t sum = 0;
+  std::size_t e = 0;
+  while (e + 8 <= experts) {
+    std::uint64_t lanes = 0;
+    const std::size_t end = std::min(experts, e + std::size_t{255} * 8);
+    for (; e + 8 <= end; e += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, row + e, 8);
+      lanes += word;
     }
-    return sum;
+    constexpr std::uint64_t even = 0x00ff00ff00ff00ffU;
+    sum += static_cast<std::uint32_t>((((lanes & even) + ((lanes >> 8) & even)) * 0x0001000100010001U) >> 48);
   }
+  for (; e < experts; ++e) sum += row[e];
+  return sum;
+}
 
-  /// To be called at the end as well.
-  void flush() {
-    for (std::size_t e = 0; e < lanes_.size(); ++e) survey_.counts[bin_ * lanes_.size() + e] += lanes_[e];
-    std::fill(lanes_.begin(), lanes_.end(), std::uint16_t{0});
-    added_ = 0;
-  }
-
- private:
-  LoadSurvey& survey_;
-  std::vector<std::uint16_t> lanes_;  // (experts)
-  std::size_t bin_ = 0;
-  std::uint32_t added_ = 0;
+/// Where a run of consecutive tokens belongs.
+struct Place {
+  std::size_t row = 0, position_bin = 0, time_bin = 0;
 };
 
-void count(LoadSurvey::Bin& bin, std::uint64_t experts) {
-  ++bin.tokens;
-  bin.pairs += experts;
-  bin.unrouted += experts == 0 ? 1 : 0;
+/// Adds a run of tokens that share a place; `mask` is (tokens, experts).
+void add_run(LoadSurvey& survey, const Place& place, const std::uint8_t* mask, std::size_t tokens,
+             std::vector<std::uint8_t>& lanes) {
+  const std::size_t experts = survey.experts;
+  LoadSurvey::Bin bin;
+  bin.tokens = tokens;
+  for (std::size_t i = 0; i < tokens; ++i) {
+    const std::uint32_t sum = row_sum(mask + i * experts, experts);
+    bin.pairs += sum;
+    bin.unrouted += sum == 0 ? 1 : 0;
+    survey.most_experts = std::max<std::size_t>(survey.most_experts, sum);
+  }
+  for (LoadSurvey::Bin* into : {&survey.total, &survey.by_row[place.row],
+                                &survey.by_position[place.position_bin], &survey.by_time[place.time_bin]}) {
+    into->tokens += bin.tokens;
+    into->pairs += bin.pairs;
+    into->unrouted += bin.unrouted;
+  }
+  std::uint64_t* counts = survey.counts.data() + place.time_bin * experts;
+  for (std::size_t first = 0; first < tokens; first += 255) {  // what a byte lane holds
+    std::fill(lanes.begin(), lanes.end(), std::uint8_t{0});
+    const std::size_t last = std::min(tokens, first + 255);
+    for (std::size_t i = first; i < last; ++i) {
+      const std::uint8_t* row = mask + i * experts;
+      for (std::size_t e = 0; e < experts; ++e) lanes[e] = static_cast<std::uint8_t>(lanes[e] + row[e]);
+    }
+    for (std::size_t e = 0; e < experts; ++e) counts[e] += lanes[e];
+  }
 }
 
 LoadSurvey empty_survey(const Trace& trace, const LayerRecord& layer) {
@@ -77,25 +92,32 @@ LoadSurvey survey_load(const Trace& trace, const LayerRecord& layer) {
   if (layout.tokens() == 0 || layer.experts == 0) return survey;
   const std::size_t position_width = width(layout.positions, kPositionBins);
   const std::size_t time_width = width(layout.tokens(), kTimeBins);
+  const std::size_t stride = layout.order == TokenOrder::batch_major ? 1 : layout.sequences;
+  const auto valid = [&](std::size_t token) { return trace.valid.empty() || trace.valid[token] != 0; };
   std::vector<std::uint8_t> block(kBlock * layer.experts);  // (kBlock, experts)
-  ExpertCounter counter(survey);
-  for (std::size_t first = 0; first < layout.tokens(); first += kBlock) {
-    const std::size_t count_here = std::min(kBlock, layout.tokens() - first);
-    read_mask(layer, first, count_here, std::span(block).first(count_here * layer.experts));
-    for (std::size_t i = 0; i < count_here; ++i) {
-      const std::size_t token = first + i;
-      if (!trace.valid.empty() && trace.valid[token] == 0) continue;
-      const std::size_t row = token / layout.positions, position = token % layout.positions;
-      const std::size_t time = layout.router_index(row, position) / time_width;
-      const std::uint64_t experts = counter.add(block.data() + i * layer.experts, time);
-      survey.most_experts = std::max<std::size_t>(survey.most_experts, experts);
-      count(survey.total, experts);
-      count(survey.by_row[row], experts);
-      count(survey.by_position[position / position_width], experts);
-      count(survey.by_time[time], experts);
+  std::vector<std::uint8_t> lanes(layer.experts);
+  for (std::size_t row = 0; row < layout.sequences; ++row) {
+    for (std::size_t first = 0; first < layout.positions; first += kBlock) {
+      const std::size_t end = std::min(layout.positions, first + kBlock);
+      read_mask(layer, layout.token(row, first), end - first,
+                std::span(block).first((end - first) * layer.experts));
+      for (std::size_t s = first; s < end;) {
+        if (!valid(layout.token(row, s))) {
+          ++s;
+          continue;
+        }
+        const std::size_t seen = layout.router_index(row, s);
+        const Place here{row, s / position_width, seen / time_width};
+        // Tokens of a row stand `stride` apart in router order.
+        const std::size_t time_left = (time_width - seen % time_width + stride - 1) / stride;
+        const std::size_t most = std::min({end, s + time_left, (here.position_bin + 1) * position_width});
+        std::size_t stop = trace.valid.empty() ? most : s + 1;
+        while (stop < most && valid(layout.token(row, stop))) ++stop;
+        add_run(survey, here, block.data() + (s - first) * layer.experts, stop - s, lanes);
+        s = stop;
+      }
     }
   }
-  counter.flush();
   return survey;
 }
 
