@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "pastonly/routing_rule.h"
+#include "subject/reapplied.h"
 
 namespace pastonly {
 namespace {
@@ -68,8 +69,7 @@ std::vector<Confirmation::Token> suspects(const Trace& base, const Trace& run, s
 
 std::optional<Confirmation::Token> single_token(const Trace& base, const Trace& run, std::size_t layer,
                                                 const Flip& flip, const LayerFacts::Rule& rule) {
-  const auto* parameters = rule.parameters.get_if<Value::Object>();
-  const auto made = make_rule(*rule.id, parameters ? *parameters : Parameters{});
+  const auto made = make_identified(rule);
   if (!made) return std::nullopt;
   const std::size_t experts = base.layers[layer].experts;
   std::vector<float> scores = router_scores(base, base.layers[layer]);
@@ -79,7 +79,7 @@ std::optional<Confirmation::Token> single_token(const Trace& base, const Trace& 
   const std::size_t at = base.layout.router_index(flip.row, flip.position);
   Routing routing;
   const auto chosen = [&] {
-    (*made)->select({scores.data(), base.layout.tokens(), experts}, context, routing);
+    made->select({scores.data(), base.layout.tokens(), experts}, context, routing);
     return routing.mask(at, flip.expert) != 0;
   };
   // A rule that does not even make the base's decision here has nothing to say.

@@ -26,23 +26,44 @@ bool is_word(const Parameters& parameters, std::string_view key, std::string_vie
   });
 }
 
+/// Whether a rule lists the key: "k=2 capacity|capacity_factor order".
+bool takes(const RuleInfo& info, std::string_view key) {
+  const std::string_view keys = info.keys;
+  for (std::size_t at = keys.find(key); at != std::string_view::npos; at = keys.find(key, at + 1)) {
+    const bool begins = at == 0 || keys[at - 1] == ' ' || keys[at - 1] == '|';
+    const std::size_t end = at + key.size();
+    if (begins && (end == keys.size() || std::string_view(" |=").find(keys[end]) != std::string_view::npos))
+      return true;
+  }
+  return false;
+}
+
 void drop_key(Parameters& parameters, std::string_view key) {
   std::erase_if(parameters, [&](const auto& entry) { return entry.first == key; });
 }
 
 }  // namespace
 
+std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule) {
+  const RuleInfo* info = rule.id ? find_rule(*rule.id) : nullptr;
+  if (!info) return nullptr;
+  Parameters parameters;
+  if (const auto* given = rule.parameters.get_if<Value::Object>()) parameters = *given;
+  std::erase_if(parameters, [&](const auto& entry) { return !takes(*info, entry.first); });
+  auto made = make_rule(*rule.id, parameters);
+  return made ? std::move(*made) : nullptr;
+}
+
 std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
                                    const LayerFacts::Rule& rule) {
-  const auto* given = rule.parameters.get_if<Value::Object>();
   if (!rule.id || !layer.ranking()) return std::nullopt;
-  const auto made = make_rule(*rule.id, given ? *given : Parameters{});
+  const auto made = make_identified(rule);
   if (!made) return std::nullopt;
   Reapplied out;
   out.id = *rule.id;
-  out.parameters = (*made)->parameters();
+  out.parameters = made->parameters();
   out.per_sequence = is_word(out.parameters, "scope", "sequence");
-  const Dependence dependence = (*made)->dependence(trace.layout, layer.experts);
+  const Dependence dependence = made->dependence(trace.layout, layer.experts);
   out.chance = dependence.chance;
   out.future = dependence.future;
   out.alone = dependence == Dependence{};

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "pastonly/mask.h"
@@ -12,6 +14,10 @@
 #include "pastonly/trace.h"
 
 namespace pastonly {
+
+/// The identified rule with the parameters that it takes: identification may state more, such as a capacity
+/// for every length. nullptr where it cannot be made, say because a parameter was left open.
+std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule);
 
 /// An identified rule as it is applied again to recorded scores.
 struct Reapplied {

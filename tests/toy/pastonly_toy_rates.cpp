@@ -1,11 +1,12 @@
 // Measures how often causal-mask and batch-isolation accuse causal models (false alarms) and find planted
 // leaks (power). docs/checks/causal-mask.md and batch-isolation.md quote its output.
 //
-//     pastonly_toy_rates [MODELS [FIRST_SEED]]
+//     pastonly_toy_rates [CAUSAL_MODELS_PER_RULE [LEAKY_MODELS_PER_CELL [FIRST_SEED]]]
 
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -151,10 +152,13 @@ void power(std::size_t models, std::uint64_t first_seed, toy::ModelRecipe::WeakL
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t models = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 200;
-  const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-  false_alarms(models, seed);
-  power(models, seed, toy::ModelRecipe::WeakLeak::Kind::swap, causal_mask_check);
-  power(models, seed, toy::ModelRecipe::WeakLeak::Kind::batch, batch_isolation_check);
+  const auto argument = [&](int index, std::uint64_t fallback) {
+    return argc > index ? std::strtoull(argv[index], nullptr, 10) : fallback;
+  };
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const std::uint64_t seed = argument(3, 1);
+  false_alarms(argument(1, 200), seed);
+  power(argument(2, 40), seed, toy::ModelRecipe::WeakLeak::Kind::swap, causal_mask_check);
+  power(argument(2, 40), seed, toy::ModelRecipe::WeakLeak::Kind::batch, batch_isolation_check);
   return 0;
 }
