@@ -10,7 +10,7 @@
 namespace pastonly {
 namespace {
 
-constexpr std::size_t kBudget = 4000000;
+constexpr std::size_t kBudget = 1000000;
 
 /// Recorded shuffles: what routing in order is worth to the model.
 Expected<void> recorded(const Pass& pass, std::vector<Measurement>& out) {

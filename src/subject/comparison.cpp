@@ -88,6 +88,7 @@ class LayerComparison {
       }
     } else if (moved > 0.0) {
       ++out_.scores_rounded;
+      movement_ = std::max(movement_, moved);
     }
     bool own = decisions(region, s, moved, beyond);
     if (gated_) own = gates(region, s) || own;
@@ -145,7 +146,8 @@ class LayerComparison {
   void settle(std::span<const Region> regions) {
     std::vector<Flip> rounding;
     if (!doubtful_.empty()) {
-      const auto is_rounding = tell_rounding({base_, base_layer_, regions, tolerance_.scores}, doubtful_);
+      const auto is_rounding =
+          tell_rounding({base_, base_layer_, regions, tolerance_.scores, movement_}, doubtful_);
       for (std::size_t i = 0; i < doubtful_.size(); ++i) {
         (is_rounding[i] ? rounding : certain_).push_back(doubtful_[i]);
         if (!is_rounding[i] && (i == 0 || doubtful_[i].position != doubtful_[i - 1].position))
@@ -186,6 +188,7 @@ class LayerComparison {
   Tolerance tolerance_;
   std::vector<std::size_t>& excused_;  // (base rows)
   bool gated_ = false;
+  double movement_ = 0.0;  // the largest within tolerance
   RowView before_, after_;
   std::vector<Flip> certain_, doubtful_;
   LayerDifference out_;

@@ -121,6 +121,24 @@ Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const st
   return out;
 }
 
+Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
+                std::span<const std::size_t> experts) {
+  Excerpt out;
+  out.scores.reserve(tokens.size() * experts.size());
+  out.mask.reset(tokens.size(), experts.size());
+  std::vector<float> scratch;
+  std::vector<std::uint8_t> mask(layer.experts);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto scores = read_floats(*layer.ranking(), tokens[i], 1, scratch);
+    read_mask(layer, tokens[i], 1, mask);
+    for (std::size_t c = 0; c < experts.size(); ++c) {
+      out.scores.push_back(scores(0, experts[c]));
+      out.mask(i, c) = mask[experts[c]];
+    }
+  }
+  return out;
+}
+
 void Moved::add(const Mask& before, const Mask& after) {
   std::size_t differing = 0;
   for (std::size_t t = 0; t < before.tokens(); ++t) {

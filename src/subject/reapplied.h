@@ -46,6 +46,9 @@ struct Excerpt {
   MatrixView<const float> view() const noexcept { return {scores.data(), mask.tokens(), mask.experts()}; }
 };
 Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const std::size_t> tokens);
+/// Scores and mask of some experts only, (tokens, experts.size()); no ids.
+Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
+                std::span<const std::size_t> experts);
 
 /// Changed and looked-at mask entries, by unit of sampling.
 struct Moved {

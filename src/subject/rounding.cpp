@@ -74,6 +74,22 @@ bool learn_boundaries(const RoundingContext& context, std::span<const Flip> flip
   return static_cast<double>(plain_tokens) >= kPlainShare * static_cast<double>(tokens);
 }
 
+/// Whether another token of the regions scores so close for the flip's expert that what was seen to move
+/// could have changed their order. Rules that rank tokens as they come flip one of two such tokens only.
+bool near_neighbour(const RoundingContext& context, const Flip& flip, double own) {
+  std::vector<float> scratch;
+  const std::size_t token = context.base.layout.token(flip.row, flip.position);
+  for (const Region& region : context.regions) {
+    const std::size_t first = context.base.layout.token(region.base_row, 0);
+    const auto scores = read_floats(*context.layer.ranking(), first, region.positions, scratch);
+    for (std::size_t s = 0; s < region.positions; ++s) {
+      const double gap = std::abs(double{scores(s, flip.expert)} - own);
+      if (first + s != token && gap <= 4.0 * context.movement) return true;
+    }
+  }
+  return false;
+}
+
 bool same_token(const Flip& a, const Flip& b) { return a.row == b.row && a.position == b.position; }
 
 }  // namespace
@@ -127,6 +143,9 @@ std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const 
         if (flips[i].after != flips[j].after) rounding[i] = rounding[j] = true;
       }
     }
+  }
+  for (std::size_t i = 0; i < flips.size(); ++i) {
+    if (!rounding[i]) rounding[i] = near_neighbour(context, flips[i], score(flips[i], flips[i].expert));
   }
   return rounding;
 }

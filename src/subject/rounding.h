@@ -14,6 +14,7 @@ struct RoundingContext {
   const LayerRecord& layer;  ///< of the base; has scores
   std::span<const Region> regions;
   double tolerance = 0.0;
+  double movement = 0.0;  ///< the largest difference of a score within the tolerance that was seen
 };
 
 /// For each flip whether rounding may be all there is to it: see compare(). The flips are those of tokens

@@ -40,20 +40,6 @@ std::vector<std::size_t> sample(std::size_t limit, std::size_t count, std::uint6
   return all;
 }
 
-/// Some experts' columns of an excerpt.
-Excerpt columns(const Excerpt& from, const std::vector<std::size_t>& experts) {
-  Excerpt out;
-  out.mask.reset(from.mask.tokens(), experts.size());
-  out.scores.resize(from.mask.tokens() * experts.size());
-  for (std::size_t t = 0; t < from.mask.tokens(); ++t) {
-    for (std::size_t i = 0; i < experts.size(); ++i) {
-      out.scores[t * experts.size() + i] = from.view()(t, experts[i]);
-      out.mask(t, i) = from.mask(t, experts[i]);
-    }
-  }
-  return out;
-}
-
 bool stream_expert_choice(const Excerpt& chunk, double share, Moved& out) {
   const Parameters parameters{{"k", share * static_cast<double>(chunk.mask.experts())}};
   const auto made = make_rule("expert-choice(streaming)", parameters);
@@ -84,8 +70,8 @@ bool expert_choice(const Trace& trace, const LayerRecord& layer, const Reapplied
   out.sampled = fits < chunks.size() || experts.size() < layer.experts;
   const double share = rule.k / static_cast<double>(layer.experts);
   for (const std::size_t c : sample(chunks.size(), fits, seed)) {
-    Excerpt chunk = excerpt(trace, layer, chunks[c]);
-    if (experts.size() < layer.experts) chunk = columns(chunk, experts);
+    const Excerpt chunk = experts.size() < layer.experts ? excerpt(layer, chunks[c], experts)
+                                                         : excerpt(trace, layer, chunks[c]);
     if (!stream_expert_choice(chunk, share, out)) return false;
   }
   return true;
