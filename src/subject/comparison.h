@@ -88,10 +88,11 @@ struct Difference {
 /// tolerance: it is rounding (1) if another expert of the token scores within it (with the recorded bias or
 /// without), or (2) if the token exchanged two experts i and j and no other token contradicts a boundary of
 /// s_i - s_j at this token's value (a constant bias shifts the boundary, so it is taken from the decisions
-/// themselves), or (3) if another token, unmoved as well and with a score for that expert within the
-/// tolerance, flipped the other way. What follows from a rounding flip is no evidence either: flips of the
-/// same expert in the same layer are counted with it, and its token and the later ones of its row are left
-/// out of later layers and log-probabilities.
+/// themselves; not where the bias is recorded, nor where 95% of the tokens simply take their best), or (3) if
+/// another token, unmoved as well and with a score for that expert within the tolerance, flipped the other
+/// way, or (4) if another token's score for that expert is as close as what was seen to move. What follows
+/// from a rounding flip is no evidence either: flips of the same expert in the same layer are counted with
+/// it, and its token and the later ones of its row are left out of later layers and log-probabilities.
 ///
 /// Without scores at a layer, flips there count if they are more than one in 100,000 decisions.
 /// NaN equals NaN and differs from everything else by infinity.
