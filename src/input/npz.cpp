@@ -28,6 +28,8 @@ constexpr zip_int64_t most_members = 10'000;
 constexpr std::uint64_t largest_deflate_ratio = 1032;
 
 Expected<Archive> open_archive(std::span<const std::byte> bytes, const std::string& path) {
+  // libzip takes an empty file for an empty archive.
+  if (bytes.empty()) return input_error(path + ": not a readable zip archive: it is empty");
   zip_error_t error;
   zip_error_init(&error);
   const auto fail = [&] {

@@ -1,0 +1,64 @@
+#include <set>
+
+#include "catch.h"
+#include "fuzz/broken_case.h"
+#include "input/plan.h"
+#include "input/policy.h"
+#include "input/temporary_directory.h"
+#include "input/trace_file.h"
+#include "subject/recorded.h"
+
+namespace pastonly {
+namespace {
+
+using fuzz::BrokenCase;
+
+/// The refusal, or nothing where the file was read.
+std::optional<Error> refusal(const BrokenCase& broken, const std::filesystem::path& path) {
+  const auto of = [](const auto& result) { return result ? std::nullopt : std::optional(result.error()); };
+  input::TraceOptions options;
+  switch (broken.reader) {
+    case BrokenCase::Reader::raw_trace:
+      options.shape = {4, 1, 2};
+      break;
+    case BrokenCase::Reader::mapped:
+      options.map = {{"scores", "scores"}, {"mask", "mask"}};
+      break;
+    case BrokenCase::Reader::plan:
+      return of(input::read_plan(path));
+    case BrokenCase::Reader::recorded:
+      return of(open_recorded(path));
+    case BrokenCase::Reader::policy:
+      return of(input::read_policy(path.string(), "2026-01-01"));
+    case BrokenCase::Reader::trace:
+      break;
+  }
+  return of(input::read_trace(path, options));
+}
+
+TEST_CASE("every broken file is refused by name and reason, within bounds", "[input][broken]") {
+  const auto cases = fuzz::broken_cases();
+  REQUIRE(cases.size() >= 60);
+  std::set<std::string> names;
+  for (const auto& broken : cases) {
+    CHECK(names.insert(broken.name).second);
+    const TemporaryDirectory directory;
+    for (const auto& [name, bytes] : broken.files) {
+      directory.write(name.empty() ? broken.name : broken.name + "/" + name, bytes);
+    }
+    INFO(broken.name);
+    const auto error = refusal(broken, directory.path() / broken.name);
+    REQUIRE(error);
+    INFO(error->message);
+    CHECK(error->kind == broken.kind);
+    CHECK(error->message.find(broken.name) != std::string::npos);
+    for (const auto& mention : broken.mentions) {
+      INFO(mention);
+      CHECK(error->message.find(mention) != std::string::npos);
+    }
+    CHECK(error->message.size() < 2000);
+  }
+}
+
+}  // namespace
+}  // namespace pastonly
