@@ -1,0 +1,109 @@
+#include <set>
+
+#include "catch.h"
+#include "input/check_ids.h"
+#include "input/hash.h"
+#include "input/plan.h"
+#include "input/policy.h"
+#include "input/temporary_directory.h"
+#include "pastonly/check.h"
+
+namespace pastonly {
+namespace {
+
+TEST_CASE("a written plan reads back as it was", "[input]") {
+  using Kind = Intervention::Kind;
+  input::Plan plan;
+  plan.model = input::Plan::Model{{0, 2}, 8, 2, 64};
+  for (const Kind kind : {Kind::base, Kind::repeat, Kind::suffix, Kind::suffix, Kind::batch, Kind::order,
+                          Kind::length, Kind::shuffle, Kind::reroute}) {
+    Intervention run;
+    run.id = static_cast<std::uint32_t>(plan.runs.size());
+    run.kind = kind;
+    if (kind != Kind::base) run.base = 0;
+    plan.runs.push_back(run);
+  }
+  plan.runs[2].cut = 19;
+  plan.runs[2].all_rows = true;
+  plan.runs[3].cut = 7;
+  plan.runs[3].rows = {1, 4};
+  plan.runs[3].resample = 3;
+  plan.runs[4].keep = {0};
+  plan.runs[5].permutation = {2, 0, 1};
+  plan.runs[6].append = 32;
+  plan.runs[7].seed = ~std::uint64_t{0};
+  plan.runs[8].rule = "expert-choice,chunk=64";
+  const TemporaryDirectory directory;
+  REQUIRE(input::write_plan(directory.path() / "plan", plan));
+  const auto read = input::read_plan(directory.path() / "plan");
+  REQUIRE(read);
+  CHECK(read->runs == plan.runs);
+  CHECK(read->model->experts == 8u);
+  CHECK(read->model->layers == std::vector<std::uint32_t>{0, 2});
+  CHECK(input::input_name(7) == "0007.in.safetensors");
+  CHECK(input::output_name(12345) == "12345.out.safetensors");
+}
+
+TEST_CASE("the ready policies say what the documentation says", "[input]") {
+  const auto ci = input::read_policy("ci"), release = input::read_policy("release");
+  REQUIRE(ci);
+  REQUIRE(release);
+  CHECK(ci->require == std::vector<std::string>{"causal-mask"});
+  CHECK(release->require == std::vector<std::string>{"causal-mask", "batch-isolation"});
+  CHECK(release->require_mode == std::vector<std::string>{"train"});
+  CHECK(release->severity.at("batch-isolation") == Severity::error);
+  CHECK(ci->severity.at("batch-isolation") == Severity::warning);
+  CHECK(ci->severity.at("rule-identification/unexplained") == Severity::note);
+  CHECK(release->severity.at("rule-identification/unexplained") == Severity::warning);
+}
+
+TEST_CASE("a policy stands on ci and may carry comments", "[input]") {
+  const auto policy = input::parse_policy(
+      "{\"schema\": \"pastonly.policy/1\", // ours\n \"severity\": {\"length-invariance\": \"warning\"},"
+      "\"ignore\": [{\"check\": \"batch-isolation\", \"layers\": [0], \"reason\": \"known\", \"expires\": "
+      "\"2027-01-31\"}],"
+      "\"source\": {\"kind\": \"uniform\", \"vocab\": 64}, \"fail_on\": \"never\"}",
+      "ours.json", "2027-01-31");
+  REQUIRE(policy);
+  CHECK(policy->name == "ours.json");
+  CHECK(policy->severity.at("length-invariance") == Severity::warning);
+  CHECK(policy->severity.at("causal-mask") == Severity::error);
+  CHECK(policy->require == std::vector<std::string>{"causal-mask"});
+  CHECK(policy->fail_on == Severity::none);
+  CHECK(policy->source->vocab == 64);
+  CHECK(policy->ignore.front().layers == std::vector<std::uint32_t>{0});
+}
+
+TEST_CASE("sources are named as kind and vocabulary", "[input]") {
+  REQUIRE(input::parse_source("uniform:64"));
+  CHECK(input::parse_source("uniform:64")->vocab == 64);
+  for (const char* text : {"", "uniform", "uniform:", "uniform:1", "uniform:-3", "uniform:64x", "markov:3"}) {
+    const auto refused = input::parse_source(text);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == Error::Kind::usage);
+  }
+}
+
+TEST_CASE("the ids that policies may name are the catalogue's", "[input]") {
+  std::set<std::string_view> named(input::check_ids.begin(), input::check_ids.end()), listed{"loss-anomaly"};
+  for (const Check& check : all_checks()) listed.insert(check.id);
+  CHECK(named == listed);
+}
+
+TEST_CASE("hashes are SHA-256", "[input]") {
+  // FIPS 180-4 examples.
+  CHECK(input::sha256_text("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(input::sha256_text("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  const TemporaryDirectory directory;
+  std::vector<FileRecord> files{{directory.write("a", "abc").string(), 0, ""},
+                                {directory.write("b", std::string(3'000'000, 'x')).string(), 0, ""}};
+  REQUIRE(input::hash_files(files));
+  CHECK(files[0].sha256 == input::sha256_text("abc"));
+  CHECK(files[1].sha256 == input::sha256_text(std::string(3'000'000, 'x')));
+  CHECK(files[1].bytes == 3'000'000);
+  files.push_back({(directory.path() / "absent").string(), 0, ""});
+  CHECK_FALSE(input::hash_files(files));
+}
+
+}  // namespace
+}  // namespace pastonly

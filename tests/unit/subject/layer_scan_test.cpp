@@ -1,0 +1,175 @@
+#include "subject/layer_scan.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "catch.h"
+#include "stats/random.h"
+
+namespace pastonly {
+namespace {
+
+constexpr std::size_t sequences = 4, positions = 50, experts = 8, tokens = sequences * positions;
+
+/// Softmax top-2 of random logits: nothing is wrong with it.
+TraceData sound(std::uint64_t seed = 1) {
+  stats::CounterRng rng(seed);
+  TraceData data;
+  data.layout = {sequences, positions, TokenOrder::batch_major};
+  data.vocab = 64;
+  TraceData::Layer layer;
+  layer.mask.reset(tokens, experts);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    data.tokens.push_back(static_cast<std::int64_t>(rng.below(64)));
+    data.log_probs.push_back(t % positions == 0 ? std::nan("") : -rng.uniform());
+    std::vector<double> weights(experts);
+    double sum = 0.0;
+    for (double& weight : weights) sum += weight = std::exp(rng.normal());
+    for (const double weight : weights) layer.scores.push_back(static_cast<float>(weight / sum));
+    for (const std::size_t expert : {t % experts, (t + 3) % experts}) layer.mask(t, expert) = 1;
+    for (std::size_t e = 0; e < experts; ++e)
+      layer.gates.push_back(layer.mask(t, e) != 0 ? layer.scores[t * experts + e] : 0.0f);
+  }
+  data.layers.push_back(std::move(layer));
+  return data;
+}
+
+std::vector<std::string> found(const TraceData& data) {
+  const Trace trace = make_trace(data);
+  std::vector<std::string> ids;
+  for (const Scan& scan : {scan_batch(trace), scan_layer(trace, trace.layers[0])}) {
+    for (std::size_t i = 0; i < fault_count; ++i) {
+      if (scan.sightings[static_cast<Fault>(i)].count > 0) ids.emplace_back(info(static_cast<Fault>(i)).id);
+    }
+  }
+  return ids;
+}
+
+using Ids = std::vector<std::string>;
+
+TEST_CASE("sound traces raise nothing", "[integrity]") {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) CHECK(found(sound(seed)) == Ids{});
+}
+
+TEST_CASE("each planted fault is found, counted, located, and alone", "[integrity]") {
+  const float nan = std::nanf(""), infinity = std::numeric_limits<float>::infinity();
+  struct Case {
+    std::string id;
+    std::function<void(TraceData&)> plant;
+  };
+  const std::size_t unused = 137 * experts + (137 + 1) % experts, used = 137 * experts + 137 % experts;
+  const std::vector<Case> cases{
+      {"mask-not-binary", [&](TraceData& d) { d.layers[0].mask.view().data()[used] = 255; }},
+      {"gate-not-finite", [&](TraceData& d) { d.layers[0].gates[used] = infinity; }},
+      {"gate-without-mask", [&](TraceData& d) { d.layers[0].gates[unused] = 1e-6f; }},
+      {"negative-gate", [&](TraceData& d) { d.layers[0].gates[used] = -0.5f; }},
+      {"scores-not-finite", [&](TraceData& d) { d.layers[0].scores[used] = nan; }},
+      {"scores-minus-infinity", [&](TraceData& d) { d.layers[0].scores[used] = -infinity; }},
+      {"token-out-of-range", [&](TraceData& d) { d.tokens[7] = 64; }},
+      {"token-out-of-range", [&](TraceData& d) { d.tokens[7] = -1; }},
+      {"logprob-positive", [&](TraceData& d) { d.log_probs[7] = 0.5; }},
+      {"logprob-missing", [&](TraceData& d) { d.log_probs[7] = std::nan(""); }},
+      {"first-logprob", [&](TraceData& d) { d.log_probs[positions] = -4.0; }},
+      {"logprob-minus-infinity",
+       [&](TraceData& d) { d.log_probs[7] = -std::numeric_limits<double>::infinity(); }},
+  };
+  for (const auto& planted : cases) {
+    auto data = sound();
+    planted.plant(data);
+    INFO(planted.id);
+    CHECK(found(data) == Ids{planted.id});
+  }
+  auto data = sound();
+  data.layers[0].gates[unused] = 1.0f;
+  const Trace trace = make_trace(data);
+  const auto& seen = scan_layer(trace, trace.layers[0]).sightings[Fault::gate_without_mask];
+  CHECK(seen.count == 1);
+  CHECK(seen.token == 137);
+  CHECK(seen.column == (137 + 1) % experts);
+  CHECK(seen.value == 1.0);
+}
+
+TEST_CASE("empty rows: some, a last position that nobody recorded, and padding", "[integrity]") {
+  const auto clear = [](TraceData& data, std::size_t token) {
+    for (std::size_t e = 0; e < experts; ++e) {
+      data.layers[0].mask(token, e) = 0;
+      data.layers[0].gates[token * experts + e] = 0.0f;
+    }
+  };
+  auto some = sound();
+  clear(some, 60);
+  clear(some, 99);  // the end of sequence 1
+  CHECK(found(some) == Ids{"all-zero-rows"});
+  auto shorter = sound();
+  for (std::size_t row = 0; row < sequences; ++row) clear(shorter, row * positions + positions - 1);
+  CHECK(found(shorter) == Ids{"row-short"});
+  // Drops towards the end of every sequence are no missing row.
+  auto drops = sound();
+  for (std::size_t row = 0; row < sequences; ++row) {
+    for (std::size_t back = 1; back <= 5; ++back) clear(drops, row * positions + positions - back);
+  }
+  CHECK(found(drops) == Ids{"all-zero-rows"});
+  auto padded = sound();
+  padded.valid.assign(tokens, 1);
+  padded.valid[60] = 0;
+  clear(padded, 60);
+  padded.layers[0].scores[60 * experts] = std::nanf("");
+  CHECK(found(padded) == Ids{});
+}
+
+TEST_CASE("ids: repeated, out of range, 255, and against the mask", "[integrity]") {
+  auto data = sound();
+  data.layers[0].gates.clear();
+  std::vector<std::uint8_t> ids;
+  for (std::size_t t = 0; t < tokens; ++t) {
+    for (const std::size_t id : {t % experts, (t + 3) % experts})
+      ids.push_back(static_cast<std::uint8_t>(id));
+  }
+  Trace trace = make_trace(data);
+  LayerRecord layer = trace.layers[0];
+  layer.chosen = *layer.mask;
+  layer.chosen->columns = 2;
+  layer.chosen->position_stride = 2;
+  layer.chosen->sequence_stride = 2 * positions;
+  layer.chosen->data = reinterpret_cast<const std::byte*>(ids.data());
+  const auto count = [&](Fault fault) { return scan_layer(trace, layer).sightings[fault].count; };
+  CHECK(count(Fault::mask_against_experts) == 0);
+  ids[20] = ids[21];
+  CHECK(count(Fault::repeated_expert) == 1);
+  CHECK(count(Fault::mask_against_experts) == 1);
+  layer.mask.reset();
+  ids[40] = 200;
+  ids[42] = ids[44] = 255;
+  CHECK(count(Fault::expert_out_of_range) == 1);
+  CHECK(count(Fault::marker_255) == 2);
+  CHECK(count(Fault::repeated_expert) == 1);
+}
+
+TEST_CASE("scores under the wrong name, and the Sinkhorn matrix", "[integrity]") {
+  auto data = sound();
+  data.layers[0].logits = data.layers[0].scores;
+  CHECK(found(data) == Ids{"scores-as-logits"});
+  data = sound();
+  for (float& score : data.layers[0].scores) score = 20.0f * score - 5.0f;
+  CHECK(found(data) == Ids{"logits-as-scores"});
+  data = sound();
+  auto& scores = data.layers[0].scores;
+  for (int round = 0; round < 100; ++round) {
+    for (std::size_t e = 0; e < experts; ++e) {
+      double sum = 0.0;
+      for (std::size_t t = 0; t < tokens; ++t) sum += static_cast<double>(scores[t * experts + e]);
+      for (std::size_t t = 0; t < tokens; ++t)
+        scores[t * experts + e] /= static_cast<float>(sum * experts / tokens);
+    }
+    for (std::size_t t = 0; t < tokens; ++t) {
+      double sum = 0.0;
+      for (std::size_t e = 0; e < experts; ++e) sum += static_cast<double>(scores[t * experts + e]);
+      for (std::size_t e = 0; e < experts; ++e) scores[t * experts + e] /= static_cast<float>(sum);
+    }
+  }
+  CHECK(found(data) == Ids{"sinkhorn-scores"});
+}
+
+}  // namespace
+}  // namespace pastonly
