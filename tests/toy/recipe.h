@@ -14,26 +14,30 @@
 
 namespace pastonly::toy {
 
+/// Scores normalised over tokens before selection: a leak below the router.
+struct ScoringFault {
+  std::size_t layer = 0;
+  bool across_batch = false;  ///< over all rows; else over the token's own row
+};
+/// A leak at few decisions, on top of a rule.
+struct WeakLeak {
+  enum class Kind { swap, next_token, batch };
+  std::size_t layer = 0;
+  double probability = 0.0;  ///< of a decision to be touched
+  Kind kind = Kind::swap;
+};
+struct LogProbs {
+  double sharpness = 0.3;
+  double leak = 0.0;  ///< probability mass placed on the token that is to come
+};
+
 /// Faults and shape of a toy model; tests/toy/README.md documents every key.
 struct ModelRecipe {
   enum class Gates { none, raw, renormalised, biased };
   enum class Score { softmax, sigmoid };
-  /// Scores normalised over tokens before selection: a leak below the router.
-  struct ScoringFault {
-    std::size_t layer = 0;
-    bool across_batch = false;  ///< over all rows; else over the token's own row
-  };
-  /// A leak at few decisions, on top of a rule.
-  struct WeakLeak {
-    enum class Kind { swap, next_token, batch };
-    std::size_t layer = 0;
-    double probability = 0.0;  ///< of a decision to be touched
-    Kind kind = Kind::swap;
-  };
-  struct LogProbs {
-    double sharpness = 0.3;
-    double leak = 0.0;  ///< probability mass placed on the token that is to come
-  };
+  using ScoringFault = toy::ScoringFault;
+  using WeakLeak = toy::WeakLeak;
+  using LogProbs = toy::LogProbs;
 
   std::uint64_t seed = 1;
   std::size_t layers = 3;
