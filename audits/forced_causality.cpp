@@ -26,7 +26,7 @@ std::vector<std::optional<Reapplied>> affordable(const Trace& base,
   std::size_t cost = 1;
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
     out.push_back(reapplied(base, base.layers[l], rules[l]));
-    if (!out.back() || !reads_whole(*out.back())) continue;
+    if (!out.back() || !reads_whole(*out.back(), kBudget / base.layers.size())) continue;
     whole.push_back(l);
     cost = std::max(cost, out.back()->width * base.layers[l].experts);
   }

@@ -184,7 +184,10 @@ bool is_capped(const Reapplied& rule) {
 
 }  // namespace
 
-bool reads_whole(const Reapplied& rule) { return is_capped(rule) && rule.future && !rule.per_sequence; }
+bool reads_whole(const Reapplied& rule, std::size_t budget) {
+  const bool experts_choose = rule.id == "expert-choice" || rule.id == "mixture-of-depths";
+  return rule.future && ((is_capped(rule) && !rule.per_sequence) || (experts_choose && rule.width > budget));
+}
 
 std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
                                       std::size_t budget, std::uint64_t seed) {

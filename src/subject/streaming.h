@@ -19,7 +19,8 @@ namespace pastonly {
 std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
                                       std::size_t budget, std::uint64_t seed);
 
-/// Whether a layer under this rule can only be read whole: a capacity shared by the batch.
-bool reads_whole(const Reapplied& rule);
+/// Whether the budget cannot keep a layer small: a capacity shared by the batch, or a chunk that alone
+/// exceeds it.
+bool reads_whole(const Reapplied& rule, std::size_t budget);
 
 }  // namespace pastonly
