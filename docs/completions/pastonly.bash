@@ -19,7 +19,7 @@ _pastonly() {
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
-      options="--policy --check --source --output --batch --layout --shape --mode --stage --top-k --map $session" ;;
+      options="--policy --check --source --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;

@@ -25,7 +25,7 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit" -l mode -x -a "train
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l stage -x -a "selected dispatched" -d "Before or after drops"
 complete -c pastonly -n "__fish_seen_subcommand_from audit bound" -l top-k -x -d "Experts per token"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l map -x -d "Names of tensors"
-complete -c pastonly -n "__fish_seen_subcommand_from bound" -l experts -x -d "Experts per layer"
+complete -c pastonly -n "__fish_seen_subcommand_from audit bound" -l experts -x -d "Experts per layer"
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -l layers -x -d "Layers"
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -l vocab -x -d "Vocabulary size"
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -l chunk -x -d "Tokens routed together"

@@ -57,6 +57,9 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
   command.add_option("--top-k", arguments.top_k, "Select the K best where only scores were kept")
       ->check(CLI::PositiveNumber)
       ->group(group);
+  command.add_option("--experts", arguments.experts, "Experts per layer, where only expert ids were kept")
+      ->check(CLI::PositiveNumber)
+      ->group(group);
   command
       .add_option("--map", arguments.map, "KEY=NAME,...: names of tensors (scores, logits, mask, gates, ...)")
       ->delimiter(',')
@@ -71,6 +74,7 @@ Expected<input::TraceOptions> parse(const TraceArguments& arguments) {
   options.mode = mode_of(arguments.mode);
   options.stage = stage_of(arguments.stage);
   if (arguments.top_k > 0) options.top_k = arguments.top_k;
+  if (arguments.experts > 0) options.experts = arguments.experts;
   for (const std::string& entry : arguments.map) {
     const std::size_t equals = entry.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == entry.size()) {
@@ -94,6 +98,7 @@ Value to_value(const input::TraceOptions& options) {
   if (options.mode) value.set("mode", std::string(name(*options.mode)));
   if (options.stage) value.set("stage", std::string(name(*options.stage)));
   if (options.top_k) value.set("top_k", *options.top_k);
+  if (options.experts) value.set("experts", *options.experts);
   if (!options.map.empty()) {
     Value map{Value::Object{}};
     for (const auto& [key, tensor] : options.map) map.set(key, tensor);
@@ -109,6 +114,7 @@ Expected<input::TraceOptions> trace_options_from(const Value& value) {
   options.mode = mode_of(text_of(value.find("mode")));
   options.stage = stage_of(text_of(value.find("stage")));
   options.top_k = positive(value.find("top_k"));
+  options.experts = positive(value.find("experts"));
   if (const Value* shape = value.find("shape"); shape != nullptr) {
     const auto* array = shape->get_if<Value::Array>();
     if (array == nullptr) return input_error("the report's subject.options.shape is no list");

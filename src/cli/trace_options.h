@@ -10,7 +10,7 @@
 
 namespace pastonly::cli {
 
-/// `--batch --layout --shape --mode --stage --top-k --map` as typed.
+/// `--batch --layout --shape --mode --stage --top-k --experts --map` as typed.
 struct TraceArguments {
   std::size_t batch = 0;
   std::string layout;
@@ -18,6 +18,7 @@ struct TraceArguments {
   std::string mode;
   std::string stage;
   std::size_t top_k = 0;
+  std::size_t experts = 0;
   std::vector<std::string> map;  ///< KEY=NAME each
 };
 void add_trace_options(CLI::App& command, TraceArguments& arguments);

@@ -5,6 +5,8 @@
 #include <set>
 #include <vector>
 
+#include "input/printable.h"
+
 namespace pastonly::input {
 
 namespace {
@@ -42,7 +44,7 @@ class Strictness {
 
 Expected<Json> parse_json(std::string_view text, std::string_view name, Error::Kind kind, bool comments) {
   const auto fail = [&](std::string_view why) {
-    return tl::unexpected<Error>(Error{kind, fmt::format("{}: {}", name, why)});
+    return tl::unexpected<Error>(Error{kind, printable(fmt::format("{}: {}", name, why))});
   };
   // The library takes a NUL byte for the end of the text.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {

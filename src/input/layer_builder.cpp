@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace pastonly::input {
 
@@ -157,32 +156,6 @@ Expected<LayerRecord> build_layer(std::uint32_t index,
                                   const Layout& layout, const TraceOptions& options, const std::string& file,
                                   std::vector<Hazard>& hazards) {
   return LayerBuilder(index, parts, layout, options, file, hazards).build();
-}
-
-std::vector<std::byte> select_top_k(const LayerRecord& layer, std::size_t k) {
-  constexpr std::size_t block = 1024;
-  const TokenTensor& ranking = *layer.ranking();
-  std::vector<std::byte> mask(ranking.tokens() * layer.experts);
-  std::vector<float> scratch, keys(layer.experts);
-  for (std::size_t first = 0; first < ranking.tokens(); first += block) {
-    const auto scores = read_floats(ranking, first, std::min(block, ranking.tokens() - first), scratch);
-    for (std::size_t token = 0; token < scores.rows(); ++token) {
-      for (std::size_t expert = 0; expert < layer.experts; ++expert) {
-        const float key = scores(token, expert) + (layer.bias.empty() ? 0.0f : layer.bias[expert]);
-        keys[expert] = std::isnan(key) ? -std::numeric_limits<float>::infinity() : key;
-      }
-      std::byte* row = mask.data() + (first + token) * layer.experts;
-      for (std::size_t choice = 0; choice < k; ++choice) {
-        std::size_t best = layer.experts;
-        for (std::size_t expert = 0; expert < layer.experts; ++expert) {
-          if (row[expert] == std::byte{0} && (best == layer.experts || keys[expert] > keys[best]))
-            best = expert;
-        }
-        row[best] = std::byte{1};
-      }
-    }
-  }
-  return mask;
 }
 
 }  // namespace pastonly::input

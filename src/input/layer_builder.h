@@ -17,8 +17,4 @@ Expected<LayerRecord> build_layer(std::uint32_t index,
                                   const Layout& layout, const TraceOptions& options, const std::string& file,
                                   std::vector<Hazard>& hazards);
 
-/// Plain top-k of the layer's scores (or logits), plus its bias where recorded; ties go to the lower
-/// index, NaN ranks last. (tokens, experts) bytes. Requires layer.ranking() and 1 <= k <= experts.
-std::vector<std::byte> select_top_k(const LayerRecord& layer, std::size_t k);
-
 }  // namespace pastonly::input

@@ -11,6 +11,7 @@
 #include "input/element_types.h"
 #include "input/mapped_file.h"
 #include "input/npz.h"
+#include "input/printable.h"
 
 namespace pastonly::input {
 
@@ -229,7 +230,7 @@ Expected<NpyArray> parse_npy(std::span<const std::byte> bytes, std::string_view 
       array.tensor.bytes = array.reordered;
     }
   }
-  if (!why.empty()) return input_error(fmt::format("{}: {}", label(file, name), why));
+  if (!why.empty()) return input_error(printable(fmt::format("{}: {}", label(file, name), why)));
   return array;
 }
 

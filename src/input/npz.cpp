@@ -9,6 +9,7 @@
 
 #include "input/mapped_file.h"
 #include "input/npy.h"
+#include "input/printable.h"
 #include "input/zip_directory.h"
 
 namespace pastonly::input {
@@ -66,7 +67,7 @@ class NpzReader {
 
  private:
   tl::unexpected<Error> fail(std::string_view name, std::string_view why) const {
-    return input_error(fmt::format("{}: array '{}': {}", path_, name, why));
+    return input_error(printable(fmt::format("{}: array '{}': {}", path_, name, why)));
   }
   Expected<Tensor> parse(std::span<const std::byte> bytes, std::string_view name);
   Expected<std::span<const std::byte>> inflate(zip_uint64_t index, const zip_stat_t& stat,
@@ -175,7 +176,7 @@ Expected<TensorFile> read_npz(const std::filesystem::path& path,
     }
     name.resize(name.size() - 4);
     if (!seen.insert(name).second)
-      return input_error(fmt::format("{}: array '{}' occurs twice", file.path, name));
+      return input_error(printable(fmt::format("{}: array '{}' occurs twice", file.path, name)));
     if (!wanted(name)) {
       file.others.emplace(std::move(name), "was not asked for");
       continue;

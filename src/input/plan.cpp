@@ -8,6 +8,7 @@
 
 #include "input/json.h"
 #include "input/mapped_file.h"
+#include "input/printable.h"
 
 namespace pastonly::input {
 
@@ -252,7 +253,7 @@ Expected<Plan> parse_plan(std::string_view text, std::string_view name) {
   if (!json) return tl::unexpected(json.error());
   Plan plan;
   if (const auto why = read_document(*json, plan); !why.empty())
-    return input_error(fmt::format("{}: {}", name, why));
+    return input_error(printable(fmt::format("{}: {}", name, why)));
   std::sort(plan.runs.begin(), plan.runs.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return plan;
 }

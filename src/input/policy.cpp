@@ -13,6 +13,7 @@
 #include "input/embedded_policies.h"
 #include "input/json.h"
 #include "input/mapped_file.h"
+#include "input/printable.h"
 
 namespace pastonly {
 
@@ -261,7 +262,7 @@ Expected<Policy> parse_over(Policy policy, std::string_view text, std::string_vi
   if (!json) return tl::unexpected(json.error());
   policy.name = std::string(name);
   if (const auto why = PolicyReader(policy, today).read(*json); !why.empty()) {
-    return usage_error(fmt::format("{}: {}", name, why));
+    return usage_error(printable(fmt::format("{}: {}", name, why)));
   }
   return policy;
 }

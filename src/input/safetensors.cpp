@@ -9,6 +9,7 @@
 
 #include "input/element_types.h"
 #include "input/mapped_file.h"
+#include "input/printable.h"
 #include "input/safetensors_header.h"
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian and mapped as they stand");
@@ -94,7 +95,9 @@ const Tensor* TensorFile::find(std::string_view name) const noexcept {
   return at != tensors.end() && at->name == name ? &*at : nullptr;
 }
 
-Expected<TensorFile> parse_safetensors(std::span<const std::byte> bytes, std::string_view name) {
+namespace {
+
+Expected<TensorFile> parse(std::span<const std::byte> bytes, std::string_view name) {
   const auto length = header_length(bytes, name);
   if (!length) return tl::unexpected(length.error());
   const std::string_view json(reinterpret_cast<const char*>(bytes.data()) + 8, *length);
@@ -124,6 +127,12 @@ Expected<TensorFile> parse_safetensors(std::span<const std::byte> bytes, std::st
                             data.subspan(entry.begin, entry.end - entry.begin)});
   }
   return file;
+}
+
+}  // namespace
+
+Expected<TensorFile> parse_safetensors(std::span<const std::byte> bytes, std::string_view name) {
+  return parse(bytes, name).map_error(make_printable);
 }
 
 Expected<TensorFile> read_safetensors(const std::filesystem::path& path) {

@@ -59,7 +59,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   };
 
   bool fail(std::string_view why) {
-    problem = tensor_.name.empty() ? std::string(why) : fmt::format("tensor '{}': {}", tensor_.name, why);
+    problem = !in_tensor_ ? std::string(why) : fmt::format("tensor '{}': {}", tensor_.name, why);
     return false;
   }
   bool ignored() {
@@ -77,6 +77,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   State state_ = State::start;
   int skipping_ = 0;  // open brackets inside a value that is ignored
   HeaderEntry tensor_;
+  bool in_tensor_ = false;
   std::string metadata_key_;
   bool has_metadata_ = false, has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
   std::vector<std::size_t> offsets_;
@@ -163,7 +164,8 @@ bool HeaderReader::key(string_t& text) {
     has_dtype_ = has_shape_ = has_offsets_ = false;
     tensor_.name = std::move(text);
     state_ = State::tensor;
-    return !tensor_.name.empty() || fail("a tensor has an empty name");
+    in_tensor_ = true;
+    return true;
   }
   const auto enter = [&](bool& seen, State next) {
     state_ = next;
@@ -185,6 +187,7 @@ bool HeaderReader::finish_tensor() {
   tensor_.end = offsets_[1];
   header.entries.push_back(std::move(tensor_));
   tensor_ = HeaderEntry{};
+  in_tensor_ = false;
   state_ = State::names;
   return true;
 }

@@ -8,6 +8,8 @@
 #include "input/batch_shape.h"
 #include "input/layer_builder.h"
 #include "input/open_tensors.h"
+#include "input/printable.h"
+#include "input/told_selection.h"
 #include "input/trace_metadata.h"
 #include "input/trace_roles.h"
 
@@ -34,13 +36,15 @@ class TraceReader {
 
  private:
   void note(std::string id, std::string message, std::size_t count = 1) {
-    trace_.hazards.push_back({Hazard::Kind::oddity, std::move(id), std::move(message), std::nullopt, count});
+    trace_.hazards.push_back(
+        {Hazard::Kind::oddity, std::move(id), printable(std::move(message)), std::nullopt, count});
   }
   void note_assumptions(const TraceRoles& roles, const BatchShape& shape);
   Expected<void> read_tokens(const TraceRoles& roles);
   Expected<void> read_valid(const TraceRoles& roles);
   Expected<void> read_log_probs(const TraceRoles& roles);
   Expected<void> read_layers(const TraceRoles& roles);
+  Expected<std::vector<std::byte>> selected(const LayerRecord& layer) const;
   Expected<void> apply_selection(LayerRecord& layer);
 
   const TensorFile& file_;
@@ -136,9 +140,8 @@ Expected<void> TraceReader::read_log_probs(const TraceRoles& roles) {
   return {};
 }
 
-/// Where only scores were kept, selection is applied as told, and as nothing else.
-Expected<void> TraceReader::apply_selection(LayerRecord& layer) {
-  if (layer.mask || layer.chosen) return {};
+Expected<std::vector<std::byte>> TraceReader::selected(const LayerRecord& layer) const {
+  if (!options_.top_k && !trace_.rule.empty()) return select_as_declared(trace_, layer);
   if (!options_.top_k) {
     return usage_error(
         fmt::format("{}: layer {} holds scores and no decisions; say with --top-k how many experts a "
@@ -149,7 +152,15 @@ Expected<void> TraceReader::apply_selection(LayerRecord& layer) {
     return usage_error(fmt::format("--top-k {}: layer {} of {} has {} experts", *options_.top_k,
                                    raw(layer.index), file_.path, layer.experts));
   }
-  storage_->selections.push_back(select_top_k(layer, *options_.top_k));
+  return select_top_k(layer, *options_.top_k);
+}
+
+/// Where only scores were kept, selection is applied as told, and as nothing else.
+Expected<void> TraceReader::apply_selection(LayerRecord& layer) {
+  if (layer.mask || layer.chosen) return {};
+  auto selection = selected(layer);
+  if (!selection) return tl::unexpected(selection.error());
+  storage_->selections.push_back(std::move(*selection));
   TokenTensor mask;
   mask.type = DType::u8;
   mask.sequences = trace_.layout.sequences;
@@ -173,9 +184,10 @@ Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
     trace_.layers.push_back(std::move(*layer));
   }
   if (applied > 0) {
+    const std::string told = options_.top_k ? fmt::format("top-{}", *options_.top_k) : trace_.rule;
     note("selection-applied",
-         fmt::format("{}: {} layers hold scores and no decisions; top-{} was applied as told", file_.path,
-                     applied, *options_.top_k),
+         fmt::format("{}: {} layers hold scores and no decisions; {} was applied as told", file_.path,
+                     applied, told),
          applied);
   }
   return {};
@@ -210,7 +222,7 @@ Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions
                            const TokensFile* input) {
   const auto file = open_tensors(path, options);
   if (!file) return tl::unexpected(file.error());
-  return TraceReader(*file, options, input).read();
+  return TraceReader(*file, options, input).read().map_error(make_printable);
 }
 
 }  // namespace pastonly::input

@@ -74,7 +74,7 @@ std::vector<BrokenCase> broken_safetensors() {
   header("data-left-over", good, 6, {"2 bytes"});
   header("data-missing", entry("a", "U8", "[4]", 0, 4), 3, {"'a'", "past"});
   header("half-a-byte", entry("a", "F4", "[3]", 0, 1), 1, {"'a'"});
-  header("empty-name", entry("", "U8", "[4]", 0, 4), 4, {"empty name"});
+  header("escapes-in-a-name", entry("\\u001b[2J\\n", "U8", "[3]", 0, 4), 4, {"?[2J?"});
   header("tensor-is-list", "\"a\":[]", 0, {"'a'"});
   header("tensor-is-null", "\"a\":null", 0, {"'a'"});
   add("deeply-nested", safetensors_bytes("{\"a\":{\"x\":" + std::string(100'000, '['), 0), {"JSON"});

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "catch.h"
@@ -57,6 +58,8 @@ TEST_CASE("every broken file is refused by name and reason, within bounds", "[in
       CHECK(error->message.find(mention) != std::string::npos);
     }
     CHECK(error->message.size() < 2000);
+    CHECK(std::none_of(error->message.begin(), error->message.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "input/trace_file.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "catch.h"
@@ -234,6 +235,36 @@ TEST_CASE("router logits per layer, with selection applied as told", "[input]") 
   CHECK(read_mask(trace->layers[1])(1, 1) == 0);
   options.top_k = 4;
   CHECK_FALSE(read_trace(path, options));
+}
+
+TEST_CASE("a declared rule stands in for --top-k", "[input]") {
+  const TemporaryDirectory directory;
+  const auto written = [&](std::string_view rule) {
+    const std::string header =
+        "{\"__metadata__\":{\"schema\":\"pastonly.trace/1\",\"rule\":" + std::string(rule) + "}," +
+        fuzz::entry("layers.0.scores", "F32", "[1,2,4]", 0, 32) + "}";
+    auto bytes = fuzz::safetensors_bytes(header, 32);
+    const float scores[8] = {0.1f, 0.4f, 0.3f, 0.2f, 0.25f, 0.25f, 0.4f, 0.1f};
+    std::memcpy(bytes.data() + bytes.size() - 32, scores, 32);
+    return read_trace(directory.write("r.safetensors", bytes));
+  };
+  for (const char* rule : {R"("{\"id\": \"top-k\", \"k\": 2}")",
+                           R"("{\"id\": \"top-k\", \"parameters\": {\"k\": 2}}")", R"("\"top-k,k=2\"")"}) {
+    const auto trace = written(rule);
+    INFO(rule << (trace ? "" : trace.error().message));
+    REQUIRE(trace);
+    CHECK(has(*trace, "selection-applied"));
+    const auto mask = read_mask(trace->layers[0]);
+    CHECK(std::vector<int>(mask.view().data(), mask.view().data() + 8) ==
+          std::vector<int>{0, 1, 1, 0, 1, 0, 1, 0});
+  }
+  for (const char* rule :
+       {R"("top-2")", R"("{\"id\": \"no-such-rule\"}")", R"("{\"id\": \"top-k\", \"kk\": 2}")"}) {
+    const auto refused = written(rule);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == Error::Kind::input);
+    CHECK(refused.error().message.find("--top-k") != std::string::npos);
+  }
 }
 
 TEST_CASE("--map names layers by number and refuses what it does not know", "[input]") {
