@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
 
 #include "routing/identify/admission_fit.h"
 #include "routing/identify/parameters.h"
@@ -78,8 +77,8 @@ void accept_first_come(const RunSet& runs, const OpenFit& open, Findings& findin
   if (!findings.accepted("token-major-capacity")) {
     findings.accept("token-major-capacity", true, describe(runs, open));
   }
-  const bool alone = std::ranges::all_of(std::views::iota(std::size_t{0}, runs.size()),
-                                         [&](std::size_t i) { return runs.run(i).layout.sequences == 1; });
+  bool alone = true;
+  for (std::size_t i = 0; i < runs.size(); ++i) alone &= runs.run(i).layout.sequences == 1;
   if (fit.k == 1 && runs.experts() > 1 && !findings.accepted("drop-by-score")) {
     // One choice renormalised is 1 for every token: what is left is their order.
     auto parameters = describe(runs, open);

@@ -76,7 +76,7 @@ class ChunkReader {
     }
     sorted_ = keys_;
     std::ranges::sort(sorted_, std::greater<>());
-    sorted_.erase(std::ranges::unique(sorted_).begin(), sorted_.end());
+    sorted_.erase(std::unique(sorted_.begin(), sorted_.end()), sorted_.end());
     from_best_.resize(size);
     for (std::size_t i = 0; i < size; ++i) {
       from_best_[i] = static_cast<std::size_t>(std::ranges::lower_bound(sorted_, keys_[i], std::greater<>()) -
@@ -158,7 +158,7 @@ void try_streaming(const RunSet& runs, Findings& findings) {
     return;
   }
   auto ways = groupings(runs, true);
-  std::ranges::rotate(ways, ways.end() - 1);  // per sequence is its usual form
+  std::rotate(ways.begin(), ways.end() - 1, ways.end());  // per sequence is its usual form
   std::optional<Counterexample> nearest;
   for (const auto& grouping : ways) {
     const auto first = runs.view(0);
