@@ -12,8 +12,9 @@ namespace pastonly::routing::hypotheses {
 namespace {
 
 constexpr double rank_step = 0x1p40;  // keys of (rank, token) stay exact in a double
-/// Shares are quotients of float sums whose order of addition is the producer's.
-constexpr double share_rounding = 0x1p-20;
+/// Shares are quotients of float sums whose order of addition is the producer's, of scores that may
+/// have been rounded when they were recorded.
+constexpr double share_units = 16.0;
 
 /// The worst wish that was kept and the best that was refused, of one expert in one group.
 struct Border {
@@ -30,11 +31,22 @@ struct Trial {
   std::vector<Border> borders;  // (groups, experts), of the current run
 };
 
+bool needs_ranks(const std::vector<Admission>& wanted) {
+  return std::ranges::any_of(wanted, [](Admission admission) {
+    return admission == Admission::choice_major || admission == Admission::by_priority ||
+           admission == Admission::next_choice;
+  });
+}
+
 class Fitter {
  public:
   Fitter(const RunSet& runs, const Grouping& grouping, std::size_t k, const std::vector<Admission>& wanted,
          std::vector<AdmissionFailure>& failures)
-      : runs_(runs), grouping_(grouping), k_(k), failures_(failures), reader_(runs.experts(), k) {
+      : runs_(runs),
+        grouping_(grouping),
+        k_(k),
+        failures_(failures),
+        reader_(runs.experts(), k, needs_ranks(wanted)) {
     for (const auto admission : wanted) trials_.push_back({admission, true, {}});
     failures_.assign(wanted.size(), {});
     for (std::size_t i = 0; i < runs.size(); ++i) note_capacity(i);
@@ -55,7 +67,17 @@ class Fitter {
     double score, total;
   };
 
+  bool alive(Admission admission) const {
+    return std::ranges::any_of(
+        trials_, [&](const Trial& trial) { return trial.alive && trial.admission == admission; });
+  }
   bool any_alive() const { return std::ranges::any_of(trials_, &Trial::alive); }
+  /// Whether some trial still has to read tokens.
+  bool any_open() const {
+    return std::ranges::any_of(trials_, [&](const Trial& trial) {
+      return trial.alive && !(trial.admission == Admission::by_chance && all_full_);
+    });
+  }
   const std::vector<std::uint32_t>& counts(std::size_t i) const {
     const auto& profile = runs_.profile(i);
     return grouping_.per_sequence ? profile.sequence_counts : profile.expert_counts;
@@ -84,10 +106,10 @@ class Fitter {
     return 0.0;
   }
   /// Whether the refused wish stands before the kept one.
-  static bool violated(Admission admission, double worst_kept, double best_refused) {
+  bool violated(Admission admission, double worst_kept, double best_refused) const {
     if (admission == Admission::by_chance) return false;
     if (admission != Admission::by_share) return best_refused < worst_kept;
-    return best_refused < worst_kept - share_rounding * std::abs(worst_kept);
+    return best_refused < worst_kept - share_rounding_ * std::abs(worst_kept);
   }
 
   void fail(std::size_t t, Counterexample at) {
@@ -136,8 +158,10 @@ class Fitter {
   // of the current run
   const std::vector<std::uint32_t>* counts_ = nullptr;
   std::size_t capacity_ = 0;
+  double share_rounding_ = 0.0;
   std::vector<std::size_t> tied_tokens_;
   bool refused_any_ = false;
+  bool all_full_ = false;
 };
 
 double Fitter::total_wanted(const RunView& view, std::size_t token, const Demand& demand) const {
@@ -202,8 +226,8 @@ void Fitter::read_token(const RunView& view, const Groups& groups, std::size_t t
     return;
   }
   if (demand.tied_refused > 0) tied_tokens_.push_back(token);
-  const double total = total_wanted(view, token, demand);
-  const double priority = priority_of(view, token);
+  const double total = alive(Admission::by_share) ? total_wanted(view, token, demand) : 0.0;
+  const double priority = alive(Admission::by_priority) ? priority_of(view, token) : 0.0;
   for (std::size_t t = 0; t < trials_.size(); ++t) {
     const bool next = trials_[t].admission == Admission::next_choice;
     if (next && demand.kept.size() > 1 && trials_[t].alive) {
@@ -226,8 +250,8 @@ void Fitter::read_token(const RunView& view, const Groups& groups, std::size_t t
 void Fitter::check_tied(const RunView& view, const Groups& groups, std::size_t token) {
   const std::size_t n = view.experts();
   const auto& demand = reader_.read(view.scores().data() + token * n, view.mask().data() + token * n);
-  const double total = total_wanted(view, token, demand);
-  const double priority = priority_of(view, token);
+  const double total = alive(Admission::by_share) ? total_wanted(view, token, demand) : 0.0;
+  const double priority = alive(Admission::by_priority) ? priority_of(view, token) : 0.0;
   for (std::size_t t = 0; t < trials_.size(); ++t) {
     const auto& trial = trials_[t];
     if (!trial.alive) continue;
@@ -254,14 +278,18 @@ void Fitter::fit_run(std::size_t i) {
   counts_ = &counts(i);
   capacity_ = slots_[groups.size()].capacity;
   for (auto& trial : trials_) trial.borders.assign(groups.count() * runs_.experts(), {});
+  share_rounding_ = share_units * view->score_rounding();
   tied_tokens_.clear();
   refused_any_ = false;
-  for (std::size_t token = 0; token < view->tokens() && any_alive(); ++token) {
+  // Where every expert is full, chance may have refused whom it liked: there is nothing to read.
+  all_full_ = std::ranges::all_of(*counts_, [&](std::uint32_t count) { return count == capacity_; });
+  for (std::size_t token = 0; token < view->tokens() && any_open(); ++token) {
     if (view->routed(token)) read_token(*view, groups, token);
   }
   for (const auto token : tied_tokens_) {
-    if (any_alive()) check_tied(*view, groups, token);
+    if (any_open()) check_tied(*view, groups, token);
   }
+  if (all_full_ && capacity_ * counts_->size() < runs_.profile(i).tokens * k_) refused_any_ = true;
   if (refused_any_) slots_[groups.size()].reached = true;
 }
 

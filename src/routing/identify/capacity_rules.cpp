@@ -255,8 +255,16 @@ void try_capacity_rules(const RunSet& runs, Findings& findings) {
     accept_unreached(runs, k, findings);
     return;
   }
+  auto orders = orders_of(k, runs.experts());
+  if (findings.accepted("expert-choice")) {
+    // Tokens that wish for nearly all experts, of which each keeps its best: expert choice by another
+    // name. Chance, which explains whatever has even counts, adds nothing to it either.
+    std::erase_if(orders, [](Admission order) {
+      return order == Admission::by_score || order == Admission::by_share || order == Admission::by_chance;
+    });
+  }
   CapacityRules rules(runs, findings);
-  rules.try_all(k, orders_of(k, runs.experts()));
+  rules.try_all(k, orders);
   if (runs.largest_count() == 1) {
     rules.try_all(std::max<std::size_t>(k, 2), {Admission::next_choice});
   }

@@ -26,16 +26,23 @@ struct Demand {
 /// Reads rows one after another without allocating anew.
 class DemandReader {
  public:
-  DemandReader(std::size_t experts, std::size_t k) : k_(k), keys_(experts), sorted_(experts) {}
+  /// `ranks` false leaves all ranks 0: who does not need them saves the counting.
+  DemandReader(std::size_t experts, std::size_t k, bool ranks = true)
+      : k_(k), ranks_(ranks), keys_(experts), left_(experts) {}
   const Demand& read(const float* scores, const std::uint8_t* mask);
 
  private:
+  void read_kept(const float* scores, const std::uint8_t* mask);
+  void read_refused(std::size_t wanted);
   std::uint16_t rank_above(std::int32_t key) const;
   std::uint16_t rank_through(std::int32_t key) const;
 
   std::size_t k_;
+  bool ranks_;
   std::vector<std::int32_t> keys_;    // (experts)
+  std::vector<std::int32_t> left_;    // (experts) keys of what was left out, else the lowest
   std::vector<std::int32_t> sorted_;  // (experts) scratch
+  std::int32_t lowest_kept_ = 0;
   Demand demand_;
 };
 

@@ -1,5 +1,7 @@
 #include "routing/identify/expert_choice.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -79,6 +81,21 @@ std::vector<ChunkFit> fits(const RunSet& runs, const Grouping& grouping, ChunkFa
   return found;
 }
 
+/// Even counts in every chunk are even counts in the batch: most other rules fail here, before a score is
+/// read.
+std::optional<Counterexample> uneven_total(const RunSet& runs) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto& counts = runs.profile(i).expert_counts;
+    const auto [least, most] = std::ranges::minmax_element(counts);
+    if (*least == *most) continue;
+    return place(*runs.view(i), runs.run(i).layout.tokens() - 1,
+                 fmt::format("over the batch expert {} took {} tokens and expert {} took {}",
+                             least - counts.begin(), *least, most - counts.begin(), *most),
+                 {{"fewest", std::size_t{*least}}, {"most", std::size_t{*most}}});
+  }
+  return std::nullopt;
+}
+
 Value::Object describe(const RunSet& runs, const std::vector<ChunkFit>& found) {
   // The widest explains the most tokens by one threshold; narrower ones are named beside it.
   const ChunkFit& main = found.back();
@@ -104,6 +121,10 @@ Value::Object describe(const RunSet& runs, const std::vector<ChunkFit>& found) {
 void try_expert_choice(const RunSet& runs, Findings& findings) {
   ChunkFailure best;
   for (const auto& grouping : groupings(runs, true)) {
+    if (auto at = uneven_total(runs)) {
+      best.at = std::move(*at);
+      break;
+    }
     const auto found = fits(runs, grouping, best);
     if (found.empty()) continue;
     findings.accept("expert-choice", false, describe(runs, found));

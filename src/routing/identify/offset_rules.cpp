@@ -26,7 +26,7 @@ struct Fit {
 };
 
 bool solvable(const OffsetLimits& limits) {
-  return limits.possible && limits.limits.solve(limits.tolerance).has_value();
+  return limits.possible && limits.limits.negative_cycle(limits.tolerance).empty();
 }
 
 Fit fit_ranking(const RunSet& runs, Ranking ranking) {
@@ -51,9 +51,10 @@ Fit fit_ranking(const RunSet& runs, Ranking ranking) {
     }
     fit.tolerance = std::max(fit.tolerance, added.tolerance);
     joint.tighten(added.limits);
-    fit.by_run &= solvable(added);
+    if (runs.size() > 1) fit.by_run &= solvable(added);
   }
   fit.joint = joint.solve(fit.tolerance);
+  if (runs.size() == 1) fit.by_run = fit.joint.has_value();
   if (!fit.joint) fit.cycle = joint.negative_cycle(fit.tolerance);
   return fit;
 }

@@ -16,6 +16,20 @@ double rounding_of(DType type) noexcept {
   }
 }
 
+/// The mask as it stands in the file, where that is the effective mask already: dense bytes of 0 and 1,
+/// and no gates that could make a pair ineffective. Else nullptr.
+const std::uint8_t* plain_bits(const LayerRecord& layer) {
+  if (!layer.mask || layer.gates || size_of(layer.mask->type) != 1) return nullptr;
+  const auto& mask = *layer.mask;
+  const bool dense = mask.columns == layer.experts && mask.position_stride == mask.columns &&
+                     mask.sequence_stride == mask.columns * mask.positions;
+  if (!dense) return nullptr;
+  const auto* bits = reinterpret_cast<const std::uint8_t*>(mask.data);
+  std::uint8_t seen = 0;
+  for (std::size_t i = 0; i < mask.tokens() * mask.columns; ++i) seen |= bits[i];
+  return seen <= 1 ? bits : nullptr;
+}
+
 /// 1 where a token is padding that nothing was routed for; empty where there is none.
 std::vector<std::uint8_t> find_skipped(std::span<const std::uint8_t> valid,
                                        MatrixView<const std::uint8_t> mask) {
@@ -37,9 +51,13 @@ RunView::RunView(const LayerRun& run) : run_(&run), rounding_(rounding_of(run.la
   const auto& ranking = *run.layer->ranking();
   const std::size_t tokens = run.layout.tokens();
   scores_ = read_floats(ranking, 0, tokens, score_copy_);
-  mask_copy_.resize(tokens * run.layer->experts);
-  read_mask(*run.layer, 0, tokens, mask_copy_);
-  mask_ = {mask_copy_.data(), tokens, run.layer->experts};
+  if (const auto* bits = plain_bits(*run.layer)) {
+    mask_ = {bits, tokens, run.layer->experts};
+  } else {
+    mask_copy_.resize(tokens * run.layer->experts);
+    read_mask(*run.layer, 0, tokens, mask_copy_);
+    mask_ = {mask_copy_.data(), tokens, run.layer->experts};
+  }
   skipped_ = find_skipped(run.valid, mask_);
 }
 

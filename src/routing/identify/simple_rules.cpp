@@ -17,7 +17,11 @@ constexpr std::size_t enough_repeats = 16;  // a table needs ids that come back 
 struct Column {
   std::int32_t lowest_chosen = highest_key;
   std::int32_t highest_left = lowest_key;
-  bool separable() const noexcept { return lowest_chosen > highest_left; }
+  bool rounded = false;  ///< scores recorded in half precision: what differed may look equal
+  // A threshold treats equal scores alike, unlike a rule that fills up a count.
+  bool separable() const noexcept {
+    return rounded ? lowest_chosen >= highest_left : lowest_chosen > highest_left;
+  }
 };
 
 std::vector<Column> columns(const RunSet& runs) {
@@ -27,6 +31,7 @@ std::vector<Column> columns(const RunSet& runs) {
     for (std::size_t e = 0; e < all.size(); ++e) {
       all[e].lowest_chosen = std::min(all[e].lowest_chosen, profile.lowest_chosen[e]);
       all[e].highest_left = std::max(all[e].highest_left, profile.highest_left[e]);
+      all[e].rounded |= size_of(runs.run(i).layer->ranking()->type) < 4;
     }
   }
   return all;
