@@ -34,11 +34,7 @@ class LimitReader {
 
   /// False if the row lies outside the ranking's domain.
   bool read(const float* scores, const std::uint8_t* mask) {
-    for (std::size_t e = 0; e < n_; ++e) {
-      if (!in_domain(scores[e], ranking_)) return false;
-      row_[e] = on_scale(scores[e], ranking_);
-      if (std::isfinite(row_[e])) largest_ = std::max(largest_, std::abs(row_[e]));
-    }
+    if (!read_values(scores)) return false;
     mark_allowed(mask);
     for (std::size_t i = 0; i < n_; ++i) {
       if (mask[i] == 0) continue;
@@ -68,13 +64,32 @@ class LimitReader {
   }
 
  private:
+  bool read_values(const float* scores) {
+    float* const row = row_.data();
+    float lowest = infinity, highest = -infinity;
+    for (std::size_t e = 0; e < n_; ++e) {
+      lowest = scores[e] < lowest ? scores[e] : lowest;
+      highest = scores[e] > highest ? scores[e] : highest;
+    }
+    if (!in_domain(lowest, ranking_) || !in_domain(highest, ranking_)) return false;
+    if (ranking_ == Ranking::log_odds) {
+      for (std::size_t e = 0; e < n_; ++e) row[e] = scores[e] / (1.0F - scores[e]);
+    } else {
+      std::copy(scores, scores + n_, row);
+    }
+    if (std::isfinite(lowest)) largest_ = std::max(largest_, std::abs(lowest));
+    if (std::isfinite(highest)) largest_ = std::max(largest_, std::abs(highest));
+    return true;
+  }
   /// Experts left out that say something: all, or those of groups that were chosen from.
   void mark_allowed(const std::uint8_t* mask) {
+    float* const allowed = allowed_.data();
+    for (std::size_t e = 0; e < n_; ++e) allowed[e] = mask[e] != 0 ? infinity : 0.0F;
+    if (group_size_ == n_) return;
     for (std::size_t first = 0; first < n_; first += group_size_) {
       const std::size_t end = std::min(first + group_size_, n_);
-      bool touched = group_size_ == n_;
-      for (std::size_t e = first; e < end; ++e) touched |= mask[e] != 0;
-      for (std::size_t e = first; e < end; ++e) allowed_[e] = touched && mask[e] == 0 ? 0.0F : infinity;
+      const bool touched = std::any_of(mask + first, mask + end, [](std::uint8_t bit) { return bit != 0; });
+      if (!touched) std::fill(allowed + first, allowed + end, infinity);
     }
   }
   void subtract(std::size_t i) {

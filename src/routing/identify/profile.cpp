@@ -34,22 +34,26 @@ RowFacts read_row(const float* scores, const std::uint8_t* mask, std::size_t n, 
   std::int32_t* __restrict highest_left = columns.highest_left;
   std::uint32_t* __restrict counts = columns.counts;
   float* __restrict sums = columns.sums;
+  // Locals and bit masks instead of branches and references: what the vectoriser takes.
+  std::int32_t lowest = highest_key, highest = lowest_key, count = 0, nan = 0;
   for (std::size_t e = 0; e < n; ++e) {
     const float score = scores[e];
     const std::int32_t key = order_key(score);
     const std::int32_t chosen = mask[e];
-    const std::int32_t if_chosen = chosen != 0 ? key : highest_key;
-    const std::int32_t if_left = chosen != 0 ? lowest_key : key;
+    const std::int32_t on = -chosen;  // all bits
+    const std::int32_t if_chosen = (key & on) | (highest_key & ~on);
+    const std::int32_t if_left = (key & ~on) | (lowest_key & on);
     keys[e] = key;
-    facts.nan |= static_cast<std::int32_t>(score != score);
-    facts.count += chosen;
-    facts.lowest_chosen = std::min(facts.lowest_chosen, if_chosen);
-    facts.highest_left = std::max(facts.highest_left, if_left);
-    lowest_chosen[e] = std::min(lowest_chosen[e], if_chosen);
-    highest_left[e] = std::max(highest_left[e], if_left);
+    nan |= score != score ? 1 : 0;
+    count += chosen;
+    lowest = if_chosen < lowest ? if_chosen : lowest;
+    highest = if_left > highest ? if_left : highest;
+    lowest_chosen[e] = if_chosen < lowest_chosen[e] ? if_chosen : lowest_chosen[e];
+    highest_left[e] = if_left > highest_left[e] ? if_left : highest_left[e];
     counts[e] += static_cast<std::uint32_t>(chosen);
     sums[e] += score;
   }
+  facts = {lowest, highest, count, nan};
   return facts;
 }
 
