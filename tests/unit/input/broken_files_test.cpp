@@ -5,7 +5,7 @@
 #include "fuzz/broken_case.h"
 #include "input/plan.h"
 #include "input/policy.h"
-#include "input/temporary_directory.h"
+#include "unit/input/temporary_directory.h"
 #include "input/trace_file.h"
 #include "subject/recorded.h"
 

@@ -5,7 +5,7 @@
 #include "input/hash.h"
 #include "input/plan.h"
 #include "input/policy.h"
-#include "input/temporary_directory.h"
+#include "unit/input/temporary_directory.h"
 #include "pastonly/check.h"
 
 namespace pastonly {

@@ -7,7 +7,7 @@
 #include "catch.h"
 #include "fuzz/broken_case.h"
 #include "input/safetensors.h"
-#include "input/temporary_directory.h"
+#include "unit/input/temporary_directory.h"
 
 namespace pastonly {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "catch.h"
 #include "input/plan.h"
-#include "input/temporary_directory.h"
+#include "unit/input/temporary_directory.h"
 #include "shared.h"
 
 namespace pastonly {
