@@ -83,7 +83,7 @@ TEST_CASE("each planted fault is found, counted, located, and alone", "[integrit
   auto data = sound();
   data.layers[0].gates[unused] = 1.0f;
   const Trace trace = make_trace(data);
-  const auto& seen = scan_layer(trace, trace.layers[0]).sightings[Fault::gate_without_mask];
+  const auto seen = scan_layer(trace, trace.layers[0]).sightings[Fault::gate_without_mask];
   CHECK(seen.count == 1);
   CHECK(seen.token == 137);
   CHECK(seen.column == (137 + 1) % experts);
