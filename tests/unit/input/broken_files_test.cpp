@@ -5,9 +5,9 @@
 #include "fuzz/broken_case.h"
 #include "input/plan.h"
 #include "input/policy.h"
-#include "unit/input/temporary_directory.h"
 #include "input/trace_file.h"
 #include "subject/recorded.h"
+#include "unit/input/temporary_directory.h"
 
 namespace pastonly {
 namespace {

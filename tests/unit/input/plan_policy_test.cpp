@@ -5,8 +5,8 @@
 #include "input/hash.h"
 #include "input/plan.h"
 #include "input/policy.h"
-#include "unit/input/temporary_directory.h"
 #include "pastonly/check.h"
+#include "unit/input/temporary_directory.h"
 
 namespace pastonly {
 namespace {

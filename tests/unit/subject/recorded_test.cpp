@@ -5,8 +5,8 @@
 
 #include "catch.h"
 #include "input/plan.h"
-#include "unit/input/temporary_directory.h"
 #include "shared.h"
+#include "unit/input/temporary_directory.h"
 
 namespace pastonly {
 namespace {
