@@ -69,19 +69,10 @@ std::string change_in_words(const Value& witness) {
 }  // namespace
 
 std::string witness_in_words(const Value& witness) {
-  const auto* object = witness.get_if<Value::Object>();
-  if (object == nullptr) return "";
   const std::string type = shown(witness, "type");
   if (type == "flip") return flip_in_words(witness);
   if (type == "change") return change_in_words(witness);
-  // Figures of other kinds: the plain ones; what is nested is for programs.
-  std::string out;
-  for (const auto& [key, member] : *object) {
-    if (key == "type" || member.is_null() || member.get_if<Value::Array>() || member.get_if<Value::Object>())
-      continue;
-    out += (out.empty() ? "" : ", ") + spaced(key) + " " + in_words(member);
-  }
-  return out;
+  return "";
 }
 
 }  // namespace pastonly::report

@@ -15,7 +15,8 @@ std::string spaced(std::string key);
 std::string parameters_in_words(const Value& parameters);
 /// "rule k=2, chunk=64", or what is known instead.
 std::string rule_in_words(const LayerFacts::Rule& rule);
-/// What a witness shows, in a sentence; "" for null.
+/// What a witness of type flip or change shows, in a sentence; "" for others, whose figures stand in the
+/// finding's message.
 std::string witness_in_words(const Value& witness);
 /// "layer 3", "layers 0-5, 7", "" for none.
 std::string layers_in_words(const std::vector<std::uint32_t>& layers);

@@ -1,8 +1,10 @@
-"""Recorded models with known answers, and their witnesses checked by hand from the raw tensors."""
+"""Recorded models with known answers."""
 
+import pathlib
+import tempfile
 import unittest
 
-from program import ROOT, SHARED, audit, findings
+from program import ROOT, SHARED, audit, findings, run
 
 RELEASE = ROOT / "audits/policies/release.json"
 
@@ -24,12 +26,14 @@ class Traces(unittest.TestCase):
         self.assertEqual({layer["rule"]["causal"] for layer in report["layers"]}, {False})
         self.assertEqual(report["layers"][0]["origin"]["kind"], "selection")
         self.assertFalse(report["layers"][0]["origin"]["contaminated"])
+        self.assertEqual({layer["rule"]["parameters"]["capacity"] for layer in report["layers"]}, {16})
 
     def test_expert_choice_on_uniform_tokens(self):
         report = self.audited("ec-uniform-chunk16", expect=1)
         self.assertIn("causal-mask", findings(report))
         self.assertNotIn("source-floor", findings(report))
         self.assertEqual({layer["rule"]["parameters"]["chunk"] for layer in report["layers"]}, {16})
+        self.assertEqual({layer["rule"]["parameters"]["capacity"] for layer in report["layers"]}, {4})
         report = self.audited("ec-uniform-chunk16", "--source", "uniform:64", expect=1)
         self.assertIn("source-floor", findings(report))
 
@@ -37,6 +41,8 @@ class Traces(unittest.TestCase):
         report = self.audited("gshard-top2", expect=1)
         self.assertLessEqual({"causal-mask", "batch-isolation"}, findings(report))
         self.assertEqual(self.rules(report), {"gshard-top-2"})
+        for layer in report["layers"]:
+            self.assertEqual(layer["rule"]["parameters"]["capacity"], 256)
         self.assertEqual({layer["rule"]["causal"] for layer in report["layers"]}, {False})
 
     def test_first_come_capacity(self):
@@ -44,6 +50,8 @@ class Traces(unittest.TestCase):
         self.assertIn("batch-isolation", findings(report))
         self.assertNotIn("causal-mask", findings(report))
         self.assertEqual(self.rules(report), {"token-major-capacity"})
+        for layer in report["layers"]:
+            self.assertEqual(layer["rule"]["parameters"]["capacity"], 256)
 
     def test_loss_free(self):
         report = self.audited("lossfree", expect=0)
@@ -58,6 +66,14 @@ class Traces(unittest.TestCase):
         self.assertTrue(any("train" in reason for reason in report["verdict_reasons"]))
         report = audit(SHARED / "topk-aux", "--policy", "ci", expect=0)
         self.assertEqual(self.rules(report), {"top-k"})
+
+    def test_every_report_verifies(self):
+        for path in sorted(p for p in SHARED.iterdir() if p.is_dir()):
+            with self.subTest(trace=path.name), tempfile.TemporaryDirectory() as folder:
+                report = pathlib.Path(folder) / "report.json"
+                run("audit", path, "-q", "-o", f"json={report}")
+                done = run("verify", report, "-q")
+                self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_a_single_recorded_trace_never_passes(self):
         report = audit(SHARED / "lossfree" / "0000.out.safetensors", expect=3)
