@@ -1,9 +1,7 @@
 #include <algorithm>
 
 #include "checks.h"
-#include "pastonly/policy.h"
 #include "subject/axis_report.h"
-#include "subject/study.h"
 
 namespace pastonly {
 namespace {
@@ -34,18 +32,7 @@ Expected<std::vector<Comparison>> collect(Evidence& evidence) {
 }
 
 Outcome run(const Pass& pass) {
-  const auto comparisons = collect(pass.evidence);
-  if (!comparisons) return comparisons.error();
-  if (comparisons->empty()) return nothing_recorded("batch, or suffix run of some of several rows");
-  References references(pass.evidence);
-  const auto found = study(pass.evidence, references, *comparisons);
-  if (!found) return found.error();
-  Ran out;
-  out.measurements =
-      measurements(found->tally, found->runs.front().reference->base, "", pass.policy.alpha, pass.seed);
-  report_axis(pass, *found, kBatch, out);
-  report_chance(*found, out);
-  return out;
+  return study_axis(pass, collect(pass.evidence), kBatch, "batch, or suffix run of some of several rows");
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "checks.h"
-#include "pastonly/policy.h"
 #include "subject/axis_report.h"
-#include "subject/study.h"
 
 namespace pastonly {
 namespace {
@@ -25,20 +23,7 @@ Expected<std::vector<Comparison>> collect(Evidence& evidence) {
   return out;
 }
 
-Outcome run(const Pass& pass) {
-  const auto comparisons = collect(pass.evidence);
-  if (!comparisons) return comparisons.error();
-  if (comparisons->empty()) return nothing_recorded("order");
-  References references(pass.evidence);
-  const auto found = study(pass.evidence, references, *comparisons);
-  if (!found) return found.error();
-  Ran out;
-  out.measurements =
-      measurements(found->tally, found->runs.front().reference->base, "", pass.policy.alpha, pass.seed);
-  report_axis(pass, *found, kOrder, out);
-  report_chance(*found, out);
-  return out;
-}
+Outcome run(const Pass& pass) { return study_axis(pass, collect(pass.evidence), kOrder, "order"); }
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "pastonly/policy.h"
 #include "subject/flip_witness.h"
 #include "subject/shrink.h"
 
@@ -147,6 +148,21 @@ void report_chance(const Study& study, Ran& out) {
 
 Skipped nothing_recorded(std::string_view what) {
   return Skipped{fmt::format("no {} run is recorded; record one (see the guide's plan kinds)", what)};
+}
+
+Outcome study_axis(const Pass& pass, const Expected<std::vector<Comparison>>& comparisons,
+                   const AxisWords& words, std::string_view recorded) {
+  if (!comparisons) return comparisons.error();
+  if (comparisons->empty()) return nothing_recorded(recorded);
+  References references(pass.evidence);
+  const auto found = study(pass.evidence, references, *comparisons);
+  if (!found) return found.error();
+  Ran out;
+  out.measurements =
+      measurements(found->tally, found->runs.front().reference->base, "", pass.policy.alpha, pass.seed);
+  report_axis(pass, *found, words, out);
+  report_chance(*found, out);
+  return out;
 }
 
 }  // namespace pastonly

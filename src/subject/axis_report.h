@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "pastonly/check.h"
 #include "pastonly/outcome.h"
@@ -23,6 +24,11 @@ void report_axis(const Pass& pass, const Study& study, const AxisWords& words, R
 
 /// Adds the claim `stochastic` where repeats flip decisions: chance and dependence look alike from there on.
 void report_chance(const Study& study, Ran& out);
+
+/// The whole check of one axis: compares, measures, states. `recorded` names the runs that it rests on, for
+/// the reason why it is skipped without them.
+Outcome study_axis(const Pass& pass, const Expected<std::vector<Comparison>>& comparisons,
+                   const AxisWords& words, std::string_view recorded);
 
 /// Why a check with no run of its kind is skipped.
 Skipped nothing_recorded(std::string_view what);
