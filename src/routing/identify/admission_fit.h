@@ -1,28 +1,16 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <map>
 #include <optional>
-#include <string_view>
 #include <vector>
 
-#include "routing/identify/findings.h"
+#include "routing/identify/admission_trial.h"
 #include "routing/identify/grouped.h"
 #include "routing/identify/run_set.h"
 
 namespace pastonly::routing::hypotheses {
-
-/// Who keeps the slots of an expert that more tokens wanted than it has slots for. Each is an order
-/// of the wishes: an expert keeps the first C of those that name it.
-enum class Admission {
-  first_come,    ///< by token
-  choice_major,  ///< by choice, then by token
-  by_priority,   ///< by choice, then by the token's largest score
-  by_score,      ///< by the pair's own score
-  by_share,      ///< by score over the sum of the scores wanted
-  next_choice,   ///< choice-major, and a token that was placed wants nothing more
-  by_chance,     ///< any C of them
-};
 
 struct AdmissionFit {
   Admission admission{};
@@ -47,5 +35,15 @@ struct AdmissionFailure {
 std::vector<std::optional<AdmissionFit>> fit_admissions(const RunSet& runs, const Grouping& grouping,
                                                         std::size_t k, const std::vector<Admission>& wanted,
                                                         std::vector<AdmissionFailure>& failures);
+
+/// Drops from `wanted` what the first tokens of the first run refute for every k: with more choices a token
+/// wishes for more, and what was refused stays refused. Appends their failures to `dropped`. by_share
+/// ranks by all wishes and goes only with by_chance.
+struct DroppedAdmission {
+  Admission admission{};
+  AdmissionFailure failure;
+};
+void drop_refuted(const RunSet& runs, const Grouping& grouping, std::vector<Admission>& wanted,
+                  std::vector<DroppedAdmission>& dropped);
 
 }  // namespace pastonly::routing::hypotheses

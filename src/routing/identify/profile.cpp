@@ -57,16 +57,10 @@ RowFacts read_row(const float* scores, const std::uint8_t* mask, std::size_t n, 
   return facts;
 }
 
-/// The rank of the lowest chosen expert where ties go to the chosen: all above it, and the chosen ones.
-std::size_t rank_of(const std::int32_t* keys, const std::uint8_t* mask, std::size_t n, std::int32_t lowest) {
-  std::int32_t rank = 0;
-  for (std::size_t e = 0; e < n; ++e) rank += static_cast<std::int32_t>(keys[e] > lowest || mask[e] != 0);
-  return static_cast<std::size_t>(rank);
-}
-
 class Profiler {
  public:
   explicit Profiler(const RunView& view) : view_(view), keys_(view.experts()), sums_(view.experts(), 0.0F) {
+    found_.best_count.assign(view.tokens(), RunProfile::not_best);
     found_.expert_counts.assign(view.experts(), 0);
     found_.sequence_counts.assign(view.layout().sequences * view.experts(), 0);
     found_.score_sums.assign(view.experts(), 0.0);
@@ -95,7 +89,7 @@ class Profiler {
     for (std::size_t token = first; token < end; ++token) {
       if (!view_.routed(token)) continue;
       const auto* mask = view_.mask().data() + token * n;
-      add(read_row(view_.scores().data() + token * n, mask, n, columns), token, mask);
+      add(read_row(view_.scores().data() + token * n, mask, n, columns), token);
     }
     for (std::size_t e = 0; e < n; ++e) {
       found_.score_sums[e] += static_cast<double>(sums_[e]);
@@ -103,7 +97,7 @@ class Profiler {
     }
   }
 
-  void add(const RowFacts& row, std::size_t token, const std::uint8_t* mask) {
+  void add(const RowFacts& row, std::size_t token) {
     const auto count = static_cast<std::size_t>(row.count);
     if (row.nan != 0 && !found_.nan) {
       found_.nan = true;
@@ -118,14 +112,11 @@ class Profiler {
     found_.smallest_count = std::min(found_.smallest_count, count);
     found_.largest_count = std::max(found_.largest_count, count);
     ++found_.tokens;
-    if (count == 0) return;
-    if (row.lowest_chosen >= row.highest_left) {
-      found_.deepest_rank = std::max(found_.deepest_rank, count);
+    if (row.lowest_chosen >= row.highest_left || count == 0) {
+      found_.best_count[token] = static_cast<std::uint16_t>(std::min<std::size_t>(count, 0xfffe));
       return;
     }
     if (found_.unordered++ == 0) found_.first_unordered = token;
-    found_.deepest_rank =
-        std::max(found_.deepest_rank, rank_of(keys_.data(), mask, keys_.size(), row.lowest_chosen));
   }
 
   const RunView& view_;
@@ -137,5 +128,19 @@ class Profiler {
 }  // namespace
 
 RunProfile profile(const RunView& view) { return Profiler(view).run(); }
+
+std::size_t rank_of_lowest(const RunView& view, std::size_t token) {
+  const auto scores = view.scores().row(token);
+  const auto mask = view.mask().row(token);
+  std::int32_t lowest = highest_key;
+  for (std::size_t e = 0; e < scores.size(); ++e) {
+    if (mask[e] != 0) lowest = std::min(lowest, order_key(scores[e]));
+  }
+  std::int32_t rank = 0;
+  for (std::size_t e = 0; e < scores.size(); ++e) {
+    rank += static_cast<std::int32_t>(order_key(scores[e]) > lowest || mask[e] != 0);
+  }
+  return static_cast<std::size_t>(rank);
+}
 
 }  // namespace pastonly::routing::hypotheses

@@ -16,10 +16,12 @@ struct RunProfile {
   std::size_t largest_count = 0;
   std::size_t unordered = 0;  ///< tokens with an expert left out that scored above a chosen one
   std::size_t first_unordered = 0;
-  std::size_t deepest_rank = 0;  ///< the largest rank of a chosen expert within its token; ties: the best
   std::size_t first_count_change = 0;  ///< first token whose count differs from the first token's
   bool nan = false;
   std::size_t first_nan = 0;
+  /// (tokens) experts of a token where they are its best ones; `not_best` elsewhere and where not routed.
+  std::vector<std::uint16_t> best_count;
+  static constexpr std::uint16_t not_best = 0xffff;
   std::vector<std::uint32_t> expert_counts;    // (experts)
   std::vector<std::uint32_t> sequence_counts;  // (sequences, experts)
   std::vector<double> score_sums;              // (experts)
@@ -28,5 +30,9 @@ struct RunProfile {
 };
 
 RunProfile profile(const RunView& view);
+
+/// The rank of the lowest chosen expert within its token: all above it, and the chosen ones; ties go to
+/// the chosen. 0 where none was chosen.
+std::size_t rank_of_lowest(const RunView& view, std::size_t token);
 
 }  // namespace pastonly::routing::hypotheses

@@ -34,8 +34,17 @@ std::size_t RunSet::smallest_count() const noexcept {
 std::size_t RunSet::largest_count() const noexcept {
   return std::ranges::max_element(profiles_, {}, &RunProfile::largest_count)->largest_count;
 }
-std::size_t RunSet::deepest_rank() const noexcept {
-  return std::ranges::max_element(profiles_, {}, &RunProfile::deepest_rank)->deepest_rank;
+std::size_t RunSet::deepest_rank() const {
+  std::size_t deepest = largest_count();
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (profiles_[i].unordered == 0) continue;
+    const auto its_view = view(i);
+    for (std::size_t token = profiles_[i].first_unordered; token < its_view->tokens(); ++token) {
+      if (profiles_[i].best_count[token] != RunProfile::not_best || !its_view->routed(token)) continue;
+      deepest = std::max(deepest, rank_of_lowest(*its_view, token));
+    }
+  }
+  return deepest;
 }
 std::size_t RunSet::tokens() const noexcept {
   std::size_t tokens = 0;

@@ -24,7 +24,8 @@ class RunSet {
   /// Over all runs.
   std::size_t smallest_count() const noexcept;
   std::size_t largest_count() const noexcept;
-  std::size_t deepest_rank() const noexcept;
+  /// The largest rank of a chosen expert within its token; reads what the profiles left open.
+  std::size_t deepest_rank() const;
   std::size_t tokens() const noexcept;
 
  private:
