@@ -30,7 +30,7 @@ std::size_t rank_in(const float* scores, std::size_t n, float score) {
 AdmissionFitter::AdmissionFitter(const RunSet& runs, const Grouping& grouping, std::size_t k,
                                  const std::vector<Admission>& wanted)
     : runs_(runs), grouping_(grouping), k_(k), reader_(runs.experts(), k, needs_ranks(wanted)) {
-  for (const auto admission : wanted) trials_.emplace_back(admission, k);
+  for (const auto admission : wanted) trials_.emplace_back(admission);
   seen_at_failure_.assign(wanted.size(), 0);
   for (std::size_t i = 0; i < runs.size(); ++i) note_capacity(i);
 }
@@ -85,9 +85,9 @@ void AdmissionFitter::read_refused(std::size_t t, const RunView& view, const Wis
              {{"expert", wish.expert}, {"capacity", capacity_}}));
 }
 
-/// `complete`: the token got all it wanted, and only orders that read its demand are asked.
-void AdmissionFitter::read_token(const RunView& view, const Groups& groups, std::size_t group,
-                                 std::size_t index, bool complete) {
+/// A token that was refused something.
+void AdmissionFitter::read_incomplete(const RunView& view, const Groups& groups, std::size_t group,
+                                      std::size_t index) {
   const std::size_t n = view.experts(), token = groups.token(group, index);
   const auto& demand = reader_.read(view.scores().data() + token * n, view.mask().data() + token * n);
   if (!demand.possible) {
@@ -102,7 +102,7 @@ void AdmissionFitter::read_token(const RunView& view, const Groups& groups, std:
   const Wish common = common_wish(view, groups, group, index, demand);
   for (std::size_t t = 0; t < trials_.size(); ++t) {
     auto& trial = trials_[t];
-    if (!trial.alive() || (complete && !reads_demand(trial.admission()))) continue;
+    if (!trial.alive()) continue;
     const bool next = trial.admission() == Admission::next_choice;
     if (next && demand.kept.size() > 1) {
       fail(t, place(view, token, "more than one expert"));
@@ -122,65 +122,49 @@ void AdmissionFitter::read_token(const RunView& view, const Groups& groups, std:
   }
 }
 
-/// First-come: nobody may be kept once the expert has refused somebody.
-void AdmissionFitter::read_first_come(std::size_t t, const RunView& view, std::size_t token,
-                                      std::size_t first_slot) {
-  const std::size_t n = view.experts();
+/// A token that got all it wanted: what it has of experts that refused somebody.
+void AdmissionFitter::read_complete(std::size_t t, const RunView& view, const Groups& groups,
+                                    std::size_t group, std::size_t index) {
+  const std::size_t n = view.experts(), token = groups.token(group, index), first_slot = group * n;
   const std::uint8_t* refused = trials_[t].refused(first_slot);
   const std::uint8_t* mask = view.mask().data() + token * n;
   std::uint8_t both = 0;
   for (std::size_t e = 0; e < n; ++e) both |= static_cast<std::uint8_t>(mask[e] & refused[e]);
   if (both == 0) return;
+  const float* scores = view.scores().data() + token * n;
+  const auto admission = trials_[t].admission();
+  Wish wish;
+  wish.token = token;
+  wish.index = index;
+  if (admission == Admission::by_priority) {
+    wish.priority = static_cast<double>(order_key(*std::max_element(scores, scores + n)));
+  }
+  if (admission == Admission::by_share) {
+    for (std::size_t e = 0; e < n; ++e) wish.total += mask[e] != 0 ? static_cast<double>(scores[e]) : 0.0;
+  }
+  const bool ranked = admission == Admission::choice_major || admission == Admission::by_priority;
   for (std::size_t e = 0; e < n && trials_[t].alive(); ++e) {
     if ((mask[e] & refused[e]) == 0) continue;
-    Wish wish;
-    wish.token = token;
-    wish.index = all_tokens;
-    wish.slot = first_slot + e;
-    wish.expert = e;
-    trials_[t].add_kept(view, wish);
-  }
-}
-
-/// Choice-major and by score: what was kept, with ranks only where they can still matter.
-void AdmissionFitter::read_kept(std::size_t t, const RunView& view, std::size_t token, std::size_t index,
-                                std::size_t first_slot) {
-  const std::size_t n = view.experts();
-  const float* scores = view.scores().data() + token * n;
-  const std::uint8_t* mask = view.mask().data() + token * n;
-  const bool ranked = trials_[t].admission() == Admission::choice_major;
-  for (std::size_t e = 0; e < n && trials_[t].alive(); ++e) {
-    if (mask[e] == 0 || (ranked && !trials_[t].rank_matters(first_slot + e))) continue;
-    Wish wish;
-    wish.token = token;
-    wish.index = index;
     wish.slot = first_slot + e;
     wish.expert = e;
     wish.rank = ranked ? rank_in(scores, n, scores[e]) : 0;
     wish.score = scores[e];
     trials_[t].add_kept(view, wish);
   }
+  note_failure(t);
 }
 
-/// A token that got all it wanted: cheap, for they are nearly all.
-void AdmissionFitter::read_complete(const RunView& view, const Groups& groups, std::size_t group,
-                                    std::size_t index) {
-  const std::size_t token = groups.token(group, index), first_slot = group * runs_.experts();
-  bool demand = false;
+/// All complete tokens of a group before `end`, as far as an order asks for them.
+void AdmissionFitter::read_completes(std::size_t i, const RunView& view, const Groups& groups,
+                                     std::size_t group, std::size_t end) {
+  const auto& best = runs_.profile(i).best_count;
   for (std::size_t t = 0; t < trials_.size(); ++t) {
-    const auto admission = trials_[t].admission();
-    if (!trials_[t].alive() || admission == Admission::by_chance) continue;
-    if (admission == Admission::by_score && !grouping_.per_sequence) continue;  // preset
-    if (admission == Admission::first_come) {
-      read_first_come(t, view, token, first_slot);
-    } else if (!reads_demand(admission)) {
-      read_kept(t, view, token, index, first_slot);
-    } else {
-      demand = true;
+    if (!trials_[t].alive()) continue;
+    const std::size_t first = trials_[t].first_contested(group * runs_.experts(), runs_.experts());
+    for (std::size_t index = first; index < end && trials_[t].alive(); ++index) {
+      if (best[groups.token(group, index)] == k_) read_complete(t, view, groups, group, index);
     }
-    note_failure(t);
   }
-  if (demand) read_token(view, groups, group, index, true);
 }
 
 /// Ties hide which of some experts the token wanted: enough of them must be able to have refused it.
@@ -225,18 +209,21 @@ void AdmissionFitter::fit_run(std::size_t i, std::size_t limit) {
   const Groups groups(view->layout(), grouping_);
   start_run(i, *view, groups);
   const auto& best = runs_.profile(i).best_count;
-  for (std::size_t group = 0; group < groups.count(); ++group) {
-    for (std::size_t index = 0; index < groups.size(); ++index) {
-      if (!any_open() || seen_ >= limit) break;
+  // What was refused first: it says of which experts anything else has to be read at all.
+  for (std::size_t group = 0, left = limit; group < groups.count(); ++group) {
+    const std::size_t end = std::min(groups.size(), left);
+    left -= end;
+    for (std::size_t index = 0; index < end && any_open(); ++index) {
       const std::size_t token = groups.token(group, index);
       if (!view->routed(token)) continue;
       ++seen_;
-      if (best[token] == k_) {
-        read_complete(*view, groups, group, index);
-      } else {
-        read_token(*view, groups, group, index, false);
-      }
+      if (best[token] != k_) read_incomplete(*view, groups, group, index);
     }
+  }
+  for (std::size_t group = 0, left = limit; group < groups.count() && any_open(); ++group) {
+    const std::size_t end = std::min(groups.size(), left);
+    left -= end;
+    read_completes(i, *view, groups, group, end);
   }
   if (limit != all_tokens) return;  // a probe has not seen all that was kept: ties stay open
   for (const auto& [group, index] : tied_) {

@@ -56,12 +56,11 @@ class AdmissionFitter {
 
   void start_run(std::size_t i, const RunView& view, const Groups& groups);
   void fit_run(std::size_t i, std::size_t limit);
-  void read_complete(const RunView& view, const Groups& groups, std::size_t group, std::size_t index);
-  void read_first_come(std::size_t t, const RunView& view, std::size_t token, std::size_t first_slot);
-  void read_kept(std::size_t t, const RunView& view, std::size_t token, std::size_t index,
-                 std::size_t first_slot);
-  void read_token(const RunView& view, const Groups& groups, std::size_t group, std::size_t index,
-                  bool complete);
+  void read_incomplete(const RunView& view, const Groups& groups, std::size_t group, std::size_t index);
+  void read_complete(std::size_t t, const RunView& view, const Groups& groups, std::size_t group,
+                     std::size_t index);
+  void read_completes(std::size_t i, const RunView& view, const Groups& groups, std::size_t group,
+                      std::size_t end);
   void read_refused(std::size_t t, const RunView& view, const Wish& wish);
   void check_tied(const RunView& view, const Groups& groups, std::size_t group, std::size_t index);
   Wish wish_for(const Demand::Choice& choice, const RunView& view, const Wish& common) const {
@@ -75,11 +74,6 @@ class AdmissionFitter {
   Wish common_wish(const RunView& view, const Groups& groups, std::size_t group, std::size_t index,
                    const Demand& demand) const;
   bool full(std::size_t slot) const { return (*counts_)[slot] == capacity_; }
-  /// Orders that `read_complete` cannot settle without reading the token's demand.
-  bool reads_demand(Admission admission) const {
-    return admission == Admission::by_priority || admission == Admission::by_share ||
-           admission == Admission::next_choice;
-  }
 
   const RunSet& runs_;
   Grouping grouping_;

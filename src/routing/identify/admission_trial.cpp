@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -20,6 +21,23 @@ void AdmissionTrial::start_run(std::size_t slots, double share_rounding) {
   borders_.assign(slots, {});
   refused_.assign(slots, 0);
   share_rounding_ = share_rounding;
+  preset_ = false;
+}
+
+void AdmissionTrial::preset_kept(std::size_t slot, double lowest_score) {
+  borders_[slot].worst_kept = -lowest_score;
+  preset_ = true;
+}
+
+std::size_t AdmissionTrial::first_contested(std::size_t first_slot, std::size_t experts) const {
+  if (admission_ == Admission::by_chance || preset_) return nowhere;
+  std::size_t first = nowhere;
+  for (std::size_t slot = first_slot; slot < first_slot + experts; ++slot) {
+    if (refused_[slot] == 0) continue;
+    if (admission_ != Admission::first_come) return 0;
+    first = std::min(first, static_cast<std::size_t>(borders_[slot].best_refused));
+  }
+  return first;
 }
 
 double AdmissionTrial::key(const Wish& wish) const {

@@ -36,10 +36,11 @@ struct Wish {
 };
 
 /// One order under test on one run: in every expert of every group all that was kept must stand before
-/// all that was refused. Wishes come in ascending index within a group.
+/// all that was refused. Wishes may come in any sequence; those refused first, what was kept matters only
+/// where somebody was refused.
 class AdmissionTrial {
  public:
-  AdmissionTrial(Admission admission, std::size_t k) : admission_(admission), k_(k) {}
+  explicit AdmissionTrial(Admission admission) : admission_(admission) {}
 
   Admission admission() const noexcept { return admission_; }
   bool alive() const noexcept { return !failure_.has_value(); }
@@ -47,20 +48,19 @@ class AdmissionTrial {
   void fail(Counterexample at) { failure_ = std::move(at); }
 
   void start_run(std::size_t slots, double share_rounding);
-  /// by_score over a whole batch: the lowest score each expert kept is known beforehand.
-  void preset_kept(std::size_t slot, double lowest_score) { borders_[slot].worst_kept = -lowest_score; }
+  /// by_score over a whole batch: the lowest score each expert kept is known beforehand, and add_kept is
+  /// not needed.
+  void preset_kept(std::size_t slot, double lowest_score);
   void add_kept(const RunView& view, const Wish& wish);
   void add_refused(const RunView& view, const Wish& wish);
   /// Whether a wish that was refused can stand behind all that its expert kept.
   bool may_refuse(const Wish& wish) const;
 
-  /// Per expert of a group, 1 where somebody was refused: for rows in which nobody is, first-come needs
-  /// nothing else.
+  /// Per expert of a group, 1 where somebody was refused.
   const std::uint8_t* refused(std::size_t first_slot) const noexcept { return refused_.data() + first_slot; }
-  /// Whether the rank of a kept wish can still matter to choice-major.
-  bool rank_matters(std::size_t slot) const noexcept {
-    return refused_[slot] != 0 || borders_[slot].worst_kept < static_cast<double>(k_) * rank_step;
-  }
+  /// The first index from which on a kept wish can stand behind one that was refused; `nowhere` if none can.
+  std::size_t first_contested(std::size_t first_slot, std::size_t experts) const;
+  static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
 
  private:
   static constexpr double rank_step = 0x1p40;  // keys of (rank, token) stay exact in a double
@@ -78,8 +78,8 @@ class AdmissionTrial {
   bool violated(double worst_kept, double best_refused) const;
 
   Admission admission_;
-  std::size_t k_;
   double share_rounding_ = 0.0;
+  bool preset_ = false;
   std::vector<Border> borders_;        // (groups, experts)
   std::vector<std::uint8_t> refused_;  // (groups, experts)
   std::optional<Counterexample> failure_;
