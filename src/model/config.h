@@ -111,10 +111,4 @@ struct TrainingConfig {
 Expected<void> validate(const ModelConfig& config);
 Expected<void> validate(const ModelConfig& config, const TrainingConfig& training);
 
-/// As JSON-shaped values with the keys of docs/lab.md; reading refuses unknown keys.
-Value to_value(const ModelConfig& config);
-Value to_value(const TrainingConfig& config);
-Expected<ModelConfig> model_config(const Value& value);
-Expected<TrainingConfig> training_config(const Value& value);
-
 }  // namespace pastonly::model

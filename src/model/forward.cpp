@@ -187,8 +187,8 @@ class Forward {
       const auto logits = array(w_.logits.row(t), config_.vocab);
       const Real largest = logits.maxCoeff();
       // A trace's probabilities must sum to 1 to better than float's rounding; a loss need not.
-      const double sum = options_.training ? static_cast<double>((logits - largest).exp().sum())
-                                           : (logits - largest).template cast<double>().exp().sum();
+      const double sum = !options_.exact_log_probs ? static_cast<double>((logits - largest).exp().sum())
+                                                   : (logits - largest).template cast<double>().exp().sum();
       w_.log_probs[t] =
           static_cast<double>(logits[static_cast<Eigen::Index>(w_.tokens[t + 1])] - largest) - std::log(sum);
     }

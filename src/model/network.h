@@ -23,6 +23,7 @@ struct ForwardOptions {
   bool training = true;               ///< noisy scores draw noise
   std::uint64_t seed = 0;             ///< of noise, chance rules and coupling noise
   const RoutingRule* rule = nullptr;  ///< routes every layer instead of the layer's own rule
+  bool exact_log_probs = false;       ///< softmax of the outputs in double
 };
 
 /// The decoder: parameters, routing state, forward and backward. Every pass is parallel over fixed blocks

@@ -1,5 +1,6 @@
 #include "model/selection.h"
 
+#include <algorithm>
 #include <cmath>
 #include <type_traits>
 
@@ -64,6 +65,19 @@ void select(const RoutingRule& rule, Block<const Real> scores, const Batch& batc
 template <class Real>
 void learn(RoutingRule& rule, Block<const Real> scores, const Mask& mask, SelectionScratch& scratch) {
   rule.learn(as_floats(scores, scratch), mask);
+}
+
+std::vector<float> selection_bias(const RoutingRule& rule, std::size_t experts) {
+  std::vector<float> bias(experts, 0.0F);
+  for (const auto& [key, value] : rule.parameters()) {
+    const auto* array = key == "bias" ? value.get_if<Value::Array>() : nullptr;
+    if (array == nullptr) continue;
+    for (std::size_t e = 0; e < std::min(experts, array->size()); ++e) {
+      if (const auto* number = (*array)[e].get_if<double>()) bias[e] = static_cast<float>(*number);
+      if (const auto* whole = (*array)[e].get_if<std::int64_t>()) bias[e] = static_cast<float>(*whole);
+    }
+  }
+  return bias;
 }
 
 Centroids::Centroids(std::size_t experts, std::size_t width, std::uint64_t seed, std::uint64_t stream)

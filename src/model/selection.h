@@ -30,6 +30,9 @@ void select(const RoutingRule& rule, Block<const Real> scores, const Batch& batc
 template <class Real>
 void learn(RoutingRule& rule, Block<const Real> scores, const Mask& mask, SelectionScratch& scratch);
 
+/// The bias that a rule adds to scores before it selects, (experts); zeros where it has none.
+std::vector<float> selection_bias(const RoutingRule& rule, std::size_t experts);
+
 /// Running means of the directions of the tokens that each expert received.
 class Centroids {
  public:
