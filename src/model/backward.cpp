@@ -188,7 +188,7 @@ class Backward {
   void to_input(std::size_t l, Rows rows) {
     const LayerState<Real>& layer = w_.layers[l];
     const LayerTensors& tensors = table_.layers[l];
-    finish_qkv_backward<Real>(config_, tensors, parameters_, w_.rotary, w_.layout, rows, layer, w_.d_qkv,
+    finish_qkv_backward<Real>(config_, tensors, parameters_, w_.rotary, w_.layout, rows, layer, w_.d_qkv, w_.d_qkv_normed,
                               gain_part(rows, q_gain(), config_.qkv_columns()),
                               gain_part(rows, k_gain(), config_.qkv_columns()));
     const auto d_normed = w_.d_normed.block(rows.first, rows.count);

@@ -48,6 +48,20 @@ void check_sizes(const ModelConfig& c, Requirements& r) {
   r.require(!c.shared_gate || c.shared_width > 0, "shared_gate needs shared_width > 0");
 }
 
+/// Rules whose name says more than their selection: the rest must be configured with them.
+void check_rule(const RouterConfig& router, Requirements& r) {
+  const std::string& id = router.rule.id;
+  const bool cosine = router.score == Score::cosine, before = router.update == StateUpdate::before_use;
+  r.require(id != "soft-moe", "soft-moe mixes tokens before the experts see them; experts here see tokens");
+  r.require(id != "k-means" || (cosine && !before), "rule k-means needs score cosine and update after_use");
+  r.require(id != "k-means(same-batch)" || (cosine && before),
+            "rule k-means(same-batch) needs score cosine and update before_use");
+  r.require(id != "expert-autonomy" || router.score == Score::autonomy,
+            "rule expert-autonomy needs score autonomy");
+  r.require(id != "column-normalised-gate" || router.gate == Gate::column_normalised,
+            "rule column-normalised-gate needs gate column_normalised");
+}
+
 }  // namespace
 
 std::size_t ModelConfig::autonomy_rank() const noexcept {
@@ -64,6 +78,7 @@ Expected<void> validate(const ModelConfig& c) {
   r.require(std::isfinite(c.router.gate_scale), "router.gate_scale must be finite");
   r.require(finite_at_least(c.router.centroid_rate, 0.0) && c.router.centroid_rate <= 1.0,
             "router.centroid_rate must lie between 0 and 1");
+  check_rule(c.router, r);
   if (auto checked = r.result(); !checked) return checked;
   auto rule = make_rule(c.router.rule.id, c.router.rule.parameters);
   if (!rule) return tl::unexpected<Error>(rule.error());

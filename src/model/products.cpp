@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace pastonly::model {
 namespace {
@@ -92,22 +93,52 @@ void multiply_rows(std::size_t rows, const Tile<Real>& tile) {
   }
 }
 
-/// B's rows are C's columns: packing transposes.
+// GCC has had clang's shuffle since version 12; both want the indices as constants.
+template <class Real, std::size_t... I>
+typename Lanes<Real>::Vector zip(typename Lanes<Real>::Vector a, typename Lanes<Real>::Vector b, bool high,
+                                 std::index_sequence<I...>) {
+  constexpr int half = Lanes<Real>::count / 2, other = Lanes<Real>::count;
+  return high ? __builtin_shufflevector(a, b, (I % 2 == 0 ? half + int(I / 2) : other + half + int(I / 2))...)
+              : __builtin_shufflevector(a, b, (I % 2 == 0 ? int(I / 2) : other + int(I / 2))...);
+}
+
+/// A square of lanes, transposed by log2(lanes) rounds of interleaving its halves.
+template <class Real>
+void transpose(typename Lanes<Real>::Vector (&square)[Lanes<Real>::count]) {
+  using L = Lanes<Real>;
+  constexpr auto lanes = std::make_index_sequence<L::count>{};
+  typename L::Vector next[L::count];
+  for (std::size_t round = 1; round < L::count; round *= 2) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < L::count / 2; ++i) {
+      next[2 * i] = zip<Real>(square[i], square[i + L::count / 2], false, lanes);
+      next[2 * i + 1] = zip<Real>(square[i], square[i + L::count / 2], true, lanes);
+    }
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < L::count; ++i) square[i] = next[i];
+  }
+}
+
+/// B's rows are C's columns: packing transposes, square by square where whole ones fit.
 template <class Real>
 void pack_transposed(Block<const Real> b, std::size_t k0, std::size_t k, std::size_t j0, std::size_t columns,
                      Real* packed) {
-  constexpr std::size_t panel = Lanes<Real>::panel;
-  constexpr std::size_t strip = 16;
-  if (columns < panel) std::fill(packed, packed + k * panel, Real{0});
-  std::size_t first = 0;
-  for (; first + strip <= k; first += strip) {
-    for (std::size_t j = 0; j < columns; ++j) {
-      const Real* from = b.row(j0 + j) + k0 + first;
-      for (std::size_t i = 0; i < strip; ++i) packed[(first + i) * panel + j] = from[i];
+  using L = Lanes<Real>;
+  if (columns < L::panel) std::fill(packed, packed + k * L::panel, Real{0});
+  const std::size_t whole_k = k / L::count * L::count, whole_j = columns / L::count * L::count;
+  for (std::size_t j = 0; j < whole_j; j += L::count) {
+    for (std::size_t first = 0; first < whole_k; first += L::count) {
+      typename L::Vector square[L::count];
+      for (std::size_t i = 0; i < L::count; ++i) square[i] = load<Real>(b.row(j0 + j + i) + k0 + first);
+      transpose<Real>(square);
+      for (std::size_t i = 0; i < L::count; ++i)
+        std::memcpy(packed + (first + i) * L::panel + j, &square[i], vector_bytes);
     }
   }
-  for (; first < k; ++first)
-    for (std::size_t j = 0; j < columns; ++j) packed[first * panel + j] = b(j0 + j, k0 + first);
+  for (std::size_t j = 0; j < columns; ++j) {
+    const Real* from = b.row(j0 + j) + k0;
+    for (std::size_t i = j < whole_j ? whole_k : 0; i < k; ++i) packed[i * L::panel + j] = from[i];
+  }
 }
 
 template <class Real>

@@ -40,23 +40,23 @@ void finish_qkv(const ModelConfig& config, const LayerTensors& tensors, const Ar
 template <class Real>
 void finish_qkv_backward(const ModelConfig& config, const LayerTensors& tensors,
                          const Arena<Real>& parameters, const Rotary<Real>& rotary, const Layout& layout,
-                         Rows rows, const LayerState<Real>& layer, Matrix<Real>& d_qkv, Real* q_gain,
+                         Rows rows, const LayerState<Real>& layer, Matrix<Real>& d_qkv, Matrix<Real>& d_normed, Real* q_gain,
                          Real* k_gain) {
   const std::size_t keys = config.query_columns();
-  std::vector<Real> normed;  // a token's gradient before the norm's own
-  if (tensors.q_norm) normed.resize(keys + config.kv_columns());
+  const std::size_t normed = keys + config.kv_columns();  // columns that pass a norm
   for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
     Real* row = d_qkv.row(t);
     for (std::size_t head = 0; head < config.heads + config.kv_heads; ++head)
       rotary.turn(row + head * config.head_width, t % layout.positions, true);
     if (!tensors.q_norm) continue;
-    std::copy(row, row + normed.size(), normed.data());
-    array(row, normed.size()) = Real{0};
+    Real* outer = d_normed.row(t);
+    std::copy(row, row + normed, outer);
+    array(row, normed) = Real{0};
     const Real* raw = layer.raw.row(t);
-    rms_norm_backward<Real>(norm_rows<const Real>(config, normed.data(), config.heads),
+    rms_norm_backward<Real>(norm_rows<const Real>(config, outer, config.heads),
                             norm_rows(config, raw, config.heads), parameters.data(*tensors.q_norm),
                             layer.q_inverse.row(t), norm_rows(config, row, config.heads), q_gain);
-    rms_norm_backward<Real>(norm_rows<const Real>(config, normed.data() + keys, config.kv_heads),
+    rms_norm_backward<Real>(norm_rows<const Real>(config, outer + keys, config.kv_heads),
                             norm_rows(config, raw + keys, config.kv_heads), parameters.data(*tensors.k_norm),
                             layer.k_inverse.row(t), norm_rows(config, row + keys, config.kv_heads), k_gain);
   }
@@ -67,7 +67,7 @@ void finish_qkv_backward(const ModelConfig& config, const LayerTensors& tensors,
                                  const Rotary<Real>&, const Layout&, Rows, LayerState<Real>&);               \
   template void finish_qkv_backward<Real>(const ModelConfig&, const LayerTensors&, const Arena<Real>&,       \
                                           const Rotary<Real>&, const Layout&, Rows, const LayerState<Real>&, \
-                                          Matrix<Real>&, Real*, Real*);
+                                          Matrix<Real>&, Matrix<Real>&, Real*, Real*);
 PASTONLY_QKV(float)
 PASTONLY_QKV(double)
 #undef PASTONLY_QKV

@@ -14,11 +14,11 @@ template <class Real>
 void finish_qkv(const ModelConfig& config, const LayerTensors& tensors, const Arena<Real>& parameters,
                 const Rotary<Real>& rotary, const Layout& layout, Rows rows, LayerState<Real>& layer);
 /// Turns d_qkv (T, qkv columns) from the gradient of what attention saw into that of the projection,
-/// bias included; adds the gains' gradients to q_gain and k_gain.
+/// bias included; adds the gains' gradients to q_gain and k_gain. d_normed (T, qkv columns) is scratch.
 template <class Real>
 void finish_qkv_backward(const ModelConfig& config, const LayerTensors& tensors,
                          const Arena<Real>& parameters, const Rotary<Real>& rotary, const Layout& layout,
-                         Rows rows, const LayerState<Real>& layer, Matrix<Real>& d_qkv, Real* q_gain,
+                         Rows rows, const LayerState<Real>& layer, Matrix<Real>& d_qkv, Matrix<Real>& d_normed, Real* q_gain,
                          Real* k_gain);
 
 /// What one task of attention works on. `outputs` stays empty.

@@ -51,6 +51,7 @@ void prepare_backward(const ModelConfig& c, std::size_t blocks, Workspace<Real>&
   const std::size_t tokens = w.layout.tokens();
   for (auto* matrix : {&w.d_stream, &w.d_middle, &w.d_input, &w.d_normed}) matrix->resize(tokens, c.width);
   w.d_qkv.resize(tokens, c.qkv_columns());
+  if (c.qk_norm != QkNorm::none) w.d_qkv_normed.resize(tokens, c.qkv_columns());
   w.d_attended.resize(tokens, c.query_columns());
   w.d_dense_act.resize(tokens, std::max(c.dense_layers > 0 ? c.dense_width : 0, c.shared_width));
   if (c.shared_gate) w.d_shared_weight.resize(tokens, 1);

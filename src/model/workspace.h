@@ -69,7 +69,8 @@ struct Losses {
 };
 
 /// All memory of a forward and a backward pass. It grows to the largest batch it has seen and is then
-/// reused: steps of equal shape allocate nothing.
+/// reused: the passes of a step of known shape allocate nothing. (Routing rules and the objectives on
+/// routers have small buffers of their own.)
 template <class Real>
 struct Workspace {
   Layout layout;
@@ -95,6 +96,7 @@ struct Workspace {
   Matrix<Real> d_input;          // (T, width)
   Matrix<Real> d_normed;         // (T, width)
   Matrix<Real> d_qkv;            // (T, qkv columns)
+  Matrix<Real> d_qkv_normed;     // (T, qkv columns) QK norm
   Matrix<Real> d_attended;       // (T, query columns)
   Matrix<Real> d_dense_act;      // (T, f)
   Matrix<Real> d_shared_weight;  // (T, 1)

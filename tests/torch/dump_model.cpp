@@ -74,7 +74,7 @@ std::vector<Case> checkpoint_cases() {
        }},
       {"glm4-moe",
        [](ModelConfig& c, Objectives&) {
-         c.router.score = Score::sigmoid, c.shared_width = 14, c.dense_layers = 1,
+         c.router.score = Score::sigmoid, c.shared_width = 16, c.dense_layers = 1,
          c.qk_norm = QkNorm::per_head;
          c.router.rule = {"biased-top-k", {{"k", 2}, {"update_rate", 0.05}}};
          c.router.gate_scale = 1.8, c.qkv_bias = true;
@@ -162,6 +162,7 @@ bool dump_gradients(const Case& c, const std::filesystem::path& directory) {
 bool dump_checkpoint(const Case& c, const std::filesystem::path& directory) {
   ModelConfig config = small_config();
   config.init_std = 0.2;
+  config.expert_width = 8;  // torch's grouped product wants rows of a multiple of 16 bytes
   Objectives objectives;
   c.change(config, objectives);
   auto model = Model::create(config, {}, 31);

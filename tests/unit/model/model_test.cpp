@@ -213,7 +213,7 @@ TEST_CASE("model: state that moves before use makes the batch route itself", "[m
       config.router.centroid_rate = 0.5;
       config.router.update = update;
       config.router.rule = score == Score::cosine
-                               ? RuleSpec{"k-means", {{"k", 2}}}
+                               ? RuleSpec{"top-k", {{"k", 2}}}
                                : RuleSpec{"biased-top-k", {{"k", 2}, {"update_rate", 0.3}}};
       const Model model = made(config);
       Sample base({1, 40, TokenOrder::batch_major}, config.vocab);
