@@ -1,0 +1,115 @@
+#include "model/config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace pastonly::model {
+namespace {
+
+/// The first violated requirement wins.
+class Requirements {
+ public:
+  void require(bool holds, std::string_view message) {
+    if (!holds && failed_.empty()) failed_ = message;
+  }
+  Expected<void> result() const {
+    if (failed_.empty()) return {};
+    return usage_error("model: " + failed_);
+  }
+
+ private:
+  std::string failed_;
+};
+
+bool finite_at_least(double value, double least) { return std::isfinite(value) && value >= least; }
+
+void check_sizes(const ModelConfig& c, Requirements& r) {
+  constexpr std::size_t most = 1U << 24;
+  for (const auto& [size, name] : {std::pair{c.vocab, "vocab"},
+                                   {c.width, "width"},
+                                   {c.layers, "layers"},
+                                   {c.heads, "heads"},
+                                   {c.kv_heads, "kv_heads"},
+                                   {c.head_width, "head_width"}}) {
+    r.require(size >= 1 && size <= most, std::string(name) + " must lie between 1 and 2^24");
+  }
+  r.require(c.head_width % 2 == 0, "head_width must be even: rotary positions turn pairs");
+  r.require(c.kv_heads >= 1 && c.heads % std::max<std::size_t>(1, c.kv_heads) == 0,
+            "kv_heads must divide heads");
+  r.require(c.dense_layers <= c.layers, "dense_layers must not exceed layers");
+  r.require(c.dense_layers == 0 || (c.dense_width >= 1 && c.dense_width <= most),
+            "dense_width must be positive");
+  r.require(c.dense_layers == c.layers || (c.experts >= 1 && c.experts <= 65535),
+            "experts must lie between 1 and 65535");
+  r.require(c.dense_layers == c.layers || (c.expert_width >= 1 && c.expert_width <= most),
+            "expert_width must be positive");
+  r.require(c.shared_width <= most, "shared_width must not exceed 2^24");
+  r.require(!c.shared_gate || c.shared_width > 0, "shared_gate needs shared_width > 0");
+}
+
+/// Rules whose name says more than their selection: the rest must be configured with them.
+void check_rule(const RouterConfig& router, Requirements& r) {
+  const std::string& id = router.rule.id;
+  const bool cosine = router.score == Score::cosine, before = router.update == StateUpdate::before_use;
+  r.require(id != "soft-moe", "soft-moe mixes tokens before the experts see them; experts here see tokens");
+  r.require(id != "k-means" || (cosine && !before), "rule k-means needs score cosine and update after_use");
+  r.require(id != "k-means(same-batch)" || (cosine && before),
+            "rule k-means(same-batch) needs score cosine and update before_use");
+  r.require(id != "expert-autonomy" || router.score == Score::autonomy,
+            "rule expert-autonomy needs score autonomy");
+  r.require(id != "column-normalised-gate" || router.gate == Gate::column_normalised,
+            "rule column-normalised-gate needs gate column_normalised");
+}
+
+}  // namespace
+
+std::size_t ModelConfig::autonomy_rank() const noexcept {
+  if (router.score != Score::autonomy) return 0;
+  return router.autonomy_rank > 0 ? router.autonomy_rank : std::max<std::size_t>(1, expert_width / 4);
+}
+
+Expected<void> validate(const ModelConfig& c) {
+  Requirements r;
+  check_sizes(c, r);
+  r.require(finite_at_least(c.norm_epsilon, 0.0), "norm_epsilon must be finite and not negative");
+  r.require(finite_at_least(c.init_std, 0.0), "init_std must be finite and not negative");
+  r.require(finite_at_least(c.rope_theta, 1.0), "rope_theta must be at least 1");
+  r.require(std::isfinite(c.router.gate_scale), "router.gate_scale must be finite");
+  r.require(finite_at_least(c.router.centroid_rate, 0.0) && c.router.centroid_rate <= 1.0,
+            "router.centroid_rate must lie between 0 and 1");
+  check_rule(c.router, r);
+  if (auto checked = r.result(); !checked) return checked;
+  auto rule = make_rule(c.router.rule.id, c.router.rule.parameters);
+  if (!rule) return tl::unexpected<Error>(rule.error());
+  return {};
+}
+
+Expected<void> validate(const ModelConfig& c, const TrainingConfig& t) {
+  if (auto checked = validate(c); !checked) return checked;
+  Requirements r;
+  const Objectives& o = t.objectives;
+  const bool has_rows = c.router.score != Score::cosine && c.router.score != Score::autonomy;
+  r.require(has_rows || o.coupling == 0.0, "coupling needs a router with rows: softmax, sigmoid or noisy");
+  r.require(has_rows || o.orthogonality == 0.0,
+            "orthogonality needs a router with rows: softmax, sigmoid or noisy");
+  r.require(has_rows || o.z == 0.0, "z needs logits: softmax, sigmoid or noisy");
+  for (const auto& [value, name] : {std::pair{o.balance, "balance"},
+                                    {o.z, "z"},
+                                    {o.coupling, "coupling"},
+                                    {o.coupling_alpha, "coupling_alpha"},
+                                    {o.orthogonality, "orthogonality"},
+                                    {t.learning_rate, "learning_rate"},
+                                    {t.weight_decay, "weight_decay"},
+                                    {t.clip, "clip"}}) {
+    r.require(finite_at_least(value, 0.0), std::string(name) + " must be finite and not negative");
+  }
+  r.require(finite_at_least(t.final_share, 0.0) && t.final_share <= 1.0,
+            "final_share must lie between 0 and 1");
+  r.require(finite_at_least(t.beta1, 0.0) && t.beta1 < 1.0, "beta1 must lie in [0, 1)");
+  r.require(finite_at_least(t.beta2, 0.0) && t.beta2 < 1.0, "beta2 must lie in [0, 1)");
+  r.require(finite_at_least(t.epsilon, std::numeric_limits<double>::min()), "epsilon must be positive");
+  return r.result();
+}
+
+}  // namespace pastonly::model

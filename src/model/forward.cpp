@@ -1,0 +1,224 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "model/attention.h"
+#include "model/eigen.h"
+#include "model/experts.h"
+#include "model/network.h"
+#include "model/norm.h"
+#include "model/objectives.h"
+#include "model/products.h"
+#include "model/qkv.h"
+#include "model/swiglu.h"
+#include "model/token_blocks.h"
+#include "stats/random.h"
+
+namespace pastonly::model {
+namespace {
+
+/// One forward pass; its methods are the passes over tokens, heads and experts, in order.
+template <class Real>
+class Forward {
+ public:
+  Forward(const ModelConfig& config, const ParameterTable& table, const Arena<Real>& parameters,
+          const std::vector<LayerRouter>& routers, const ForwardOptions& options, Workspace<Real>& workspace)
+      : config_(config),
+        table_(table),
+        parameters_(parameters),
+        routers_(routers),
+        options_(options),
+        w_(workspace),
+        blocks_(workspace.layout.tokens()) {}
+
+  void run() {
+    blocks_.for_each([&](Rows rows) { embed(rows); });
+    for (std::size_t l = 0; l < config_.layers; ++l) {
+      blocks_.for_each([&](Rows rows) {
+        if (l > 0) add_experts(l - 1, rows);
+        before_attention(l, rows);
+      });
+      attend(l);
+      prepare_router(l);
+      blocks_.for_each([&](Rows rows) { after_attention(l, rows); });
+      if (!config_.is_dense(l)) route_and_run_experts(l);
+    }
+    w_.log_probs.resize(w_.layout.tokens());
+    blocks_.for_each([&](Rows rows) {
+      if (config_.layers > 0) add_experts(config_.layers - 1, rows);
+      predict(rows);
+    });
+  }
+
+ private:
+  Matrix<Real>& output_of(std::size_t l) {
+    return l + 1 < config_.layers ? w_.layers[l + 1].input : w_.output;
+  }
+
+  void embed(Rows rows) {
+    auto& stream = config_.layers > 0 ? w_.layers[0].input : w_.output;
+    const auto embedding = parameters_.block(table_.embedding);
+    for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
+      const Real* from = embedding.row(static_cast<std::size_t>(w_.tokens[t]));
+      std::copy(from, from + config_.width, stream.row(t));
+    }
+  }
+
+  void before_attention(std::size_t l, Rows rows) {
+    LayerState<Real>& layer = w_.layers[l];
+    const LayerTensors& tensors = table_.layers[l];
+    rms_norm<Real>(layer.input.block(rows.first, rows.count), parameters_.data(*tensors.norm1),
+                   static_cast<Real>(config_.norm_epsilon), layer.normed1.block(rows.first, rows.count),
+                   layer.inverse1.data() + rows.first);
+    product_nt<Real>(layer.normed1.block(rows.first, rows.count), parameters_.block(*tensors.qkv),
+                     layer.qkv.block(rows.first, rows.count));
+    finish_qkv<Real>(config_, tensors, parameters_, w_.rotary, w_.layout, rows, layer);
+  }
+
+  void attend(std::size_t l) {
+    LayerState<Real>& layer = w_.layers[l];
+    stats::parallel_for(w_.layout.sequences * config_.kv_heads, [&](std::size_t task) {
+      Buffer<Real>& scratch = w_.attention_scratch.local();
+      scratch.resize(attention_scratch(w_.layout.positions));
+      const std::size_t sequence = task / config_.kv_heads, kv = task % config_.kv_heads;
+      attention<Real>(attention_head<Real>(config_, w_.layout, sequence, kv, layer),
+                      group_columns<Real>(config_, w_.layout, sequence, kv, layer.attended.block()),
+                      scratch.data());
+    });
+  }
+
+  void prepare_router(std::size_t l) {
+    if (config_.is_dense(l)) return;
+    LayerState<Real>& layer = w_.layers[l];
+    if (config_.router.score == Score::noisy)
+      draw_noise(w_.layout, layer_seed(l), options_.training, layer.router);
+    if (config_.router.score == Score::cosine) routers_[l].centroids.directions(layer.directions);
+  }
+
+  void after_attention(std::size_t l, Rows rows) {
+    LayerState<Real>& layer = w_.layers[l];
+    const LayerTensors& tensors = table_.layers[l];
+    const auto middle = layer.middle.block(rows.first, rows.count);
+    const Real* input = layer.input.row(rows.first);
+    std::copy(input, input + rows.count * config_.width, middle.data);
+    product_nt<Real>(layer.attended.block(rows.first, rows.count), parameters_.block(*tensors.attention),
+                     middle, Write::add);
+    const auto x = layer.normed2.block(rows.first, rows.count);
+    rms_norm<Real>(middle, parameters_.data(*tensors.norm2), static_cast<Real>(config_.norm_epsilon), x,
+                   layer.inverse2.data() + rows.first);
+    const auto out = output_of(l).block(rows.first, rows.count);
+    std::copy(middle.data, middle.data + rows.count * config_.width, out.data);
+    if (config_.is_dense(l)) return dense(layer, rows, *tensors.dense_in, *tensors.dense_out, nullptr, out);
+    score<Real>(config_, router_weights(tensors, parameters_, layer), x, rows.first, layer.router);
+    if (!tensors.shared_in) return;
+    const Real* weights = nullptr;
+    if (tensors.shared_gate) {
+      const auto weight = layer.shared_weight.block(rows.first, rows.count);
+      product_nt<Real>(x, parameters_.block(*tensors.shared_gate), weight);
+      array(weight.data, rows.count) = (Real{1} + (-array(weight.data, rows.count)).exp()).inverse();
+      weights = weight.data;
+    }
+    dense(layer, rows, *tensors.shared_in, *tensors.shared_out, weights, out);
+  }
+
+  /// A SwiGLU that every token passes, added to `out`.
+  void dense(LayerState<Real>& layer, Rows rows, std::size_t in, std::size_t down, const Real* weights,
+             Block<Real> out) {
+    const auto gate_up = layer.dense_gate_up.block(rows.first, rows.count);
+    const auto act = layer.dense_act.block(rows.first, rows.count);
+    product_nt<Real>(layer.normed2.block(rows.first, rows.count), parameters_.block(in), gate_up);
+    swiglu<Real>(gate_up, weights, act);
+    product_nt<Real>(act, parameters_.block(down), out, Write::add);
+  }
+
+  void route_and_run_experts(std::size_t l) {
+    LayerState<Real>& layer = w_.layers[l];
+    const RoutingRule& rule = options_.rule != nullptr ? *options_.rule : *routers_[l].rule;
+    select<Real>(rule, layer.router.scores.block(), w_.batch(), layer_seed(l), w_.selection, layer.routing);
+    if (config_.router.update == StateUpdate::before_use) route_again(l, rule);
+    layer.dispatch.build(layer.routing.mask);
+    layer.gates.compute(config_.router, layer.router.scores.block(), layer.routing, layer.dispatch);
+    resize_routes<Real>(config_, layer, w_);
+    const auto& ranges = layer.dispatch.ranges();
+    stats::parallel_for(ranges.size(), [&](std::size_t i) {
+      experts_forward<Real>(config_, table_.layers[l], parameters_, ranges[i], layer, w_);
+    });
+  }
+
+  /// The known mistake: the state follows this batch first, and the batch is then routed by it. On a copy:
+  /// what is kept is learned once, by Network::learn.
+  void route_again(std::size_t l, const RoutingRule& rule) {
+    LayerState<Real>& layer = w_.layers[l];
+    if (config_.router.score == Score::cosine) {
+      Centroids moved = routers_[l].centroids;
+      moved.template learn<Real>(layer.normed2.block(), layer.routing.mask, config_.router.centroid_rate);
+      moved.directions(layer.directions);
+      blocks_.for_each([&](Rows rows) {
+        score<Real>(config_, router_weights(table_.layers[l], parameters_, layer),
+                    layer.normed2.block(rows.first, rows.count), rows.first, layer.router);
+      });
+    }
+    auto copy = make_rule(rule.id(), rule.parameters());
+    if (!copy) return;  // parameters() of a living rule always make one
+    learn<Real>(**copy, layer.router.scores.block(), layer.routing.mask, w_.selection);
+    select<Real>(**copy, layer.router.scores.block(), w_.batch(), layer_seed(l), w_.selection, layer.routing);
+  }
+
+  /// Expert outputs join the stream, in order of expert.
+  void add_experts(std::size_t l, Rows rows) {
+    if (config_.is_dense(l)) return;
+    Matrix<Real>& out = output_of(l);
+    for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
+      for (const auto route : w_.layers[l].dispatch.routes_of(t))
+        array(out.row(t), config_.width) += array(w_.expert_rows.row(route), config_.width);
+    }
+  }
+
+  void predict(Rows rows) {
+    const auto x = w_.final_normed.block(rows.first, rows.count);
+    rms_norm<Real>(w_.output.block(rows.first, rows.count), parameters_.data(table_.final_norm),
+                   static_cast<Real>(config_.norm_epsilon), x, w_.final_inverse.data() + rows.first);
+    product_nt<Real>(x, parameters_.block(table_.head_or_embedding()),
+                     w_.logits.block(rows.first, rows.count));
+    const Batch batch = w_.batch();
+    for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
+      w_.log_probs[t] = 0.0;
+      if (!batch.predicts(t)) continue;
+      const auto logits = array(w_.logits.row(t), config_.vocab);
+      const Real largest = logits.maxCoeff();
+      // A trace's probabilities must sum to 1 to better than float's rounding; a loss need not.
+      const double sum = !options_.exact_log_probs ? static_cast<double>((logits - largest).exp().sum())
+                                                   : (logits - largest).template cast<double>().exp().sum();
+      w_.log_probs[t] =
+          static_cast<double>(logits[static_cast<Eigen::Index>(w_.tokens[t + 1])] - largest) - std::log(sum);
+    }
+  }
+
+  std::uint64_t layer_seed(std::size_t l) const { return stats::CounterRng(options_.seed, l).bits64(); }
+
+  const ModelConfig& config_;
+  const ParameterTable& table_;
+  const Arena<Real>& parameters_;
+  const std::vector<LayerRouter>& routers_;
+  const ForwardOptions& options_;
+  Workspace<Real>& w_;
+  TokenBlocks blocks_;
+};
+
+}  // namespace
+
+template <class Real>
+void Network<Real>::forward(const Batch& batch, const ForwardOptions& options, const Objectives& objectives,
+                            Workspace<Real>& workspace) const {
+  prepare<Real>(config_, batch, workspace);
+  workspace.seed = options.seed;
+  Forward<Real>(config_, *table_, parameters_, routers_, options, workspace).run();
+  measure_losses<Real>(config_, *table_, parameters_, objectives, workspace);
+}
+
+template void Network<float>::forward(const Batch&, const ForwardOptions&, const Objectives&,
+                                      Workspace<float>&) const;
+template void Network<double>::forward(const Batch&, const ForwardOptions&, const Objectives&,
+                                       Workspace<double>&) const;
+
+}  // namespace pastonly::model

@@ -1,0 +1,211 @@
+#include "model/products.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace pastonly::model {
+namespace {
+
+#ifdef __AVX512F__
+constexpr std::size_t vector_bytes = 64;
+constexpr std::size_t tile_rows = 12;  // 24 of the 32 registers accumulate
+#else
+constexpr std::size_t vector_bytes = 32;
+constexpr std::size_t tile_rows = 6;  // 12 of 16
+#endif
+constexpr std::size_t depth = 256;  // of a packed panel: 32 KiB, it stays in the first-level cache
+constexpr std::size_t row_group = 32 * tile_rows;  // rows of A that pass by a panel while it is packed
+
+template <class Real>
+struct Lanes {
+  typedef Real Vector __attribute__((vector_size(vector_bytes)));
+  static constexpr std::size_t count = vector_bytes / sizeof(Real);
+  static constexpr std::size_t panel = 2 * count;  // columns of C a tile covers
+};
+
+/// What a tile needs: A's element (i, k) at a[i * row_step + k * depth_step], one of the steps is 1.
+template <class Real>
+struct Tile {
+  const Real* a;
+  std::size_t step;    // the step that is not 1
+  const Real* packed;  // (k, panel)
+  std::size_t k;
+  Real* c;
+  std::size_t c_stride;
+  std::size_t columns;  // of C, at most a panel
+  bool add;
+};
+
+template <class Real>
+typename Lanes<Real>::Vector load(const Real* from) {
+  typename Lanes<Real>::Vector vector;
+  std::memcpy(&vector, from, vector_bytes);
+  return vector;
+}
+
+template <class Real>
+void store(typename Lanes<Real>::Vector left, typename Lanes<Real>::Vector right, const Tile<Real>& tile,
+           Real* c) {
+  using L = Lanes<Real>;
+  if (tile.columns == L::panel) {
+    if (tile.add) {
+      left += load<Real>(c);
+      right += load<Real>(c + L::count);
+    }
+    std::memcpy(c, &left, vector_bytes);
+    std::memcpy(c + L::count, &right, vector_bytes);
+    return;
+  }
+  Real row[L::panel];
+  std::memcpy(row, &left, vector_bytes);
+  std::memcpy(row + L::count, &right, vector_bytes);
+  for (std::size_t j = 0; j < tile.columns; ++j) c[j] = tile.add ? c[j] + row[j] : row[j];
+}
+
+template <class Real, std::size_t Rows, bool RowMajorA>
+void multiply(const Tile<Real>& tile) {
+  using L = Lanes<Real>;
+  using Vector = typename L::Vector;
+  Vector sums[Rows][2] = {};
+  const Real* a = tile.a;
+  const std::size_t step = tile.step;
+  for (std::size_t k = 0; k < tile.k; ++k) {
+    const Vector left = load<Real>(tile.packed + k * L::panel);
+    const Vector right = load<Real>(tile.packed + k * L::panel + L::count);
+#pragma GCC unroll 12
+    for (std::size_t i = 0; i < Rows; ++i) {
+      const Vector value = (RowMajorA ? a[i * step + k] : a[k * step + i]) - Vector{};
+      sums[i][0] += value * left;
+      sums[i][1] += value * right;
+    }
+  }
+#pragma GCC unroll 12
+  for (std::size_t i = 0; i < Rows; ++i)
+    store<Real>(sums[i][0], sums[i][1], tile, tile.c + i * tile.c_stride);
+}
+
+template <class Real, bool RowMajorA, std::size_t Rows = tile_rows>
+void multiply_rows(std::size_t rows, const Tile<Real>& tile) {
+  if constexpr (Rows > 0) {
+    if (rows == Rows) return multiply<Real, Rows, RowMajorA>(tile);
+    multiply_rows<Real, RowMajorA, Rows - 1>(rows, tile);
+  }
+}
+
+// GCC has had clang's shuffle since version 12; both want the indices as constants.
+template <class Real, std::size_t... I>
+typename Lanes<Real>::Vector zip(typename Lanes<Real>::Vector a, typename Lanes<Real>::Vector b, bool high,
+                                 std::index_sequence<I...>) {
+  constexpr int half = Lanes<Real>::count / 2, other = Lanes<Real>::count;
+  return high ? __builtin_shufflevector(a, b, (I % 2 == 0 ? half + int(I / 2) : other + half + int(I / 2))...)
+              : __builtin_shufflevector(a, b, (I % 2 == 0 ? int(I / 2) : other + int(I / 2))...);
+}
+
+/// A square of lanes, transposed by log2(lanes) rounds of interleaving its halves.
+template <class Real>
+void transpose(typename Lanes<Real>::Vector (&square)[Lanes<Real>::count]) {
+  using L = Lanes<Real>;
+  constexpr auto lanes = std::make_index_sequence<L::count>{};
+  typename L::Vector next[L::count];
+  for (std::size_t round = 1; round < L::count; round *= 2) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < L::count / 2; ++i) {
+      next[2 * i] = zip<Real>(square[i], square[i + L::count / 2], false, lanes);
+      next[2 * i + 1] = zip<Real>(square[i], square[i + L::count / 2], true, lanes);
+    }
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < L::count; ++i) square[i] = next[i];
+  }
+}
+
+/// B's rows are C's columns: packing transposes, square by square where whole ones fit.
+template <class Real>
+void pack_transposed(Block<const Real> b, std::size_t k0, std::size_t k, std::size_t j0, std::size_t columns,
+                     Real* packed) {
+  using L = Lanes<Real>;
+  if (columns < L::panel) std::fill(packed, packed + k * L::panel, Real{0});
+  const std::size_t whole_k = k / L::count * L::count, whole_j = columns / L::count * L::count;
+  for (std::size_t j = 0; j < whole_j; j += L::count) {
+    for (std::size_t first = 0; first < whole_k; first += L::count) {
+      typename L::Vector square[L::count];
+      for (std::size_t i = 0; i < L::count; ++i) square[i] = load<Real>(b.row(j0 + j + i) + k0 + first);
+      transpose<Real>(square);
+      for (std::size_t i = 0; i < L::count; ++i)
+        std::memcpy(packed + (first + i) * L::panel + j, &square[i], vector_bytes);
+    }
+  }
+  for (std::size_t j = 0; j < columns; ++j) {
+    const Real* from = b.row(j0 + j) + k0;
+    for (std::size_t i = j < whole_j ? whole_k : 0; i < k; ++i) packed[i * L::panel + j] = from[i];
+  }
+}
+
+template <class Real>
+void pack_rows(Block<const Real> b, std::size_t k0, std::size_t k, std::size_t j0, std::size_t columns,
+               Real* packed) {
+  constexpr std::size_t panel = Lanes<Real>::panel;
+  for (std::size_t i = 0; i < k; ++i) {
+    const Real* from = b.row(k0 + i) + j0;
+    Real* to = packed + i * panel;
+    if (columns == panel) {
+      std::memcpy(to, from, panel * sizeof(Real));
+    } else {
+      std::copy(from, from + columns, to);
+      std::fill(to + columns, to + panel, Real{0});
+    }
+  }
+}
+
+template <class Real, bool RowMajorA, bool TransposedB>
+void product(Block<const Real> a, Block<const Real> b, Block<Real> c, std::size_t inner, Write write) {
+  constexpr std::size_t panel = Lanes<Real>::panel;
+  alignas(64) Real packed[depth * panel];
+  for (std::size_t i = 0; inner == 0 && write == Write::overwrite && i < c.rows; ++i)
+    std::fill(c.row(i), c.row(i) + c.columns, Real{0});
+  for (std::size_t group = 0; group < c.rows; group += row_group) {
+    const std::size_t group_end = std::min(c.rows, group + row_group);
+    for (std::size_t k0 = 0; k0 < inner; k0 += depth) {
+      const std::size_t k = std::min(depth, inner - k0);
+      for (std::size_t j = 0; j < c.columns; j += panel) {
+        const std::size_t columns = std::min(panel, c.columns - j);
+        if constexpr (TransposedB) {
+          pack_transposed(b, k0, k, j, columns, packed);
+        } else {
+          pack_rows(b, k0, k, j, columns, packed);
+        }
+        for (std::size_t i = group; i < group_end; i += tile_rows) {
+          const Real* first = RowMajorA ? a.row(i) + k0 : a.row(k0) + i;
+          const Tile<Real> tile{first,        a.stride, packed,  k,
+                                c.row(i) + j, c.stride, columns, k0 > 0 || write == Write::add};
+          multiply_rows<Real, RowMajorA>(std::min(tile_rows, group_end - i), tile);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class Real>
+void product_nt(Block<const Real> a, Block<const Real> b, Block<Real> c, Write write) {
+  product<Real, true, true>(a, b, c, a.columns, write);
+}
+template <class Real>
+void product_nn(Block<const Real> a, Block<const Real> b, Block<Real> c, Write write) {
+  product<Real, true, false>(a, b, c, a.columns, write);
+}
+template <class Real>
+void product_tn(Block<const Real> a, Block<const Real> b, Block<Real> c, Write write) {
+  product<Real, false, false>(a, b, c, a.rows, write);
+}
+
+#define PASTONLY_PRODUCTS(Real)                                                             \
+  template void product_nt<Real>(Block<const Real>, Block<const Real>, Block<Real>, Write); \
+  template void product_nn<Real>(Block<const Real>, Block<const Real>, Block<Real>, Write); \
+  template void product_tn<Real>(Block<const Real>, Block<const Real>, Block<Real>, Write);
+PASTONLY_PRODUCTS(float)
+PASTONLY_PRODUCTS(double)
+#undef PASTONLY_PRODUCTS
+
+}  // namespace pastonly::model

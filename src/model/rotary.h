@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+
+#include "model/buffer.h"
+
+namespace pastonly::model {
+
+/// Rotary positions in the Hugging Face arrangement: element i turns with element i + width / 2.
+template <class Real>
+class Rotary {
+ public:
+  /// Angles of positions 0 .. positions - 1. Requires an even width.
+  void prepare(std::size_t positions, std::size_t width, double theta);
+  /// Turns one head (width) in place; backward turns it the other way.
+  void turn(Real* head, std::size_t position, bool backward) const;
+
+ private:
+  std::size_t half_ = 0;
+  std::size_t positions_ = 0;
+  double theta_ = 0.0;
+  Buffer<Real> cosines_;  // (positions, width / 2)
+  Buffer<Real> sines_;    // (positions, width / 2)
+};
+
+}  // namespace pastonly::model

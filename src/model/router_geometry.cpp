@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "model/eigen.h"
+#include "model/objectives.h"
+#include "model/products.h"
+#include "stats/random.h"
+
+// Objectives on the router's rows: orthogonality and expert-router coupling.
+
+namespace pastonly::model {
+namespace {
+
+template <class Real>
+Real inverse_length(Block<const Real> router, std::size_t row) {
+  const Real length = std::sqrt(array(router.row(row), router.columns).square().sum());
+  return length > Real{0} ? Real{1} / length : Real{0};
+}
+template <class Real>
+Real dot(Block<const Real> router, std::size_t i, std::size_t j) {
+  return (array(router.row(i), router.columns) * array(router.row(j), router.columns)).sum();
+}
+/// Ordered pairs of distinct rows.
+template <class Real>
+double pairs(Block<const Real> router) {
+  return std::max(1.0, static_cast<double>(router.rows) * static_cast<double>(router.rows - 1));
+}
+
+}  // namespace
+
+template <class Real>
+double orthogonality_loss(Block<const Real> router) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < router.rows; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const double cosine =
+          static_cast<double>(dot(router, i, j) * inverse_length(router, i) * inverse_length(router, j));
+      sum += 2.0 * cosine * cosine;
+    }
+  }
+  return sum / pairs(router);
+}
+
+template <class Real>
+void orthogonality_backward(Block<const Real> router, double factor, Block<Real> gradient) {
+  // d cos_ij^2 / d R_i = 2 cos_ij (R_j / |R_j| - cos_ij R_i / |R_i|) / |R_i|, and every pair counts twice.
+  const auto scale = static_cast<Real>(4.0 * factor / pairs(router));
+  for (std::size_t i = 0; i < router.rows; ++i) {
+    const Real own = inverse_length(router, i);
+    for (std::size_t j = 0; j < router.rows; ++j) {
+      if (j == i) continue;
+      const Real other = inverse_length(router, j);
+      const Real cosine = dot(router, i, j) * own * other;
+      array(gradient.row(i), gradient.columns) += (array(router.row(j), router.columns) * other -
+                                                   array(router.row(i), router.columns) * (cosine * own)) *
+                                                  (scale * cosine * own);
+    }
+  }
+}
+
+template <class Real>
+std::vector<double> coupling_bounds(Block<const Real> router) {
+  std::vector<double> bounds(router.rows, 0.0);
+  for (std::size_t i = 0; i < router.rows; ++i) {
+    const auto own = array(router.row(i), router.columns);
+    double nearest = std::numeric_limits<double>::infinity();
+    for (std::size_t j = 0; j < router.rows; ++j) {
+      if (j == i) continue;
+      const Real square = (own - array(router.row(j), router.columns)).square().sum();
+      nearest = std::min(nearest, std::sqrt(static_cast<double>(square)));
+    }
+    const double length = std::sqrt(static_cast<double>(own.square().sum()));
+    if (length > 0.0 && std::isfinite(nearest)) bounds[i] = nearest / (2.0 * length);
+  }
+  return bounds;
+}
+
+template <class Real>
+Matrix<Real> coupling_noise(Block<const Real> router, std::uint64_t seed, std::size_t layer) {
+  // Streams below 2^32 belong to the layers' routing.
+  const std::uint64_t own = stats::CounterRng(seed, (std::uint64_t{1} << 32) | layer).bits64();
+  const auto bounds = coupling_bounds(router);
+  Matrix<Real> noise;
+  noise.resize(router.rows, router.columns);
+  for (std::size_t i = 0; i < router.rows; ++i) {
+    stats::CounterRng random(own, i);
+    for (std::size_t j = 0; j < router.columns; ++j)
+      noise.row(i)[j] = static_cast<Real>(1.0 + bounds[i] * (2.0 * random.uniform() - 1.0));
+  }
+  return noise;
+}
+
+template <class Real>
+Coupling<Real>::Coupling(Block<const Real> router, Block<const Real> expert_in, std::size_t gate_rows,
+                         double alpha, Matrix<Real> noise)
+    : router_(router), expert_in_(expert_in), gate_rows_(gate_rows), noise_(std::move(noise)) {
+  const std::size_t n = router.rows;
+  proxies_.resize(n, router.columns);
+  for (std::size_t i = 0; i < n; ++i)
+    array(proxies_.row(i), router.columns) =
+        array(router.row(i), router.columns) * array(noise_.row(i), router.columns);
+  acts_.resize(n);
+  norms_.resize(n, n);
+  for (std::size_t j = 0; j < n; ++j) {
+    acts_[j].resize(n, gate_rows);
+    product_nt<Real>(proxies_.block(), gate_of(j), acts_[j].block());
+    for (std::size_t i = 0; i < n; ++i)
+      norms_.row(i)[j] = std::sqrt(array(acts_[j].row(i), gate_rows).square().sum());
+  }
+  slopes_.assign(n * n, 0.0);
+  const double share = 1.0 / static_cast<double>(n * n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double own = alpha * static_cast<double>(norms_.row(i)[i]);
+    for (std::size_t j = 0; j < n; ++j) {
+      if (j == i) continue;
+      for (const auto& [proxy, expert] : {std::pair{i, j}, std::pair{j, i}}) {
+        const double excess = static_cast<double>(norms_.row(proxy)[expert]) - own;
+        if (!(excess > 0.0)) continue;
+        loss_ += share * excess;
+        slopes_[proxy * n + expert] += share;
+        slopes_[i * n + i] -= share * alpha;
+      }
+    }
+  }
+}
+
+template <class Real>
+Block<const Real> Coupling<Real>::gate_of(std::size_t expert) const {
+  return expert_in_.row_range(expert * (expert_in_.rows / router_.rows), gate_rows_);
+}
+
+template <class Real>
+void Coupling<Real>::backward(double factor, Block<Real> d_router, Block<Real> d_expert_in) const {
+  const std::size_t n = router_.rows, width = router_.columns;
+  Matrix<Real> d_acts, d_proxies;
+  d_acts.resize(n, gate_rows_);
+  d_proxies.resize(n, width);
+  for (std::size_t j = 0; j < n; ++j) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const Real norm = norms_.row(i)[j];
+      const auto slope = static_cast<Real>(factor * slopes_[i * n + j]);
+      array(d_acts.row(i), gate_rows_) =
+          array(acts_[j].row(i), gate_rows_) * (norm > Real{0} ? slope / norm : Real{0});
+    }
+    product_nn<Real>(d_acts.block(), gate_of(j), d_proxies.block(), j == 0 ? Write::overwrite : Write::add);
+    product_tn<Real>(d_acts.block(), proxies_.block(),
+                     d_expert_in.row_range(j * (d_expert_in.rows / n), gate_rows_), Write::add);
+  }
+  for (std::size_t i = 0; i < n; ++i)
+    array(d_router.row(i), width) += array(d_proxies.row(i), width) * array(noise_.row(i), width);
+}
+
+#define PASTONLY_GEOMETRY(Real)                                                              \
+  template double orthogonality_loss<Real>(Block<const Real>);                               \
+  template void orthogonality_backward<Real>(Block<const Real>, double, Block<Real>);        \
+  template std::vector<double> coupling_bounds<Real>(Block<const Real>);                     \
+  template Matrix<Real> coupling_noise<Real>(Block<const Real>, std::uint64_t, std::size_t); \
+  template class Coupling<Real>;
+PASTONLY_GEOMETRY(float)
+PASTONLY_GEOMETRY(double)
+#undef PASTONLY_GEOMETRY
+
+}  // namespace pastonly::model

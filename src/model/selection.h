@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model/batch.h"
+#include "model/block.h"
+#include "model/buffer.h"
+#include "model/config.h"
+#include "pastonly/routing_rule.h"
+
+namespace pastonly::model {
+
+/// What selection keeps between calls: no allocation while shapes stay the same.
+struct SelectionScratch {
+  Matrix<float> scores;              // (tokens, experts) router order
+  std::vector<std::int64_t> tokens;  // router order
+  std::vector<std::uint8_t> valid;   // router order
+  Routing routed;                    // router order
+};
+
+/// Applies a rule to scores (tokens, experts), batch-major; the rule sees them in the layout's router
+/// order, rounded to float. `out` is batch-major.
+template <class Real>
+void select(const RoutingRule& rule, Block<const Real> scores, const Batch& batch, std::uint64_t seed,
+            SelectionScratch& scratch, Routing& out);
+
+/// Lets the rule's state follow what was routed (batch-major).
+template <class Real>
+void learn(RoutingRule& rule, Block<const Real> scores, const Mask& mask, SelectionScratch& scratch);
+
+/// The bias that a rule adds to scores before it selects, (experts); zeros where it has none.
+std::vector<float> selection_bias(const RoutingRule& rule, std::size_t experts);
+
+/// Running means of the directions of the tokens that each expert received.
+class Centroids {
+ public:
+  Centroids() = default;
+  /// Random directions.
+  Centroids(std::size_t experts, std::size_t width, std::uint64_t seed, std::uint64_t stream);
+
+  /// c_i += rate (mean of x / |x| over the tokens routed to i - c_i); untouched where there is none.
+  template <class Real>
+  void learn(Block<const Real> x, const Mask& mask, double rate);
+  /// Of length 1, (experts, width).
+  template <class Real>
+  void directions(Matrix<Real>& out) const;
+
+  std::size_t experts() const noexcept { return experts_; }
+  std::vector<double>& values() noexcept { return values_; }
+  const std::vector<double>& values() const noexcept { return values_; }
+
+ private:
+  std::size_t experts_ = 0;
+  std::size_t width_ = 0;
+  std::vector<double> values_;  // (experts, width)
+};
+
+}  // namespace pastonly::model
