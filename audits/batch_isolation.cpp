@@ -13,7 +13,7 @@ constexpr AxisWords kBatch{"flip", "decisions of unchanged sequences",
                            "another's. Use a dropless rule, or a capacity per sequence."};
 
 /// Rows that a run left as they were, in full.
-Expected<std::vector<Comparison>> collect(Evidence& evidence) {
+Expected<std::vector<Comparison>> compare_batches(Evidence& evidence) {
   std::vector<Comparison> out;
   for (const Intervention& run : evidence.runs()) {
     const bool suffix = run.kind == Intervention::Kind::suffix;
@@ -31,8 +31,9 @@ Expected<std::vector<Comparison>> collect(Evidence& evidence) {
   return out;
 }
 
-Outcome run(const Pass& pass) {
-  return study_axis(pass, collect(pass.evidence), kBatch, "batch, or suffix run of some of several rows");
+Outcome run_batch_isolation(const Pass& pass) {
+  return study_axis(pass, compare_batches(pass.evidence), kBatch,
+                    "batch, or suffix run of some of several rows");
 }
 
 }  // namespace
@@ -44,7 +45,7 @@ const Check batch_isolation_check{
     "the sequences "
     "left as they were.",
     Needs{},
-    run,
+    run_batch_isolation,
 };
 
 }  // namespace pastonly

@@ -114,7 +114,7 @@ Claim drop_claim(const std::vector<LayerDrops>& layers, std::uint32_t run, doubl
   return claim;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_capacity_drops(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
   if (trace->stage == Stage::selected) {
@@ -150,6 +150,6 @@ const Check capacity_drops_check{
     "the batch and the sequence they are missing, and how many tokens lost every expert. A finding where "
     "the lower end of the interval exceeds the policy's drop_rate.",
     {},
-    run};
+    run_capacity_drops};
 
 }  // namespace pastonly

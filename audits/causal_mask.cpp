@@ -32,7 +32,7 @@ struct Suffixes {
   std::vector<Comparison> ambiguous;  ///< several rows changed, their own past looked at
 };
 
-Expected<Suffixes> collect(Evidence& evidence) {
+Expected<Suffixes> collect_suffixes(Evidence& evidence) {
   Suffixes out;
   for (const Intervention* run : evidence.runs(Intervention::Kind::suffix)) {
     const auto base = evidence.base_of(*run);
@@ -162,8 +162,8 @@ Expected<void> report_stochastic(const Pass& pass, References& references, const
   return {};
 }
 
-Outcome run(const Pass& pass) {
-  const auto suffixes = collect(pass.evidence);
+Outcome run_causal_mask(const Pass& pass) {
+  const auto suffixes = collect_suffixes(pass.evidence);
   if (!suffixes) return suffixes.error();
   if (suffixes->future.empty() && suffixes->ambiguous.empty()) return nothing_recorded("suffix");
   References references(pass.evidence);
@@ -193,7 +193,7 @@ const Check causal_mask_check{
     "show proves "
     "that routing reads the future. A pass names the smallest dependence it could have seen.",
     Needs{},
-    run,
+    run_causal_mask,
 };
 
 }  // namespace pastonly

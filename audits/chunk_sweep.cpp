@@ -12,7 +12,7 @@
 namespace pastonly {
 namespace {
 
-constexpr std::size_t kBudget = 1000000;  // per chunk size, over all layers
+constexpr std::size_t kScoresPerSize = 1000000;  // per chunk size, over all layers
 
 /// A quarter, half, twice and four times the width, as far as sequences or batch hold them.
 std::vector<std::size_t> sizes(const Trace& base, const Reapplied& rule, std::size_t experts) {
@@ -21,7 +21,7 @@ std::vector<std::size_t> sizes(const Trace& base, const Reapplied& rule, std::si
   for (const std::size_t size : {rule.width / 4, rule.width / 2, rule.width * 2, rule.width * 4}) {
     // Below one token per expert the capacity is rounded up, which is another rule.
     const bool filled = static_cast<double>(size) * rule.k >= static_cast<double>(experts);
-    if (size >= 2 && filled && size <= most && size * experts <= kBudget) out.push_back(size);
+    if (size >= 2 && filled && size <= most && size * experts <= kScoresPerSize) out.push_back(size);
   }
   return out;
 }
@@ -35,7 +35,8 @@ std::vector<Measurement> sweep(const Pass& pass, const Trace& base, std::size_t 
   if (rule->alone)
     return {Moved{}.measurement("rechunked_flip_rate", layer.index, pass.policy.alpha, pass.seed)};
   for (const std::size_t size : sizes(base, *rule, layer.experts)) {
-    const auto moved = rechunked(base, layer, *rule, size, kBudget / base.layers.size(), pass.seed + l);
+    const auto moved =
+        rechunked(base, layer, *rule, size, kScoresPerSize / base.layers.size(), pass.seed + l);
     if (!moved) continue;
     out.push_back(moved->measurement(fmt::format("rechunked_flip_rate[{}]", size), layer.index,
                                      pass.policy.alpha, pass.seed));
@@ -43,7 +44,7 @@ std::vector<Measurement> sweep(const Pass& pass, const Trace& base, std::size_t 
   return out;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_chunk_sweep(const Pass& pass) {
   const auto base = pass.evidence.base();
   if (!base) return base.error();
   const auto rules = pass.evidence.rules();
@@ -69,7 +70,7 @@ const Check chunk_sweep_check{
     "measures; "
     "length-invariance and causal-mask accuse.",
     Needs{.scores = true},
-    run,
+    run_chunk_sweep,
 };
 
 }  // namespace pastonly

@@ -71,7 +71,7 @@ Expected<void> reroutes(const Pass& pass, std::vector<Measurement>& out) {
   return {};
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_forced_causality(const Pass& pass) {
   const auto base = pass.evidence.base();
   if (!base) return base.error();
   const auto rules = pass.evidence.rules();
@@ -104,7 +104,7 @@ const Check forced_causality_check{
     "change in "
     "loss. It measures and accuses nobody.",
     Needs{},
-    run,
+    run_forced_causality,
 };
 
 }  // namespace pastonly

@@ -100,7 +100,7 @@ Decoded decode(const DecodingData& data) {
   return out;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_future_decoding(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
   if (const auto fits = require_source(*trace, *pass.policy.source); !fits) return fits.error();
@@ -163,6 +163,6 @@ const Check future_decoding_check{
     "lower bound on what routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 are "
     "predicted modulo 64.",
     {.tokens = true, .source = true},
-    run};
+    run_future_decoding};
 
 }  // namespace pastonly

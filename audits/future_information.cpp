@@ -125,7 +125,7 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
   return claim;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_future_information(const Pass& pass) {
   const auto base = pass.evidence.base();
   if (!base) return base.error();
   const auto prefixes = independent_prefixes(pass.evidence, base->layout);
@@ -171,6 +171,6 @@ const Check future_information_check{
     "end puts in the lower Clopper-Pearson limit of f. Needs suffix runs with two resamples of one row, and "
     "repeats to tell chance from the future.",
     {},
-    run};
+    run_future_information};
 
 }  // namespace pastonly

@@ -188,7 +188,7 @@ Claim unexplained_claim(const std::vector<const LayerGates*>& layers) {
   return claim;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_gate_separation(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
   const auto rules = pass.evidence.rules();
@@ -231,6 +231,6 @@ const Check gate_separation_check{
     "score + bias explains are a finding, gates that nothing explains a note. Large layers are sampled, "
     "16,384 tokens each.",
     {.scores = true, .gates = true},
-    run};
+    run_gate_separation};
 
 }  // namespace pastonly

@@ -109,7 +109,7 @@ LayerResult bound_layer(const Trace& trace, const LayerRecord& layer, const Laye
   return result;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_leakage_bound(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
   const auto rules = pass.evidence.rules();
@@ -138,6 +138,6 @@ const Check leakage_bound_check{
     "chunks. These are capacities, not leaks: nothing here is a finding. For layers that expert choice "
     "routes, the influence map adds how far into the future each decision hangs.",
     {},
-    run};
+    run_leakage_bound};
 
 }  // namespace pastonly

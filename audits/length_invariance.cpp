@@ -10,7 +10,7 @@ constexpr AxisWords kLength{
     "Expect different "
     "routing when the model is served token by token. Fix the capacity, or use a dropless rule."};
 
-Expected<std::vector<Comparison>> collect(Evidence& evidence) {
+Expected<std::vector<Comparison>> compare_lengths(Evidence& evidence) {
   std::vector<Comparison> out;
   for (const Intervention* run : evidence.runs(Intervention::Kind::length)) {
     const auto base = evidence.base_of(*run);
@@ -20,7 +20,9 @@ Expected<std::vector<Comparison>> collect(Evidence& evidence) {
   return out;
 }
 
-Outcome run(const Pass& pass) { return study_axis(pass, collect(pass.evidence), kLength, "length"); }
+Outcome run_length_invariance(const Pass& pass) {
+  return study_axis(pass, compare_lengths(pass.evidence), kLength, "length");
+}
 
 }  // namespace
 
@@ -31,7 +33,7 @@ const Check length_invariance_check{
     "is a warning, "
     "not a leak: the number of tokens says little about them.",
     Needs{},
-    run,
+    run_length_invariance,
 };
 
 }  // namespace pastonly

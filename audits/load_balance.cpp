@@ -65,7 +65,7 @@ Claim idle_claim(std::uint32_t run,
   return claim;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_load_balance(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
   const auto loads = pass.evidence.loads();
@@ -117,6 +117,6 @@ const Check load_balance_check{
     "over up to 64 stretches of it in router order, and over the runs that replace other sequences. "
     "Imbalance is no leak; it is what capacity limits then cut off.",
     {},
-    run};
+    run_load_balance};
 
 }  // namespace pastonly

@@ -9,7 +9,7 @@ constexpr AxisWords kOrder{"flip", "decisions", "the same sequences stood in ano
                            "other sequences: slots taken first come "
                            "first served, chunks that span sequences, or ties broken by position."};
 
-Expected<std::vector<Comparison>> collect(Evidence& evidence) {
+Expected<std::vector<Comparison>> compare_orders(Evidence& evidence) {
   std::vector<Comparison> out;
   for (const Intervention* run : evidence.runs(Intervention::Kind::order)) {
     const auto base = evidence.base_of(*run);
@@ -23,7 +23,9 @@ Expected<std::vector<Comparison>> collect(Evidence& evidence) {
   return out;
 }
 
-Outcome run(const Pass& pass) { return study_axis(pass, collect(pass.evidence), kOrder, "order"); }
+Outcome run_order_invariance(const Pass& pass) {
+  return study_axis(pass, compare_orders(pass.evidence), kOrder, "order");
+}
 
 }  // namespace
 
@@ -34,7 +36,7 @@ const Check order_invariance_check{
     "rules that "
     "rank by score depend on the batch and not on its order.",
     Needs{},
-    run,
+    run_order_invariance,
 };
 
 }  // namespace pastonly

@@ -87,7 +87,7 @@ Claim unexplained_claim(const routing::Identification& layer, LayerIndex index) 
   return claim;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_rule_identification(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
   const auto layers = pass.evidence.identifications();
@@ -140,7 +140,7 @@ const Check rule_identification_check{
         "a "
         "capacity that was not reached, a single batch or leaking scores hide the difference.",
     .needs = {.scores = true},
-    .run = run,
+    .run = run_rule_identification,
 };
 
 }  // namespace pastonly

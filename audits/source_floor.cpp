@@ -109,7 +109,7 @@ Claim floor_claim(const Pass& pass, const Paths& paths, double entropy, double l
   return claim;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_source_floor(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
   if (const auto fits = require_source(*trace, *pass.policy.source); !fits) return fits.error();
@@ -150,6 +150,6 @@ const Check source_floor_check{
     "vocabulary is assumed. No finding does not mean causal: a model that never learned to read a leak shows "
     "none.",
     {.log_probs = true, .tokens = true, .source = true},
-    run};
+    run_source_floor};
 
 }  // namespace pastonly

@@ -10,7 +10,7 @@
 namespace pastonly {
 namespace {
 
-constexpr std::size_t kBudget = 1000000;
+constexpr std::size_t kShuffledScores = 1000000;
 
 /// Recorded shuffles: what routing in order is worth to the model.
 Expected<void> recorded(const Pass& pass, std::vector<Measurement>& out) {
@@ -48,7 +48,7 @@ Expected<void> reapply(const Pass& pass, std::vector<Measurement>& out) {
     const LayerRecord& layer = base->layers[l];
     const auto rule = reapplied(*base, layer, (*rules)[l]);
     if (!rule) return;
-    if (const auto moved = shuffled(*base, layer, *rule, kBudget / layers.size(), pass.seed + l)) {
+    if (const auto moved = shuffled(*base, layer, *rule, kShuffledScores / layers.size(), pass.seed + l)) {
       layers[l] = moved->measurement("shuffled_flip_rate", layer.index, pass.policy.alpha, pass.seed);
     }
   });
@@ -58,7 +58,7 @@ Expected<void> reapply(const Pass& pass, std::vector<Measurement>& out) {
   return {};
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_token_shuffle(const Pass& pass) {
   Ran out;
   if (auto done = recorded(pass, out.measurements); !done) return done.error();
   if (auto done = reapply(pass, out.measurements); !done) return done.error();
@@ -80,7 +80,7 @@ const Check token_shuffle_check{
     "measures; "
     "first-come rules are causal and move as well.",
     Needs{},
-    run,
+    run_token_shuffle,
 };
 
 }  // namespace pastonly

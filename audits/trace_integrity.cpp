@@ -144,7 +144,7 @@ std::vector<Part> scan_all(const std::vector<std::pair<std::uint32_t, Trace>>& t
   return parts;
 }
 
-Outcome run(const Pass& pass) {
+Outcome run_trace_integrity(const Pass& pass) {
   const auto traces = all_traces(pass.evidence);
   if (!traces) return traces.error();
   const auto parts = scan_all(*traces, pass.evidence.watch());
@@ -187,6 +187,6 @@ const Check trace_integrity_check{"trace-integrity",
                                   "recorder is at fault, and that no "
                                   "other result can be relied on.",
                                   {},
-                                  run};
+                                  run_trace_integrity};
 
 }  // namespace pastonly

@@ -14,7 +14,7 @@
 namespace pastonly::cli {
 namespace {
 
-struct Arguments {
+struct AuditArguments {
   std::string subject;
   std::string policy = "ci";
   std::vector<std::string> checks;
@@ -33,7 +33,7 @@ Expected<void> known_checks(const std::vector<std::string>& ids) {
   return {};
 }
 
-Expected<AuditRequest> request_of(const Arguments& arguments, const Session& session) {
+Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session& session) {
   auto policy = input::read_policy(arguments.policy, utc_today());
   if (!policy) return tl::unexpected(policy.error());
   if (!arguments.source.empty()) {
@@ -48,7 +48,7 @@ Expected<AuditRequest> request_of(const Arguments& arguments, const Session& ses
                       session.seed};
 }
 
-int run_command(const Arguments& arguments, const Session& session) {
+int run_command(const AuditArguments& arguments, const Session& session) {
   const auto request = request_of(arguments, session);
   if (!request) return complain(request.error());
   auto outputs = Outputs::open(session.outputs, session.color);
@@ -65,7 +65,7 @@ int run_command(const Arguments& arguments, const Session& session) {
 }  // namespace
 
 void add_audit(CLI::App& app, Session& session) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<AuditArguments>();
   CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace or a plan directory");
   command->add_option("subject", arguments->subject, "Trace file or plan directory")->required();
   command

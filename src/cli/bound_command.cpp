@@ -12,7 +12,7 @@
 namespace pastonly::cli {
 namespace {
 
-struct Arguments {
+struct BoundArguments {
   std::uint64_t experts = 0;
   double top_k = 0.0;
   std::uint64_t layers = 1;
@@ -24,7 +24,7 @@ std::optional<double> finite(double value) {
   return std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
-Report::Layer layer_of(const Arguments& arguments, std::uint32_t index) {
+Report::Layer layer_of(const BoundArguments& arguments, std::uint32_t index) {
   const auto experts = static_cast<double>(arguments.experts);
   LayerFacts::Bound bound;
   bound.floor_bits = finite(stats::expert_choice_floor(experts, arguments.top_k));
@@ -45,7 +45,7 @@ Report::Layer layer_of(const Arguments& arguments, std::uint32_t index) {
   return layer;
 }
 
-Report::Totals totals_of(const Arguments& arguments, const LayerFacts::Bound& bound) {
+Report::Totals totals_of(const BoundArguments& arguments, const LayerFacts::Bound& bound) {
   const auto layers = static_cast<double>(arguments.layers);
   const auto total = [&](const std::optional<double>& bits) {
     return bits ? std::optional(layers * *bits) : std::nullopt;
@@ -58,7 +58,7 @@ Report::Totals totals_of(const Arguments& arguments, const LayerFacts::Bound& bo
   return totals;
 }
 
-int run_command(const Arguments& arguments, const std::string& format) {
+int run_command(const BoundArguments& arguments, const std::string& format) {
   if (arguments.top_k > static_cast<double>(arguments.experts)) {
     return complain({Error::Kind::usage,
                      fmt::format("--top-k {:g} exceeds --experts {}", arguments.top_k, arguments.experts)});
@@ -75,7 +75,7 @@ int run_command(const Arguments& arguments, const std::string& format) {
 }  // namespace
 
 void add_bound(CLI::App& app, Session& session) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BoundArguments>();
   auto format = std::make_shared<std::string>("text");
   CLI::App* command =
       app.add_subcommand("bound", "Bits that routing of these shapes can carry under expert choice");

@@ -12,12 +12,12 @@
 namespace pastonly::cli {
 namespace {
 
-struct Arguments {
+struct ReportArguments {
   std::string path;
   std::string policy;
 };
 
-Expected<Report> load(const Arguments& arguments) {
+Expected<Report> load(const ReportArguments& arguments) {
   auto report = read_report(arguments.path);
   if (!report || arguments.policy.empty()) return report;
   auto policy = input::read_policy(arguments.policy, utc_today());
@@ -25,7 +25,7 @@ Expected<Report> load(const Arguments& arguments) {
   return judge_again(*std::move(report), *policy, utc_today());
 }
 
-int run_command(const Arguments& arguments, const Session& session) {
+int run_command(const ReportArguments& arguments, const Session& session) {
   auto outputs = Outputs::open(session.outputs, session.color);
   if (!outputs) return complain(outputs.error());
   const auto report = load(arguments);
@@ -37,7 +37,7 @@ int run_command(const Arguments& arguments, const Session& session) {
 }  // namespace
 
 void add_report(CLI::App& app, Session& session) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ReportArguments>();
   CLI::App* command =
       app.add_subcommand("report", "Convert a JSON report, or judge it again under another policy");
   command->add_option("report", arguments->path, "JSON report of pastonly audit")->required();

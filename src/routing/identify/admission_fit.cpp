@@ -7,7 +7,7 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr std::size_t probe_tokens = 2048;
+constexpr std::size_t admission_probe = 2048;
 
 }  // namespace
 
@@ -22,11 +22,11 @@ std::vector<std::optional<AdmissionFit>> fit_admissions(const RunSet& runs, cons
 void drop_refuted(const RunSet& runs, const Grouping& grouping, std::vector<Admission>& wanted,
                   std::vector<DroppedAdmission>& dropped) {
   const auto view = runs.view(0);
-  if (view->tokens() < 2 * probe_tokens) return;
+  if (view->tokens() < 2 * admission_probe) return;
   const Groups groups(view->layout(), grouping);
   std::size_t k = 1, seen = 0;
   for (std::size_t group = 0; group < groups.count(); ++group) {
-    for (std::size_t index = 0; index < groups.size() && seen < probe_tokens; ++index) {
+    for (std::size_t index = 0; index < groups.size() && seen < admission_probe; ++index) {
       const std::size_t token = groups.token(group, index);
       if (!view->routed(token)) continue;
       ++seen;
@@ -34,7 +34,7 @@ void drop_refuted(const RunSet& runs, const Grouping& grouping, std::vector<Admi
     }
   }
   AdmissionFitter fitter(runs, grouping, k, wanted);
-  fitter.probe(probe_tokens);
+  fitter.probe(admission_probe);
   std::vector<AdmissionFailure> failures;
   const auto fits = fitter.finish(failures);
   const auto survives = [&](Admission admission) {

@@ -3,13 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr auto lowest_key = std::numeric_limits<std::int32_t>::min();
-constexpr auto highest_key = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t between_looks = 32;  // tokens between two looks at the thresholds
 
 /// What a chunk has shown so far, per expert.

@@ -9,22 +9,22 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr std::size_t block = 1024;  // tokens read at a time
-constexpr double relative = 2e-3;    // float32 gates, summed by the producer over many tokens
+constexpr std::size_t tokens_a_read = 1024;  // tokens read at a time
+constexpr double relative = 2e-3;            // float32 gates, summed by the producer over many tokens
 
-struct Columns {
+struct GateColumns {
   std::vector<double> sums;           // (experts) of the gates
   std::vector<double> lowest_ratio;   // (experts) gate / score over the chosen
   std::vector<double> highest_ratio;  // (experts)
 };
 
-Columns read_columns(const RunView& view) {
+GateColumns read_columns(const RunView& view) {
   const std::size_t n = view.experts();
-  Columns columns{std::vector<double>(n, 0.0), std::vector<double>(n, INFINITY),
-                  std::vector<double>(n, -INFINITY)};
-  std::vector<float> gates(block * n);
-  for (std::size_t first = 0; first < view.tokens(); first += block) {
-    const std::size_t count = std::min(block, view.tokens() - first);
+  GateColumns columns{std::vector<double>(n, 0.0), std::vector<double>(n, INFINITY),
+                      std::vector<double>(n, -INFINITY)};
+  std::vector<float> gates(tokens_a_read * n);
+  for (std::size_t first = 0; first < view.tokens(); first += tokens_a_read) {
+    const std::size_t count = std::min(tokens_a_read, view.tokens() - first);
     read_gates(*view.run().layer, first, count, gates);
     for (std::size_t i = 0; i < count * n; ++i) {
       const std::size_t token = first + i / n, e = i % n;
@@ -42,12 +42,12 @@ Columns read_columns(const RunView& view) {
 bool near(double a, double b) { return std::abs(a - b) <= relative * std::max(std::abs(a), std::abs(b)); }
 
 /// Every expert that took a token has gates that sum to the same figure.
-bool sums_agree(const Columns& columns, double to) {
+bool sums_agree(const GateColumns& columns, double to) {
   return std::ranges::all_of(columns.sums, [&](double sum) { return sum == 0.0 || near(sum, to); });
 }
 
 /// Gates are the scores but for one factor per expert, and the factors differ: a sum over tokens divides.
-bool scaled_by_column(const Columns& columns) {
+bool scaled_by_column(const GateColumns& columns) {
   double lowest = INFINITY, highest = -INFINITY;
   for (std::size_t e = 0; e < columns.sums.size(); ++e) {
     if (columns.sums[e] == 0.0) continue;
@@ -78,13 +78,13 @@ bool every_run(const RunSet& runs, Holds&& holds) {
 void try_column_gates(const RunSet& runs, Findings& findings) {
   const bool gates = all_hold_gates(runs);
   if (runs.experts() > 1 && runs.smallest_count() == runs.experts()) {
-    if (!gates || every_run(runs, [](const Columns& columns) { return sums_agree(columns, 1.0); })) {
+    if (!gates || every_run(runs, [](const GateColumns& columns) { return sums_agree(columns, 1.0); })) {
       findings.accept("soft-moe", false, {});
     }
     return;
   }
   if (!gates || runs.largest_count() == 0 || runs.experts() < 2 || !findings.accepted("top-k")) return;
-  const bool normalised = every_run(runs, [](const Columns& columns) {
+  const bool normalised = every_run(runs, [](const GateColumns& columns) {
     const double to = *std::ranges::max_element(columns.sums);
     return to > 0.0 && sums_agree(columns, to) && scaled_by_column(columns);
   });

@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 
 namespace pastonly::routing::hypotheses {
 namespace {
-
-constexpr auto lowest_key = std::numeric_limits<std::int32_t>::min();
-constexpr auto highest_key = std::numeric_limits<std::int32_t>::max();
 
 constexpr std::size_t few = 6;  // passes over the row that cost less than selecting from a copy
 

@@ -1,27 +1,23 @@
 #include "routing/identify/group_choice.h"
 
 #include <algorithm>
-#include <limits>
+#include <cmath>
 #include <numeric>
 #include <tuple>
 #include <utility>
 
 namespace pastonly::routing::hypotheses {
-namespace {
-
-constexpr float infinity = std::numeric_limits<float>::infinity();
-
-}  // namespace
+namespace {}  // namespace
 
 void GroupReader::read(const GroupChoice& choice, const float* scores, const std::uint8_t* mask) {
   const std::size_t n = values_.size();
   group_size_ = (n + choice.groups - 1) / choice.groups;
-  merits_.assign(choice.groups, -infinity);
+  merits_.assign(choice.groups, -HUGE_VALF);
   touched_.assign(choice.groups, 0);
   for (std::size_t e = 0; e < n; ++e)
     values_[e] = choice.bias.empty() ? scores[e] : scores[e] + choice.bias[e];
   for (std::size_t g = 0; g < choice.groups; ++g) {
-    float best = -infinity, second = -infinity;
+    float best = -HUGE_VALF, second = -HUGE_VALF;
     for (std::size_t e = g * group_size_; e < std::min((g + 1) * group_size_, n); ++e) {
       if (values_[e] > best) {
         second = std::exchange(best, values_[e]);
@@ -43,12 +39,12 @@ void GroupReader::read(const GroupChoice& choice, const float* scores, const std
 
 bool GroupReader::follows(const GroupChoice& choice, const float* scores, const std::uint8_t* mask) {
   read(choice, scores, mask);
-  const float masked = choice.zero_mask ? 0.0F : -infinity;
-  float lowest_chosen = infinity, highest_left = -infinity;
+  const float masked = choice.zero_mask ? 0.0F : -HUGE_VALF;
+  float lowest_chosen = HUGE_VALF, highest_left = -HUGE_VALF;
   for (std::size_t e = 0; e < values_.size(); ++e) {
     const float value = allowed_[e / group_size_] != 0 ? values_[e] : masked;
     if (mask[e] != 0) {
-      if (value == -infinity) return false;
+      if (value == -HUGE_VALF) return false;
       lowest_chosen = std::min(lowest_chosen, value);
     } else {
       highest_left = std::max(highest_left, value);

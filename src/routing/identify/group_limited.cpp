@@ -10,7 +10,7 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr auto id = "group-limited-top-k";
+constexpr auto group_limited = "group-limited-top-k";
 constexpr int epochs = 300;            // of fitting a bias to sampled tokens
 constexpr std::size_t probed = 512;    // tokens on which most wrong divisions contradict themselves
 constexpr std::size_t sampled = 2048;  // tokens that the bias is fitted on; all tokens judge it
@@ -134,13 +134,13 @@ class GroupLimited {
 
   void try_all() {
     if (shapes_.empty()) {
-      findings_.reject(id, true, "tokens choose from all groups of experts");
+      findings_.reject(group_limited, true, "tokens choose from all groups of experts");
       return;
     }
     // A fitted bias beside a plain one that fits already would say nothing.
     const bool explained = try_each([&](GroupChoice& choice) { return attempt(choice); }) || try_recorded() ||
                            (!findings_.accepted("biased-top-k") && try_fitted());
-    if (!explained && nearest_) findings_.reject(id, true, std::move(*nearest_));
+    if (!explained && nearest_) findings_.reject(group_limited, true, std::move(*nearest_));
   }
 
  private:
@@ -164,7 +164,7 @@ class GroupLimited {
       if (!nearest_) nearest_ = std::move(at);
       return false;
     }
-    findings_.accept(id, true, describe(choice, runs_.largest_count()));
+    findings_.accept(group_limited, true, describe(choice, runs_.largest_count()));
     return true;
   }
   bool try_recorded() {

@@ -12,11 +12,11 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr std::size_t probe_tokens = 512;  // enough for most wrong rankings to contradict themselves
+constexpr std::size_t ranking_probe = 512;  // enough for most wrong rankings to contradict themselves
 constexpr std::size_t refit_limit = std::size_t{1} << 22;  // scores of all runs that Sinkhorn is refitted on
 
 /// The limits of every run under one ranking, as far as they can be met.
-struct Fit {
+struct RankingFit {
   Ranking ranking{};
   std::vector<OffsetLimits> runs;
   double tolerance = 0.0;  ///< the largest of the runs'
@@ -29,12 +29,12 @@ bool solvable(const OffsetLimits& limits) {
   return limits.possible && limits.limits.negative_cycle(limits.tolerance).empty();
 }
 
-Fit fit_ranking(const RunSet& runs, Ranking ranking) {
-  Fit fit;
+RankingFit fit_ranking(const RunSet& runs, Ranking ranking) {
+  RankingFit fit;
   fit.ranking = ranking;
   const auto first = runs.view(0);
-  if (first->tokens() > 2 * probe_tokens) {
-    const auto probe = offset_limits(*first, ranking, probe_tokens);
+  if (first->tokens() > 2 * ranking_probe) {
+    const auto probe = offset_limits(*first, ranking, ranking_probe);
     if (!probe.possible) return fit;
     fit.cycle = probe.limits.negative_cycle(probe.tolerance);
     if (!fit.cycle.empty()) return fit;
@@ -45,7 +45,7 @@ Fit fit_ranking(const RunSet& runs, Ranking ranking) {
     fit.runs.push_back(offset_limits(*runs.view(i), ranking, runs.view(i)->tokens()));
     const auto& added = fit.runs.back();
     if (!added.possible) {
-      Fit none;
+      RankingFit none;
       none.ranking = ranking;
       return none;
     }
@@ -69,7 +69,7 @@ bool holds(const OffsetLimits& found, const std::vector<double>& offsets, double
 }
 
 /// The bias recorded with the runs, if all hold the same one and it explains every decision.
-std::optional<std::vector<double>> verified_bias(const RunSet& runs, const Fit& fit) {
+std::optional<std::vector<double>> verified_bias(const RunSet& runs, const RankingFit& fit) {
   if (fit.ranking != Ranking::score || fit.runs.size() != runs.size()) return std::nullopt;
   const auto& recorded = runs.run(0).layer->bias;
   if (recorded.size() != runs.experts()) return std::nullopt;
@@ -99,7 +99,7 @@ struct Refit {
   std::string_view end;
   double tolerance;
 };
-std::optional<Refit> refit_sinkhorn(const RunSet& runs, const Fit& fit, bool logits) {
+std::optional<Refit> refit_sinkhorn(const RunSet& runs, const RankingFit& fit, bool logits) {
   if (fit.runs.size() != runs.size()) return std::nullopt;
   for (const Refit& refit : {Refit{"early-stop", 1e-4}, Refit{"converged", 1e-9}}) {
     bool explains = true;
@@ -160,8 +160,8 @@ class OffsetRules {
   }
 
   /// A fit that serves run by run; `preferred` if it does.
-  const Fit* fit_by_run(Ranking preferred) const {
-    const Fit* found = nullptr;
+  const RankingFit* fit_by_run(Ranking preferred) const {
+    const RankingFit* found = nullptr;
     for (const auto& fit : fits_) {
       if (!fit.by_run) continue;
       if (found == nullptr || fit.ranking == preferred) found = &fit;
@@ -204,7 +204,7 @@ class OffsetRules {
   const RunSet& runs_;
   Findings& findings_;
   std::size_t k_;
-  std::vector<Fit> fits_;
+  std::vector<RankingFit> fits_;
 };
 
 }  // namespace

@@ -9,8 +9,6 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
-
 /// A score on the scale where limits are differences (score) or quotients (the logarithms: the one
 /// logarithm per pair comes at the end).
 float on_scale(float score, Ranking ranking) {
@@ -28,7 +26,7 @@ class LimitReader {
       : n_(experts),
         ranking_(ranking),
         group_size_((experts + groups - 1) / groups),
-        limits_(experts * experts, infinity),
+        limits_(experts * experts, HUGE_VALF),
         row_(experts),
         allowed_(experts) {}
 
@@ -66,7 +64,7 @@ class LimitReader {
  private:
   bool read_values(const float* scores) {
     float* const row = row_.data();
-    float lowest = infinity, highest = -infinity;
+    float lowest = HUGE_VALF, highest = -HUGE_VALF;
     for (std::size_t e = 0; e < n_; ++e) {
       lowest = scores[e] < lowest ? scores[e] : lowest;
       highest = scores[e] > highest ? scores[e] : highest;
@@ -84,12 +82,12 @@ class LimitReader {
   /// Experts left out that say something: all, or those of groups that were chosen from.
   void mark_allowed(const std::uint8_t* mask) {
     float* const allowed = allowed_.data();
-    for (std::size_t e = 0; e < n_; ++e) allowed[e] = mask[e] != 0 ? infinity : 0.0F;
+    for (std::size_t e = 0; e < n_; ++e) allowed[e] = mask[e] != 0 ? HUGE_VALF : 0.0F;
     if (group_size_ == n_) return;
     for (std::size_t first = 0; first < n_; first += group_size_) {
       const std::size_t end = std::min(first + group_size_, n_);
       const bool touched = std::any_of(mask + first, mask + end, [](std::uint8_t bit) { return bit != 0; });
-      if (!touched) std::fill(allowed + first, allowed + end, infinity);
+      if (!touched) std::fill(allowed + first, allowed + end, HUGE_VALF);
     }
   }
   void subtract(std::size_t i) {

@@ -1,14 +1,11 @@
 #include "routing/identify/profile.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr auto lowest_key = std::numeric_limits<std::int32_t>::min();
-constexpr auto highest_key = std::numeric_limits<std::int32_t>::max();
-constexpr std::size_t block = 256;  // rows summed in float before they are added in double
+constexpr std::size_t rows_a_sum = 256;  // rows summed in float before they are added in double
 
 struct RowFacts {
   std::int32_t lowest_chosen = highest_key;
@@ -18,7 +15,7 @@ struct RowFacts {
 };
 
 /// Per expert, as the rows of one sequence come in.
-struct Columns {
+struct KeyColumns {
   std::int32_t* keys;
   std::int32_t* lowest_chosen;
   std::int32_t* highest_left;
@@ -27,7 +24,7 @@ struct Columns {
 };
 
 // A flat loop over one row of length n, so that the compiler can keep it in vector registers.
-RowFacts read_row(const float* scores, const std::uint8_t* mask, std::size_t n, const Columns& columns) {
+RowFacts read_row(const float* scores, const std::uint8_t* mask, std::size_t n, const KeyColumns& columns) {
   RowFacts facts;
   std::int32_t* __restrict keys = columns.keys;
   std::int32_t* __restrict lowest_chosen = columns.lowest_chosen;
@@ -72,8 +69,8 @@ class Profiler {
     const std::size_t n = view_.experts(), positions = view_.layout().positions;
     for (std::size_t row = 0; row < view_.layout().sequences; ++row) {
       auto* counts = found_.sequence_counts.data() + row * n;
-      for (std::size_t first = 0; first < positions; first += block) {
-        const std::size_t end = std::min(first + block, positions);
+      for (std::size_t first = 0; first < positions; first += rows_a_sum) {
+        const std::size_t end = std::min(first + rows_a_sum, positions);
         read_block(row * positions + first, row * positions + end, counts);
       }
       for (std::size_t e = 0; e < n; ++e) found_.expert_counts[e] += counts[e];
@@ -84,8 +81,8 @@ class Profiler {
  private:
   void read_block(std::size_t first, std::size_t end, std::uint32_t* counts) {
     const std::size_t n = view_.experts();
-    const Columns columns{keys_.data(), found_.lowest_chosen.data(), found_.highest_left.data(), counts,
-                          sums_.data()};
+    const KeyColumns columns{keys_.data(), found_.lowest_chosen.data(), found_.highest_left.data(), counts,
+                             sums_.data()};
     for (std::size_t token = first; token < end; ++token) {
       if (!view_.routed(token)) continue;
       const auto* mask = view_.mask().data() + token * n;

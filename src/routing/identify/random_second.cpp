@@ -11,7 +11,7 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr auto id = "gshard-top-2(random-second)";
+constexpr auto random_second = "gshard-top-2(random-second)";
 
 /// First choices of one expert in one group.
 struct Firsts {
@@ -23,9 +23,9 @@ struct Refusal {
   std::size_t token, index, group;
 };
 
-class Fit {
+class SecondFit {
  public:
-  Fit(const RunSet& runs, const Grouping& grouping) : runs_(runs), grouping_(grouping) {}
+  SecondFit(const RunSet& runs, const Grouping& grouping) : runs_(runs), grouping_(grouping) {}
 
   bool run() {
     for (std::size_t i = 0; i < runs_.size(); ++i) {
@@ -141,14 +141,14 @@ void try_random_second(const RunSet& runs, Findings& findings) {
   if (runs.experts() < 2 || runs.largest_count() == 0 || runs.largest_count() > 2) return;
   std::optional<Counterexample> nearest;
   for (const auto& grouping : groupings(runs, true)) {
-    Fit fit(runs, grouping);
+    SecondFit fit(runs, grouping);
     if (fit.run()) {
-      findings.accept(id, false, fit.describe());
+      findings.accept(random_second, false, fit.describe());
       return;
     }
     if (!nearest) nearest = std::move(fit.at);
   }
-  if (nearest) findings.reject(id, false, std::move(*nearest));
+  if (nearest) findings.reject(random_second, false, std::move(*nearest));
 }
 
 }  // namespace pastonly::routing::hypotheses

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "pastonly/matrix_view.h"
@@ -19,6 +20,9 @@ inline std::int32_t order_key(float value) noexcept {
 inline float from_order_key(std::int32_t key) noexcept {
   return std::bit_cast<float>(key ^ ((key >> 31) & 0x7fffffff));
 }
+/// Where a search for the smallest or largest key begins.
+inline constexpr auto lowest_key = std::numeric_limits<std::int32_t>::min();
+inline constexpr auto highest_key = std::numeric_limits<std::int32_t>::max();
 
 /// One run of one layer with its decisions at hand, batch-major. Scores point into the file where it
 /// holds aligned F32; else they are a copy.

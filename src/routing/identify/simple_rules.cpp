@@ -10,8 +10,6 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr auto lowest_key = std::numeric_limits<std::int32_t>::min();
-constexpr auto highest_key = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t enough_repeats = 16;  // a table needs ids that come back before it says anything
 
 struct Column {

@@ -13,8 +13,8 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr std::size_t width_limit = 64;
-constexpr std::size_t probe_tokens = 256;
+constexpr std::size_t streaming_widths = 64;
+constexpr std::size_t streaming_probe = 256;
 
 /// Counts of ranks with prefix sums in O(log n): P. Fenwick, 1994.
 class RankCounts {
@@ -110,7 +110,7 @@ bool takes_all(const RunView& view, std::size_t token) {
 std::vector<std::size_t> possible_widths(const RunView& view, const Groups& groups) {
   std::vector<std::size_t> widths;
   if (!view.routed(groups.token(0, 0)) || takes_all(view, groups.token(0, 0))) widths.push_back(0);
-  for (std::size_t width = 1; width < groups.size() && widths.size() < width_limit; ++width) {
+  for (std::size_t width = 1; width < groups.size() && widths.size() < streaming_widths; ++width) {
     bool starts = true;
     for (std::size_t i = 0; i < groups.size() && starts; i += width) {
       const std::size_t token = groups.token(0, i);
@@ -121,14 +121,15 @@ std::vector<std::size_t> possible_widths(const RunView& view, const Groups& grou
   return widths;
 }
 
-bool fit(const RunSet& runs, const Grouping& grouping, std::size_t width, Share& share, Counterexample& at) {
+bool fit_share(const RunSet& runs, const Grouping& grouping, std::size_t width, Share& share,
+               Counterexample& at) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto view = runs.view(i);
     const Groups groups(view->layout(), grouping);
     const std::size_t wide = width == 0 ? groups.size() : width;
     ChunkReader reader(*view);
     Share probe = share;
-    if (!reader.read(groups, 0, 0, std::min({probe_tokens, wide, groups.size()}), probe, at)) return false;
+    if (!reader.read(groups, 0, 0, std::min({streaming_probe, wide, groups.size()}), probe, at)) return false;
     for (std::size_t group = 0; group < groups.count(); ++group) {
       for (std::size_t first = 0; first < groups.size(); first += wide) {
         const std::size_t size = std::min(wide, groups.size() - first);
@@ -165,7 +166,7 @@ void try_streaming(const RunSet& runs, Findings& findings) {
     for (const auto width : possible_widths(*first, Groups(first->layout(), grouping))) {
       Share share;
       Counterexample at;
-      if (!fit(runs, grouping, width, share, at)) {
+      if (!fit_share(runs, grouping, width, share, at)) {
         if (!nearest) nearest = std::move(at);
         continue;
       }
