@@ -44,18 +44,23 @@ std::vector<double> held_out(const DecodingData& data, const std::vector<std::ui
   stats::SparseRows rows;
   rows.features = bet.scores ? data.routing.features : data.mask_features;
   std::vector<std::uint32_t> targets;
+  std::vector<double> priors;  // (1 or samples of this half, classes)
+  const bool shared_prior = data.priors.size() == data.classes;
+  if (shared_prior) priors = data.priors;
   for (std::size_t i = 0; i < half.size(); ++i) {
     if (half[i] != train) continue;
     for (const auto& entry : data.routing.row(i)) {
       if (entry.first < rows.features) rows.entries.push_back(entry);
     }
     rows.end_row();
+    if (!shared_prior) priors.insert(priors.end(), data.prior(i).begin(), data.prior(i).end());
     targets.push_back(data.targets[i]);
   }
-  const auto probe = stats::SoftmaxProbe::fit(rows, targets, data.prior, bet.deviation, kIterations);
+  const MatrixView<const double> prior_rows(priors.data(), priors.size() / data.classes, data.classes);
+  const auto probe = stats::SoftmaxProbe::fit(rows, targets, prior_rows, bet.deviation, kIterations);
   std::vector<double> gains(half.size(), 0.0);
   for (std::size_t i = 0; i < half.size(); ++i) {
-    if (half[i] != train) gains[i] = probe.gain(data.routing.row(i), data.targets[i]);
+    if (half[i] != train) gains[i] = probe.gain(data.routing.row(i), data.targets[i], data.prior(i));
   }
   return gains;
 }
@@ -103,8 +108,9 @@ Decoded decode(const DecodingData& data) {
 Outcome run_future_decoding(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
-  if (const auto fits = require_source(*trace, *pass.policy.source); !fits) return fits.error();
-  const DecodingData data = decoding_data(*trace, pass.policy.source->vocab);
+  const auto source = source_of_tokens(*trace, *pass.policy.source);
+  if (!source) return source.error();
+  const DecodingData data = decoding_data(*trace, *source);
   if (data.targets.size() < 2) return Skipped{"no two tokens have a successor to predict"};
   const Decoded decoded = decode(data);
   const double log2_e = stats::log2_mean(decoded.log2_e);
@@ -142,7 +148,7 @@ Outcome run_future_decoding(const Pass& pass) {
   for (const LayerRecord& layer : trace->layers) claim.layers.push_back(layer.index);
   claim.witness.set("type", "probe");
   claim.witness.set("trace", trace->path);
-  claim.witness.set("source", fmt::format("{}:{}", pass.policy.source->kind, pass.policy.source->vocab));
+  claim.witness.set("source", name(*pass.policy.source));
   claim.witness.set("decoded_bits", decoded.gain / decoded.predicted);
   claim.witness.set("log2_e_value", log2_e);
   claim.help =
@@ -157,8 +163,9 @@ Outcome run_future_decoding(const Pass& pass) {
 const Check future_decoding_check{
     "future-decoding",
     "Next tokens decoded from routing",
-    "On tokens of a known source nothing before a token predicts it. A multinomial logistic probe is fitted "
-    "on the routing of half of the sequences (masks of all layers, and scores where recorded) to predict the "
+    "On tokens of a known source nothing before a token predicts it better than the source does. A "
+    "multinomial logistic probe on top of the source's probabilities is fitted on the routing of half of the "
+    "sequences (masks of all layers, and scores where recorded) to predict the "
     "next token, and bets on the other half: its likelihood ratio to the source is an e-value, its gain a "
     "lower bound on what routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 are "
     "predicted modulo 64.",

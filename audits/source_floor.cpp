@@ -19,6 +19,7 @@ struct Paths {
   std::vector<double> log2_e;         // (rows) final values
   std::vector<double> gains, tokens;  // (rows) bits gained on the source, tokens predicted
   double loss_bits = 0.0;             ///< mean over predicted tokens
+  double leak_bits = 0.0;             ///< mean gain: the source's own loss on these tokens - loss_bits
   double predicted = 0.0;
   double supremum = 0.0;  ///< log2 of the largest running average over the rows
 };
@@ -40,19 +41,23 @@ std::vector<bool> unpredicted(const Trace& trace) {
 }
 
 /// Each row is a path; the average over rows runs along with the positions.
-Paths follow(const Trace& trace, double entropy) {
+Paths follow(const Trace& trace, const stats::TokenSource& source) {
   Paths paths;
+  const std::vector<double> log2_p = source_log2_probabilities(trace, source);
   const std::vector<bool> skip = unpredicted(trace);
   const std::size_t rows = trace.layout.sequences;
   std::vector<stats::EProcess> processes(rows);
   paths.gains.assign(rows, 0.0);
   paths.tokens.assign(rows, 0.0);
   std::vector<double> running(rows, 0.0);
+  double source_bits = 0.0;
   for (std::size_t s = 0; s < trace.layout.positions; ++s) {
     if (skip[s]) continue;
     for (std::size_t row = 0; row < rows; ++row) {
       if (!counts(trace, row, s)) continue;
-      const double gain = trace.log_probs[trace.layout.token(row, s)] / std::numbers::ln2 + entropy;
+      const std::size_t token = trace.layout.token(row, s);
+      const double gain = trace.log_probs[token] / std::numbers::ln2 - log2_p[token];
+      source_bits -= log2_p[token];
       processes[row].observe(gain);
       running[row] = processes[row].log2_value();
       paths.gains[row] += gain;
@@ -66,7 +71,8 @@ Paths follow(const Trace& trace, double entropy) {
     gained += paths.gains[row];
     paths.predicted += paths.tokens[row];
   }
-  paths.loss_bits = entropy - gained / std::max(1.0, paths.predicted);
+  paths.leak_bits = gained / std::max(1.0, paths.predicted);
+  paths.loss_bits = (source_bits - gained) / std::max(1.0, paths.predicted);
   return paths;
 }
 
@@ -88,7 +94,7 @@ Claim floor_claim(const Pass& pass, const Paths& paths, double entropy, double l
   claim.basis = Claim::Basis::statistical;
   claim.p_value = stats::p_value_of(log2_e);
   // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
-  Measurement leak{"leak_bits", entropy - paths.loss_bits, {}, {}, "bits per token", {}, {}};
+  Measurement leak{"leak_bits", paths.leak_bits, {}, {}, "bits per token", {}, {}};
   leak.samples = static_cast<std::uint64_t>(paths.predicted);
   leak.lower = (log2_e - std::log2(1.0 / pass.policy.alpha)) / paths.predicted;
   leak.value = std::max(leak.value, *leak.lower);
@@ -100,7 +106,7 @@ Claim floor_claim(const Pass& pass, const Paths& paths, double entropy, double l
       paths.loss_bits, entropy, paths.log2_e.size(), log2_e, std::max(0.0, log2_e));
   claim.witness.set("type", "e-value");
   claim.witness.set("run", pass.evidence.runs(Intervention::Kind::base).front()->id);
-  claim.witness.set("source", fmt::format("{}:{}", pass.policy.source->kind, pass.policy.source->vocab));
+  claim.witness.set("source", name(*pass.policy.source));
   if (std::isfinite(paths.loss_bits)) claim.witness.set("loss_bits", paths.loss_bits);
   if (std::isfinite(log2_e)) claim.witness.set("log2_e_value", log2_e);
   claim.help =
@@ -112,10 +118,11 @@ Claim floor_claim(const Pass& pass, const Paths& paths, double entropy, double l
 Outcome run_source_floor(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
-  if (const auto fits = require_source(*trace, *pass.policy.source); !fits) return fits.error();
+  const auto source = source_of_tokens(*trace, *pass.policy.source);
+  if (!source) return source.error();
   if (const auto sane = require_probabilities(*trace); !sane) return sane.error();
-  const double entropy = entropy_bits(*pass.policy.source);
-  const Paths paths = follow(*trace, entropy);
+  const double entropy = source->entropy_bits(trace->layout.positions);
+  const Paths paths = follow(*trace, *source);
   if (paths.predicted == 0.0) return Skipped{"no position holds a log-probability"};
   const double log2_e = stats::log2_mean(paths.log2_e);
   const auto samples = static_cast<std::uint64_t>(paths.predicted);
@@ -128,7 +135,7 @@ Outcome run_source_floor(const Pass& pass) {
   add("source_entropy", entropy, "bits per token");
   add("log2_e_value", log2_e, "bits");
   add("log2_e_supremum", paths.supremum, "bits");
-  Measurement leak{"leak_bits", entropy - paths.loss_bits, {}, {}, "bits per token", samples, {}};
+  Measurement leak{"leak_bits", paths.leak_bits, {}, {}, "bits per token", samples, {}};
   if (const auto interval = stats::bootstrap_ratio(paths.gains, paths.tokens,
                                                    {.alpha = pass.policy.alpha, .seed = pass.seed})) {
     leak.lower = interval->lower;

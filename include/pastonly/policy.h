@@ -11,11 +11,18 @@ namespace pastonly {
 enum class Severity { none, note, warning, error };  ///< ascending
 std::string_view name(Severity severity) noexcept;
 
-/// The known distribution the evaluation tokens were drawn from.
+/// The known distribution the evaluation tokens were drawn from (src/stats/token_source.h).
 struct Source {
-  std::string kind;  ///< "uniform"
+  std::string kind;  ///< "uniform", every token independent; "markov"
   std::uint64_t vocab = 0;
+  // Of a Markov chain, 0 elsewhere:
+  std::uint64_t order = 0;       ///< how many tokens a token depends on
+  std::uint64_t successors = 0;  ///< how many tokens can follow a context, at most
+  std::uint64_t seed = 0;        ///< of its transition table
+  friend bool operator==(const Source&, const Source&) = default;
 };
+/// As `--source` takes it: "uniform:64", "markov:vocab=64,order=2,successors=4,seed=7".
+std::string name(const Source& source);
 
 /// What is allowed (docs/formats.md, pastonly.policy/1).
 struct Policy {

@@ -9,6 +9,7 @@
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
 #include "input/policy.h"
+#include "input/source_text.h"
 #include "pastonly/check.h"
 
 namespace pastonly::cli {
@@ -72,7 +73,8 @@ void add_audit(CLI::App& app, Session& session) {
       ->add_option("--policy", arguments->policy, "Policy file, or the name of an embedded one: ci, release")
       ->capture_default_str();
   command->add_option("--check", arguments->checks, "Run this check only; repeats")->allow_extra_args(false);
-  command->add_option("--source", arguments->source, "What the tokens were drawn from: uniform:VOCAB");
+  command->add_option("--source", arguments->source,
+                      "What the tokens were drawn from: uniform:VOCAB or markov:vocab=V,order=M,...");
   add_output_option(*command, session);
   add_trace_options(*command, arguments->trace);
   add_session_options(*command, session);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -14,6 +13,7 @@
 #include "input/json.h"
 #include "input/mapped_file.h"
 #include "input/printable.h"
+#include "input/source_text.h"
 
 namespace pastonly {
 
@@ -165,16 +165,9 @@ std::string PolicyReader::read_source(const Json& value) {
   policy_.source.reset();
   if (value.is_null()) return "";
   if (!value.is_object()) return "'source' is neither null nor an object";
-  for (const auto& [key, part] : value.items()) {
-    if (key != "kind" && key != "vocab")
-      return fmt::format("unknown key 'source.{}' (kind, vocab)", key.substr(0, 60));
-  }
-  if (!value.contains("kind") || value["kind"] != "uniform") return "'source.kind' is not uniform";
-  if (!value.contains("vocab") || !value["vocab"].is_number_unsigned() ||
-      value["vocab"].get<std::uint64_t>() < 2) {
-    return "'source.vocab' is no whole number of at least 2";
-  }
-  policy_.source = Source{"uniform", value["vocab"].get<std::uint64_t>()};
+  auto source = source_of(value, "source");
+  if (!source) return source.error().message;
+  policy_.source = *std::move(source);
   return "";
 }
 
@@ -291,19 +284,6 @@ Expected<Policy> read_policy(const std::string& path_or_name, std::string_view t
         fmt::format("{}; a policy is a file or the name of a ready one (release, ci)", text.error().message));
   }
   return parse_policy(*text, path_or_name, today);
-}
-
-Expected<Source> parse_source(std::string_view text) {
-  constexpr std::string_view prefix = "uniform:";
-  std::uint64_t vocab = 0;
-  if (text.starts_with(prefix)) {
-    const auto digits = text.substr(prefix.size());
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), vocab);
-    if (error == std::errc{} && end == digits.data() + digits.size() && vocab >= 2)
-      return Source{"uniform", vocab};
-  }
-  return usage_error(
-      fmt::format("source '{}' is unknown; write uniform:VOCABULARY, for example uniform:64", text));
 }
 
 }  // namespace input

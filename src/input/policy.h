@@ -14,7 +14,5 @@ namespace pastonly::input {
 /// and a severity that it does not name, is as in ci.
 Expected<Policy> read_policy(const std::string& path_or_name, std::string_view today = {});
 Expected<Policy> parse_policy(std::string_view text, std::string_view name, std::string_view today = {});
-/// "uniform:64"
-Expected<Source> parse_source(std::string_view text);
 
 }  // namespace pastonly::input

@@ -177,6 +177,16 @@ Json not_assessed_json(const Report::NotAssessed& row) {
   return {{"check", row.check}, {"reason", row.reason}};
 }
 
+Json source_json(const Source& source) {
+  Json json{{"kind", source.kind}, {"vocab", source.vocab}};
+  if (source.kind == "markov") {
+    json["order"] = source.order;
+    json["successors"] = source.successors;
+    json["seed"] = source.seed;
+  }
+  return json;
+}
+
 }  // namespace
 
 Json policy_json(const Policy& policy) {
@@ -191,7 +201,7 @@ Json policy_json(const Policy& policy) {
     ignores.push_back(std::move(one));
   }
   Json source = nullptr;
-  if (policy.source) source = {{"kind", policy.source->kind}, {"vocab", policy.source->vocab}};
+  if (policy.source) source = source_json(*policy.source);
   return {{"schema", "pastonly.policy/1"},
           {"fail_on", policy.fail_on == Severity::none ? "never" : name(policy.fail_on)},
           {"require", policy.require},

@@ -96,7 +96,7 @@ std::string unmet(const Needs& needs, const Capabilities& capabilities, const Po
   if (needs.log_probs && !capabilities.log_probs) return "the trace holds no log-probabilities (logprobs)";
   if (needs.tokens && !capabilities.tokens) return "the trace holds no token ids";
   if (needs.source && !policy.source) {
-    return "the tokens' source is not named (--source uniform:V, or \"source\" in the policy)";
+    return "the tokens' source is not named (--source uniform:V or markov:..., or \"source\" in the policy)";
   }
   return "";
 }

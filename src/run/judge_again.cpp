@@ -44,11 +44,6 @@ Outcomes outcomes_of(const Report& report) {
   return outcomes;
 }
 
-bool same_source(const std::optional<Source>& a, const std::optional<Source>& b) {
-  if (a.has_value() != b.has_value()) return false;
-  return !a || (a->kind == b->kind && a->vocab == b->vocab);
-}
-
 }  // namespace
 
 Expected<Report> judge_again(Report report, const Policy& policy, std::string_view today) {
@@ -59,7 +54,7 @@ Expected<Report> judge_again(Report report, const Policy& policy, std::string_vi
                     "Run the audit again",
                     policy.name, policy.alpha, report.policy.alpha));
   }
-  if (!same_source(policy.source, report.policy.source)) {
+  if (policy.source != report.policy.source) {
     return usage_error(
         fmt::format("policy {} names another source than the report was measured with. Run the audit again",
                     policy.name));

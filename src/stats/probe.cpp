@@ -16,7 +16,7 @@ void add_scaled(std::span<float> out, const float* in, float factor) {
 }
 
 /// Logits of one row, (classes).
-void logits_of(Row row, const std::vector<float>& weights, const std::vector<float>& log_prior,
+void logits_of(Row row, const std::vector<float>& weights, std::span<const float> log_prior,
                std::vector<float>& logits) {
   logits.assign(log_prior.begin(), log_prior.end());
   for (const auto& [feature, value] : row) {
@@ -56,13 +56,13 @@ double curvature(const SparseRows& rows) {
 
 /// Gradient of the mean cross-entropy at `weights`, (features, classes).
 void gradient_at(const SparseRows& rows, std::span<const std::uint32_t> targets,
-                 const std::vector<float>& weights, const std::vector<float>& log_prior,
+                 const std::vector<float>& weights, MatrixView<const float> log_priors,
                  std::vector<float>& gradient) {
   std::fill(gradient.begin(), gradient.end(), 0.0F);
   std::vector<float> residual;
   const auto share = static_cast<float>(1.0 / static_cast<double>(rows.rows()));
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    logits_of(rows.row(i), weights, log_prior, residual);
+    logits_of(rows.row(i), weights, log_priors.row(log_priors.rows() == 1 ? 0 : i), residual);
     const auto normaliser = static_cast<float>(log_sum_exp(residual));
     for (float& r : residual) r = std::exp(r - normaliser);
     residual[targets[i]] -= 1.0F;
@@ -74,10 +74,6 @@ void gradient_at(const SparseRows& rows, std::span<const std::uint32_t> targets,
 }
 
 }  // namespace
-
-SoftmaxProbe::SoftmaxProbe(std::span<const double> prior) {
-  for (const double p : prior) log_prior_.push_back(static_cast<float>(std::log(p)));
-}
 
 void SoftmaxProbe::learn_scales(const SparseRows& rows) {
   std::vector<double> present(rows.features), sums(rows.features), squares(rows.features);
@@ -99,21 +95,25 @@ void SoftmaxProbe::learn_scales(const SparseRows& rows) {
 }
 
 SoftmaxProbe SoftmaxProbe::fit(const SparseRows& unscaled, std::span<const std::uint32_t> targets,
-                               std::span<const double> prior, double weight_deviation, int iterations) {
-  SoftmaxProbe probe(prior);
+                               MatrixView<const double> priors, double weight_deviation, int iterations) {
+  SoftmaxProbe probe;
   probe.learn_scales(unscaled);
   SparseRows rows = unscaled;
   for (auto& [feature, value] : rows.entries) value = probe.scaled(feature, value);
-  probe.weights_.assign(rows.features * prior.size(), 0.0F);
+  probe.weights_.assign(rows.features * priors.columns(), 0.0F);
   if (rows.rows() == 0 || rows.features == 0) return probe;
   const double penalty = 1.0 / (static_cast<double>(rows.rows()) * weight_deviation * weight_deviation);
   // Softmax's Hessian is at most half of X'X / n; a fifth more for the unfinished power iteration.
   const double smoothness = 0.6 * curvature(rows) + penalty;
   const auto step = static_cast<float>(1.0 / smoothness);
+  std::vector<float> logs(priors.size());  // as priors
+  std::transform(priors.data(), priors.data() + priors.size(), logs.begin(),
+                 [](double p) { return static_cast<float>(std::log(p)); });
+  const MatrixView<const float> log_priors(logs.data(), priors.rows(), priors.columns());
   std::vector<float> ahead = probe.weights_, gradient(probe.weights_.size());
   double momentum = 1.0;
   for (int iteration = 0; iteration < iterations; ++iteration) {
-    gradient_at(rows, targets, ahead, probe.log_prior_, gradient);
+    gradient_at(rows, targets, ahead, log_priors, gradient);
     const double next = 0.5 * (1.0 + std::sqrt(1.0 + 4.0 * momentum * momentum));
     const auto push = static_cast<float>((momentum - 1.0) / next);
     momentum = next;
@@ -126,14 +126,16 @@ SoftmaxProbe SoftmaxProbe::fit(const SparseRows& unscaled, std::span<const std::
   return probe;
 }
 
-double SoftmaxProbe::gain(Row row, std::uint32_t target) const {
+double SoftmaxProbe::gain(Row row, std::uint32_t target, std::span<const double> prior) const {
   std::vector<std::pair<std::uint32_t, float>> scaled_row;
   for (const auto& [feature, value] : row) {
     if (feature < scale_.size()) scaled_row.emplace_back(feature, scaled(feature, value));
   }
+  std::vector<float> log_prior(prior.size());
+  for (std::size_t c = 0; c < prior.size(); ++c) log_prior[c] = static_cast<float>(std::log(prior[c]));
   std::vector<float> logits;
-  logits_of(scaled_row, weights_, log_prior_, logits);
-  return (double{logits[target]} - log_sum_exp(logits) - double{log_prior_[target]}) / std::numbers::ln2;
+  logits_of(scaled_row, weights_, log_prior, logits);
+  return (double{logits[target]} - log_sum_exp(logits) - double{log_prior[target]}) / std::numbers::ln2;
 }
 
 }  // namespace pastonly::stats

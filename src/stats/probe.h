@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "pastonly/matrix_view.h"
+
 namespace pastonly::stats {
 
 /// Rows of a feature matrix that is mostly zero.
@@ -28,24 +30,24 @@ class SoftmaxProbe {
  public:
   /// Weights have a Gaussian prior of this standard deviation; accelerated gradient steps from 0, a fixed
   /// number, so the result is a function of the data alone. Requires features finite, targets < classes,
-  /// `prior` (classes) positive with sum 1.
+  /// priors (1, classes) for all rows or (rows, classes), not negative, each with sum 1 and its target's
+  /// class positive.
   static SoftmaxProbe fit(const SparseRows& rows, std::span<const std::uint32_t> targets,
-                          std::span<const double> prior, double weight_deviation, int iterations = 40);
+                          MatrixView<const double> priors, double weight_deviation, int iterations = 40);
 
-  /// log2 q(target | row) - log2 prior(target).
-  double gain(std::span<const std::pair<std::uint32_t, float>> row, std::uint32_t target) const;
+  /// log2 q(target | row) - log2 prior(target), prior (classes) being the row's.
+  double gain(std::span<const std::pair<std::uint32_t, float>> row, std::uint32_t target,
+              std::span<const double> prior) const;
 
  private:
-  explicit SoftmaxProbe(std::span<const double> prior);
   void learn_scales(const SparseRows& rows);
   float scaled(std::uint32_t feature, float value) const {
     return (value - centre_[feature]) * scale_[feature];
   }
 
-  std::vector<float> log_prior_;  // (classes)
-  std::vector<float> centre_;     // (features)
-  std::vector<float> scale_;      // (features)
-  std::vector<float> weights_;    // (features, classes)
+  std::vector<float> centre_;   // (features)
+  std::vector<float> scale_;    // (features)
+  std::vector<float> weights_;  // (features, classes)
 };
 
 }  // namespace pastonly::stats

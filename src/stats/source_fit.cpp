@@ -16,14 +16,14 @@ class AdaptiveCoder {
  public:
   explicit AdaptiveCoder(std::uint64_t vocab) : vocab_(static_cast<double>(vocab)) {}
 
-  /// log2 q(token | context) + log2 vocab; then learns it. Context and token below 2^32.
-  double gain(std::uint64_t context, std::uint64_t token) {
+  /// log2 q(token | context); then learns it. Context and token below 2^32.
+  double bits(std::uint64_t context, std::uint64_t token) {
     std::uint64_t& seen = seen_[context];
     std::uint64_t& count = counts_[context << 32 | token];
     const double q = (static_cast<double>(count) + 0.5) / (static_cast<double>(seen) + 0.5 * vocab_);
     ++count;
     ++seen;
-    return std::log2(q * vocab_);
+    return std::log2(q);
   }
 
  private:
@@ -35,8 +35,9 @@ class AdaptiveCoder {
 }  // namespace
 
 double source_misfit(std::span<const std::int64_t> tokens, std::span<const std::uint8_t> valid,
-                     std::size_t positions, std::uint64_t vocab) {
+                     std::size_t positions, std::uint64_t vocab, std::span<const double> log2_p) {
   AdaptiveCoder alone(vocab), following(vocab);
+  const double uniform = -std::log2(static_cast<double>(vocab));
   std::array<double, 2> gains{};
   std::uint64_t last = 0;
   bool any = false;
@@ -44,8 +45,9 @@ double source_misfit(std::span<const std::int64_t> tokens, std::span<const std::
     if (i % positions == 0) any = false;
     if (!valid.empty() && valid[i] == 0) continue;
     const auto token = static_cast<std::uint64_t>(tokens[i]);
-    gains[0] += alone.gain(0, token);
-    if (any) gains[1] += following.gain(last, token);
+    const double source = log2_p.empty() ? uniform : log2_p[i];
+    gains[0] += alone.bits(0, token) - source;
+    if (any) gains[1] += following.bits(last, token) - source;
     last = token;
     any = true;
   }

@@ -61,24 +61,40 @@ class Columns {
   std::size_t all_, kept_;
 };
 
-std::vector<double> uniform_classes(std::uint64_t vocab, std::size_t classes) {
-  std::vector<double> prior(classes);
-  for (std::size_t c = 0; c < classes; ++c) {
-    const std::uint64_t members = vocab / classes + (c < vocab % classes ? 1 : 0);
-    prior[c] = static_cast<double>(members) / static_cast<double>(vocab);
+/// The row's tokens up to and with this one that stand together: what the next one can depend on.
+std::span<const std::int64_t> past_of(const Trace& trace, std::size_t token, std::size_t order) {
+  const std::size_t row_begin = token - token % trace.layout.positions;
+  std::size_t begin = token + 1;
+  while (begin > row_begin && token + 1 - begin < order &&
+         (trace.valid.empty() || trace.valid[begin - 1] != 0)) {
+    --begin;
   }
-  return prior;
+  return std::span(trace.tokens).subspan(begin, token + 1 - begin);
+}
+
+/// (1, classes) where the past does not matter, else (tokens, classes).
+std::vector<double> priors_of(const Trace& trace, const std::vector<std::size_t>& tokens,
+                              const stats::TokenSource& source, std::size_t classes) {
+  const std::size_t rows = source.order() == 0 ? 1 : tokens.size();
+  std::vector<double> priors(rows * classes);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto past =
+        source.order() == 0 ? std::span<const std::int64_t>() : past_of(trace, tokens[i], source.order());
+    source.class_probabilities(past, std::span(priors).subspan(i * classes, classes));
+  }
+  return priors;
 }
 
 }  // namespace
 
-DecodingData decoding_data(const Trace& trace, std::uint64_t vocab, const DecodingLimits& limits) {
+DecodingData decoding_data(const Trace& trace, const stats::TokenSource& source,
+                           const DecodingLimits& limits) {
   DecodingData data;
   const auto all = predicting_tokens(trace);
   const auto tokens = evenly_spaced(all, limits.samples);
   data.available = all.size();
-  data.prior =
-      uniform_classes(vocab, static_cast<std::size_t>(std::min<std::uint64_t>(vocab, limits.classes)));
+  data.classes = static_cast<std::size_t>(std::min<std::uint64_t>(source.vocab(), limits.classes));
+  data.priors = priors_of(trace, tokens, source, data.classes);
   std::size_t experts = 0, scored_experts = 0;
   for (const LayerRecord& layer : trace.layers) {
     experts += layer.experts;
@@ -107,8 +123,8 @@ DecodingData decoding_data(const Trace& trace, std::uint64_t vocab, const Decodi
       }
     }
     data.routing.end_row();
-    data.targets.push_back(static_cast<std::uint32_t>(
-        static_cast<std::uint64_t>(trace.tokens[tokens[i] + 1]) % data.prior.size()));
+    data.targets.push_back(
+        static_cast<std::uint32_t>(static_cast<std::uint64_t>(trace.tokens[tokens[i] + 1]) % data.classes));
     data.sequence.push_back(tokens[i] / trace.layout.positions);
   }
   return data;

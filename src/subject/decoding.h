@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "pastonly/trace.h"
 #include "stats/probe.h"
+#include "stats/token_source.h"
 
 namespace pastonly {
 
@@ -14,10 +16,15 @@ struct DecodingData {
   stats::SparseRows routing;           // (samples) mask bits, then scores where they were used
   std::vector<std::uint32_t> targets;  // (samples) class of the next token
   std::vector<std::size_t> sequence;   // (samples) row, ascending
-  std::vector<double> prior;           // (classes) under the uniform source
-  std::size_t mask_features = 0;       ///< the first features; scores follow
-  std::size_t available = 0;           ///< pairs of a token and its valid successor
+  std::size_t classes = 0;
+  std::vector<double> priors;     // (1 or samples, classes) of the next token under the source
+  std::size_t mask_features = 0;  ///< the first features; scores follow
+  std::size_t available = 0;      ///< pairs of a token and its valid successor
   bool scored = false;
+
+  std::span<const double> prior(std::size_t sample) const noexcept {
+    return std::span(priors).subspan(priors.size() == classes ? 0 : sample * classes, classes);
+  }
 };
 
 struct DecodingLimits {
@@ -26,8 +33,8 @@ struct DecodingLimits {
   std::size_t classes = 64;     ///< of large vocabularies, token id modulo this
 };
 
-/// Requires trace.tokens within {0, ..., vocab - 1}, vocab >= 2. Scores that are not finite
-/// count as 0.
-DecodingData decoding_data(const Trace& trace, std::uint64_t vocab, const DecodingLimits& limits = {});
+/// Requires trace.tokens that the source can have drawn. Scores that are not finite count as 0.
+DecodingData decoding_data(const Trace& trace, const stats::TokenSource& source,
+                           const DecodingLimits& limits = {});
 
 }  // namespace pastonly

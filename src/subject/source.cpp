@@ -14,28 +14,31 @@ constexpr double kMisfitBits = 20.0;
 
 }  // namespace
 
-double entropy_bits(const Source& source) { return std::log2(static_cast<double>(source.vocab)); }
+std::vector<double> source_log2_probabilities(const Trace& trace, const stats::TokenSource& source) {
+  std::vector<double> log2_p(trace.tokens.size());
+  source.log2_probabilities(trace.tokens, trace.valid, trace.layout.positions, log2_p);
+  return log2_p;
+}
 
-Expected<void> require_source(const Trace& trace, const Source& source) {
-  if (source.kind != "uniform" || source.vocab < 2 || source.vocab >> 32 != 0) {
-    return usage_error(fmt::format("source {}:{} is not known; name uniform:V with V at least 2", source.kind,
-                                   source.vocab));
-  }
+Expected<stats::TokenSource> source_of_tokens(const Trace& trace, const Source& named) {
+  auto source = stats::TokenSource::make(named);
+  if (!source) return source;
+  const auto log2_p = source_log2_probabilities(trace, *source);
   for (std::size_t i = 0; i < trace.tokens.size(); ++i) {
-    if (!trace.valid.empty() && trace.valid[i] == 0) continue;
-    if (trace.tokens[i] >= 0 && static_cast<std::uint64_t>(trace.tokens[i]) < source.vocab) continue;
-    return input_error(
-        fmt::format("{}: token {} at row {}, position {} cannot come from the source uniform:{}", trace.path,
-                    trace.tokens[i], i / trace.layout.positions, i % trace.layout.positions, source.vocab));
+    if (std::isfinite(log2_p[i])) continue;
+    return input_error(fmt::format("{}: token {} at row {}, position {} cannot come from the source {}",
+                                   trace.path, trace.tokens[i], i / trace.layout.positions,
+                                   i % trace.layout.positions, name(named)));
   }
-  const double bits = stats::source_misfit(trace.tokens, trace.valid, trace.layout.positions, source.vocab);
+  const double bits =
+      stats::source_misfit(trace.tokens, trace.valid, trace.layout.positions, named.vocab, log2_p);
   if (bits > kMisfitBits) {
     return input_error(fmt::format(
-        "{}: its tokens were not drawn from the source uniform:{} (counting them alone gains {:.0f} bits on "
-        "it); record the model on tokens of the source, or name the right one",
-        trace.path, source.vocab, bits));
+        "{}: its tokens were not drawn from the source {} (counting them alone gains {:.0f} bits on it); "
+        "record the model on tokens of the source, or name the right one",
+        trace.path, name(named), bits));
   }
-  return {};
+  return source;
 }
 
 }  // namespace pastonly

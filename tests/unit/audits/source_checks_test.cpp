@@ -1,6 +1,7 @@
 #include <cmath>
 #include <limits>
 
+#include "stats/token_source.h"
 #include "unit/audits/toy_audit.h"
 
 using namespace pastonly;
@@ -131,4 +132,80 @@ TEST_CASE("future-decoding works on one sequence and refuses none", "[audits][fu
   CHECK(rejects(find_claim(ran(run_check(future_decoding_check, one, policy)), "decodable"), policy, 0.0));
   one.plan.positions = 1;
   CHECK(std::holds_alternative<Skipped>(run_check(future_decoding_check, one, policy)));
+}
+
+namespace {
+
+Policy chain_policy() {
+  Policy policy;
+  policy.source = Source{"markov", 32, 1, 6, 3};
+  return policy;
+}
+
+/// Tokens of the chain; each goes to the expert that its own or its successor's id names.
+TraceData chain_trace(std::uint64_t seed, bool looks_ahead) {
+  const auto source = stats::TokenSource::make(*chain_policy().source);
+  TraceData data;
+  data.layout = {16, 64, TokenOrder::batch_major};
+  source->draw(seed, 16, 64, data.tokens);
+  TraceData::Layer layer;
+  layer.mask.reset(data.layout.tokens(), 16);
+  for (std::size_t i = 0; i < data.tokens.size(); ++i) {
+    const std::size_t named = looks_ahead && i + 1 < data.tokens.size() ? i + 1 : i;
+    layer.mask(i, static_cast<std::size_t>(data.tokens[named] % 16)) = 1;
+  }
+  data.layers.push_back(std::move(layer));
+  return data;
+}
+
+}  // namespace
+
+TEST_CASE("on a Markov source the best causal predictor gains nothing", "[audits][source-floor]") {
+  const Policy policy = chain_policy();
+  const auto source = stats::TokenSource::make(*policy.source);
+  const auto floor_of = [&](double lead) {
+    TraceData data = chain_trace(1, false);
+    data.log_probs.resize(data.tokens.size());
+    source->log2_probabilities(data.tokens, {}, 64, data.log_probs);
+    for (double& p : data.log_probs) p = std::min(0.0, p + lead) * std::log(2.0);
+    OneTrace subject(std::move(data));
+    Evidence evidence(subject);
+    return ran(source_floor_check.run({evidence, policy, 0}));
+  };
+  const Ran exact = floor_of(0.0);
+  CHECK(*measured(exact, "leak_bits") == Approx(0.0).margin(1e-12));
+  CHECK(*measured(exact, "log2_e_value") == Approx(0.0).margin(1e-9));
+  CHECK(*measured(exact, "source_entropy") == Approx(source->entropy_bits()));
+  CHECK(*measured(exact, "loss_bits") == Approx(source->entropy_bits()).margin(0.1));
+  const Ran ahead = floor_of(0.2);
+  CHECK(*measured(ahead, "leak_bits") == Approx(0.2).margin(0.03));
+  CHECK(rejects(find_claim(ahead, "below-entropy"), policy, 0.0));
+}
+
+TEST_CASE("future-decoding on a Markov source asks for more than the source tells",
+          "[audits][future-decoding]") {
+  const Policy policy = chain_policy();
+  const auto decoded = [&](std::uint64_t seed, bool looks_ahead) {
+    OneTrace subject(chain_trace(seed, looks_ahead));
+    Evidence evidence(subject);
+    return ran(future_decoding_check.run({evidence, policy, 0}));
+  };
+  const Ran leaky = decoded(1, true);
+  CHECK(rejects(find_claim(leaky, "decodable"), policy, 0.0));
+  CHECK(*measured(leaky, "decoded_bits") > 0.1);
+  for (std::uint64_t seed = 2; seed < 8; ++seed) {
+    const Ran causal = decoded(seed, false);
+    CHECK_FALSE(rejects(find_claim(causal, "decodable"), policy, 0.0));
+    CHECK(*measured(causal, "decoded_bits") < 0.01);
+  }
+}
+
+TEST_CASE("tokens of another chain are refused", "[audits][source-floor]") {
+  Policy other = chain_policy();
+  other.source->seed = 4;
+  OneTrace subject(chain_trace(1, false));
+  Evidence evidence(subject);
+  const Outcome refused = future_decoding_check.run({evidence, other, 0});
+  REQUIRE(std::holds_alternative<Error>(refused));
+  CHECK(std::get<Error>(refused).message.find("markov:vocab=32") != std::string::npos);
 }

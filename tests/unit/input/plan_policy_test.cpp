@@ -5,6 +5,7 @@
 #include "input/hash.h"
 #include "input/plan.h"
 #include "input/policy.h"
+#include "input/source_text.h"
 #include "pastonly/check.h"
 #include "unit/input/temporary_directory.h"
 
@@ -77,7 +78,18 @@ TEST_CASE("a policy stands on ci and may carry comments", "[input]") {
 TEST_CASE("sources are named as kind and vocabulary", "[input]") {
   REQUIRE(input::parse_source("uniform:64"));
   CHECK(input::parse_source("uniform:64")->vocab == 64);
-  for (const char* text : {"", "uniform", "uniform:", "uniform:1", "uniform:-3", "uniform:64x", "markov:3"}) {
+  const auto chain = input::parse_source("markov:vocab=16,order=2,seed=7");
+  REQUIRE(chain);
+  CHECK(*chain == Source{"markov", 16, 2, 4, 7});
+  CHECK(name(*chain) == "markov:vocab=16,order=2,successors=4,seed=7");
+  CHECK(*input::parse_source(name(*chain)) == *chain);
+  CHECK(*input::parse_source("markov:3") == Source{"markov", 3, 1, 3, 0});
+  for (const char* text : {"", "uniform", "uniform:", "uniform:1", "uniform:-3", "uniform:64x", "zipf:3",
+                           "uniform:vocab=64,order=1", "markov:1", "markov:vocab=16,order=4",
+                           "markov:vocab=16,successors=17", "markov:vocab=4096,order=3",
+                           "markov:vocab=16,"
+                           "order=x",
+                           "markov:vocab=16,width=2"}) {
     const auto refused = input::parse_source(text);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == Error::Kind::usage);
