@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
-#include "model/eigen.h"
+#include "model/lanes.h"
 #include "model/products.h"
 
 namespace pastonly::model {
@@ -30,14 +31,70 @@ Real scale_of(const AttentionHead<Real>& head) {
   return Real{1} / std::sqrt(static_cast<Real>(head.keys.columns));
 }
 
+/// Columns of a row of weights: whole vectors, so that every row starts on a vector's border.
+template <class Real>
+std::size_t padded(std::size_t keys) {
+  constexpr std::size_t lanes = Lanes<Real>::count;
+  return (keys + lanes - 1) / lanes * lanes;
+}
+
+/// `values` in the lanes of columns at, at + 1, ... that come before `seen`, `rest` in the others.
+template <class Real>
+Vector<Real> before(std::size_t at, std::size_t seen, Vector<Real> values, Real rest) {
+  if (at + Lanes<Real>::count <= seen) return values;
+  return only<Real>(values, Part{seen > at ? seen - at : 0}, rest);
+}
+
+/// A row of scores becomes weights, 0 from `seen` on; returns the log-sum of the scaled scores.
+template <class Real>
+Real softmax(Real* row, std::size_t seen, std::size_t columns, Real scale) {
+  constexpr std::size_t step = Lanes<Real>::count;
+  constexpr Real lowest = std::numeric_limits<Real>::lowest();
+  Vector<Real> most = spread(lowest);
+  for (std::size_t at = 0; at < seen; at += step) {
+    const Vector<Real> here = before<Real>(at, seen, load(row + at), lowest);
+    most = here > most ? here : most;
+  }
+  const Real top = largest<Real>(most);
+  Vector<Real> total{};
+  for (std::size_t at = 0; at < seen; at += step) {
+    const Vector<Real> weight = before<Real>(at, seen, exponential((load(row + at) - top) * scale), Real{0});
+    store(row + at, weight);
+    total += weight;
+  }
+  const Real whole = sum<Real>(total);
+  const Real inverse = Real{1} / whole;
+  for (std::size_t at = 0; at < columns; at += step)
+    store(row + at, at < seen ? load(row + at) * inverse : Vector<Real>{});
+  return top * scale + std::log(whole);
+}
+
+/// The weights again from their log-sum, and d_scores from what it says of the weights.
+template <class Real>
+void softmax_backward(Real* row, Real* d_row, std::size_t seen, std::size_t columns, Real scale, Real log_sum,
+                      Real mean) {
+  for (std::size_t at = 0; at < columns; at += Lanes<Real>::count) {
+    Vector<Real> weight{}, slope{};
+    if (at < seen) {
+      weight = before<Real>(at, seen, exponential(load(row + at) * scale - log_sum), Real{0});
+      slope = before<Real>(at, seen, weight * (load(d_row + at) - mean) * scale, Real{0});
+    }
+    store(row + at, weight);
+    store(d_row + at, slope);
+  }
+}
+
 template <class Real>
 void clear(Block<Real> block) {
-  for (std::size_t i = 0; i < block.rows; ++i) array(block.row(i), block.columns) = Real{0};
+  for (std::size_t i = 0; i < block.rows; ++i) std::fill(block.row(i), block.row(i) + block.columns, Real{0});
 }
 
 }  // namespace
 
-std::size_t attention_scratch(std::size_t positions) { return 2 * query_block * positions; }
+template <class Real>
+std::size_t attention_scratch(std::size_t positions) {
+  return 2 * query_block * padded<Real>(positions);
+}
 
 template <class Real>
 void attention(const AttentionHead<Real>& head, Block<Real> outputs, Real* scratch) {
@@ -46,18 +103,12 @@ void attention(const AttentionHead<Real>& head, Block<Real> outputs, Real* scrat
   for (std::size_t h = 0; h < head.log_sums.columns; ++h) {
     const auto queries = head.queries.column_range(h * width, width);
     for_query_blocks(queries.rows, [&](Range range) {
-      const Block<Real> weights(scratch, range.count, range.keys());
+      const Block<Real> weights(scratch, range.count, range.keys(), padded<Real>(range.keys()));
       product_nt<Real>(queries.row_range(range.first, range.count), head.keys.row_range(0, range.keys()),
                        weights);
       for (std::size_t i = 0; i < range.count; ++i) {
-        const std::size_t seen = range.first + i + 1;
-        auto row = array(weights.row(i), seen);
-        const Real largest = row.maxCoeff();
-        row = ((row - largest) * scale).exp();
-        const Real sum = row.sum();
-        row *= Real{1} / sum;
-        head.log_sums(range.first + i, h) = largest * scale + std::log(sum);
-        array(weights.row(i) + seen, range.keys() - seen) = Real{0};
+        head.log_sums(range.first + i, h) =
+            softmax<Real>(weights.row(i), range.first + i + 1, weights.stride, scale);
       }
       product_nn<Real>(weights, head.values.row_range(0, range.keys()),
                        outputs.row_range(range.first, range.count).column_range(h * width, width));
@@ -78,20 +129,16 @@ void attention_backward(const AttentionHead<Real>& head, const AttentionGradient
       const auto queries = columns(head.queries).row_range(range.first, range.count);
       const auto d_outputs = columns(gradient.outputs).row_range(range.first, range.count);
       const auto keys = head.keys.row_range(0, range.keys());
-      const Block<Real> weights(scratch, range.count, range.keys());
-      const Block<Real> d_scores(scratch + query_block * head.queries.rows, range.count, range.keys());
+      const std::size_t stride = padded<Real>(range.keys());
+      const Block<Real> weights(scratch, range.count, range.keys(), stride);
+      const Block<Real> d_scores(scratch + query_block * stride, range.count, range.keys(), stride);
       product_nt<Real>(queries, keys, weights);
       product_nt<Real>(d_outputs, head.values.row_range(0, range.keys()), d_scores);
       for (std::size_t i = 0; i < range.count; ++i) {
-        const std::size_t position = range.first + i, seen = position + 1;
-        auto row = array(weights.row(i), seen);
-        row = (row * scale - head.log_sums(position, h)).exp();
-        const Real mean =
-            (array(d_outputs.row(i), width) * array(columns(head.outputs).row(position), width)).sum();
-        auto d_row = array(d_scores.row(i), seen);
-        d_row = row * (d_row - mean) * scale;
-        array(weights.row(i) + seen, range.keys() - seen) = Real{0};
-        array(d_scores.row(i) + seen, range.keys() - seen) = Real{0};
+        const std::size_t position = range.first + i;
+        const Real mean = inner<Real>(d_outputs.row(i), columns(head.outputs).row(position), width);
+        softmax_backward<Real>(weights.row(i), d_scores.row(i), position + 1, stride, scale,
+                               head.log_sums(position, h), mean);
       }
       product_tn<Real>(weights, d_outputs, gradient.values.row_range(0, range.keys()), Write::add);
       product_nn<Real>(d_scores, keys, columns(gradient.queries).row_range(range.first, range.count));
@@ -101,6 +148,7 @@ void attention_backward(const AttentionHead<Real>& head, const AttentionGradient
 }
 
 #define PASTONLY_ATTENTION(Real)                                                 \
+  template std::size_t attention_scratch<Real>(std::size_t);                     \
   template void attention<Real>(const AttentionHead<Real>&, Block<Real>, Real*); \
   template void attention_backward<Real>(const AttentionHead<Real>&, const AttentionGradient<Real>&, Real*);
 PASTONLY_ATTENTION(float)

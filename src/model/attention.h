@@ -25,6 +25,7 @@ struct AttentionGradient {
 };
 
 /// Elements of scratch that one call needs.
+template <class Real>
 std::size_t attention_scratch(std::size_t positions);
 
 /// Causal softmax attention with scores scaled by head_width^-1/2, query block by query block. Keeps

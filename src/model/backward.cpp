@@ -5,6 +5,7 @@
 #include "model/attention.h"
 #include "model/eigen.h"
 #include "model/experts.h"
+#include "model/lanes.h"
 #include "model/network.h"
 #include "model/norm.h"
 #include "model/objectives.h"
@@ -63,14 +64,16 @@ class Backward {
     const Batch batch = w_.batch();
     const Real share = Real{1} / static_cast<Real>(std::max<std::size_t>(1, w_.losses.predicted));
     for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
-      auto logits = array(w_.logits.row(t), config_.vocab);
+      Real* logits = w_.logits.row(t);
       if (!batch.predicts(t)) {
-        logits = Real{0};
+        std::fill(logits, logits + config_.vocab, Real{0});
         continue;
       }
-      const auto next = static_cast<Eigen::Index>(w_.tokens[t + 1]);
+      const auto next = static_cast<std::size_t>(w_.tokens[t + 1]);
       const Real log_sum = logits[next] - static_cast<Real>(w_.log_probs[t]);
-      logits = (logits - log_sum).exp() * share;
+      for_lanes<Real>(config_.vocab, [&](std::size_t at, auto lanes) {
+        store(logits + at, exponential(load(logits + at, lanes) - log_sum) * share, lanes);
+      });
       logits[next] -= share;
     }
     const auto d_normed = w_.d_normed.block(rows.first, rows.count);
@@ -169,7 +172,7 @@ class Backward {
     const Layout& layout = w_.layout;
     stats::parallel_for(layout.sequences * config_.kv_heads, [&](std::size_t task) {
       Buffer<Real>& scratch = w_.attention_scratch.local();
-      scratch.resize(attention_scratch(layout.positions));
+      scratch.resize(attention_scratch<Real>(layout.positions));
       const std::size_t sequence = task / config_.kv_heads, kv = task % config_.kv_heads;
       auto head = attention_head<Real>(config_, layout, sequence, kv, layer);
       head.outputs = group_columns<Real>(config_, layout, sequence, kv, layer.attended.block());

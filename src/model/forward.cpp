@@ -5,6 +5,7 @@
 #include "model/attention.h"
 #include "model/eigen.h"
 #include "model/experts.h"
+#include "model/lanes.h"
 #include "model/network.h"
 #include "model/norm.h"
 #include "model/objectives.h"
@@ -79,7 +80,7 @@ class Forward {
     LayerState<Real>& layer = w_.layers[l];
     stats::parallel_for(w_.layout.sequences * config_.kv_heads, [&](std::size_t task) {
       Buffer<Real>& scratch = w_.attention_scratch.local();
-      scratch.resize(attention_scratch(w_.layout.positions));
+      scratch.resize(attention_scratch<Real>(w_.layout.positions));
       const std::size_t sequence = task / config_.kv_heads, kv = task % config_.kv_heads;
       attention<Real>(attention_head<Real>(config_, w_.layout, sequence, kv, layer),
                       group_columns<Real>(config_, w_.layout, sequence, kv, layer.attended.block()),
@@ -115,7 +116,9 @@ class Forward {
     if (tensors.shared_gate) {
       const auto weight = layer.shared_weight.block(rows.first, rows.count);
       product_nt<Real>(x, parameters_.block(*tensors.shared_gate), weight);
-      array(weight.data, rows.count) = (Real{1} + (-array(weight.data, rows.count)).exp()).inverse();
+      for_lanes<Real>(rows.count, [&](std::size_t at, auto lanes) {
+        store(weight.data + at, logistic<Real>(load(weight.data + at, lanes)), lanes);
+      });
       weights = weight.data;
     }
     dense(layer, rows, *tensors.shared_in, *tensors.shared_out, weights, out);
@@ -184,13 +187,13 @@ class Forward {
     for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
       w_.log_probs[t] = 0.0;
       if (!batch.predicts(t)) continue;
-      const auto logits = array(w_.logits.row(t), config_.vocab);
-      const Real largest = logits.maxCoeff();
+      const Real* logits = w_.logits.row(t);
+      const Real most = largest(logits, config_.vocab);
       // A trace's probabilities must sum to 1 to better than float's rounding; a loss need not.
-      const double sum = !options_.exact_log_probs ? static_cast<double>((logits - largest).exp().sum())
-                                                   : (logits - largest).template cast<double>().exp().sum();
-      w_.log_probs[t] =
-          static_cast<double>(logits[static_cast<Eigen::Index>(w_.tokens[t + 1])] - largest) - std::log(sum);
+      const double sum = options_.exact_log_probs
+                             ? (array(logits, config_.vocab) - most).template cast<double>().exp().sum()
+                             : static_cast<double>(exponential_sum(logits, config_.vocab, most));
+      w_.log_probs[t] = static_cast<double>(logits[w_.tokens[t + 1]] - most) - std::log(sum);
     }
   }
 

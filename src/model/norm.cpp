@@ -2,32 +2,41 @@
 
 #include <cmath>
 
-#include "model/eigen.h"
+#include "model/lanes.h"
 
 namespace pastonly::model {
 
 template <class Real>
 void rms_norm(Block<const Real> x, const Real* gain, Real epsilon, Block<Real> y, Real* inverse) {
-  const auto g = array(gain, x.columns);
+  const std::size_t size = x.columns;
   for (std::size_t i = 0; i < x.rows; ++i) {
-    const auto row = array(x.row(i), x.columns);
-    inverse[i] = Real{1} / std::sqrt(row.square().mean() + epsilon);
-    array(y.row(i), x.columns) = row * g * inverse[i];
+    const Real* row = x.row(i);
+    const Real factor = Real{1} / std::sqrt(inner<Real>(row, row, size) / static_cast<Real>(size) + epsilon);
+    for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
+      store(y.row(i) + at, load(row + at, lanes) * load(gain + at, lanes) * factor, lanes);
+    });
+    inverse[i] = factor;
   }
 }
 
 template <class Real>
 void rms_norm_backward(Block<const Real> dy, Block<const Real> x, const Real* gain, const Real* inverse,
                        Block<Real> dx, Real* gain_gradient) {
-  const auto g = array(gain, x.columns);
-  auto dg = array(gain_gradient, x.columns);
+  const std::size_t size = x.columns;
   for (std::size_t i = 0; i < x.rows; ++i) {
-    const auto row = array(x.row(i), x.columns);
-    const auto d = array(dy.row(i), x.columns);
-    const Real r = inverse[i];
-    const Real along = (d * g * row).mean() * r * r * r;
-    array(dx.row(i), x.columns) += d * g * r - row * along;
-    dg += d * row * r;
+    const Real *row = x.row(i), *d = dy.row(i);
+    const Real factor = inverse[i];
+    Vector<Real> products{};
+    for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
+      products += load(d + at, lanes) * load(gain + at, lanes) * load(row + at, lanes);
+    });
+    const Real along = sum<Real>(products) / static_cast<Real>(size) * factor * factor * factor;
+    for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
+      const Vector<Real> value = load(row + at, lanes), slope = load(d + at, lanes);
+      const Vector<Real> moved = slope * load(gain + at, lanes) * factor - value * along;
+      store(dx.row(i) + at, load(dx.row(i) + at, lanes) + moved, lanes);
+      store(gain_gradient + at, load(gain_gradient + at, lanes) + slope * value * factor, lanes);
+    });
   }
 }
 

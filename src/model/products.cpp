@@ -4,25 +4,21 @@
 #include <cstring>
 #include <utility>
 
+#include "model/lanes.h"
+
 namespace pastonly::model {
 namespace {
 
 #ifdef __AVX512F__
-constexpr std::size_t vector_bytes = 64;
 constexpr std::size_t tile_rows = 12;  // 24 of the 32 registers accumulate
 #else
-constexpr std::size_t vector_bytes = 32;
 constexpr std::size_t tile_rows = 6;  // 12 of 16
 #endif
 constexpr std::size_t depth = 256;  // of a packed panel: 32 KiB, it stays in the first-level cache
 constexpr std::size_t row_group = 32 * tile_rows;  // rows of A that pass by a panel while it is packed
 
 template <class Real>
-struct Lanes {
-  typedef Real Vector __attribute__((vector_size(vector_bytes)));
-  static constexpr std::size_t count = vector_bytes / sizeof(Real);
-  static constexpr std::size_t panel = 2 * count;  // columns of C a tile covers
-};
+constexpr std::size_t panel_columns = 2 * Lanes<Real>::count;  // of C that a tile covers
 
 /// What a tile needs: A's element (i, k) at a[i * row_step + k * depth_step], one of the steps is 1.
 template <class Real>
@@ -38,51 +34,37 @@ struct Tile {
 };
 
 template <class Real>
-typename Lanes<Real>::Vector load(const Real* from) {
-  typename Lanes<Real>::Vector vector;
-  std::memcpy(&vector, from, vector_bytes);
-  return vector;
-}
-
-template <class Real>
-void store(typename Lanes<Real>::Vector left, typename Lanes<Real>::Vector right, const Tile<Real>& tile,
-           Real* c) {
-  using L = Lanes<Real>;
-  if (tile.columns == L::panel) {
-    if (tile.add) {
-      left += load<Real>(c);
-      right += load<Real>(c + L::count);
-    }
-    std::memcpy(c, &left, vector_bytes);
-    std::memcpy(c + L::count, &right, vector_bytes);
+void put(Vector<Real> left, Vector<Real> right, const Tile<Real>& tile, Real* c) {
+  constexpr std::size_t half = Lanes<Real>::count;
+  if (tile.columns == 2 * half) {
+    store(c, tile.add ? left + load(c) : left);
+    store(c + half, tile.add ? right + load(c + half) : right);
     return;
   }
-  Real row[L::panel];
-  std::memcpy(row, &left, vector_bytes);
-  std::memcpy(row + L::count, &right, vector_bytes);
+  Real row[2 * half];
+  store(row, left);
+  store(row + half, right);
   for (std::size_t j = 0; j < tile.columns; ++j) c[j] = tile.add ? c[j] + row[j] : row[j];
 }
 
 template <class Real, std::size_t Rows, bool RowMajorA>
 void multiply(const Tile<Real>& tile) {
-  using L = Lanes<Real>;
-  using Vector = typename L::Vector;
-  Vector sums[Rows][2] = {};
+  constexpr std::size_t half = Lanes<Real>::count;
+  Vector<Real> sums[Rows][2] = {};
   const Real* a = tile.a;
   const std::size_t step = tile.step;
   for (std::size_t k = 0; k < tile.k; ++k) {
-    const Vector left = load<Real>(tile.packed + k * L::panel);
-    const Vector right = load<Real>(tile.packed + k * L::panel + L::count);
+    const Vector<Real> left = load(tile.packed + k * 2 * half),
+                       right = load(tile.packed + k * 2 * half + half);
 #pragma GCC unroll 12
     for (std::size_t i = 0; i < Rows; ++i) {
-      const Vector value = (RowMajorA ? a[i * step + k] : a[k * step + i]) - Vector{};
+      const Vector<Real> value = spread(RowMajorA ? a[i * step + k] : a[k * step + i]);
       sums[i][0] += value * left;
       sums[i][1] += value * right;
     }
   }
 #pragma GCC unroll 12
-  for (std::size_t i = 0; i < Rows; ++i)
-    store<Real>(sums[i][0], sums[i][1], tile, tile.c + i * tile.c_stride);
+  for (std::size_t i = 0; i < Rows; ++i) put<Real>(sums[i][0], sums[i][1], tile, tile.c + i * tile.c_stride);
 }
 
 template <class Real, bool RowMajorA, std::size_t Rows = tile_rows>
@@ -95,8 +77,7 @@ void multiply_rows(std::size_t rows, const Tile<Real>& tile) {
 
 // GCC has had clang's shuffle since version 12; both want the indices as constants.
 template <class Real, std::size_t... I>
-typename Lanes<Real>::Vector zip(typename Lanes<Real>::Vector a, typename Lanes<Real>::Vector b, bool high,
-                                 std::index_sequence<I...>) {
+Vector<Real> zip(Vector<Real> a, Vector<Real> b, bool high, std::index_sequence<I...>) {
   constexpr int half = Lanes<Real>::count / 2, other = Lanes<Real>::count;
   return high ? __builtin_shufflevector(a, b, (I % 2 == 0 ? half + int(I / 2) : other + half + int(I / 2))...)
               : __builtin_shufflevector(a, b, (I % 2 == 0 ? int(I / 2) : other + int(I / 2))...);
@@ -104,10 +85,10 @@ typename Lanes<Real>::Vector zip(typename Lanes<Real>::Vector a, typename Lanes<
 
 /// A square of lanes, transposed by log2(lanes) rounds of interleaving its halves.
 template <class Real>
-void transpose(typename Lanes<Real>::Vector (&square)[Lanes<Real>::count]) {
+void transpose(Vector<Real> (&square)[Lanes<Real>::count]) {
   using L = Lanes<Real>;
   constexpr auto lanes = std::make_index_sequence<L::count>{};
-  typename L::Vector next[L::count];
+  Vector<Real> next[L::count];
   for (std::size_t round = 1; round < L::count; round *= 2) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < L::count / 2; ++i) {
@@ -124,27 +105,27 @@ template <class Real>
 void pack_transposed(Block<const Real> b, std::size_t k0, std::size_t k, std::size_t j0, std::size_t columns,
                      Real* packed) {
   using L = Lanes<Real>;
-  if (columns < L::panel) std::fill(packed, packed + k * L::panel, Real{0});
+  constexpr std::size_t panel = panel_columns<Real>;
+  if (columns < panel) std::fill(packed, packed + k * panel, Real{0});
   const std::size_t whole_k = k / L::count * L::count, whole_j = columns / L::count * L::count;
   for (std::size_t j = 0; j < whole_j; j += L::count) {
     for (std::size_t first = 0; first < whole_k; first += L::count) {
-      typename L::Vector square[L::count];
-      for (std::size_t i = 0; i < L::count; ++i) square[i] = load<Real>(b.row(j0 + j + i) + k0 + first);
+      Vector<Real> square[L::count];
+      for (std::size_t i = 0; i < L::count; ++i) square[i] = load(b.row(j0 + j + i) + k0 + first);
       transpose<Real>(square);
-      for (std::size_t i = 0; i < L::count; ++i)
-        std::memcpy(packed + (first + i) * L::panel + j, &square[i], vector_bytes);
+      for (std::size_t i = 0; i < L::count; ++i) store(packed + (first + i) * panel + j, square[i]);
     }
   }
   for (std::size_t j = 0; j < columns; ++j) {
     const Real* from = b.row(j0 + j) + k0;
-    for (std::size_t i = j < whole_j ? whole_k : 0; i < k; ++i) packed[i * L::panel + j] = from[i];
+    for (std::size_t i = j < whole_j ? whole_k : 0; i < k; ++i) packed[i * panel + j] = from[i];
   }
 }
 
 template <class Real>
 void pack_rows(Block<const Real> b, std::size_t k0, std::size_t k, std::size_t j0, std::size_t columns,
                Real* packed) {
-  constexpr std::size_t panel = Lanes<Real>::panel;
+  constexpr std::size_t panel = panel_columns<Real>;
   for (std::size_t i = 0; i < k; ++i) {
     const Real* from = b.row(k0 + i) + j0;
     Real* to = packed + i * panel;
@@ -159,7 +140,7 @@ void pack_rows(Block<const Real> b, std::size_t k0, std::size_t k, std::size_t j
 
 template <class Real, bool RowMajorA, bool TransposedB>
 void product(Block<const Real> a, Block<const Real> b, Block<Real> c, std::size_t inner, Write write) {
-  constexpr std::size_t panel = Lanes<Real>::panel;
+  constexpr std::size_t panel = panel_columns<Real>;
   alignas(64) Real packed[depth * panel];
   for (std::size_t i = 0; inner == 0 && write == Write::overwrite && i < c.rows; ++i)
     std::fill(c.row(i), c.row(i) + c.columns, Real{0});

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "model/eigen.h"
+#include "model/lanes.h"
 #include "model/products.h"
 #include "stats/parallel.h"
 #include "stats/random.h"
@@ -21,10 +22,13 @@ Real sigmoid(Real x) {
 
 template <class Real>
 void softmax_row(const Real* logits, Real* out, std::size_t size) {
-  const auto row = array(logits, size);
-  auto result = array(out, size);
-  result = (row - row.maxCoeff()).exp();
-  result *= Real{1} / result.sum();
+  scale(out, size, Real{1} / exponentials(logits, size, largest(logits, size), out));
+}
+template <class Real>
+void sigmoid_row(const Real* logits, Real* out, std::size_t size) {
+  for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
+    store(out + at, logistic<Real>(load(logits + at, lanes)), lanes);
+  });
 }
 
 template <class Real>
@@ -42,7 +46,7 @@ void add_noise(std::size_t first, std::size_t rows, RouterScores<Real>& out) {
 template <class Real>
 void score_cosine(Block<const Real> x, std::size_t first, RouterScores<Real>& out) {
   for (std::size_t i = 0; i < x.rows; ++i) {
-    const Real length = std::sqrt(array(x.row(i), x.columns).square().sum());
+    const Real length = std::sqrt(inner<Real>(x.row(i), x.row(i), x.columns));
     const Real inverse = length > Real{0} ? Real{1} / length : Real{0};
     out.inverse_length[first + i] = inverse;
     array(out.scores.row(first + i), out.scores.columns()) =
@@ -55,7 +59,8 @@ void score_autonomy(std::size_t first, std::size_t rows, RouterScores<Real>& out
   const std::size_t rank = out.down.columns() / out.scores.columns();
   for (std::size_t t = first; t < first + rows; ++t) {
     for (std::size_t e = 0; e < out.scores.columns(); ++e) {
-      const Real norm = std::sqrt(array(out.down.row(t) + e * rank, rank).square().sum());
+      const Real* down = out.down.row(t) + e * rank;
+      const Real norm = std::sqrt(inner<Real>(down, down, rank));
       out.scores.row(t)[e] = out.logits.row(t)[e] = norm;
     }
   }
@@ -98,8 +103,7 @@ void score(const ModelConfig& config, const RouterWeights<Real>& weights, Block<
   }
   for (std::size_t t = first; t < first + x.rows; ++t) {
     if (config.router.score == Score::sigmoid) {
-      array(out.scores.row(t), config.experts) =
-          (Real{1} + (-array(out.logits.row(t), config.experts)).exp()).inverse();
+      sigmoid_row<Real>(out.logits.row(t), out.scores.row(t), config.experts);
     } else {
       softmax_row<Real>(out.logits.row(t), out.scores.row(t), config.experts);
     }
@@ -123,17 +127,20 @@ namespace {
 template <class Real>
 void logits_backward(const ModelConfig& config, std::size_t t, const RouterScores<Real>& forward,
                      RouterScoreGradients<Real>& gradients) {
-  const auto s = array(forward.scores.row(t), config.experts);
-  const auto ds = array<Real>(gradients.scores.row(t), config.experts);
-  auto dl = array(gradients.logits.row(t), config.experts);
-  if (config.router.score == Score::sigmoid) {
-    dl += ds * s * (Real{1} - s);
-  } else if (config.router.score == Score::cosine) {
-    dl += ds;
-  } else {
-    const Real along = (ds * s).sum();
-    dl += s * (ds - along);
-  }
+  const Real* scores = forward.scores.row(t);
+  const Real* d_scores = gradients.scores.row(t);
+  const Score kind = config.router.score;
+  const Real along = kind == Score::softmax || kind == Score::noisy
+                         ? inner<Real>(d_scores, scores, config.experts)
+                         : Real{0};
+  Real* d_logits = gradients.logits.row(t);
+  for_lanes<Real>(config.experts, [&](std::size_t at, auto lanes) {
+    const Vector<Real> s = load(scores + at, lanes), d = load(d_scores + at, lanes);
+    Vector<Real> by_logit = d;  // cosine
+    if (kind == Score::sigmoid) by_logit = d * s * (Real{1} - s);
+    if (kind == Score::softmax || kind == Score::noisy) by_logit = s * (d - along);
+    store(d_logits + at, load(d_logits + at, lanes) + by_logit, lanes);
+  });
 }
 
 template <class Real>

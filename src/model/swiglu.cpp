@@ -1,6 +1,6 @@
 #include "model/swiglu.h"
 
-#include "model/eigen.h"
+#include "model/lanes.h"
 
 namespace pastonly::model {
 
@@ -8,41 +8,32 @@ template <class Real>
 void swiglu(Block<const Real> gate_up, const Real* weights, Block<Real> act) {
   const std::size_t f = act.columns;
   for (std::size_t i = 0; i < act.rows; ++i) {
-    const auto gate = array(gate_up.row(i), f);
-    const auto up = array(gate_up.row(i) + f, f);
+    const Real* gates = gate_up.row(i);
     const Real weight = weights == nullptr ? Real{1} : weights[i];
-    array(act.row(i), f) = weight * gate * up / (Real{1} + (-gate).exp());
+    for_lanes<Real>(f, [&](std::size_t at, auto lanes) {
+      const Vector<Real> gate = load(gates + at, lanes), up = load(gates + f + at, lanes);
+      store(act.row(i) + at, weight * gate * logistic<Real>(gate) * up, lanes);
+    });
   }
 }
 
 template <class Real>
 void swiglu_backward(Block<const Real> d_act, const Real* weights, Block<Real> gate_up,
                      Real* weight_gradients) {
-  constexpr std::size_t together = 256;  // columns: the sigmoid waits on the stack
-  Real kept[together];
   const std::size_t f = d_act.columns;
   for (std::size_t i = 0; i < d_act.rows; ++i) {
+    Real* gates = gate_up.row(i);
     const Real weight = weights == nullptr ? Real{1} : weights[i];
-    Real weight_gradient{0};
-    for (std::size_t first = 0; first < f; first += together) {
-      const std::size_t size = f - first < together ? f - first : together;
-      auto gate = array(gate_up.row(i) + first, size);
-      auto up = array(gate_up.row(i) + f + first, size);
-      const auto d = array(d_act.row(i) + first, size);
-      auto sigmoid = array(kept, size);
-      sigmoid = (Real{1} + (-gate).exp()).inverse();
-      weight_gradient += (d * gate * sigmoid * up).sum();
-      // silu' = s + g s (1 - s); the up gradient needs the gate, so both wait for their last reader.
-      const auto slope = sigmoid * (Real{1} + gate * (Real{1} - sigmoid));
-      for (std::size_t j = 0; j < size; ++j) {
-        const auto at = static_cast<Eigen::Index>(j);
-        const Real silu = gate[at] * sigmoid[at];
-        const Real gate_gradient = weight * d[at] * up[at] * slope[at];
-        up[at] = weight * d[at] * silu;
-        gate[at] = gate_gradient;
-      }
-    }
-    if (weight_gradients != nullptr) weight_gradients[i] = weight_gradient;
+    Vector<Real> weight_gradient{};
+    for_lanes<Real>(f, [&](std::size_t at, auto lanes) {
+      const Vector<Real> gate = load(gates + at, lanes), up = load(gates + f + at, lanes);
+      const Vector<Real> d = load(d_act.row(i) + at, lanes);
+      const Vector<Real> sigmoid = logistic<Real>(gate), silu = gate * sigmoid;
+      weight_gradient += d * silu * up;  // lanes beyond the row's end hold 0
+      store(gates + at, weight * d * up * (sigmoid + silu * (Real{1} - sigmoid)), lanes);
+      store(gates + f + at, weight * d * silu, lanes);
+    });
+    if (weight_gradients != nullptr) weight_gradients[i] = sum<Real>(weight_gradient);
   }
 }
 
