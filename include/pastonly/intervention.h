@@ -12,20 +12,23 @@ namespace pastonly {
 
 /// One change to a base batch, or to the rule: a run of a plan (docs/formats.md).
 struct Intervention {
-  enum class Kind { base, repeat, suffix, batch, order, length, shuffle, reroute };
+  enum class Kind { base, repeat, suffix, batch, order, length, shuffle, reroute, stream };
 
   std::uint32_t id = 0;
   Kind kind = Kind::base;
   std::optional<std::uint32_t> base;     ///< the run it changes; absent for a base
   std::size_t cut = 0;                   ///< suffix: positions >= cut are redrawn
-  bool all_rows = false;                 ///< suffix: in every sequence at once
-  std::vector<std::size_t> rows;         ///< suffix: in these sequences, ascending
+  bool all_rows = false;                 ///< suffix, stream: in every sequence (suffix: at once)
+  std::vector<std::size_t> rows;         ///< suffix, stream: in these sequences, ascending
   std::uint32_t resample = 0;            ///< suffix: which independent draw
   std::vector<std::size_t> keep;         ///< batch: the sequences left as they were, ascending
   std::vector<std::size_t> permutation;  ///< order: row i of the output is this row of the base
   std::size_t append = 0;                ///< length: tokens appended to every sequence
   std::uint64_t seed = 0;                ///< shuffle
   std::string rule;                      ///< reroute: "id,key=value,..."
+  /// stream: positions every - 1, 2 every - 1, ... of each row are run, every one alone with the row's
+  /// tokens up to it and nothing else; the others are marked as padding. At least 1.
+  std::size_t every = 1;
   friend bool operator==(const Intervention&, const Intervention&) = default;
 };
 

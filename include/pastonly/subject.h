@@ -20,6 +20,12 @@ struct Capabilities {
   bool tokens = false;
   bool live = false;     ///< answers interventions that nobody planned
   bool reroute = false;  ///< can run under another rule
+  bool stream = false;   ///< can run every token with nothing after it
+  /// Live: a base that nobody planned is a batch drawn from the plan's distribution, independently of every
+  /// base of another id.
+  bool fresh = false;
+  /// Live: token positions that one check may ask for beyond the plan.
+  std::uint64_t budget = 0;
 };
 
 /// A file that was read, as the report names it. sha256 is lower-case hex, "" until hashed.

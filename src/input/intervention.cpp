@@ -20,6 +20,8 @@ std::string_view name(Intervention::Kind kind) noexcept {
       return "shuffle";
     case Intervention::Kind::reroute:
       return "reroute";
+    case Intervention::Kind::stream:
+      return "stream";
   }
   return "unknown";
 }

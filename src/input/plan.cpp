@@ -23,7 +23,7 @@ struct KindKeys {
   RunKind kind;
   std::array<std::string_view, 4> keys;  // besides id and kind; "" ends the list
 };
-constexpr std::array<KindKeys, 8> kind_keys{{
+constexpr std::array<KindKeys, 9> kind_keys{{
     {RunKind::base, {}},
     {RunKind::repeat, {"base"}},
     {RunKind::suffix, {"base", "cut", "rows", "resample"}},
@@ -32,6 +32,7 @@ constexpr std::array<KindKeys, 8> kind_keys{{
     {RunKind::length, {"base", "append"}},
     {RunKind::shuffle, {"base", "seed"}},
     {RunKind::reroute, {"base", "rule"}},
+    {RunKind::stream, {"base", "rows", "every"}},
 }};
 
 /// Reads one run; what is wrong stands in `problem`, "" while nothing is.
@@ -170,6 +171,10 @@ Intervention RunReader::read() {
     case RunKind::reroute:
       if (problem_.empty() && json_["rule"].is_string()) run.rule = json_["rule"].get<std::string>();
       if (run.rule.empty()) fail("'rule' is no rule such as \"top-k,k=2\"");
+      break;
+    case RunKind::stream:
+      run.every = number("every", 1, u63);
+      read_rows(run);
       break;
     case RunKind::base:
     case RunKind::repeat:

@@ -10,17 +10,21 @@ namespace pastonly::input {
 
 namespace {
 
+void write_rows(const Intervention& run, nlohmann::ordered_json& json) {
+  if (run.all_rows) {
+    json["rows"] = "all";
+  } else {
+    json["rows"] = run.rows;
+  }
+}
+
 nlohmann::ordered_json to_json(const Intervention& run) {
   nlohmann::ordered_json json{{"id", run.id}, {"kind", name(run.kind)}};
   if (run.base) json["base"] = *run.base;
   switch (run.kind) {
     case Intervention::Kind::suffix:
       json["cut"] = run.cut;
-      if (run.all_rows) {
-        json["rows"] = "all";
-      } else {
-        json["rows"] = run.rows;
-      }
+      write_rows(run, json);
       json["resample"] = run.resample;
       break;
     case Intervention::Kind::batch:
@@ -37,6 +41,10 @@ nlohmann::ordered_json to_json(const Intervention& run) {
       break;
     case Intervention::Kind::reroute:
       json["rule"] = run.rule;
+      break;
+    case Intervention::Kind::stream:
+      write_rows(run, json);
+      json["every"] = run.every;
       break;
     case Intervention::Kind::base:
     case Intervention::Kind::repeat:

@@ -136,7 +136,9 @@ class Forward {
 
   void route_and_run_experts(std::size_t l) {
     LayerState<Real>& layer = w_.layers[l];
-    const RoutingRule& rule = options_.rule != nullptr ? *options_.rule : *routers_[l].rule;
+    const RoutingRule& rule = !options_.rules.empty()    ? *options_.rules[l]
+                              : options_.rule != nullptr ? *options_.rule
+                                                         : *routers_[l].rule;
     select<Real>(rule, layer.router.scores.block(), w_.batch(), layer_seed(l), w_.selection, layer.routing);
     if (config_.router.update == StateUpdate::before_use) route_again(l, rule);
     layer.dispatch.build(layer.routing.mask);

@@ -105,6 +105,7 @@ Expected<Losses> Model::evaluate(const Batch& batch, const ObserveOptions& optio
                                  Workspace<float>& workspace) const {
   if (auto checked = check(config(), batch); !checked) return tl::unexpected<Error>(checked.error());
   ForwardOptions forward{.training = options.mode == Mode::train, .seed = options.seed, .rule = options.rule};
+  forward.rules = options.rules;
   forward.exact_log_probs = true;
   network_.forward(batch, forward, training_.objectives, workspace);
   return workspace.losses;
@@ -127,7 +128,9 @@ Expected<TraceData> Model::observe(const Batch& batch, const ObserveOptions& opt
     if (batch.predicts(t)) trace.log_probs[t + 1] = workspace.log_probs[t];
   }
   for (std::size_t l = config().dense_layers; l < config().layers; ++l) {
-    const RoutingRule& rule = options.rule != nullptr ? *options.rule : *network_.routers()[l].rule;
+    const RoutingRule& rule = !options.rules.empty()    ? *options.rules[l]
+                              : options.rule != nullptr ? *options.rule
+                                                        : *network_.routers()[l].rule;
     if (trace.rule.empty())
       trace.rule = input::Json{{"id", rule.id()}, {"parameters", to_json(rule.parameters())}}.dump();
     trace.layers.push_back(trace_layer(config(), l, workspace.layers[l], rule, options.scores));

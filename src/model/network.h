@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "model/config.h"
@@ -20,10 +21,11 @@ struct LayerRouter {
 };
 
 struct ForwardOptions {
-  bool training = true;               ///< noisy scores draw noise
-  std::uint64_t seed = 0;             ///< of noise, chance rules and coupling noise
-  const RoutingRule* rule = nullptr;  ///< routes every layer instead of the layer's own rule
-  bool exact_log_probs = false;       ///< softmax of the outputs in double
+  bool training = true;                            ///< noisy scores draw noise
+  std::uint64_t seed = 0;                          ///< of noise, chance rules and coupling noise
+  const RoutingRule* rule = nullptr;               ///< routes every layer instead of the layer's own rule
+  std::span<const RoutingRule* const> rules = {};  ///< (layers) one each instead; empty = as above
+  bool exact_log_probs = false;                    ///< softmax of the outputs in double
 };
 
 /// The decoder: parameters, routing state, forward and backward. Every pass is parallel over fixed blocks

@@ -116,7 +116,9 @@ std::uint64_t distinct_tokens(Evidence& evidence) {
   using Kind = Intervention::Kind;
   std::uint64_t tokens = 0;
   for (const Intervention& run : evidence.runs()) {
-    if (run.kind == Kind::repeat || run.kind == Kind::shuffle || run.kind == Kind::reroute) continue;
+    if (run.kind == Kind::repeat || run.kind == Kind::shuffle || run.kind == Kind::reroute ||
+        run.kind == Kind::stream)
+      continue;
     const auto trace = evidence.trace(run);
     if (!trace) continue;
     tokens +=

@@ -2,6 +2,7 @@
 
 #include <tbb/task_arena.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -9,6 +10,13 @@
 #include "stats/parallel.h"
 
 namespace pastonly {
+
+namespace {
+
+// More batches than this settle nothing that these did not.
+constexpr double kMostFresh = 64.0;
+
+}  // namespace
 
 struct Evidence::State {
   /// A result made once. Waiting threads must not pick up other work inside `make`: it could come
@@ -33,6 +41,8 @@ struct Evidence::State {
   Subject& subject;
   Watch watch;
   std::map<std::uint32_t, Once<Trace>> traces;  // keys fixed from the start: lookups need no lock
+  std::mutex fresh_mutex;
+  std::map<std::size_t, Once<Trace>> fresh;  // entries stay where they are
   Once<std::vector<routing::Identification>> identified;
   Once<std::vector<routing::LoadSurvey>> surveyed;
 };
@@ -76,11 +86,44 @@ Expected<Trace> Evidence::base_of(const Intervention& run) {
                       ", which the subject does not hold");
 }
 
+Intervention Evidence::fresh_run(std::size_t i) {
+  constexpr std::uint32_t beyond_plans = 0x8000'0000u;
+  Intervention run;
+  run.id = beyond_plans + static_cast<std::uint32_t>(i);
+  return run;
+}
+
+Expected<std::size_t> Evidence::fresh_batches(double share) {
+  const Capabilities can = state_->subject.capabilities();
+  if (!can.live || !can.fresh) return std::size_t{0};
+  const auto first = base();
+  if (!first) return tl::unexpected(first.error());
+  const double tokens = static_cast<double>(std::max<std::size_t>(1, first->layout.tokens()));
+  return static_cast<std::size_t>(std::min(share * static_cast<double>(can.budget) / tokens, kMostFresh));
+}
+
+Expected<Trace> Evidence::fresh_losses(std::size_t i) {
+  State::Once<Trace>* entry = nullptr;
+  {
+    const std::lock_guard lock(state_->fresh_mutex);
+    entry = &state_->fresh[i];
+  }
+  return entry->get([&]() -> Expected<Trace> {
+    auto trace = state_->subject.observe(fresh_run(i));
+    if (!trace) return trace;
+    trace->layers.clear();
+    trace->storage.reset();  // only the layers point into it
+    return trace;
+  });
+}
+
 namespace {
 
 bool is_judged(Intervention::Kind kind) {
-  // A shuffle permutes the rule's tokens in an order only its producer knows; a reroute is another rule.
-  return kind != Intervention::Kind::shuffle && kind != Intervention::Kind::reroute;
+  // A shuffle permutes the rule's tokens in an order only its producer knows; a reroute is another rule; a
+  // stream is many batches.
+  using Kind = Intervention::Kind;
+  return kind != Kind::shuffle && kind != Kind::reroute && kind != Kind::stream;
 }
 
 const LayerRecord* find_layer(const Trace& trace, LayerIndex index) {

@@ -39,6 +39,14 @@ class Evidence {
   /// The trace of the run that `run` changes.
   Expected<Trace> base_of(const Intervention& run);
 
+  /// Batches of a live subject beyond its plan (Capabilities::fresh): base run i of them, i = 0, 1, ...; each
+  /// is drawn independently of the plan's and of one another.
+  static Intervention fresh_run(std::size_t i);
+  /// How many of them a check may ask for with a share of the subject's budget; 0 where it draws none.
+  Expected<std::size_t> fresh_batches(double share);
+  /// What the model said of the tokens of batch i: its trace without the layers. Observed once and kept.
+  Expected<Trace> fresh_losses(std::size_t i);
+
   /// The rule behind each layer (statistics.md section 8), by the position of the layer in the base
   /// trace: over all runs but shuffle and reroute. Computed at first call, in parallel over layers.
   Expected<std::vector<LayerFacts::Rule>> rules();

@@ -82,6 +82,14 @@ std::string check_order(const Intervention& run, const Trace& output, const Trac
       [&](std::size_t) { return output.layout.positions; });
 }
 
+/// The tokens are the base's; which of them were run is for `valid` to say.
+std::string check_stream(const Intervention& run, const Trace& output, const Trace& base) {
+  if (auto why = check_rows(run.rows, output.layout.sequences, "rows"); !why.empty()) return why;
+  return output.tokens == base.tokens || output.tokens.empty() || base.tokens.empty()
+             ? ""
+             : "tokens differ from its base's; a stream runs the same ones";
+}
+
 std::string check_shape(const Intervention& run, const Trace& output, const Trace& base) {
   Layout expected = base.layout;
   if (run.kind == Kind::length &&
@@ -182,6 +190,8 @@ std::string contradicts_base(const Intervention& run, const Trace& output, const
     case Kind::shuffle:
     case Kind::reroute:
       break;
+    case Kind::stream:
+      return check_stream(run, output, base);
   }
   return compare_rows(
       output, base, [](std::size_t row) { return row; }, [&](std::size_t) { return base.layout.positions; });

@@ -1,10 +1,7 @@
 #include "toy/batches.h"
 
-#include <algorithm>
-#include <string>
-
 #include "stats/random.h"
-#include "subject/cuts.h"
+#include "subject/plan_options.h"
 #include "toy/hash.h"
 
 namespace pastonly::toy {
@@ -20,18 +17,19 @@ std::int64_t draw(const PlanRecipe& plan, std::uint64_t vocab, std::uint64_t pur
 
 /// Redraws positions [first, end) of a row.
 void redraw(const PlanRecipe& plan, std::uint64_t vocab, std::uint64_t purpose, std::size_t row,
-            std::size_t first, Batch& batch) {
-  for (std::size_t s = first; s < batch.layout.positions; ++s) {
-    const std::size_t t = batch.layout.token(row, s);
-    batch.tokens[t] = draw(plan, vocab, purpose, row, s, s > 0 ? batch.tokens[t - 1] : 0);
-  }
+            std::size_t first, std::span<std::int64_t> tokens) {
+  for (std::size_t s = first; s < tokens.size(); ++s)
+    tokens[s] = draw(plan, vocab, purpose, row, s, s > 0 ? tokens[s - 1] : 0);
 }
 
 Batch base_batch(const PlanRecipe& plan, std::uint64_t vocab, TokenOrder order) {
   Batch batch;
   batch.layout = {plan.sequences, plan.positions, order};
   batch.tokens.assign(batch.layout.tokens(), 0);
-  for (std::size_t row = 0; row < plan.sequences; ++row) redraw(plan, vocab, 0, row, 0, batch);
+  for (std::size_t row = 0; row < plan.sequences; ++row) {
+    redraw(plan, vocab, 0, row, 0,
+           std::span(batch.tokens).subspan(batch.layout.token(row, 0), plan.positions));
+  }
   if (plan.padding > 0) {
     batch.valid.assign(batch.layout.tokens(), 1);
     for (std::size_t row = 0; row < plan.sequences; ++row) {
@@ -43,110 +41,36 @@ Batch base_batch(const PlanRecipe& plan, std::uint64_t vocab, TokenOrder order) 
   return batch;
 }
 
-Batch permuted(const Batch& base, const std::vector<std::size_t>& permutation) {
-  Batch out = base;
-  const std::size_t positions = base.layout.positions;
-  for (std::size_t row = 0; row < permutation.size(); ++row) {
-    std::copy_n(base.tokens.begin() + permutation[row] * positions, positions,
-                out.tokens.begin() + row * positions);
-  }
-  return out;
-}
-
-Batch lengthened(const PlanRecipe& plan, const Batch& base, std::size_t append, std::uint64_t vocab) {
-  Batch out;
-  out.layout = base.layout;
-  out.layout.positions += append;
-  out.tokens.assign(out.layout.tokens(), 0);
-  if (!base.valid.empty()) out.valid.assign(out.layout.tokens(), 1);
-  for (std::size_t row = 0; row < base.layout.sequences; ++row) {
-    for (std::size_t s = 0; s < base.layout.positions; ++s) {
-      out.tokens[out.layout.token(row, s)] = base.tokens[base.layout.token(row, s)];
-      if (!base.valid.empty()) out.valid[out.layout.token(row, s)] = base.valid[base.layout.token(row, s)];
-    }
-    redraw(plan, vocab, 3, row, base.layout.positions, out);
-  }
-  return out;
-}
-
-/// One row at a time, in turn, a little apart, and all rows at once: what a recipe gets that names none.
-std::vector<PlanRecipe::Rows> default_rows(const PlanRecipe& plan, std::size_t cut_index) {
-  const std::size_t first = cut_index % plan.sequences;
-  const std::size_t second = (first + plan.sequences / 2) % plan.sequences;
-  std::vector<PlanRecipe::Rows> rows{{true, {}}, {false, {first}}};
-  if (second != first) rows.push_back({false, {second}});
-  return rows;
+std::uint64_t purpose_of(const Intervention& run) {
+  if (run.kind == Intervention::Kind::suffix) return 100 + run.resample;
+  return run.kind == Intervention::Kind::batch ? 2 : 3;
 }
 
 }  // namespace
 
 Expected<Batch> make_batch(const PlanRecipe& plan, const Intervention& run, std::uint64_t vocab,
                            TokenOrder order) {
-  using Kind = Intervention::Kind;
-  Batch batch = base_batch(plan, vocab, order);
-  switch (run.kind) {
-    case Kind::suffix:
-      for (std::size_t row = 0; row < plan.sequences; ++row) {
-        const bool changed =
-            run.all_rows || std::find(run.rows.begin(), run.rows.end(), row) != run.rows.end();
-        if (changed) redraw(plan, vocab, 100 + run.resample, row, run.cut, batch);
-      }
-      return batch;
-    case Kind::batch:
-      for (std::size_t row = 0; row < plan.sequences; ++row) {
-        const bool kept = std::find(run.keep.begin(), run.keep.end(), row) != run.keep.end();
-        if (!kept) redraw(plan, vocab, 2, row, 0, batch);
-      }
-      return batch;
-    case Kind::order:
-      if (run.permutation.size() != plan.sequences)
-        return usage_error("permutation has not a row for each row");
-      return permuted(batch, run.permutation);
-    case Kind::length:
-      return lengthened(plan, batch, run.append, vocab);
-    case Kind::base:
-    case Kind::repeat:
-    case Kind::shuffle:
-    case Kind::reroute:
-      break;
-  }
-  return batch;
+  return intervened(
+      run, base_batch(plan, vocab, order),
+      [&](const Intervention& of, std::size_t row, std::size_t first, std::span<std::int64_t> tokens) {
+        redraw(plan, vocab, purpose_of(of), row, first, tokens);
+      });
 }
 
 std::vector<Intervention> make_interventions(const PlanRecipe& plan, TokenOrder order) {
-  using Kind = Intervention::Kind;
-  std::vector<Intervention> runs{Intervention{}};
-  const auto add = [&](Kind kind) -> Intervention& {
-    Intervention& run = runs.emplace_back();
-    run.id = static_cast<std::uint32_t>(runs.size() - 1);
-    run.kind = kind;
-    run.base = 0;
-    return run;
-  };
-  if (!plan.plan) return runs;
-  for (std::size_t i = 0; i < plan.repeats; ++i) add(Kind::repeat);
-  const Layout layout{plan.sequences, plan.positions - plan.padding, order};
-  const auto cuts = plan.cuts.empty() ? choose_cuts(layout, plan.cut_count) : plan.cuts;
-  for (std::size_t c = 0; c < cuts.size(); ++c) {
-    for (const auto& rows : plan.rows.empty() ? default_rows(plan, c) : plan.rows) {
-      for (std::uint32_t resample = 0; resample < (rows.all ? 1U : plan.resamples); ++resample) {
-        Intervention& run = add(Kind::suffix);
-        run.cut = cuts[c];
-        run.all_rows = rows.all;
-        run.rows = rows.rows;
-        run.resample = resample;
-      }
-    }
-  }
-  for (const auto& keep : plan.batch) add(Kind::batch).keep = keep;
-  if (plan.order && plan.sequences > 1) {
-    Intervention& run = add(Kind::order);
-    for (std::size_t row = plan.sequences; row-- > 0;) run.permutation.push_back(row);
-  }
-  for (const std::size_t append : plan.append) add(Kind::length).append = append;
-  for (std::size_t i = 0; i < plan.shuffles; ++i) add(Kind::shuffle).seed = 100 + i;
-  for (const auto& rule : plan.reroutes) add(Kind::reroute).rule = rule;
-  return runs;
+  if (!plan.plan) return {Intervention{}};
+  PlanOptions options;
+  options.repeats = plan.repeats;
+  options.cuts = plan.cuts;
+  options.cut_count = plan.cut_count;
+  options.rows = plan.rows;
+  options.resamples = plan.resamples;
+  options.batch = plan.batch;
+  options.order = plan.order;
+  options.append = plan.append;
+  options.shuffles = plan.shuffles;
+  options.reroutes = plan.reroutes;
+  return make_plan(options, {plan.sequences, plan.positions - plan.padding, order});
 }
 
 }  // namespace pastonly::toy

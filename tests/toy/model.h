@@ -6,16 +6,12 @@
 #include "pastonly/error.h"
 #include "pastonly/routing_rule.h"
 #include "pastonly/trace.h"
+#include "subject/batches.h"
 #include "toy/recipe.h"
 
 namespace pastonly::toy {
 
-/// Token ids as the model is given them.
-struct Batch {
-  Layout layout;
-  std::vector<std::int64_t> tokens;  // (B, S)
-  std::vector<std::uint8_t> valid;   // (B, S); empty = all valid
-};
+using Batch = TokenBatch;
 
 using Rules = std::vector<std::unique_ptr<RoutingRule>>;  // (layers)
 /// One rule for all layers or one a layer, as in a recipe.

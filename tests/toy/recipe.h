@@ -11,6 +11,7 @@
 #include "pastonly/error.h"
 #include "pastonly/layout.h"
 #include "pastonly/trace.h"
+#include "subject/plan_options.h"
 
 namespace pastonly::toy {
 
@@ -58,10 +59,7 @@ struct ModelRecipe {
 
 /// How the batch is drawn and what is asked of the model.
 struct PlanRecipe {
-  struct Rows {
-    bool all = false;
-    std::vector<std::size_t> rows;
-  };
+  using Rows = PlanOptions::Rows;
   std::uint64_t seed = 1;
   std::size_t sequences = 4;
   std::size_t positions = 48;

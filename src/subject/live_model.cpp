@@ -1,0 +1,281 @@
+#include "subject/live_model.h"
+
+#include <fmt/format.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "routing/permuted.h"
+#include "stats/random.h"
+#include "subject/batches.h"
+#include "subject/plan_options.h"
+#include "subject/workspace_pool.h"
+
+namespace pastonly {
+namespace {
+
+using Kind = Intervention::Kind;
+
+/// What separates the draws of one subject from one another.
+enum class Purpose : std::uint64_t { base, suffix, batch, length, chance };
+
+std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::uint64_t a, std::uint64_t b = 0,
+                     std::uint64_t c = 0) {
+  for (const std::uint64_t part : {static_cast<std::uint64_t>(purpose), a, b, c})
+    seed = stats::CounterRng(seed, part).bits64();
+  return seed;
+}
+
+bool drawn_by_chance(const model::Model& model, const LiveOptions& options) {
+  const model::ModelConfig& config = model.config();
+  const bool noisy = config.router.score == model::Score::noisy && options.mode == Mode::train;
+  return noisy || options.decorate ||
+         std::ranges::any_of(model.network().routers(), [&](const model::LayerRouter& router) {
+           return router.rule && router.rule->dependence(options.layout, config.experts).chance;
+         });
+}
+
+/// K, where the trained rule has one: what a causal rule of the same cost would take.
+std::optional<std::int64_t> experts_per_token(const model::ModelConfig& config) {
+  for (const auto& [key, value] : config.router.rule.parameters) {
+    if (const auto* k = value.get_if<std::int64_t>(); key == "k" && k) return *k;
+  }
+  return std::nullopt;
+}
+
+/// Of one trace: masks, scores and gates; tokens and log-probabilities.
+std::uint64_t trace_bytes(const model::ModelConfig& config, const Layout& layout) {
+  const std::uint64_t routed = config.layers - config.dense_layers;
+  return layout.tokens() * (routed * config.experts * 9 + 16);
+}
+
+/// ln p of one token under logits, the softmax in double.
+double log_prob(std::span<const float> logits, std::size_t token) {
+  const double largest = *std::ranges::max_element(logits);
+  double sum = 0.0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+  return static_cast<double>(logits[token]) - largest - std::log(sum);
+}
+
+/// Copies one token's routing from one trace to another.
+void copy_token(const TraceData& from, std::size_t from_token, std::size_t to_token, TraceData& to) {
+  for (std::size_t l = 0; l < from.layers.size(); ++l) {
+    const TraceData::Layer& source = from.layers[l];
+    TraceData::Layer& target = to.layers[l];
+    const std::size_t experts = source.mask.experts();
+    for (std::size_t e = 0; e < experts; ++e) target.mask(to_token, e) = source.mask(from_token, e);
+    const auto copy = [&](const std::vector<float>& values, std::vector<float>& out) {
+      std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(from_token * experts), experts,
+                  out.begin() + static_cast<std::ptrdiff_t>(to_token * experts));
+    };
+    copy(source.scores, target.scores);
+    copy(source.gates, target.gates);
+  }
+}
+
+/// Rules that replace the layers' own for one pass; none where these serve.
+struct RulesInForce {
+  std::vector<std::unique_ptr<RoutingRule>> made;
+  std::vector<const RoutingRule*> rules;  // (layers), or empty
+};
+
+class LiveModel final : public Subject {
+ public:
+  LiveModel(const model::Model& model, DrawTokens draw, LiveOptions options)
+      : model_(model), draw_(std::move(draw)), options_(std::move(options)) {
+    info_ = {options_.kind, options_.name, options_.mode, Stage::dispatched, model.config().vocab, {}};
+  }
+  Expected<void> open();
+
+  const SubjectInfo& info() const noexcept override { return info_; }
+  Capabilities capabilities() const noexcept override {
+    return {true, true, true, true, true, true, true, true, options_.budget};
+  }
+  const std::vector<Intervention>& interventions() const noexcept override { return runs_; }
+  const std::vector<Intervention>& missing() const noexcept override { return missing_; }
+  Expected<Trace> observe(const Intervention& run) override;
+
+ private:
+  RulesInForce rules(const Intervention& run, std::uint64_t chance) const;
+  TokenBatch base_of(const Intervention& run) const;
+  Expected<TokenBatch> batch_of(const Intervention& run) const;
+  Expected<TraceData> route(const Intervention& run, const TokenBatch& batch);
+  Expected<TraceData> stream(const Intervention& run, const TokenBatch& batch);
+  Expected<void> stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,
+                              std::size_t position, TraceData& out);
+  Expected<TraceData> pass(const TokenBatch& batch, const model::ObserveOptions& how,
+                           WorkspacePool::Workspace& workspace) const;
+
+  const model::Model& model_;
+  DrawTokens draw_;
+  LiveOptions options_;
+  SubjectInfo info_;
+  std::vector<Intervention> runs_;
+  std::vector<Intervention> missing_;
+  WorkspacePool workspaces_;
+};
+
+Expected<void> LiveModel::open() {
+  Layout& layout = options_.layout;
+  if (layout.sequences < 1 || layout.positions < 2)
+    return usage_error(fmt::format("{}: a batch of {} x {} has no past and future to tell apart",
+                                   options_.name, layout.sequences, layout.positions));
+  const auto plan = [&] {
+    PlanOptions wanted = standard_plan(layout, drawn_by_chance(model_, options_));
+    if (const auto k = experts_per_token(model_.config())) wanted.reroutes = {fmt::format("top-k,k={}", *k)};
+    return make_plan(wanted, layout);
+  };
+  runs_ = plan();
+  while (runs_.size() * trace_bytes(model_.config(), layout) > options_.memory && layout.sequences > 1) {
+    layout.sequences /= 2;
+    runs_ = plan();
+  }
+  const std::uint64_t needed = runs_.size() * trace_bytes(model_.config(), layout);
+  if (needed > options_.memory)
+    return usage_error(
+        fmt::format("{}: the plan for one sequence of {} positions takes {} MB, more than {} MB; "
+                    "audit shorter sequences",
+                    options_.name, layout.positions, needed >> 20, options_.memory >> 20));
+  if (draw_(options_.seed, layout.sequences, layout.positions).size() != layout.tokens() ||
+      draw_(options_.seed, 1, 1).size() != 1)
+    return usage_error(fmt::format("{}: the token source draws batches of the wrong size", options_.name));
+  return {};
+}
+
+TokenBatch LiveModel::base_of(const Intervention& run) const {
+  TokenBatch batch;
+  batch.layout = options_.layout;
+  batch.tokens = draw_(derive(options_.seed, Purpose::base, run.base.value_or(run.id)),
+                       batch.layout.sequences, batch.layout.positions);
+  return batch;
+}
+
+Expected<TokenBatch> LiveModel::batch_of(const Intervention& run) const {
+  const std::uint64_t base = run.base.value_or(run.id);
+  const auto redraw = [&](const Intervention& of, std::size_t row, std::size_t first,
+                          std::span<std::int64_t> tokens) {
+    const Purpose purpose = of.kind == Kind::suffix  ? Purpose::suffix
+                            : of.kind == Kind::batch ? Purpose::batch
+                                                     : Purpose::length;
+    // What is appended starts a sequence of its own; all else is taken from a redrawn row, so that it nests.
+    const std::size_t from = of.kind == Kind::length ? first : 0;
+    const auto drawn = draw_(derive(options_.seed, purpose, base, row, of.resample), 1, tokens.size() - from);
+    std::copy_n(drawn.begin() + static_cast<std::ptrdiff_t>(first - from), tokens.size() - first,
+                tokens.begin() + static_cast<std::ptrdiff_t>(first));
+  };
+  return intervened(run, base_of(run), redraw);
+}
+
+Expected<TraceData> LiveModel::pass(const TokenBatch& batch, const model::ObserveOptions& how,
+                                    WorkspacePool::Workspace& workspace) const {
+  auto data = model_.observe({batch.layout, batch.tokens, batch.valid}, how, workspace);
+  if (!data) return data;
+  // Rules are judged by the scores; keeping logits as well would cost half as much again.
+  for (TraceData::Layer& layer : data->layers) std::vector<float>().swap(layer.logits);
+  return data;
+}
+
+RulesInForce LiveModel::rules(const Intervention& run, std::uint64_t chance) const {
+  RulesInForce out;
+  const bool shuffled = run.kind == Kind::shuffle;
+  if (!shuffled && !options_.decorate) return out;
+  for (const model::LayerRouter& router : model_.network().routers()) {
+    const RoutingRule* rule = router.rule.get();
+    if (rule != nullptr && options_.decorate)
+      rule = out.made
+                 .emplace_back(options_.decorate(*rule, stats::CounterRng(chance, out.rules.size()).bits64()))
+                 .get();
+    if (rule != nullptr && shuffled)
+      rule = out.made.emplace_back(std::make_unique<routing::PermutedRule>(*rule, run.seed)).get();
+    out.rules.push_back(rule);
+  }
+  return out;
+}
+
+Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& batch) {
+  model::ObserveOptions how;
+  how.mode = options_.mode;
+  how.seed = derive(options_.seed, Purpose::chance, run.id);
+  const auto workspace = workspaces_.lend();
+  if (run.kind != Kind::reroute) {
+    const RulesInForce in_force = rules(run, how.seed);
+    how.rules = in_force.rules;
+    return pass(batch, how, *workspace);
+  }
+  const auto spec = parse_rule(run.rule);
+  if (!spec) return tl::unexpected(spec.error());
+  const auto other = make_rule(spec->id, spec->parameters);
+  if (!other) return tl::unexpected(other.error());
+  how.rule = other->get();
+  return pass(batch, how, *workspace);
+}
+
+Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,
+                                       std::size_t position, TraceData& out) {
+  TokenBatch past;
+  past.layout = {1, position + 1, batch.layout.order};
+  const auto first = batch.tokens.begin() + static_cast<std::ptrdiff_t>(batch.layout.token(row, 0));
+  past.tokens.assign(first, first + static_cast<std::ptrdiff_t>(position) + 1);
+  model::ObserveOptions how;
+  how.mode = options_.mode;
+  how.seed = derive(options_.seed, Purpose::chance, run.id, row, position + 1);
+  const RulesInForce in_force = rules(run, how.seed);
+  how.rules = in_force.rules;
+  const auto workspace = workspaces_.lend();
+  const auto data = pass(past, how, *workspace);
+  if (!data) return tl::unexpected(data.error());
+  const std::size_t token = batch.layout.token(row, position);
+  copy_token(*data, position, token, out);
+  out.valid[token] = 1;
+  if (position + 1 < batch.layout.positions) {
+    const std::span logits(workspace->logits.row(position), model_.config().vocab);
+    out.log_probs[token + 1] = log_prob(logits, static_cast<std::size_t>(batch.tokens[token + 1]));
+  }
+  return {};
+}
+
+Expected<TraceData> LiveModel::stream(const Intervention& run, const TokenBatch& batch) {
+  auto out = route(run, batch);  // for its shapes; every kept token is replaced
+  if (!out) return out;
+  out->valid.assign(batch.layout.tokens(), 0);
+  out->log_probs.assign(batch.layout.tokens(), std::numeric_limits<double>::quiet_NaN());
+  const std::size_t every = std::max<std::size_t>(1, run.every);
+  for (std::size_t row = 0; row < batch.layout.sequences; ++row) {
+    if (!run.all_rows && std::ranges::find(run.rows, row) == run.rows.end()) continue;
+    for (std::size_t position = every - 1; position < batch.layout.positions; position += every) {
+      if (auto done = stream_token(run, batch, row, position, *out); !done)
+        return tl::unexpected(done.error());
+    }
+  }
+  return out;
+}
+
+Expected<Trace> LiveModel::observe(const Intervention& run) {
+  // A pass waits for its own parallel parts and must not pick up another run of the caller's meanwhile: each
+  // would hold a workspace.
+  return tbb::this_task_arena::isolate([&]() -> Expected<Trace> {
+    const auto batch = batch_of(run);
+    if (!batch) return tl::unexpected(batch.error());
+    auto data = run.kind == Kind::stream ? stream(run, *batch) : route(run, *batch);
+    if (!data) return tl::unexpected(data.error());
+    Trace trace = make_trace(std::move(*data));
+    trace.path = fmt::format("{} run {}", options_.name, run.id);
+    return trace;
+  });
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<Subject>> make_live(const model::Model& model, DrawTokens draw,
+                                             const LiveOptions& options) {
+  auto subject = std::make_unique<LiveModel>(model, std::move(draw), options);
+  if (auto opened = subject->open(); !opened) return tl::unexpected(opened.error());
+  return std::unique_ptr<Subject>(std::move(subject));
+}
+
+}  // namespace pastonly

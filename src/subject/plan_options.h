@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pastonly/intervention.h"
+#include "pastonly/layout.h"
+
+namespace pastonly {
+
+/// Which interventions a plan holds.
+struct PlanOptions {
+  struct Rows {
+    bool all = false;
+    std::vector<std::size_t> rows;
+  };
+  std::size_t repeats = 2;
+  std::vector<std::size_t> cuts;  ///< empty = choose_cuts
+  std::size_t cut_count = 4;
+  std::vector<Rows> rows;  ///< of every cut; empty = single rows in turn, and all rows at once if so told
+  std::size_t single_rows = 2;
+  bool all_at_once = true;
+  std::size_t resamples = 2;  ///< of single rows; all rows at once are drawn once
+  std::vector<std::vector<std::size_t>> batch;
+  bool order = true;  ///< sequences reversed
+  std::vector<std::size_t> append;
+  std::size_t shuffles = 0;
+  std::vector<std::string> reroutes;
+  std::size_t stream_tokens = 0;  ///< tokens to stream, about; 0 = no stream run
+};
+
+/// Ids from 0: base, repeats, suffixes (every cut x rows x resample), batch, order, length, shuffle, reroute,
+/// stream: of at most 32 rows, evenly spread, every n-th position, n a prime, so that it meets every place
+/// within chunks. `layout` without padding.
+std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& layout);
+
+/// What a live subject is asked first: cuts that leave no chunk width unseen, single rows only (suffixes of
+/// several rows at once cannot tell the future from the batch), every other sequence replaced, the order
+/// reversed, one token and half a sequence more, two shuffles, a sample streamed. `chance`: routing is drawn
+/// anew in every run; then one prefix is redrawn, and the base repeated, often enough for a permutation test
+/// to reach p = 0.002.
+PlanOptions standard_plan(const Layout& layout, bool chance);
+
+}  // namespace pastonly
