@@ -39,6 +39,7 @@ Expected<Suffixes> collect_suffixes(Evidence& evidence) {
     if (!base) return tl::unexpected(base.error());
     const auto rows = changed_rows(*run, base->layout);
     std::vector<Region> own;
+    own.reserve(rows.size());
     for (const std::size_t row : rows) own.push_back({row, row, run->cut});
     if (!single_row(*run, base->layout)) {
       out.ambiguous.push_back({run, std::move(own)});

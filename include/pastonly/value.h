@@ -19,8 +19,8 @@ class Value {
   Value(bool value) : data_(value) {}               // NOLINT(google-explicit-constructor)
   Value(std::int64_t value) : data_(value) {}       // NOLINT(google-explicit-constructor)
   Value(int value) : data_(std::int64_t{value}) {}  // NOLINT(google-explicit-constructor)
-  Value(std::size_t value)
-      : data_(static_cast<std::int64_t>(value)) {}            // NOLINT(google-explicit-constructor)
+  Value(std::size_t value)                          // NOLINT(google-explicit-constructor)
+      : data_(static_cast<std::int64_t>(value)) {}
   Value(std::uint32_t value) : data_(std::int64_t{value}) {}  // NOLINT(google-explicit-constructor)
   Value(double value) : data_(value) {}                       // NOLINT(google-explicit-constructor)
   Value(const char* value) : data_(std::string(value)) {}     // NOLINT(google-explicit-constructor)

@@ -18,7 +18,7 @@ namespace pastonly::input {
 namespace {
 
 /// Longer headers than any array of numbers has are refused.
-constexpr std::size_t npy_header_limit = 64 * 1024;
+constexpr std::size_t npy_header_limit = std::size_t{64} * 1024;
 
 struct NpyHeader {
   std::string descr;

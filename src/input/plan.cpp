@@ -17,7 +17,7 @@ namespace {
 using RunKind = Intervention::Kind;
 
 // A run takes about a hundred bytes; this is room for tens of thousands.
-constexpr std::size_t largest_plan = 8 * 1024 * 1024;
+constexpr std::size_t largest_plan = std::size_t{8} * 1024 * 1024;
 
 struct KindKeys {
   RunKind kind;

@@ -35,7 +35,7 @@ namespace input {
 
 namespace {
 
-constexpr std::size_t largest_policy = 1024 * 1024;
+constexpr std::size_t largest_policy = std::size_t{1024} * 1024;
 
 /// Lays the keys of a document over a policy. The first problem ends it.
 class PolicyReader {

@@ -43,6 +43,7 @@ Expected<std::size_t> header_length(std::span<const std::byte> bytes, std::strin
 Expected<void> check_tiling(const std::vector<HeaderEntry>& entries, std::size_t data_size,
                             std::string_view file) {
   std::vector<const HeaderEntry*> by_offset;
+  by_offset.reserve(entries.size());
   for (const auto& entry : entries) by_offset.push_back(&entry);
   std::sort(by_offset.begin(), by_offset.end(), [](const auto* a, const auto* b) {
     return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);

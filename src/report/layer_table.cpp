@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "report/paragraph.h"
@@ -27,7 +28,7 @@ std::map<std::uint32_t, double> flip_rates(const Report& report) {
 std::string bar(double value, double largest) {
   constexpr int cells = 8;
   if (largest <= 0.0 || value <= 0.0) return "";
-  const int filled = std::max(1, static_cast<int>(cells * value / largest + 0.5));
+  const int filled = std::max(1, static_cast<int>(std::lround(cells * value / largest)));
   std::string out;
   for (int i = 0; i < filled; ++i) out += "█";
   return out;

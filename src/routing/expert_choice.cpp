@@ -21,7 +21,7 @@ void copy_rows(const Group& group, std::size_t token, std::span<const std::uint8
 
 class ExpertChoice final : public GroupedRule {
  public:
-  explicit ExpertChoice(ChunkOptions options) : GroupedRule(options.grouping), options_(std::move(options)) {}
+  explicit ExpertChoice(ChunkOptions options) : GroupedRule(options.grouping), options_(options) {}
 
   std::string_view id() const noexcept override { return "expert-choice"; }
   Parameters parameters() const override { return options_.write(); }
@@ -59,8 +59,7 @@ class ExpertChoice final : public GroupedRule {
 /// All tokens of the batch are permuted before they are cut into chunks.
 class ShuffledExpertChoice final : public GroupedRule {
  public:
-  explicit ShuffledExpertChoice(ChunkOptions options)
-      : GroupedRule(options.grouping), options_(std::move(options)) {}
+  explicit ShuffledExpertChoice(ChunkOptions options) : GroupedRule(options.grouping), options_(options) {}
 
   std::string_view id() const noexcept override { return "expert-choice(shuffled)"; }
   Parameters parameters() const override { return options_.write(); }

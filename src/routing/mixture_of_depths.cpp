@@ -14,7 +14,7 @@ namespace {
 class MixtureOfDepths final : public GroupedRule {
  public:
   MixtureOfDepths(ChunkOptions options, bool strict)
-      : GroupedRule(options.grouping), options_(std::move(options)), strict_(strict) {}
+      : GroupedRule(options.grouping), options_(options), strict_(strict) {}
 
   std::string_view id() const noexcept override { return "mixture-of-depths"; }
   Parameters parameters() const override {
@@ -76,7 +76,7 @@ Made make_mixture_of_depths(const Parameters& parameters) {
   }
   const bool strict = reader.flag("strict", false);
   options.grouping = read_grouping(reader, true);
-  return finished(reader, std::make_unique<MixtureOfDepths>(std::move(options), strict));
+  return finished(reader, std::make_unique<MixtureOfDepths>(options, strict));
 }
 
 }  // namespace pastonly::routing

@@ -31,8 +31,7 @@ class RankCounts {
 
 class StreamingExpertChoice final : public GroupedRule {
  public:
-  explicit StreamingExpertChoice(ChunkOptions options)
-      : GroupedRule(options.grouping), options_(std::move(options)) {}
+  explicit StreamingExpertChoice(ChunkOptions options) : GroupedRule(options.grouping), options_(options) {}
 
   std::string_view id() const noexcept override { return "expert-choice(streaming)"; }
   Parameters parameters() const override { return options_.write(); }
@@ -100,7 +99,7 @@ Made make_expert_choice_streaming(const Parameters& parameters) {
   auto options = read_chunks(reader, true);
   if (options.capacity)
     reader.reject("the streaming form takes its rate from 'k' alone: a capacity has no prefix");
-  return finished(reader, std::make_unique<StreamingExpertChoice>(std::move(options)));
+  return finished(reader, std::make_unique<StreamingExpertChoice>(options));
 }
 
 }  // namespace pastonly::routing

@@ -170,6 +170,7 @@ Expected<std::vector<routing::Identification>> Evidence::identifications() {
 Expected<std::vector<LayerFacts::Rule>> Evidence::rules() {
   return identifications().map([](const std::vector<routing::Identification>& found) {
     std::vector<LayerFacts::Rule> rules;
+    rules.reserve(found.size());
     for (const auto& layer : found) rules.push_back(layer.rule);
     return rules;
   });
