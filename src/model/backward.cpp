@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "model/attention.h"
-#include "model/eigen.h"
 #include "model/experts.h"
 #include "model/lanes.h"
 #include "model/network.h"
@@ -11,6 +10,7 @@
 #include "model/objectives.h"
 #include "model/products.h"
 #include "model/qkv.h"
+#include "model/soft.h"
 #include "model/swiglu.h"
 #include "model/token_blocks.h"
 #include "model/weight_gradients.h"
@@ -91,10 +91,13 @@ class Backward {
     resize_route_gradients<Real>(config_, layer, w_);
     if (config_.router.score == Score::autonomy)
       std::fill(w_.d_router.down.buffer().begin(), w_.d_router.down.buffer().end(), Real{0});
+    const bool soft = is_soft(config_.router);
+    if (soft) soft_output_gradients<Real>(layer, w_);
     const auto& ranges = layer.dispatch.ranges();
     stats::parallel_for(ranges.size(), [&](std::size_t i) {
       experts_backward<Real>(config_, table_.layers[l], parameters_, ranges[i], layer, w_);
     });
+    if (soft) return soft_weight_gradients<Real>(layer, w_);
     layer.gates.prepare_backward(config_.router, layer.dispatch, gate_gradients());
   }
 
@@ -111,7 +114,7 @@ class Backward {
       router(layer, tensors, rows, d_normed);
       for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
         for (const auto route : layer.dispatch.routes_of(t))
-          array(w_.d_normed.row(t), config_.width) += array(w_.d_rows.row(route), config_.width);
+          accumulate<Real>(w_.d_normed.row(t), w_.d_rows.row(route), config_.width);
       }
       if (tensors.shared_in) dense(layer, rows, *tensors.shared_in, *tensors.shared_out, Write::add);
       if (tensors.shared_gate) shared_gate(layer, *tensors.shared_gate, rows);
@@ -132,9 +135,11 @@ class Backward {
     for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
       Real* d_scores = w_.d_router.scores.row(t);
       Real* d_logits = w_.d_router.logits.row(t);
-      layer.gates.backward_token(config_.router, t, layer.router.scores.block(), layer.routing,
-                                 layer.dispatch, gate_gradients(), {d_scores, config_.experts});
-      std::fill(d_logits, d_logits + config_.experts, Real{0});
+      if (!is_soft(config_.router)) {
+        layer.gates.backward_token(config_.router, t, layer.router.scores.block(), layer.routing,
+                                   layer.dispatch, gate_gradients(), {d_scores, config_.experts});
+        std::fill(d_logits, d_logits + config_.experts, Real{0});
+      }
       if (!w_.batch().is_valid(t)) continue;
       if (objectives_.balance != 0.0)
         balance_backward(config_, layer.router.scores.row(t), layer.balance_slope,
@@ -145,6 +150,7 @@ class Backward {
     score_backward<Real>(config_, router_weights(tensors, parameters_, layer),
                          layer.normed2.block(rows.first, rows.count), rows.first, layer.router, w_.d_router,
                          d_normed);
+    if (is_soft(config_.router)) soft_input_gradients<Real>(layer, w_, rows, d_normed);
   }
 
   /// A SwiGLU that every token passes: from d_stream to d_normed.
@@ -164,7 +170,7 @@ class Backward {
       const Real weight = *layer.shared_weight.row(t);
       Real& d = *w_.d_shared_weight.row(t);
       d *= weight * (Real{1} - weight);
-      array(w_.d_normed.row(t), config_.width) += d * array(parameters_.data(gate), config_.width);
+      accumulate<Real>(w_.d_normed.row(t), parameters_.data(gate), config_.width, d);
     }
   }
 
@@ -229,10 +235,10 @@ class Backward {
     return part;
   }
   void sum_gain(std::size_t id, std::size_t column) {
-    auto sum = array(gradients_.data(id), table_[id].size());
-    sum = Real{0};
+    Real* total = gradients_.data(id);
+    std::fill(total, total + table_[id].size(), Real{0});
     for (std::size_t block = 0; block < blocks_.count(); ++block)
-      sum += array(w_.gain_parts.row(block) + column, table_[id].size());
+      accumulate<Real>(total, w_.gain_parts.row(block) + column, table_[id].size());
   }
 
   const ModelConfig& config_;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "model/selection.h"
+
 namespace pastonly::model {
 namespace {
 
@@ -52,7 +54,12 @@ void check_sizes(const ModelConfig& c, Requirements& r) {
 void check_rule(const RouterConfig& router, Requirements& r) {
   const std::string& id = router.rule.id;
   const bool cosine = router.score == Score::cosine, before = router.update == StateUpdate::before_use;
-  r.require(id != "soft-moe", "soft-moe mixes tokens before the experts see them; experts here see tokens");
+  r.require(id != "soft-moe" ||
+                (router.score == Score::softmax && router.gate == Gate::raw && router.gate_scale == 1.0),
+            "rule soft-moe needs score softmax, gate raw and gate_scale 1: its weights are softmaxes of the "
+            "logits");
+  r.require(!cosine || router.gate == Gate::raw || router.gate == Gate::softmax,
+            "cosines may be negative, so gates cannot divide by their sum: use gate softmax or raw");
   r.require(id != "k-means" || (cosine && !before), "rule k-means needs score cosine and update after_use");
   r.require(id != "k-means(same-batch)" || (cosine && before),
             "rule k-means(same-batch) needs score cosine and update before_use");
@@ -60,6 +67,19 @@ void check_rule(const RouterConfig& router, Requirements& r) {
             "rule expert-autonomy needs score autonomy");
   r.require(id != "column-normalised-gate" || router.gate == Gate::column_normalised,
             "rule column-normalised-gate needs gate column_normalised");
+}
+
+bool id_starts(const RouterConfig& router, std::string_view text) { return router.rule.id.starts_with(text); }
+
+/// In double, so that no product overflows.
+double parameter_count(const ModelConfig& c) {
+  const auto number = [](std::size_t size) { return static_cast<double>(size); };
+  const double dense = number(std::min(c.dense_layers, c.layers)), moe = number(c.layers) - dense;
+  const double attention =
+      number(c.heads + 2 * c.kv_heads) * number(c.head_width) + number(c.heads) * number(c.head_width);
+  const double experts = number(c.experts) * 3.0 * number(c.expert_width + 1) + 3.0 * number(c.shared_width);
+  return number(c.width) * (2.0 * number(c.vocab) + number(c.layers) * attention +
+                            dense * 3.0 * number(c.dense_width) + moe * experts);
 }
 
 }  // namespace
@@ -79,8 +99,11 @@ Expected<void> validate(const ModelConfig& c) {
   r.require(finite_at_least(c.router.centroid_rate, 0.0) && c.router.centroid_rate <= 1.0,
             "router.centroid_rate must lie between 0 and 1");
   check_rule(c.router, r);
+  r.require(c.experts > 1 || !id_starts(c.router, "mixture-of-depths") || c.router.score != Score::softmax,
+            "the softmax of a single expert is always 1: mixture-of-depths needs score sigmoid");
+  r.require(parameter_count(c) < 0x1p32, "the sizes multiply to more than 2^32 parameters");
   if (auto checked = r.result(); !checked) return checked;
-  auto rule = make_rule(c.router.rule.id, c.router.rule.parameters);
+  auto rule = make_layer_rule(c.router, c.router.rule.parameters);
   if (!rule) return tl::unexpected<Error>(rule.error());
   return {};
 }

@@ -43,6 +43,17 @@ void Dispatch::build(const Mask& mask) {
   cut();
 }
 
+void Dispatch::build_slots(std::size_t tokens, std::size_t experts, std::size_t groups) {
+  first_.resize(experts + 1);
+  experts_.resize(experts * groups);
+  for (std::size_t e = 0; e <= experts; ++e) first_[e] = static_cast<std::uint32_t>(e * groups);
+  for (std::size_t r = 0; r < experts_.size(); ++r) experts_[r] = static_cast<std::uint16_t>(r / groups);
+  tokens_.assign(experts * groups, 0);
+  first_of_token_.assign(tokens + 1, 0);
+  by_token_.clear();
+  cut();
+}
+
 void Dispatch::cut() {
   ranges_.clear();
   for (std::size_t e = 0; e < experts(); ++e) {

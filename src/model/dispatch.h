@@ -22,6 +22,8 @@ class Dispatch {
   };
 
   void build(const Mask& mask);
+  /// One route for every expert and group, which stands for no single token (soft-moe).
+  void build_slots(std::size_t tokens, std::size_t experts, std::size_t groups);
 
   std::size_t routes() const noexcept { return tokens_.size(); }
   std::size_t experts() const noexcept { return first_.empty() ? 0 : first_.size() - 1; }

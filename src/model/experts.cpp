@@ -39,7 +39,7 @@ void experts_forward(const ModelConfig& config, const LayerTensors& tensors, con
                      const Dispatch::Range& range, LayerState<Real>& layer, Workspace<Real>& workspace) {
   const auto rows = [&](auto& matrix) { return matrix.block(range.first, range.count); };
   const Block<Real> x = rows(layer.gathered), gate_up = rows(layer.gate_up), act = rows(layer.act);
-  gather<Real>(layer.normed2.block(), layer.dispatch, range, x);
+  if (layer.soft_tokens == 0) gather<Real>(layer.normed2.block(), layer.dispatch, range, x);
   const auto in = parameters.expert(*tensors.expert_in, range.expert);
   if (tensors.expert_gate) {
     const Block<Real> down = rows(layer.gathered_down);
@@ -72,7 +72,7 @@ void experts_backward(const ModelConfig& config, const LayerTensors& tensors, co
   const auto rows = [&](auto& matrix) { return matrix.block(range.first, range.count); };
   const Block<Real> dy = rows(workspace.expert_rows), d_act = rows(workspace.d_act);
   const Block<Real> gate_up = rows(layer.gate_up), dx = rows(workspace.d_rows);
-  gather<Real>(workspace.d_stream.block(), layer.dispatch, range, dy);
+  if (layer.soft_tokens == 0) gather<Real>(workspace.d_stream.block(), layer.dispatch, range, dy);
   product_nn<Real>(dy, parameters.expert(*tensors.expert_out, range.expert), d_act);
   swiglu_backward<Real>(d_act, layer.gates.data() + range.first, gate_up,
                         workspace.d_gates.data() + range.first);

@@ -3,7 +3,6 @@
 #include <numeric>
 
 #include "model/attention.h"
-#include "model/eigen.h"
 #include "model/experts.h"
 #include "model/lanes.h"
 #include "model/network.h"
@@ -11,6 +10,7 @@
 #include "model/objectives.h"
 #include "model/products.h"
 #include "model/qkv.h"
+#include "model/soft.h"
 #include "model/swiglu.h"
 #include "model/token_blocks.h"
 #include "stats/random.h"
@@ -141,13 +141,18 @@ class Forward {
                                                          : *routers_[l].rule;
     select<Real>(rule, layer.router.scores.block(), w_.batch(), layer_seed(l), w_.selection, layer.routing);
     if (config_.router.update == StateUpdate::before_use) route_again(l, rule);
-    layer.dispatch.build(layer.routing.mask);
-    layer.gates.compute(config_.router, layer.router.scores.block(), layer.routing, layer.dispatch);
-    resize_routes<Real>(config_, layer, w_);
+    if (is_soft(config_.router)) {
+      soft_dispatch<Real>(config_, rule, layer, w_);
+    } else {
+      layer.dispatch.build(layer.routing.mask);
+      layer.gates.compute(config_.router, layer.router.scores.block(), layer.routing, layer.dispatch);
+      resize_routes<Real>(config_, layer, w_);
+    }
     const auto& ranges = layer.dispatch.ranges();
     stats::parallel_for(ranges.size(), [&](std::size_t i) {
       experts_forward<Real>(config_, table_.layers[l], parameters_, ranges[i], layer, w_);
     });
+    if (is_soft(config_.router)) keep_slot_outputs<Real>(layer, w_);
   }
 
   /// The known mistake: the state follows this batch first, and the batch is then routed by it. On a copy:
@@ -166,16 +171,20 @@ class Forward {
     auto copy = make_rule(rule.id(), rule.parameters());
     if (!copy) return;  // parameters() of a living rule always make one
     learn<Real>(**copy, layer.router.scores.block(), layer.routing.mask, w_.selection);
-    select<Real>(**copy, layer.router.scores.block(), w_.batch(), layer_seed(l), w_.selection, layer.routing);
+    // A rule without state selects itself: it may stand for more than its parameters say (a permuted order).
+    const RoutingRule& second = (*copy)->parameters() == rule.parameters() ? rule : **copy;
+    select<Real>(second, layer.router.scores.block(), w_.batch(), layer_seed(l), w_.selection, layer.routing);
   }
 
   /// Expert outputs join the stream, in order of expert.
   void add_experts(std::size_t l, Rows rows) {
     if (config_.is_dense(l)) return;
     Matrix<Real>& out = output_of(l);
+    if (is_soft(config_.router))
+      return soft_combine<Real>(w_.layers[l], rows, out.block(rows.first, rows.count));
     for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
       for (const auto route : w_.layers[l].dispatch.routes_of(t))
-        array(out.row(t), config_.width) += array(w_.expert_rows.row(route), config_.width);
+        accumulate<Real>(out.row(t), w_.expert_rows.row(route), config_.width);
     }
   }
 
@@ -193,10 +202,16 @@ class Forward {
       const Real most = largest(logits, config_.vocab);
       // A trace's probabilities must sum to 1 to better than float's rounding; a loss need not.
       const double sum = options_.exact_log_probs
-                             ? (array(logits, config_.vocab) - most).template cast<double>().exp().sum()
+                             ? exact_exponential_sum(logits, config_.vocab, most)
                              : static_cast<double>(exponential_sum(logits, config_.vocab, most));
       w_.log_probs[t] = static_cast<double>(logits[w_.tokens[t + 1]] - most) - std::log(sum);
     }
+  }
+
+  static double exact_exponential_sum(const Real* row, std::size_t size, Real shift) {
+    double total = 0.0;
+    for (std::size_t i = 0; i < size; ++i) total += std::exp(static_cast<double>(row[i] - shift));
+    return total;
   }
 
   std::uint64_t layer_seed(std::size_t l) const { return stats::CounterRng(options_.seed, l).bits64(); }

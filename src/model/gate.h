@@ -18,6 +18,8 @@ class Gates {
   /// Weights of all kept routes. `scores` (tokens, experts), `routing` batch-major.
   void compute(const RouterConfig& config, Block<const Real> scores, const Routing& routing,
                const Dispatch& dispatch);
+  /// Weights of 1.
+  void set_ones(std::size_t routes) { values_.assign(routes, Real{1}); }
   /// One per route.
   std::span<const Real> values() const noexcept { return values_; }
   const Real* data() const noexcept { return values_.data(); }

@@ -167,6 +167,13 @@ void scale(Real* row, std::size_t size, Real factor) {
   for_lanes<Real>(
       size, [&](std::size_t at, auto lanes) { store(row + at, load(row + at, lanes) * factor, lanes); });
 }
+/// to += factor * from.
+template <class Real>
+void accumulate(Real* to, const Real* from, std::size_t size, Real factor = Real{1}) {
+  for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
+    store(to + at, load(to + at, lanes) + factor * load(from + at, lanes), lanes);
+  });
+}
 /// The sum of a[i] b[i].
 template <class Real>
 Real inner(const Real* a, const Real* b, std::size_t size) {

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "model/config_json.h"
+#include "model/soft.h"
 #include "stats/random.h"
 
 namespace pastonly::model {
@@ -20,6 +21,9 @@ Expected<void> check(const ModelConfig& config, const Batch& batch) {
                                    batch.layout.sequences, batch.layout.positions, tokens,
                                    batch.tokens.size(), batch.valid.size()));
   }
+  if (tokens > std::numeric_limits<std::uint32_t>::max() / std::max<std::size_t>(1, config.experts))
+    return input_error(
+        fmt::format("model: a batch of {} tokens is too large for {} experts", tokens, config.experts));
   for (std::size_t t = 0; t < tokens; ++t) {
     if (batch.tokens[t] < 0 || static_cast<std::size_t>(batch.tokens[t]) >= config.vocab) {
       return input_error(fmt::format("model: token {} at row {}, position {}: expected ids below {}",
@@ -55,6 +59,19 @@ void take_scores(const ModelConfig& config, const LayerState<float>& state, Trac
   }
 }
 
+const RoutingRule& rule_in_force(const Network<float>& network, const ObserveOptions& options,
+                                 std::size_t layer) {
+  if (!options.rules.empty()) return *options.rules[layer];
+  return options.rule != nullptr ? *options.rule : *network.routers()[layer].rule;
+}
+
+/// What a reader of the trace needs to select again from its scores, which carry no noise.
+std::string declared_rule(const ModelConfig& config, Mode mode, const RoutingRule& rule) {
+  const bool noisy = config.router.score == Score::noisy && mode == Mode::train && rule.id() == "top-k";
+  return input::Json{{"id", noisy ? "noisy-top-k" : rule.id()}, {"parameters", to_json(rule.parameters())}}
+      .dump();
+}
+
 TraceData::Layer trace_layer(const ModelConfig& config, std::size_t index, const LayerState<float>& state,
                              const RoutingRule& rule, bool scores) {
   TraceData::Layer layer;
@@ -62,6 +79,10 @@ TraceData::Layer trace_layer(const ModelConfig& config, std::size_t index, const
   layer.mask = state.routing.mask;
   if (!scores) return layer;
   take_scores(config, state, layer);
+  if (is_soft(config.router)) {
+    layer.gates = copy(state.combine);
+    return layer;
+  }
   layer.gates.assign(layer.mask.tokens() * config.experts, 0.0F);
   for (std::size_t r = 0; r < state.dispatch.routes(); ++r)
     layer.gates[state.dispatch.token(r) * config.experts + state.dispatch.expert(r)] =
@@ -96,7 +117,7 @@ Expected<StepReport> Model::step(const Batch& batch) {
   StepReport report{steps_done_, workspace_->losses, 0.0, learning_rate(training_, steps_done_)};
   network_.backward(training_.objectives, *workspace_, gradients_);
   report.gradient_norm = optimizer_.step(training_, steps_done_, gradients_, network_.parameters());
-  network_.learn(*workspace_);
+  if (std::isfinite(report.gradient_norm)) network_.learn(*workspace_);
   ++steps_done_;
   return report;
 }
@@ -104,6 +125,12 @@ Expected<StepReport> Model::step(const Batch& batch) {
 Expected<Losses> Model::evaluate(const Batch& batch, const ObserveOptions& options,
                                  Workspace<float>& workspace) const {
   if (auto checked = check(config(), batch); !checked) return tl::unexpected<Error>(checked.error());
+  for (std::size_t l = config().dense_layers; l < config().layers; ++l) {
+    const RoutingRule& rule = rule_in_force(network_, options, l);
+    if ((rule.id() == "soft-moe") == is_soft(config().router)) continue;
+    return usage_error(fmt::format("model: rule {} cannot route a model of rule {}: soft-moe mixes tokens",
+                                   rule.id(), config().router.rule.id));
+  }
   ForwardOptions forward{.training = options.mode == Mode::train, .seed = options.seed, .rule = options.rule};
   forward.rules = options.rules;
   forward.exact_log_probs = true;
@@ -128,11 +155,8 @@ Expected<TraceData> Model::observe(const Batch& batch, const ObserveOptions& opt
     if (batch.predicts(t)) trace.log_probs[t + 1] = workspace.log_probs[t];
   }
   for (std::size_t l = config().dense_layers; l < config().layers; ++l) {
-    const RoutingRule& rule = !options.rules.empty()    ? *options.rules[l]
-                              : options.rule != nullptr ? *options.rule
-                                                        : *network_.routers()[l].rule;
-    if (trace.rule.empty())
-      trace.rule = input::Json{{"id", rule.id()}, {"parameters", to_json(rule.parameters())}}.dump();
+    const RoutingRule& rule = rule_in_force(network_, options, l);
+    if (trace.rule.empty()) trace.rule = declared_rule(config(), options.mode, rule);
     trace.layers.push_back(trace_layer(config(), l, workspace.layers[l], rule, options.scores));
   }
   return trace;

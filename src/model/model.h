@@ -40,7 +40,8 @@ class Model {
   static Expected<Model> create(const ModelConfig& config, const TrainingConfig& training,
                                 std::uint64_t seed);
 
-  /// Forward, backward, clipping, AdamW; then the routing state follows the batch. Input errors: tokens
+  /// Forward, backward, clipping, AdamW; then the routing state follows the batch. Where the gradient is not
+  /// finite, neither moves. Input errors: tokens
   /// outside the vocabulary, arrays that do not fit the layout, an empty batch.
   Expected<StepReport> step(const Batch& batch);
 

@@ -80,7 +80,7 @@ Expected<void> take_rules(const input::TensorFile& file, Network<float>& network
     const std::string where = fmt::format("{}: rules[{}]", file.path, i);
     auto parameters = rule_parameters(rules->at(i), where);
     if (!parameters) return tl::unexpected<Error>(parameters.error());
-    auto rule = make_rule(network.config().router.rule.id, *parameters);
+    auto rule = make_layer_rule(network.config().router, *parameters);
     if (!rule) return input_error(fmt::format("{}: {}", where, rule.error().message));
     network.routers()[first + i].rule = std::move(*rule);
   }

@@ -16,7 +16,7 @@ Expected<Network<Real>> Network<Real>::make(const ModelConfig& config, std::uint
   if (auto checked = validate(config); !checked) return tl::unexpected<Error>(checked.error());
   Network network(config, seed);
   for (std::size_t l = config.dense_layers; l < config.layers; ++l) {
-    auto rule = make_rule(config.router.rule.id, config.router.rule.parameters);
+    auto rule = make_layer_rule(config.router, config.router.rule.parameters);
     if (!rule) return tl::unexpected<Error>(rule.error());
     network.routers_[l].rule = std::move(*rule);
     // Streams of parameters are numbered by tensor in their upper half; these stand far above.

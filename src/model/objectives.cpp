@@ -1,8 +1,9 @@
 #include "model/objectives.h"
 
+#include <algorithm>
 #include <cmath>
 
-#include "model/eigen.h"
+#include "model/lanes.h"
 #include "stats/random.h"
 
 namespace pastonly::model {
@@ -10,30 +11,30 @@ namespace {
 
 template <class Real>
 double log_sum_exp(const Real* logits, std::size_t size) {
-  const auto row = array(logits, size);
-  const Real largest = row.maxCoeff();
-  return static_cast<double>(largest) + std::log(static_cast<double>((row - largest).exp().sum()));
+  const Real most = largest(logits, size);
+  return static_cast<double>(most) + std::log(static_cast<double>(exponential_sum(logits, size, most)));
 }
 
 /// One token's scores as probabilities over the experts.
 template <class Real>
 void probabilities(const ModelConfig& config, const Real* scores, Real* out) {
-  const auto s = array(scores, config.experts);
-  auto p = array(out, config.experts);
+  const std::size_t size = config.experts;
+  Real total{0};
   switch (config.router.score) {
     case Score::softmax:
     case Score::noisy:
-      p = s;
+      std::copy(scores, scores + size, out);
       return;
     case Score::sigmoid:
-      p = s / s.sum();
-      return;
+      std::copy(scores, scores + size, out);
+      for (std::size_t e = 0; e < size; ++e) total += scores[e];
+      break;
     case Score::cosine:
     case Score::autonomy:
-      p = (s - s.maxCoeff()).exp();
-      p /= p.sum();
-      return;
+      total = exponentials(scores, size, largest(scores, size), out);
+      break;
   }
+  scale(out, size, Real{1} / total);
 }
 
 std::size_t valid_tokens(const Batch& batch) {
@@ -148,8 +149,11 @@ double z_loss(const Batch& batch, const LayerState<Real>& layer) {
 template <class Real>
 void z_backward(const Real* logits, std::size_t experts, double factor, Real* d_logits) {
   const auto log_sum = static_cast<Real>(log_sum_exp(logits, experts));
-  array(d_logits, experts) =
-      static_cast<Real>(2.0 * factor) * log_sum * (array(logits, experts) - log_sum).exp();
+  const Real slope = static_cast<Real>(2.0 * factor) * log_sum;
+  for_lanes<Real>(experts, [&](std::size_t at, auto lanes) {
+    const Vector<Real> share = exponential(load(logits + at, lanes) - log_sum);
+    store(d_logits + at, load(d_logits + at, lanes) + slope * share, lanes);
+  });
 }
 
 #define PASTONLY_OBJECTIVES(Real)                                                                           \

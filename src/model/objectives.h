@@ -32,7 +32,7 @@ void balance_backward(const ModelConfig& config, const Real* scores, const std::
 /// Mean over valid tokens of logsumexp(logits)^2.
 template <class Real>
 double z_loss(const Batch& batch, const LayerState<Real>& layer);
-/// Overwrites the gradient by the token's logits (experts).
+/// Adds the gradient by the token's logits (experts).
 template <class Real>
 void z_backward(const Real* logits, std::size_t experts, double factor, Real* d_logits);
 

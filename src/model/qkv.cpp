@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/eigen.h"
+#include "model/lanes.h"
 #include "model/norm.h"
 
 namespace pastonly::model {
@@ -24,7 +24,7 @@ void finish_qkv(const ModelConfig& config, const LayerTensors& tensors, const Ar
   const auto epsilon = static_cast<Real>(config.norm_epsilon);
   for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
     Real* row = layer.qkv.row(t);
-    if (tensors.qkv_bias) array(row, columns) += array(parameters.data(*tensors.qkv_bias), columns);
+    if (tensors.qkv_bias) accumulate<Real>(row, parameters.data(*tensors.qkv_bias), columns);
     if (tensors.q_norm) {
       std::copy(row, row + columns, layer.raw.row(t));
       const auto queries = norm_rows(config, row, config.heads);
@@ -51,7 +51,7 @@ void finish_qkv_backward(const ModelConfig& config, const LayerTensors& tensors,
     if (!tensors.q_norm) continue;
     Real* outer = d_normed.row(t);
     std::copy(row, row + normed, outer);
-    array(row, normed) = Real{0};
+    std::fill(row, row + normed, Real{0});
     const Real* raw = layer.raw.row(t);
     rms_norm_backward<Real>(norm_rows<const Real>(config, outer, config.heads),
                             norm_rows(config, raw, config.heads), parameters.data(*tensors.q_norm),

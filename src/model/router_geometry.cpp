@@ -3,7 +3,7 @@
 #include <limits>
 #include <utility>
 
-#include "model/eigen.h"
+#include "model/lanes.h"
 #include "model/objectives.h"
 #include "model/products.h"
 #include "stats/random.h"
@@ -14,13 +14,20 @@ namespace pastonly::model {
 namespace {
 
 template <class Real>
-Real inverse_length(Block<const Real> router, std::size_t row) {
-  const Real length = std::sqrt(array(router.row(row), router.columns).square().sum());
-  return length > Real{0} ? Real{1} / length : Real{0};
+Real dot(Block<const Real> router, std::size_t i, std::size_t j) {
+  return inner<Real>(router.row(i), router.row(j), router.columns);
 }
 template <class Real>
-Real dot(Block<const Real> router, std::size_t i, std::size_t j) {
-  return (array(router.row(i), router.columns) * array(router.row(j), router.columns)).sum();
+Real inverse_length(Block<const Real> router, std::size_t row) {
+  const Real length = std::sqrt(dot(router, row, row));
+  return length > Real{0} ? Real{1} / length : Real{0};
+}
+/// out = a * b, element by element.
+template <class Real>
+void elementwise_product(const Real* a, const Real* b, std::size_t size, Real* out) {
+  for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
+    store(out + at, load(a + at, lanes) * load(b + at, lanes), lanes);
+  });
 }
 /// Ordered pairs of distinct rows.
 template <class Real>
@@ -46,16 +53,16 @@ double orthogonality_loss(Block<const Real> router) {
 template <class Real>
 void orthogonality_backward(Block<const Real> router, double factor, Block<Real> gradient) {
   // d cos_ij^2 / d R_i = 2 cos_ij (R_j / |R_j| - cos_ij R_i / |R_i|) / |R_i|, and every pair counts twice.
-  const auto scale = static_cast<Real>(4.0 * factor / pairs(router));
+  const auto factors = static_cast<Real>(4.0 * factor / pairs(router));
   for (std::size_t i = 0; i < router.rows; ++i) {
     const Real own = inverse_length(router, i);
     for (std::size_t j = 0; j < router.rows; ++j) {
       if (j == i) continue;
       const Real other = inverse_length(router, j);
       const Real cosine = dot(router, i, j) * own * other;
-      array(gradient.row(i), gradient.columns) += (array(router.row(j), router.columns) * other -
-                                                   array(router.row(i), router.columns) * (cosine * own)) *
-                                                  (scale * cosine * own);
+      const Real slope = factors * cosine * own;
+      accumulate<Real>(gradient.row(i), router.row(j), gradient.columns, slope * other);
+      accumulate<Real>(gradient.row(i), router.row(i), gradient.columns, -slope * cosine * own);
     }
   }
 }
@@ -64,14 +71,17 @@ template <class Real>
 std::vector<double> coupling_bounds(Block<const Real> router) {
   std::vector<double> bounds(router.rows, 0.0);
   for (std::size_t i = 0; i < router.rows; ++i) {
-    const auto own = array(router.row(i), router.columns);
     double nearest = std::numeric_limits<double>::infinity();
     for (std::size_t j = 0; j < router.rows; ++j) {
       if (j == i) continue;
-      const Real square = (own - array(router.row(j), router.columns)).square().sum();
-      nearest = std::min(nearest, std::sqrt(static_cast<double>(square)));
+      double square = 0.0;
+      for (std::size_t c = 0; c < router.columns; ++c) {
+        const double difference = static_cast<double>(router(i, c)) - static_cast<double>(router(j, c));
+        square += difference * difference;
+      }
+      nearest = std::min(nearest, std::sqrt(square));
     }
-    const double length = std::sqrt(static_cast<double>(own.square().sum()));
+    const double length = std::sqrt(static_cast<double>(dot(router, i, i)));
     if (length > 0.0 && std::isfinite(nearest)) bounds[i] = nearest / (2.0 * length);
   }
   return bounds;
@@ -99,15 +109,14 @@ Coupling<Real>::Coupling(Block<const Real> router, Block<const Real> expert_in, 
   const std::size_t n = router.rows;
   proxies_.resize(n, router.columns);
   for (std::size_t i = 0; i < n; ++i)
-    array(proxies_.row(i), router.columns) =
-        array(router.row(i), router.columns) * array(noise_.row(i), router.columns);
+    elementwise_product<Real>(router.row(i), noise_.row(i), router.columns, proxies_.row(i));
   acts_.resize(n);
   norms_.resize(n, n);
   for (std::size_t j = 0; j < n; ++j) {
     acts_[j].resize(n, gate_rows);
     product_nt<Real>(proxies_.block(), gate_of(j), acts_[j].block());
     for (std::size_t i = 0; i < n; ++i)
-      norms_.row(i)[j] = std::sqrt(array(acts_[j].row(i), gate_rows).square().sum());
+      norms_.row(i)[j] = std::sqrt(inner<Real>(acts_[j].row(i), acts_[j].row(i), gate_rows));
   }
   slopes_.assign(n * n, 0.0);
   const double share = 1.0 / static_cast<double>(n * n);
@@ -141,15 +150,17 @@ void Coupling<Real>::backward(double factor, Block<Real> d_router, Block<Real> d
     for (std::size_t i = 0; i < n; ++i) {
       const Real norm = norms_.row(i)[j];
       const auto slope = static_cast<Real>(factor * slopes_[i * n + j]);
-      array(d_acts.row(i), gate_rows_) =
-          array(acts_[j].row(i), gate_rows_) * (norm > Real{0} ? slope / norm : Real{0});
+      std::copy(acts_[j].row(i), acts_[j].row(i) + gate_rows_, d_acts.row(i));
+      scale(d_acts.row(i), gate_rows_, norm > Real{0} ? slope / norm : Real{0});
     }
     product_nn<Real>(d_acts.block(), gate_of(j), d_proxies.block(), j == 0 ? Write::overwrite : Write::add);
     product_tn<Real>(d_acts.block(), proxies_.block(),
                      d_expert_in.row_range(j * (d_expert_in.rows / n), gate_rows_), Write::add);
   }
-  for (std::size_t i = 0; i < n; ++i)
-    array(d_router.row(i), width) += array(d_proxies.row(i), width) * array(noise_.row(i), width);
+  for (std::size_t i = 0; i < n; ++i) {
+    elementwise_product<Real>(d_proxies.row(i), noise_.row(i), width, d_proxies.row(i));
+    accumulate<Real>(d_router.row(i), d_proxies.row(i), width);
+  }
 }
 
 #define PASTONLY_GEOMETRY(Real)                                                              \

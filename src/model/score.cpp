@@ -1,8 +1,8 @@
 #include "model/score.h"
 
+#include <algorithm>
 #include <cmath>
 
-#include "model/eigen.h"
 #include "model/lanes.h"
 #include "model/products.h"
 #include "stats/parallel.h"
@@ -49,8 +49,9 @@ void score_cosine(Block<const Real> x, std::size_t first, RouterScores<Real>& ou
     const Real length = std::sqrt(inner<Real>(x.row(i), x.row(i), x.columns));
     const Real inverse = length > Real{0} ? Real{1} / length : Real{0};
     out.inverse_length[first + i] = inverse;
-    array(out.scores.row(first + i), out.scores.columns()) =
-        array(out.logits.row(first + i), out.logits.columns()) *= inverse;
+    Real* logits = out.logits.row(first + i);
+    scale(logits, out.logits.columns(), inverse);
+    std::copy(logits, logits + out.logits.columns(), out.scores.row(first + i));
   }
 }
 
@@ -150,11 +151,10 @@ void cosine_backward(Block<const Real> x, std::size_t first, const RouterScores<
   for (std::size_t i = 0; i < x.rows; ++i) {
     const std::size_t t = first + i;
     const Real inverse = forward.inverse_length[t];
-    const Real along = (array(gradients.logits.row(t), gradients.logits.columns()) *
-                        array(forward.scores.row(t), forward.scores.columns()))
-                           .sum();
-    auto row = array(dx.row(i), dx.columns);
-    row = row * inverse - array(x.row(i), x.columns) * (along * inverse * inverse);
+    const Real along =
+        inner<Real>(gradients.logits.row(t), forward.scores.row(t), gradients.logits.columns());
+    scale(dx.row(i), dx.columns, inverse);
+    accumulate<Real>(dx.row(i), x.row(i), dx.columns, -along * inverse * inverse);
   }
 }
 
@@ -166,8 +166,8 @@ void autonomy_backward(const ModelConfig& config, std::size_t first, std::size_t
     for (std::size_t e = 0; e < config.experts; ++e) {
       const Real norm = forward.scores.row(t)[e];
       if (!(norm > Real{0})) continue;  // the norm has no slope at 0
-      array(gradients.down.row(t) + e * rank, rank) +=
-          array(forward.down.row(t) + e * rank, rank) * (gradients.scores.row(t)[e] / norm);
+      accumulate<Real>(gradients.down.row(t) + e * rank, forward.down.row(t) + e * rank, rank,
+                       gradients.scores.row(t)[e] / norm);
     }
   }
 }

@@ -67,6 +67,15 @@ void learn(RoutingRule& rule, Block<const Real> scores, const Mask& mask, Select
   rule.learn(as_floats(scores, scratch), mask);
 }
 
+Expected<std::unique_ptr<RoutingRule>> make_layer_rule(const RouterConfig& config,
+                                                       const Parameters& parameters) {
+  if (config.score != Score::noisy || config.rule.id != "noisy-top-k")
+    return make_rule(config.rule.id, parameters);
+  Parameters own = parameters;
+  std::erase_if(own, [](const auto& entry) { return entry.first == "noise"; });
+  return make_rule("top-k", own);
+}
+
 std::vector<float> selection_bias(const RoutingRule& rule, std::size_t experts) {
   std::vector<float> bias(experts, 0.0F);
   for (const auto& [key, value] : rule.parameters()) {

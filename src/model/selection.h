@@ -30,6 +30,11 @@ void select(const RoutingRule& rule, Block<const Real> scores, const Batch& batc
 template <class Real>
 void learn(RoutingRule& rule, Block<const Real> scores, const Mask& mask, SelectionScratch& scratch);
 
+/// The rule a layer selects with. With noisy scores, noisy-top-k is a top-k of scores that carry the router's
+/// trained noise already; its own constant noise stays out.
+Expected<std::unique_ptr<RoutingRule>> make_layer_rule(const RouterConfig& config,
+                                                       const Parameters& parameters);
+
 /// The bias that a rule adds to scores before it selects, (experts); zeros where it has none.
 std::vector<float> selection_bias(const RoutingRule& rule, std::size_t experts);
 

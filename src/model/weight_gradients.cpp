@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/eigen.h"
+#include "model/lanes.h"
 #include "model/products.h"
 #include "stats/parallel.h"
 
@@ -92,8 +92,8 @@ void embedding_gradient(const ParameterTable& table, Workspace<Real>& w, Arena<R
     const std::size_t first = stripe * stripe_columns;
     const std::size_t size = std::min(stripe_columns, target.columns - first);
     for (std::size_t t = 0; t < w.layout.tokens(); ++t) {
-      array(target.row(static_cast<std::size_t>(w.tokens[t])) + first, size) +=
-          array(w.d_stream.row(t) + first, size);
+      accumulate<Real>(target.row(static_cast<std::size_t>(w.tokens[t])) + first, w.d_stream.row(t) + first,
+                       size);
     }
   });
 }

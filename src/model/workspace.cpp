@@ -7,6 +7,7 @@ namespace {
 
 template <class Real>
 void prepare_layer(const ModelConfig& c, std::size_t index, std::size_t tokens, LayerState<Real>& layer) {
+  layer.soft_tokens = 0;
   for (auto* matrix : {&layer.input, &layer.normed1, &layer.middle, &layer.normed2})
     matrix->resize(tokens, c.width);
   layer.inverse1.resize(tokens);

@@ -43,6 +43,10 @@ struct LayerState {
   Matrix<Real> gathered_down;         // (R, rank) autonomy
   Matrix<Real> gate_up;               // (R, 2 expert_width)
   Matrix<Real> act;                   // (R, expert_width) weighted by the gate
+  std::size_t soft_tokens = 0;        // soft-moe: tokens of a group; 0 under every other rule
+  Matrix<Real> mixing;                // (T, experts) soft-moe: a slot's weights of its tokens
+  Matrix<Real> combine;               // (T, experts) soft-moe: a token's weights of the slots
+  Matrix<Real> slot_outputs;          // (R, width) soft-moe
   std::vector<double> balance_slope;  // (experts) of the balance loss by the mean probabilities
 };
 

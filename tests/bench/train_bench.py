@@ -1,6 +1,6 @@
 """The PyTorch peer of train_bench: the same decoder, optimizer and batch shape, eager, on the CPU.
 
-usage: train_bench.py small|large [--threads N] [--seconds S] [--experts loop|bmm|grouped]
+usage: train_bench.py small|large [--threads N] [--seconds S] [--least STEPS] [--experts loop|bmm|grouped]
 Tokens are gathered once per layer, in order of expert. `loop`: one linear per expert over its slice;
 `bmm`: padded to the fullest expert and multiplied as a batch; `grouped`: torch's grouped product.
 """
@@ -109,7 +109,7 @@ class Decoder(nn.Module):
         return F.cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), tokens[:, 1:].reshape(-1))
 
 
-def run(name, threads, seconds, how):
+def run(name, threads, seconds, least, how):
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     shape = SHAPES[name]
@@ -125,17 +125,18 @@ def run(name, threads, seconds, how):
         optimizer.step()
         return loss
 
-    times = []
-    for _ in range(2):
-        step()
+    times, processor = [], []
+    step()
     start = time.perf_counter()
-    while time.perf_counter() - start < seconds or len(times) < 3:
-        before = time.perf_counter()
+    while time.perf_counter() - start < seconds or len(times) < least:
+        before, processor_before = time.perf_counter(), time.process_time()
         loss = step()
         times.append(time.perf_counter() - before)
+        processor.append(time.process_time() - processor_before)
     middle = statistics.median(times)
     return {"config": name, "threads": threads, "experts": how, "steps": len(times),
-            "milliseconds": round(middle * 1e3, 3), "steps_per_second": round(1 / middle, 3),
+            "milliseconds": round(middle * 1e3, 3),
+            "processor_milliseconds": round(statistics.median(processor) * 1e3, 3), "steps_per_second": round(1 / middle, 3),
             "loss_bits": round(loss.item() / 0.6931471805599453, 4), "torch": torch.__version__}
 
 
@@ -144,9 +145,10 @@ def main():
     parser.add_argument("config", choices=sorted(SHAPES))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--least", type=int, default=3)
     parser.add_argument("--experts", choices=["loop", "bmm", "grouped"], default="loop")
     options = parser.parse_args()
-    print(json.dumps(run(options.config, options.threads, options.seconds, options.experts)))
+    print(json.dumps(run(options.config, options.threads, options.seconds, options.least, options.experts)))
 
 
 if __name__ == "__main__":

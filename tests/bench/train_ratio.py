@@ -2,7 +2,8 @@
 
 usage: train_ratio.py TRAIN_BENCH [small] [large] [--rounds N] [--seconds S]
 Run with a Python that has torch 2.13.0. Every way of writing the grouped experts and every thread count is
-tried once; the fastest is PyTorch's figure.
+tried once; the fastest is PyTorch's figure. On a machine that is busy with other work wall-clock ratios say
+little: the ratio of processor time per step, one thread against one thread, is printed as well.
 """
 import argparse
 import json
@@ -13,6 +14,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGETS = {"small": 4.0, "large": 1.5}
+WAYS = ("loop", "bmm", "grouped")
 
 
 def run(command):
@@ -20,39 +22,57 @@ def run(command):
     return json.loads(result.stdout.splitlines()[-1]) if result.returncode == 0 else None
 
 
-def peer(config, threads, seconds, how):
-    return run([sys.executable, os.path.join(HERE, "train_bench.py"), config, "--threads", str(threads),
-                "--seconds", str(seconds), "--experts", how])
+def timing(threads, seconds, least):
+    return ["--threads", str(threads), "--seconds", str(seconds), "--least", str(least)]
 
 
-def ours(binary, config, threads, seconds):
-    return run([binary, config, "--threads", str(threads), "--seconds", str(seconds)])
+def peer(config, threads, seconds, least, how):
+    return run([sys.executable, os.path.join(HERE, "train_bench.py"), config, "--experts", how]
+               + timing(threads, seconds, least))
 
 
-def best_peer(config, cores, seconds):
-    candidates = [peer(config, threads, seconds, how)
-                  for how in ("loop", "bmm", "grouped") for threads in sorted({1, cores})]
-    for candidate in filter(None, candidates):
-        print(f"  PyTorch {candidate['experts']:8} threads {candidate['threads']}: "
-              f"{candidate['steps_per_second']:.3f} steps/s")
-    return max(filter(None, candidates), key=lambda c: c["steps_per_second"])
+def ours(binary, config, threads, seconds, least):
+    return run([binary, config] + timing(threads, seconds, least))
 
 
-def compare(binary, config, rounds, seconds):
+def candidates(config, cores, seconds):
+    tried = [peer(config, threads, seconds, 1, how) for how in WAYS for threads in sorted({1, cores})]
+    for one in filter(None, tried):
+        print(f"  PyTorch {one['experts']:8} {one['threads']} threads: {one['steps_per_second']:.3f} steps/s, "
+              f"{one['processor_milliseconds']:.1f} ms of processor time a step", flush=True)
+    return [one for one in tried if one]
+
+
+def median(pairs, field, side):
+    return statistics.median(pair[side][field] for pair in pairs)
+
+
+def ratio(pairs, field):
+    """Ours over theirs, pair by pair."""
+    return statistics.median(a[field] / b[field] for a, b in pairs)
+
+
+def compare(binary, config, rounds, seconds, least):
     cores = os.cpu_count()
-    print(f"{config}:")
-    chosen = best_peer(config, cores, seconds)
-    pairs = [(ours(binary, config, cores, seconds), peer(config, chosen["threads"], seconds, chosen["experts"]))
-             for _ in range(rounds)]
-    our_rate = statistics.median(a["steps_per_second"] for a, _ in pairs)
-    their_rate = statistics.median(b["steps_per_second"] for _, b in pairs)
-    ratio = statistics.median(a["steps_per_second"] / b["steps_per_second"] for a, b in pairs)
-    share = statistics.median(a["fraction_of_peak"] for a, _ in pairs)
-    peak = statistics.median(a["eigen_peak_gflops"] for a, _ in pairs)
-    print(f"  ours {our_rate:.3f} steps/s ({cores} threads), PyTorch {their_rate:.3f} steps/s "
-          f"({chosen['threads']} threads, {chosen['experts']})")
-    print(f"  ratio {ratio:.2f} (target {TARGETS[config]}); {share:.2f} of a large Eigen product's "
-          f"{peak:.0f} GFLOP/s on {cores} threads")
+    print(f"{config} (load {os.getloadavg()[0]:.1f} on {cores} cores):", flush=True)
+    tried = candidates(config, cores, min(seconds, 2.0))
+    best = max(tried, key=lambda c: c["steps_per_second"])
+    thrifty = min((c for c in tried if c["threads"] == 1), key=lambda c: c["processor_milliseconds"])
+    walls, processors = [], []
+    for _ in range(rounds):
+        walls.append((ours(binary, config, cores, seconds, least),
+                      peer(config, best["threads"], seconds, least, best["experts"])))
+        processors.append((ours(binary, config, 1, seconds, least), peer(config, 1, seconds, least, thrifty["experts"])))
+    print(f"  wall clock: ours {median(walls, 'steps_per_second', 0):.3f} steps/s ({cores} threads), "
+          f"PyTorch {median(walls, 'steps_per_second', 1):.3f} ({best['threads']} threads, {best['experts']}): "
+          f"ratio {ratio(walls, 'steps_per_second'):.2f} (target {TARGETS[config]})")
+    print(f"  processor time a step, one thread: ours {median(processors, 'processor_milliseconds', 0):.1f} ms, "
+          f"PyTorch {median(processors, 'processor_milliseconds', 1):.1f} ms ({thrifty['experts']}): "
+          f"ratio {1 / ratio(processors, 'processor_milliseconds'):.2f}")
+    for pairs, threads in ((walls, cores), (processors, 1)):
+        print(f"  {threads} threads: {median(pairs, 'fraction_of_peak', 0):.2f} of a large Eigen product's "
+              f"{median(pairs, 'eigen_peak_gflops', 0):.0f} GFLOP/s in the same process, "
+              f"{median(pairs, 'processor_fraction_of_peak', 0):.2f} by processor time", flush=True)
 
 
 def main():
@@ -61,9 +81,10 @@ def main():
     parser.add_argument("configs", nargs="*", default=["small", "large"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--least", type=int, default=2, help="steps of a measurement, however long they take")
     options = parser.parse_args()
     for config in options.configs:
-        compare(options.binary, config, options.rounds, options.seconds)
+        compare(options.binary, config, options.rounds, options.seconds, options.least)
 
 
 if __name__ == "__main__":

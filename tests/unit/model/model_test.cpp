@@ -61,6 +61,7 @@ std::vector<ModelConfig> varied() {
   configs[1].shared_gate = true;
   configs[2].router.score = Score::cosine;
   configs[2].router.rule = {"k-means", {{"k", 2}}};
+  configs[2].router.gate = Gate::softmax;
   configs[3].router.score = Score::autonomy;
   configs[3].router.rule = {"random-token", {{"k", 1}, {"capacity_factor", 1.0}}};
   return configs;
@@ -204,6 +205,34 @@ TEST_CASE("model: top-k routing is causal to the last bit, expert choice is not"
   CHECK(prefix_moves({"expert-choice", {{"k", 2}}}));
 }
 
+TEST_CASE("model: results do not move with a token's place or with what is appended", "[model]") {
+  // Widths that are no multiple of a vector: rows start anywhere.
+  ModelConfig config = small_config();
+  config.router.score = Score::sigmoid;
+  config.shared_width = 5;
+  config.qk_norm = QkNorm::per_head;
+  const Model model = made(config);
+  const std::size_t positions = 71, longer = 83;
+  const Sample sample({3, longer, TokenOrder::batch_major}, config.vocab);
+  const auto observe = [&](std::vector<std::size_t> rows, std::size_t length) {
+    std::vector<std::int64_t> tokens;
+    for (const std::size_t row : rows)
+      tokens.insert(tokens.end(), sample.tokens.begin() + static_cast<std::ptrdiff_t>(row * longer),
+                    sample.tokens.begin() + static_cast<std::ptrdiff_t>(row * longer + length));
+    auto trace = model.observe({{rows.size(), length, TokenOrder::batch_major}, tokens, {}});
+    REQUIRE(trace);
+    return std::move(*trace);
+  };
+  const TraceData base = observe({0, 1, 2}, positions), turned = observe({2, 0, 1}, positions);
+  const TraceData alone = observe({1}, positions), extended = observe({0, 1, 2}, longer);
+  for (std::size_t s = 1; s < positions; ++s) {
+    const double expected = base.log_probs[positions + s];
+    CHECK(turned.log_probs[2 * positions + s] == expected);
+    CHECK(alone.log_probs[s] == expected);
+    CHECK(extended.log_probs[longer + s] == expected);
+  }
+}
+
 TEST_CASE("model: state that moves before use makes the batch route itself", "[model]") {
   for (const Score score : {Score::sigmoid, Score::cosine}) {
     const auto scores_differ = [&](StateUpdate update) {
@@ -211,6 +240,7 @@ TEST_CASE("model: state that moves before use makes the batch route itself", "[m
       config.layers = 1;
       config.router.score = score;
       config.router.centroid_rate = 0.5;
+      if (score == Score::cosine) config.router.gate = Gate::softmax;
       config.router.update = update;
       config.router.rule = score == Score::cosine
                                ? RuleSpec{"top-k", {{"k", 2}}}
