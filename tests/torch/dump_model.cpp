@@ -52,6 +52,14 @@ std::vector<Case> gradient_cases() {
        [](ModelConfig& c, Objectives&) {
          c.router.rule = {"expert-choice", {{"k", 2}, {"chunk", 6}}}, c.router.gate = Gate::raw;
        }},
+      {"soft-moe",
+       [](ModelConfig& c, Objectives& o) {
+         c.router.rule = {"soft-moe", {}}, c.router.gate = Gate::raw, o.balance = 0.2, o.z = 0.1;
+       }},
+      {"column-normalised",
+       [](ModelConfig& c, Objectives&) {
+         c.router.rule = {"column-normalised-gate", {{"k", 2}}}, c.router.gate = Gate::column_normalised;
+       }},
       {"drops",
        [](ModelConfig& c, Objectives&) {
          c.router.rule = {"drop-by-score", {{"k", 2}, {"capacity", 6}}};

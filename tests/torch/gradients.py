@@ -75,6 +75,8 @@ class Peer:
             gates = scores
         elif self.r["gate"] == "renormalised":
             gates = scores / (scores * over).sum(-1, keepdim=True).clamp_min(1e-300)
+        elif self.r["gate"] == "column_normalised":
+            gates = scores / (scores * mask).sum(0) * (mask.sum() / mask.shape[1])
         else:
             gates = scores.masked_fill(~over, float("-inf")).softmax(-1).nan_to_num(0.0)
         return gates * mask * self.r["gate_scale"]
@@ -84,6 +86,11 @@ class Peer:
         scores, logits, down = self.scores(x, prefix)
         gates = self.gates(scores, mask, selected)
         w_in, w_out = p[prefix + "expert_in"], p[prefix + "expert_out"]
+        if self.r["rule"]["id"] == "soft-moe":
+            slots = logits.softmax(0).T @ x
+            gate, up = torch.einsum("ed,efd->ef", slots, w_in).chunk(2, -1)
+            out = scores @ torch.einsum("ef,edf->ed", F.silu(gate) * up, w_out)
+            return out, self.objectives(scores, logits, selected, prefix)
         if down is not None:
             gate = torch.einsum("ter,efr->tef", down, p[prefix + "expert_gate"])
             up = torch.einsum("td,efd->tef", x, w_in)
