@@ -8,7 +8,7 @@
 namespace pastonly {
 namespace {
 
-bool among(const std::vector<std::size_t>& rows, std::size_t row) {
+bool listed(const std::vector<std::size_t>& rows, std::size_t row) {
   return std::find(rows.begin(), rows.end(), row) != rows.end();
 }
 
@@ -72,8 +72,8 @@ Expected<TokenBatch> intervened(const Intervention& run, const TokenBatch& base,
   if (run.kind == Kind::length) return lengthened(run, base, redraw);
   TokenBatch batch = base;
   for (std::size_t row = 0; row < base.layout.sequences; ++row) {
-    const bool suffix = run.kind == Kind::suffix && (run.all_rows || among(run.rows, row));
-    const bool replaced = run.kind == Kind::batch && !among(run.keep, row);
+    const bool suffix = run.kind == Kind::suffix && (run.all_rows || listed(run.rows, row));
+    const bool replaced = run.kind == Kind::batch && !listed(run.keep, row);
     if (suffix && run.cut < base.layout.positions) redraw(run, row, run.cut, row_of(batch, row));
     if (replaced) redraw(run, row, 0, row_of(batch, row));
   }

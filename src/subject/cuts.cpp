@@ -4,6 +4,8 @@
 #include <numeric>
 #include <set>
 
+#include "subject/prime.h"
+
 namespace pastonly {
 namespace {
 
@@ -24,14 +26,6 @@ void add_sequence_major(std::span<const CutPoint> cuts, const Layout& layout, st
     });
     if (blind) out.insert(width);
   }
-}
-
-bool is_prime(std::size_t n) {
-  if (n < 2) return false;
-  for (std::size_t d = 2; d * d <= n; ++d) {
-    if (n % d == 0) return false;
-  }
-  return true;
 }
 
 /// Whether these cuts leave no width unseen: on rows in turn, and in a batch-major batch on any one row.

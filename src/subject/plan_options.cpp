@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "subject/cuts.h"
+#include "subject/prime.h"
 
 namespace pastonly {
 namespace {
@@ -19,13 +20,6 @@ std::vector<PlanOptions::Rows> rows_in_turn(const PlanOptions& options, std::siz
   for (std::size_t i = 0; i < singles; ++i)
     rows.push_back({false, {(cut_index + i * sequences / singles) % sequences}});
   return rows;
-}
-
-bool is_prime(std::size_t n) {
-  for (std::size_t d = 2; d * d <= n; ++d) {
-    if (n % d == 0) return false;
-  }
-  return n >= 2;
 }
 
 /// Evenly spread rows, and the step between positions.
