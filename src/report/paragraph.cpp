@@ -1,5 +1,7 @@
 #include "report/paragraph.h"
 
+#include "input/printable.h"
+
 namespace pastonly::report {
 namespace {
 
@@ -14,8 +16,8 @@ std::size_t columns(std::string_view text) noexcept {
 }
 
 std::string padded(std::string_view text, std::size_t width) {
-  std::string out(text);
-  const std::size_t used = columns(text);
+  std::string out = input::printable(text);
+  const std::size_t used = columns(out);
   if (used < width) out.append(width - used, ' ');
   return out;
 }
@@ -34,7 +36,7 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
   std::size_t column = indent;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find_first_of(" \n"), text.size());
-    const std::string_view word = text.substr(0, end);
+    const std::string word = input::printable(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (word.empty()) continue;
     const std::size_t size = columns(word);
@@ -52,9 +54,10 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
 }
 
 std::string inked(std::string_view text, Ink ink, bool color) {
-  if (!color) return std::string(text);
+  if (!color) return input::printable(text);
   static constexpr std::string_view codes[] = {"31;1", "32;1", "33", "1", "2"};
-  return "\x1b[" + std::string(codes[static_cast<std::size_t>(ink)]) + "m" + std::string(text) + "\x1b[0m";
+  return "\x1b[" + std::string(codes[static_cast<std::size_t>(ink)]) + "m" + input::printable(text) +
+         "\x1b[0m";
 }
 
 }  // namespace pastonly::report

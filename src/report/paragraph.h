@@ -6,6 +6,8 @@
 
 namespace pastonly::report {
 
+// All of these pass text through input::printable: what is printed cannot act on a terminal.
+
 /// Columns that UTF-8 text takes on a terminal, one per code point.
 std::size_t columns(std::string_view text) noexcept;
 /// Text padded with spaces to that many columns; never cut.
