@@ -126,6 +126,10 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   report.layers = layers_of(*base, checked->outcomes);
   report.totals = totals_of(report.layers, checked->outcomes, report.subject.vocab);
   report.not_assessed = missing_runs(subject);
+  for (const Check& check : all_checks()) {
+    const bool asked = std::ranges::count(*checks, &check) > 0;
+    if (!asked) report.not_assessed.push_back({std::string(check.id), "not asked for (--check)"});
+  }
   judge(checked->outcomes, policy, options.today, report);
   return report;
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <unordered_map>
 
 #include "stats/parallel.h"
 
@@ -80,13 +81,14 @@ std::vector<Report::Layer> layers_of(const Trace& base, const Outcomes& outcomes
     if (layer.top_k && record.experts > 0)
       layer.sparsity = *layer.top_k / static_cast<double>(record.experts);
   });
+  std::unordered_map<std::uint32_t, std::size_t> places;  // of each layer's number
+  for (std::size_t l = 0; l < layers.size(); ++l) places.emplace(layers[l].index, l);
   for (const auto& [id, outcome] : outcomes) {
     const auto* ran = std::get_if<Ran>(&outcome);
     if (ran == nullptr) continue;
     for (const LayerFacts& facts : ran->layers) {
-      for (auto& layer : layers) {
-        if (layer.index == raw(facts.index)) merge(layer.facts, facts);
-      }
+      const auto place = places.find(raw(facts.index));
+      if (place != places.end()) merge(layers[place->second].facts, facts);
     }
   }
   return layers;

@@ -59,11 +59,17 @@ Reasons failures(const Policy& policy, const Report& report) {
 
 Reasons errors(const Outcomes& outcomes, const Policy& policy, std::string_view today) {
   Reasons reasons;
-  for (const std::string& check : policy.require) {
-    const Outcome* outcome = outcome_of(outcomes, check);
-    const auto* error = outcome != nullptr ? std::get_if<Error>(outcome) : nullptr;
-    if (error != nullptr)
-      reasons.push_back(fmt::format("{} is required and failed: {}", check, error->message));
+  // One file that contradicts the plan stops many checks: they are named together.
+  std::vector<std::pair<std::string, std::vector<std::string_view>>> stopped;  // message, checks
+  for (const auto& [check, outcome] : outcomes) {
+    const auto* error = std::get_if<Error>(&outcome);
+    if (error == nullptr) continue;
+    auto same = std::ranges::find_if(stopped, [&](const auto& row) { return row.first == error->message; });
+    if (same == stopped.end()) same = stopped.insert(stopped.end(), {error->message, {}});
+    same->second.push_back(check);
+  }
+  for (const auto& [message, checks] : stopped) {
+    reasons.push_back(fmt::format("{} (not completed: {})", message, fmt::join(checks, ", ")));
   }
   for (const Policy::Ignore& ignore : policy.ignore) {
     if (today > ignore.expires) {
@@ -115,8 +121,12 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
     reasons.push_back(
         fmt::format("no cut could see a rule with chunk width {}", fmt::join(limit->unseen_chunks, ", ")));
   }
-  // A rate of 1 rules nothing out, whatever the policy accepts.
-  if (limit->trial_rate > policy.limits.trial_rate || limit->trial_rate >= 1.0) {
+  // Some trials changed, or there would be a limit: what the policy ignores is here still no pass.
+  if (limit->trial_rate >= 1.0) {
+    reasons.push_back(fmt::format(
+        "of {} trial{} some changed, which the policy ignores: nothing bounds what else looks ahead",
+        limit->trials, limit->trials == 1 ? "" : "s"));
+  } else if (limit->trial_rate > policy.limits.trial_rate) {
     reasons.push_back(
         fmt::format("{} trial{} without a change only rule out leaks in more than {:.1f}% of interventions; "
                     "the policy asks for {:.1f}%",

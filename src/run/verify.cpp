@@ -6,6 +6,8 @@
 #include <cmath>
 #include <map>
 
+#include "run/verify_parts.h"
+
 namespace pastonly {
 namespace {
 
@@ -150,10 +152,19 @@ std::vector<Held> hold_against(const Report& stated, const Report& recomputed) {
     const auto again = std::ranges::find(recomputed.checks, check.id, &Report::CheckEntry::id);
     held.push_back(compare_check(check, again == recomputed.checks.end() ? nullptr : &*again));
   }
+  for (const auto& check : recomputed.checks) {
+    if (std::ranges::find(stated.checks, check.id, &Report::CheckEntry::id) == stated.checks.end()) {
+      held.push_back({check.id + ", measurements", false, "the report leaves the check out"});
+    }
+  }
+  for (auto& row : hold_parts_against(stated, recomputed)) held.push_back(std::move(row));
   held.push_back(compare_limit(stated, recomputed));
   Held verdict{"verdict", stated.verdict == recomputed.verdict, ""};
   if (!verdict.holds) {
     verdict.why = fmt::format("stated {}, recomputed {}", name(stated.verdict), name(recomputed.verdict));
+  } else if (stated.verdict_reasons != recomputed.verdict_reasons) {
+    verdict.holds = false;
+    verdict.why = "its reasons are others";
   }
   held.push_back(std::move(verdict));
   return held;

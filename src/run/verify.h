@@ -14,9 +14,10 @@ struct Held {
   std::string why;  ///< where it does not hold: stated against recomputed
 };
 
-/// Holds every finding (its key figures, witness and layers), every measurement, the detection limit
-/// and the verdict of a report against an audit of the same files with the same seed and policy.
-/// Numbers agree within 1e-6 relative: builds for different processors round differently.
+/// Holds every finding (its key figures, witness and layers), every measurement, layers, totals, files,
+/// subject, gaps (verify_parts.h), the detection limit and the verdict with its reasons against an audit of
+/// the same files with the same seed and policy. Numbers agree within 1e-6 relative: builds for different
+/// processors round differently.
 std::vector<Held> hold_against(const Report& stated, const Report& recomputed);
 
 /// Equal, numbers within that tolerance.

@@ -224,12 +224,16 @@ TEST_CASE("a required check that failed is an error, unless something else fails
   CHECK(judged(outcomes).verdict == Verdict::fail);
 }
 
-TEST_CASE("a check that failed and is not required leaves a pass, and is listed", "[judge]") {
+TEST_CASE("checks that could not be completed are no pass, required or not, and are named together",
+          "[judge]") {
   Outcomes outcomes = clean();
-  outcomes.emplace_back("load-balance", Error{Error::Kind::input, "no gates"});
+  outcomes.emplace_back("load-balance", Error{Error::Kind::input, "0012.out.safetensors: cut"});
+  outcomes.emplace_back("gate-separation", Error{Error::Kind::input, "0012.out.safetensors: cut"});
   const Report report = judged(outcomes);
-  CHECK(report.verdict == Verdict::pass);
-  CHECK(report.not_assessed.size() == 1);
+  CHECK(report.verdict == Verdict::error);
+  CHECK(report.verdict_reasons == std::vector<std::string>{"0012.out.safetensors: cut (not completed: "
+                                                           "load-balance, gate-separation)"});
+  CHECK(report.not_assessed.size() == 2);
 }
 
 TEST_CASE("a required check that was skipped or never ran is inconclusive", "[judge]") {
@@ -289,7 +293,9 @@ TEST_CASE("a detection limit above the policy's is inconclusive", "[judge]") {
   Policy anything = strict();
   anything.limits.trial_rate = 1.0;
   outcomes[0].second = intervened(5, 1.0);
-  CHECK(judged(outcomes, anything).verdict == Verdict::inconclusive);
+  const Report changed = judged(outcomes, anything);
+  CHECK(changed.verdict == Verdict::inconclusive);
+  CHECK(changed.verdict_reasons.at(0).find("some changed, which the policy ignores") != std::string::npos);
 }
 
 TEST_CASE("chunk widths that no cut could see are inconclusive", "[judge]") {

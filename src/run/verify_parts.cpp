@@ -1,0 +1,181 @@
+#include "run/verify_parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "input/embedded_policies.h"
+#include "input/policy.h"
+
+namespace pastonly {
+namespace {
+
+template <class T>
+Value maybe(const std::optional<T>& value) {
+  return value ? Value(*value) : Value();
+}
+
+Value texts(const std::vector<std::string>& list) { return Value::Array(list.begin(), list.end()); }
+
+/// Reports write absent parameters as an empty object.
+Value parameters(const Value& stated) { return stated.is_null() ? Value(Value::Object{}) : stated; }
+
+Value rule_value(const LayerFacts::Rule& rule) {
+  Value::Array candidates;
+  for (const RuleCandidate& one : rule.candidates) {
+    candidates.emplace_back(Value::Object{{"id", one.id},
+                                          {"causal", maybe(one.causal)},
+                                          {"parameters", parameters(one.parameters)},
+                                          {"explained", one.explained},
+                                          {"equivalents", texts(one.equivalents)}});
+  }
+  return Value::Object{{"id", maybe(rule.id)},
+                       {"causal", maybe(rule.causal)},
+                       {"parameters", parameters(rule.parameters)},
+                       {"explained", rule.explained},
+                       {"candidates", std::move(candidates)}};
+}
+
+/// What a report says of a layer, in the report's own keys.
+Value::Object layer_value(const Report::Layer& layer) {
+  const LayerFacts& facts = layer.facts;
+  Value bound, rule, leak, origin;
+  if (facts.bound) {
+    bound = Value::Object{{"floor_bits", maybe(facts.bound->floor_bits)},
+                          {"capacity_bits", maybe(facts.bound->capacity_bits)},
+                          {"limit_bits", maybe(facts.bound->limit_bits)},
+                          {"chunk", maybe(facts.bound->chunk)},
+                          {"vacuous", facts.bound->vacuous},
+                          {"applies_to", facts.bound->applies_to}};
+  }
+  if (facts.rule) rule = rule_value(*facts.rule);
+  if (facts.leak) {
+    leak = Value::Object{{"bits", facts.leak->bits},
+                         {"lower", maybe(facts.leak->lower)},
+                         {"upper", maybe(facts.leak->upper)},
+                         {"unit", facts.leak->unit},
+                         {"method", facts.leak->method}};
+  }
+  if (facts.origin) {
+    origin = Value::Object{{"kind", facts.origin->kind}, {"contaminated", facts.origin->contaminated}};
+  }
+  return {{"index", layer.index},        {"experts", layer.experts},
+          {"top_k", maybe(layer.top_k)}, {"sparsity", maybe(layer.sparsity)},
+          {"bound", std::move(bound)},   {"rule", std::move(rule)},
+          {"leak", std::move(leak)},     {"origin", std::move(origin)}};
+}
+
+Value::Object totals_value(const Report::Totals& totals) {
+  return {{"floor_bits", maybe(totals.floor_bits)},
+          {"capacity_bits", maybe(totals.capacity_bits)},
+          {"limit_bits", maybe(totals.limit_bits)},
+          {"leak_bits", maybe(totals.leak_bits)},
+          {"successors_identifiable", maybe(totals.successors_identifiable)}};
+}
+
+Value::Object subject_value(const Report::SubjectEntry& subject) {
+  return {{"kind", subject.kind},
+          {"mode", subject.mode},
+          {"stage", subject.stage},
+          {"tokens", subject.tokens},
+          {"vocab", maybe(subject.vocab)}};
+}
+
+Value::Object files_value(const Report::SubjectEntry& subject) {
+  Value::Object files;
+  for (const FileRecord& file : subject.files) files.emplace_back(file.path, Value(file.sha256));
+  return files;
+}
+
+Value::Object gaps_value(const Report& report) {
+  Value::Object gaps;
+  for (const auto& row : report.not_assessed) gaps.emplace_back(row.check, Value(row.reason));
+  return gaps;
+}
+
+Value::Object dismissed_value(const Report& report) {
+  Value::Object rows;
+  for (const auto& row : report.dismissed) {
+    Value::Array layers;
+    for (const LayerIndex layer : row.claim.layers) layers.emplace_back(raw(layer));
+    rows.emplace_back(
+        fmt::format("{}/{}", row.check, row.claim.id),
+        Value(Value::Object{
+            {"layers", std::move(layers)}, {"p_value", maybe(row.claim.p_value)}, {"reason", row.reason}}));
+  }
+  return rows;
+}
+
+Value::Object rules_value(const Policy& policy) {
+  Value::Object severity;
+  for (const auto& [key, level] : policy.severity)
+    severity.emplace_back(key, Value(std::string(name(level))));
+  return {{"fail_on", std::string(name(policy.fail_on))},
+          {"require", texts(policy.require)},
+          {"require_mode", texts(policy.require_mode)},
+          {"leak_bits", policy.limits.leak_bits},
+          {"trial_rate", policy.limits.trial_rate},
+          {"drop_rate", policy.limits.drop_rate},
+          {"alpha", policy.alpha},
+          {"min_tokens", policy.min_tokens},
+          {"severity", std::move(severity)},
+          {"ignore", policy.ignore.size()}};
+}
+
+std::optional<Policy> ready_policy(std::string_view name) {
+  for (const auto& embedded : input::embedded_policies()) {
+    if (embedded.name != name) continue;
+    if (auto policy = input::parse_policy(embedded.text, name)) return *std::move(policy);
+  }
+  return std::nullopt;
+}
+
+/// Both are lists of (key, value) in one order; the first that differs is named.
+Held compare(std::string what, const Value::Object& stated, const Value::Object& again) {
+  Held row{std::move(what), false, ""};
+  const std::size_t both = std::min(stated.size(), again.size());
+  for (std::size_t i = 0; i < both; ++i) {
+    if (stated[i].first == again[i].first && agree(stated[i].second, again[i].second)) continue;
+    row.why = stated[i].first + ": recomputed otherwise";
+    return row;
+  }
+  row.holds = stated.size() == again.size();
+  if (stated.size() > both) row.why = stated[both].first + ": the audit does not state it again";
+  if (again.size() > both) row.why = again[both].first + ": missing in the report";
+  return row;
+}
+
+/// All layers in one row; the first that differs is named.
+Held compare_layers(const std::vector<Report::Layer>& stated, const std::vector<Report::Layer>& again) {
+  Held row{
+      fmt::format("{} layer{}: rules, bounds, leaks, origins", again.size(), again.size() == 1 ? "" : "s"),
+      stated.size() == again.size(), ""};
+  if (!row.holds) row.why = fmt::format("the report lists {}", stated.size());
+  for (std::size_t l = 0; row.holds && l < again.size(); ++l) {
+    const Held one = compare("", layer_value(stated[l]), layer_value(again[l]));
+    if (one.holds) continue;
+    row.holds = false;
+    row.why = fmt::format("layer {}: {}", again[l].index, one.why);
+  }
+  return row;
+}
+
+}  // namespace
+
+std::vector<Held> hold_parts_against(const Report& stated, const Report& recomputed) {
+  std::vector<Held> held;
+  held.push_back(compare("list of files", files_value(stated.subject), files_value(recomputed.subject)));
+  held.push_back(compare("subject", subject_value(stated.subject), subject_value(recomputed.subject)));
+  held.push_back(compare_layers(stated.layers, recomputed.layers));
+  held.push_back(compare("totals", totals_value(stated.totals), totals_value(recomputed.totals)));
+  held.push_back(compare("what was dismissed", dismissed_value(stated), dismissed_value(recomputed)));
+  held.push_back(compare("what was not assessed", gaps_value(stated), gaps_value(recomputed)));
+  // A policy of the user's own is as the report says it is; ci and release are known.
+  if (const auto ready = ready_policy(stated.policy.name)) {
+    held.push_back(compare(fmt::format("policy {}, as it comes with the program", stated.policy.name),
+                           rules_value(stated.policy), rules_value(*ready)));
+  }
+  return held;
+}
+
+}  // namespace pastonly

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <vector>
+
+#include "run/verify.h"
+
+namespace pastonly {
+
+/// What a report says beside its findings, measurements and verdict, held against the audit made again: its
+/// files, its subject, every layer (experts, rule with all candidates, bound, leak, origin), totals, what was
+/// dismissed and what was not assessed, and a policy that bears the name of a ready one.
+std::vector<Held> hold_parts_against(const Report& stated, const Report& recomputed);
+
+}  // namespace pastonly
