@@ -32,8 +32,7 @@ Expected<std::vector<Comparison>> compare_batches(Evidence& evidence) {
 }
 
 Outcome run_batch_isolation(const Pass& pass) {
-  return study_axis(pass, compare_batches(pass.evidence), kBatch,
-                    "batch, or suffix run of some of several rows");
+  return study_axis(pass, compare_batches(pass.evidence), kBatch, "batch (or one-row suffix)");
 }
 
 }  // namespace

@@ -18,9 +18,8 @@ namespace {
 
 constexpr AxisWords kFuture{"flip", "decisions before the cut",
                             "only later tokens of the same sequence were redrawn",
-                            "Routing reads the future. See the layer's rule and `pastonly explain RULE` for "
-                            "a causal one; a layer that is "
-                            "contaminated and no source follows an earlier one."};
+                            "Routing reads the future. `pastonly explain RULE` says what to use instead of a "
+                            "layer's rule; a layer of origin \"inherited\" only follows an earlier one."};
 constexpr AxisWords kFutureOrBatch{
     "future-or-batch", "decisions before the cut", "the suffixes of several sequences were redrawn at once",
     "Record suffix runs that change one row at a time: they tell later tokens from other sequences."};

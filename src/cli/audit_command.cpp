@@ -9,6 +9,7 @@
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
 #include "input/policy.h"
+#include "input/printable.h"
 #include "input/source_text.h"
 #include "pastonly/check.h"
 
@@ -52,13 +53,13 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
 int run_command(const AuditArguments& arguments, const Session& session) {
   const auto request = request_of(arguments, session);
   if (!request) return complain(request.error());
-  auto outputs = Outputs::open(session.outputs, session.color);
+  auto outputs = Outputs::open(session.outputs, session.color, {arguments.subject, arguments.policy});
   if (!outputs) return complain(outputs.error());
   const auto report = run_audit(*request, session);
   if (!report) return complain(report.error());
   if (auto written = outputs->write(*report); !written) return complain(written.error());
   if (!outputs->to_stdout() && !session.quiet) {
-    fmt::print(stderr, "pastonly: {}: {}\n", report->subject.name, name(report->verdict));
+    fmt::print(stderr, "pastonly: {}: {}\n", input::printable(report->subject.name), name(report->verdict));
   }
   return exit_code(report->verdict);
 }
@@ -69,15 +70,19 @@ void add_audit(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<AuditArguments>();
   CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace or a plan directory");
   command->add_option("subject", arguments->subject, "Trace file or plan directory")->required();
-  command
-      ->add_option("--policy", arguments->policy, "Policy file, or the name of an embedded one: ci, release")
+  command->add_option("--policy", arguments->policy, "Policy file, or the name of a ready one: ci, release")
+      ->type_name("POLICY")
       ->capture_default_str();
-  command->add_option("--check", arguments->checks, "Run this check only; repeats")->allow_extra_args(false);
-  command->add_option("--source", arguments->source,
-                      "What the tokens were drawn from: uniform:VOCAB or markov:vocab=V,order=M,...");
+  command->add_option("--check", arguments->checks, "Run this check only; repeats")
+      ->type_name("ID")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--source", arguments->source,
+                   "What the tokens were drawn from: uniform:VOCAB or markov:vocab=V,order=M,...")
+      ->type_name("SOURCE");
   add_output_option(*command, session);
   add_trace_options(*command, arguments->trace);
-  add_session_options(*command, session);
+  add_session_options(*command, session, Shown::all);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
 }
 

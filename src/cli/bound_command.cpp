@@ -81,19 +81,27 @@ void add_bound(CLI::App& app, Session& session) {
       app.add_subcommand("bound", "Bits that routing of these shapes can carry under expert choice");
   command->add_option("--experts", arguments->experts, "Experts per layer, N")
       ->required()
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{65'536}));
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{65'536}).description(""));
   command->add_option("--top-k", arguments->top_k, "Experts per token on average, K")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->type_name("K")
+      ->check(CLI::PositiveNumber.description(""));
   command->add_option("--layers", arguments->layers, "Mixture-of-Experts layers, L")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000}))
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000}).description(""))
       ->capture_default_str();
   command->add_option("--vocab", arguments->vocab, "Vocabulary size, V")
-      ->check(CLI::Range(std::uint64_t{2}, std::uint64_t{1} << 40U));
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{2}, std::uint64_t{1} << 40U).description(""));
   command->add_option("--chunk", arguments->chunk, "Tokens routed together, T")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40U));
-  command->add_option("-o,--output", *format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  add_session_options(*command, session);
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40U).description(""));
+  command->add_option("-o,--output", *format, "text or json; default: text")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
+  add_session_options(*command, session, Shown::none);
   command->callback([arguments, format, &session] { session.exit_code = run_command(*arguments, *format); });
 }
 

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "input/printable.h"
 #include "pastonly/version.h"
 
 namespace pastonly::cli {
@@ -20,17 +22,15 @@ int usage_failure(const CLI::ParseError& error, const CLI::App& app) {
   // CLI11 reports --help and --version as errors with exit code 0.
   if (error.get_exit_code() == 0) return app.exit(error);
   std::string message = error.what();
-  for (char& c : message) {
-    if (c == '\n') c = ' ';
-  }
-  fmt::print(stderr, "pastonly: {} (see pastonly --help)\n", message);
+  std::ranges::replace(message, '\n', ' ');
+  fmt::print(stderr, "pastonly: {} (see pastonly --help)\n", input::printable(message));
   return wrong_usage;
 }
 
 }  // namespace
 
 int complain(const Error& error) {
-  fmt::print(stderr, "pastonly: {}\n", error.message);
+  fmt::print(stderr, "pastonly: {}\n", input::printable(error.message));
   switch (error.kind) {
     case Error::Kind::usage:
       return wrong_usage;
@@ -43,18 +43,28 @@ int complain(const Error& error) {
   return 2;
 }
 
-void add_session_options(CLI::App& command, Session& session) {
+void add_session_options(CLI::App& command, Session& session, Shown shown) {
   const CLI::Validator digits(
       [](const std::string& text) {
         return text.find_first_not_of("0123456789") == std::string::npos ? "" : "not a whole number: " + text;
       },
       "", "digits");
+  // Every command accepts every one; help shows those that change something.
+  const auto group = [](bool useful) { return useful ? "Session" : ""; };
   command.add_option("--seed", session.seed, "Seed of everything random; same seed, same report")
-      ->check(digits);
-  command.add_option("--threads", session.threads, "Threads to use; 0 = all")->check(CLI::Range(0U, 4096U));
-  command.add_flag("--quiet,-q", session.quiet, "No progress on stderr");
+      ->type_name("N")
+      ->check(digits)
+      ->group(group(shown == Shown::all));
+  command.add_option("--threads", session.threads, "Threads to use; 0 = all")
+      ->type_name("N")
+      ->check(CLI::Range(0U, 4096U).description(""))
+      ->group(group(shown != Shown::none && shown != Shown::color));
+  command.add_flag("--quiet,-q", session.quiet, "No progress on stderr")
+      ->group(group(shown != Shown::none && shown != Shown::color));
   command.add_option("--color", session.color, "Color in text on stdout; auto honours NO_COLOR")
-      ->check(CLI::IsMember({"auto", "always", "never"}));
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->group(group(shown == Shown::all || shown == Shown::color));
 }
 
 void add_output_option(CLI::App& command, Session& session) {

@@ -58,6 +58,14 @@ std::string explained(const Check& check) {
          labelled("needs", needs_in_words(check.needs));
 }
 
+/// The nearest names; where none is near, all checks and the way to the rules.
+std::string suggestion(const std::string& id, const std::vector<std::string>& all) {
+  if (auto near = did_you_mean(id, all); !near.empty()) return near;
+  std::string checks;
+  for (const Check& check : all_checks()) checks += (checks.empty() ? "" : ", ") + std::string(check.id);
+  return "; `pastonly rules` lists the rules, the checks are " + checks;
+}
+
 int run_command(const std::string& id) {
   std::string page;
   if (const RuleInfo* rule = find_rule(id); rule != nullptr) page = explained(*rule);
@@ -68,7 +76,7 @@ int run_command(const std::string& id) {
     for (const RuleInfo& rule : routing_rules()) all.emplace_back(rule.id);
     for (const Check& check : all_checks()) all.emplace_back(check.id);
     return complain(
-        {Error::Kind::usage, fmt::format("no rule or check is called {}{}", id, did_you_mean(id, all))});
+        {Error::Kind::usage, fmt::format("no rule or check is called {}{}", id, suggestion(id, all))});
   }
   const auto printed = print(page);
   return printed ? 0 : complain(printed.error());
@@ -79,8 +87,10 @@ int run_command(const std::string& id) {
 void add_explain(CLI::App& app, Session& session) {
   auto id = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("explain", "Explain a routing rule or a check");
-  command->add_option("id", *id, "As `pastonly rules` or a report prints it")->required();
-  add_session_options(*command, session);
+  command->add_option("id", *id, "A rule as `pastonly rules` lists it, or a check as a report names it")
+      ->required();
+  command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
+  add_session_options(*command, session, Shown::none);
   command->callback([id, &session] { session.exit_code = run_command(*id); });
 }
 

@@ -18,6 +18,27 @@ std::string formats() {
   return list;
 }
 
+namespace fs = std::filesystem;
+
+/// Whether both name one file, existing or not; links are followed.
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  if (fs::equivalent(a, b, ignored)) return true;
+  const fs::path left = fs::weakly_canonical(a, ignored), right = fs::weakly_canonical(b, ignored);
+  return !left.empty() && left == right;
+}
+
+/// Whether an audit of `input` reads the file `path`.
+bool reads(const fs::path& input, const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(input, ignored)) return same_file(input, path);
+  const std::string name = path.filename().string();
+  const bool of_plan =
+      name == "plan.json" || name.ends_with(".in.safetensors") || name.ends_with(".out.safetensors");
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  return of_plan && same_file(input, folder);
+}
+
 bool put(std::FILE* file, const std::string& bytes) {
   return std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() && std::fflush(file) == 0;
 }
@@ -48,9 +69,9 @@ Expected<Outputs::Target> Outputs::open_one(const std::string& spec) {
   target.path = spec.substr(equals + 1);
   if (target.path.empty()) return usage_error(fmt::format("-o {}: the path is empty", spec));
   std::error_code ignored;
-  const auto status = std::filesystem::status(target.path, ignored);
+  const auto status = fs::status(target.path, ignored);
   // Devices and pipes are written in place: renaming over them would replace them.
-  const bool in_place = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+  const bool in_place = fs::exists(status) && !fs::is_regular_file(status);
   target.aside = in_place ? target.path : target.path + ".partial";
   target.file = std::fopen(target.aside.c_str(), "wb");
   if (target.file == nullptr) {
@@ -59,18 +80,31 @@ Expected<Outputs::Target> Outputs::open_one(const std::string& spec) {
   return target;
 }
 
-Expected<Outputs> Outputs::open(const std::vector<std::string>& specs, const std::string& color) {
+/// "" where a report may go there.
+std::string Outputs::objection(const std::string& path, const std::vector<std::string>& inputs) const {
+  for (const Target& other : targets_) {
+    const bool same = path.empty() || other.path.empty() ? path == other.path : same_file(path, other.path);
+    if (same) return (path.empty() ? "stdout" : path) + " already takes another report";
+  }
+  for (const std::string& input : inputs) {
+    if (!path.empty() && reads(input, path))
+      return path + " is read by this audit; write the report elsewhere";
+  }
+  return "";
+}
+
+Expected<Outputs> Outputs::open(const std::vector<std::string>& specs, const std::string& color,
+                                const std::vector<std::string>& inputs) {
   Outputs outputs;
   outputs.color_ = wants_color(color);
   for (const std::string& spec : specs) {
+    const std::size_t equals = spec.find('=');
+    const std::string path = equals == std::string::npos ? "" : spec.substr(equals + 1);
+    if (auto why = outputs.objection(path == "-" ? "" : path, inputs); !why.empty()) {
+      return usage_error(fmt::format("-o {}: {}", spec, why));
+    }
     auto target = open_one(spec);
     if (!target) return tl::unexpected(target.error());
-    for (const Target& other : outputs.targets_) {
-      if (other.path != target->path) continue;
-      if (target->file != nullptr) std::fclose(target->file);
-      return usage_error(fmt::format("-o {}: {} already takes another report", spec,
-                                     target->path.empty() ? "stdout" : target->path));
-    }
     outputs.targets_.push_back(*std::move(target));
   }
   if (specs.empty()) outputs.targets_.push_back({report::find_writer("text"), "", "", nullptr});

@@ -15,8 +15,11 @@ namespace pastonly::cli {
 /// written is removed again.
 class Outputs {
  public:
-  /// Usage errors: an unknown format, stdout asked for twice, a path that cannot be written.
-  static Expected<Outputs> open(const std::vector<std::string>& specs, const std::string& color);
+  /// Usage errors: an unknown format, one place asked for twice (under whatever names), a path that cannot
+  /// be written, and one that would replace what is read: a file of `inputs`, or a file of a plan where
+  /// one of them is its directory.
+  static Expected<Outputs> open(const std::vector<std::string>& specs, const std::string& color,
+                                const std::vector<std::string>& inputs);
   Outputs(Outputs&&) noexcept;
   Outputs& operator=(Outputs&&) = delete;
   ~Outputs();
@@ -33,6 +36,7 @@ class Outputs {
   };
   Outputs() = default;
   static Expected<Target> open_one(const std::string& spec);
+  std::string objection(const std::string& path, const std::vector<std::string>& inputs) const;
 
   std::vector<Target> targets_;
   bool color_ = false;

@@ -26,7 +26,7 @@ Expected<Report> load(const ReportArguments& arguments) {
 }
 
 int run_command(const ReportArguments& arguments, const Session& session) {
-  auto outputs = Outputs::open(session.outputs, session.color);
+  auto outputs = Outputs::open(session.outputs, session.color, {arguments.policy});
   if (!outputs) return complain(outputs.error());
   const auto report = load(arguments);
   if (!report) return complain(report.error());
@@ -44,7 +44,7 @@ void add_report(CLI::App& app, Session& session) {
   command->add_option("--policy", arguments->policy,
                       "Judge again under this policy; it must have the same alpha and source");
   add_output_option(*command, session);
-  add_session_options(*command, session);
+  add_session_options(*command, session, Shown::color);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
 }
 

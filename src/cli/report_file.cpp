@@ -1,22 +1,15 @@
 #include "cli/report_file.h"
 
-#include <fmt/format.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
-
+#include "input/mapped_file.h"
 #include "report/writer.h"
 
 namespace pastonly::cli {
 
 Expected<Report> read_report(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (file) bytes << file.rdbuf();
-  if (!file || !bytes) return input_error(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-  return report::parse_report(bytes.str(), path);
+  constexpr std::size_t largest = std::size_t{1} << 30;
+  const auto bytes = input::read_text(path, largest);
+  if (!bytes) return tl::unexpected(bytes.error());
+  return report::parse_report(*bytes, path);
 }
 
 }  // namespace pastonly::cli

@@ -29,7 +29,8 @@ std::string rules_table() {
 
 void add_rules(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("rules", "List the routing rules and what each depends on");
-  add_session_options(*command, session);
+  command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
+  add_session_options(*command, session, Shown::none);
   command->callback([&session] {
     const auto printed = print(rules_table());
     session.exit_code = printed ? 0 : complain(printed.error());

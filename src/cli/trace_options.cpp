@@ -39,29 +39,38 @@ std::string text_of(const Value* value) {
 void add_trace_options(CLI::App& command, TraceArguments& arguments) {
   constexpr const char* group = "What a foreign file does not say";
   command.add_option("--batch", arguments.batch, "Sequences in a flattened array")
-      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
       ->group(group);
   command.add_option("--layout", arguments.layout, "Order in which the router saw the tokens")
+      ->type_name("ORDER")
       ->check(CLI::IsMember({std::string(batch_major), std::string(sequence_major)}))
       ->group(group);
   command.add_option("--shape", arguments.shape, "Shape of a raw int32 file: TOKENS,LAYERS,K")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber)
+      ->type_name("N,N,N")
+      ->check(CLI::PositiveNumber.description(""))
       ->group(group);
   command.add_option("--mode", arguments.mode, "Routing in force: train or eval")
+      ->type_name("MODE")
       ->check(CLI::IsMember({"train", "eval"}))
       ->group(group);
   command.add_option("--stage", arguments.stage, "Masks before or after drops: selected or dispatched")
+      ->type_name("STAGE")
       ->check(CLI::IsMember({"selected", "dispatched"}))
       ->group(group);
   command.add_option("--top-k", arguments.top_k, "Select the K best where only scores were kept")
-      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
       ->group(group);
   command.add_option("--experts", arguments.experts, "Experts per layer, where only expert ids were kept")
-      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
       ->group(group);
   command
-      .add_option("--map", arguments.map, "KEY=NAME,...: names of tensors (scores, logits, mask, gates, ...)")
+      .add_option("--map", arguments.map,
+                  "Which array is what: tokens, valid, logprobs, mask, experts, scores, logits, gates, bias")
+      ->type_name("KEY=NAME,...")
       ->delimiter(',')
       ->group(group);
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -9,6 +10,7 @@
 #include "cli/report_file.h"
 #include "cli/trace_options.h"
 #include "input/hash.h"
+#include "input/printable.h"
 #include "pastonly/check.h"
 #include "run/verify.h"
 #include "run/witness.h"
@@ -22,8 +24,8 @@ std::vector<std::string> changed_files(const Report& report) {
   for (const FileRecord& file : report.subject.files) {
     std::error_code error;
     const auto bytes = std::filesystem::file_size(file.path, error);
-    if (error) {
-      lines.push_back(fmt::format("{}: {}", file.path, error.message()));
+    if (error && !std::filesystem::exists(file.path)) {
+      lines.push_back(fmt::format("{}: is missing", file.path));
       continue;
     }
     const auto hash = input::sha256_file(file.path);
@@ -59,8 +61,9 @@ std::string listing(const std::vector<Held>& held, std::size_t& broken) {
   std::string out;
   for (const Held& row : held) {
     if (!row.holds) ++broken;
-    out += fmt::format("{}  {}{}{}\n", row.holds ? "holds        " : "does not hold", row.what,
-                       row.why.empty() ? "" : ": ", row.why);
+    out += input::printable(fmt::format("{}  {}{}{}", row.holds ? "holds        " : "does not hold", row.what,
+                                        row.why.empty() ? "" : ": ", row.why)) +
+           "\n";
   }
   return out;
 }
@@ -69,10 +72,15 @@ int run_command(const std::string& path, const Session& session) {
   const auto stated = read_report(path);
   if (!stated) return complain(stated.error());
   if (const auto changed = changed_files(*stated); !changed.empty()) {
-    for (const auto& line : changed) fmt::print(stderr, "pastonly: {}\n", line);
+    constexpr std::size_t shown = 10;
+    for (std::size_t i = 0; i < std::min(shown, changed.size()); ++i) {
+      fmt::print(stderr, "pastonly: {}\n", input::printable(changed[i]));
+    }
     return complain(
-        {Error::Kind::input, fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed",
-                                         path, changed.size(), stated->subject.files.size())});
+        {Error::Kind::input,
+         fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed. Paths are "
+                     "as the audit was given them: run verify in the folder that it ran in",
+                     path, changed.size(), stated->subject.files.size())});
   }
   const auto request = request_of(*stated);
   if (!request) return complain(request.error());
@@ -97,8 +105,10 @@ void add_verify(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand(
       "verify", "Recompute every witness and key figure of a report from the files it names");
   command->add_option("report", *path, "JSON report of pastonly audit")->required();
-  command->footer("Exit codes: 0 all statements hold, 1 some do not, 2 files are missing or changed.");
-  add_session_options(*command, session);
+  command->footer(
+      "Exit codes: 0 all statements hold, 1 some do not, 2 files are missing or changed, 4 wrong usage,\n"
+      "130 interrupted.");
+  add_session_options(*command, session, Shown::work);
   command->callback([path, &session] { session.exit_code = run_command(*path, session); });
 }
 

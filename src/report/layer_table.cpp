@@ -91,6 +91,42 @@ std::string aligned(const std::vector<Row>& rows, bool color) {
   return out;
 }
 
+/// Why a layer is open: what explains it, and what explains it as well and answers otherwise.
+std::string open_in_words(const LayerFacts::Rule& rule) {
+  constexpr std::size_t shown = 3;
+  const auto own = std::ranges::find(rule.candidates, rule.id.value_or(""), &RuleCandidate::id);
+  const bool known = own != rule.candidates.end() && own->causal.has_value();
+  std::string names;
+  std::size_t count = 0;
+  for (const RuleCandidate& candidate : rule.candidates) {
+    if (!known || !candidate.causal || *candidate.causal == *own->causal || ++count > shown) continue;
+    names += (names.empty() ? "" : ", ") + candidate.id;
+  }
+  if (count == 0) return "causal open: causal rules and rules that look ahead explain these decisions alike";
+  if (count > shown) names += fmt::format(" and {} more", count - shown);
+  return fmt::format("causal open: {}, which {}, explains these decisions, and so {} {}, which {}", own->id,
+                     *own->causal ? "is causal" : "looks ahead", count == 1 ? "does" : "do", names,
+                     !*own->causal ? (count == 1 ? "is causal" : "are causal")
+                                   : (count == 1 ? "looks ahead" : "look ahead"));
+}
+
+std::string legend(const Report& report, const TextStyle& style) {
+  std::string out =
+      "flips: decisions that changed with the future; floor: bits per token that expert choice of these "
+      "shapes "
+      "would carry";
+  const auto any = [&](std::string_view word) {
+    return std::ranges::find_if(report.layers, [&](const auto& layer) { return causal_word(layer) == word; });
+  };
+  const auto leaks = [](const auto& layer) { return layer.facts.leak.has_value(); };
+  if (std::ranges::any_of(report.layers, leaks)) out += "; leak: estimated bits, (≥ certain)";
+  std::string text = "  " + wrapped(out, 2, style.width) + "\n";
+  if (const auto open = any("open"); open != report.layers.end()) {
+    text += "  " + wrapped(open_in_words(*open->facts.rule), 2, style.width) + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string layer_table(const Report& report, const TextStyle& style) {
@@ -119,9 +155,7 @@ std::string layer_table(const Report& report, const TextStyle& style) {
   std::string out = "\n" + inked("Layers", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
   if (groups.size() > max_rows)
     out += fmt::format("  … and {} rows more (-o json has all)\n", groups.size() - max_rows);
-  return out +
-         "  flips: decisions that changed with the future; floor: bits per token that expert choice carries "
-         "here\n";
+  return out + legend(report, style);
 }
 
 std::string write_bound_text(const std::vector<Report::Layer>& layers, const Report::Totals& totals,

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "input/json.h"
 #include "input/policy.h"
 #include "report/fields.h"
 #include "report/json.h"
@@ -183,13 +184,19 @@ Report report_of(const Fields& in) {
 }  // namespace
 
 Expected<Report> parse_report(std::string_view json, std::string_view name) {
+  // Once for its strictness, once for the order of its keys.
+  if (auto strict = input::parse_json(json, name, Error::Kind::input); !strict) {
+    return tl::unexpected(strict.error());
+  }
   const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!root.is_object()) return input_error(fmt::format("{}: not a JSON object", name));
+  if (!root.is_object()) return input_error(fmt::format("{}: is no report: not a JSON object", name));
   std::string problem;
   const Fields in(root, "", problem);
   const std::string schema = in.text("schema");
   if (schema != "pastonly.report/1") {
-    return input_error(fmt::format("{}: schema is \"{}\", expected \"pastonly.report/1\"", name, schema));
+    return input_error(fmt::format(
+        "{}: schema is \"{}\", expected \"pastonly.report/1\", as `pastonly audit -o json` writes it", name,
+        schema));
   }
   Report report = report_of(in);
   const Fields policy = in.object("policy");

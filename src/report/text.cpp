@@ -1,9 +1,11 @@
 #include "report/text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "input/printable.h"
 #include "report/layer_table.h"
 #include "report/paragraph.h"
 #include "report/words.h"
@@ -17,16 +19,22 @@ std::string verdict_line(const Report& report, const TextStyle& style) {
                                                     : Ink::yellow;
   std::string word(name(report.verdict));
   std::ranges::transform(word, word.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
-  return fmt::format("{}  {} ({}; mode {}, stage {}; {} token positions; policy {})\n",
-                     inked(word, ink, style.color), report.subject.name, report.subject.kind,
-                     report.subject.mode, report.subject.stage, grouped(report.subject.tokens),
-                     report.policy.name);
+  const std::string about = fmt::format(
+      "{} ({}; mode {}, stage {}; {} token positions; policy {})", report.subject.name, report.subject.kind,
+      report.subject.mode, report.subject.stage, grouped(report.subject.tokens), report.policy.name);
+  return inked(word, ink, style.color) + "  " + input::printable(about) + "\n";
 }
 
 std::string reasons(const Report& report, const TextStyle& style) {
   if (report.verdict == Verdict::pass) {
-    return "No changed future moved a decision before it, and nothing else that the policy forbids was "
-           "found.\n";
+    const auto ignored = std::ranges::count_if(
+        report.findings, [](const auto& finding) { return finding.suppressed.has_value(); });
+    return fmt::format(
+        "No changed future moved a decision before it, and nothing else that the policy forbids "
+        "was found{}.\n",
+        ignored == 0
+            ? ""
+            : fmt::format("; {} finding{} ignored by the policy", ignored, ignored == 1 ? " is" : "s are"));
   }
   // A failure's reasons are its findings, which follow in full.
   if (report.verdict == Verdict::fail) {
@@ -102,13 +110,32 @@ std::string findings(const Report& report, const TextStyle& style) {
   return out;
 }
 
+/// Checks that share one reason: it is said once.
+struct Gap {
+  std::string reason;
+  std::vector<std::string> checks;
+};
+
 std::string not_assessed(const Report& report, const TextStyle& style) {
   if (report.not_assessed.empty()) return "";
-  std::string out = "\n" + inked("Not assessed", Ink::bold, style.color) + "\n";
-  std::size_t widest = 0;
-  for (const auto& row : report.not_assessed) widest = std::max(widest, row.check.size());
+  std::vector<Gap> gaps;
   for (const auto& row : report.not_assessed) {
-    out += "  " + padded(row.check, widest) + "  " + wrapped(row.reason, widest + 4, style.width) + "\n";
+    auto same = std::ranges::find(gaps, row.reason, &Gap::reason);
+    if (same == gaps.end()) same = gaps.insert(gaps.end(), {row.reason, {}});
+    same->checks.push_back(row.check);
+  }
+  std::size_t widest = 0;
+  for (const Gap& gap : gaps) {
+    if (gap.checks.size() == 1) widest = std::max(widest, gap.checks.front().size());
+  }
+  std::string out = "\n" + inked("Not assessed", Ink::bold, style.color) + "\n";
+  for (const Gap& gap : gaps) {
+    if (gap.checks.size() == 1) {
+      out += "  " + padded(gap.checks.front(), widest) + "  " + wrapped(gap.reason, widest + 4, style.width);
+    } else {
+      out += "  " + wrapped(fmt::format("{}: {}", fmt::join(gap.checks, ", "), gap.reason), 4, style.width);
+    }
+    out += "\n";
   }
   return out;
 }

@@ -26,18 +26,13 @@ std::optional<LayerFacts::Rule> rule_of(Evidence& evidence, std::size_t layer) {
   return (*rules)[layer];
 }
 
-Value smallest_witness(const Pass& pass, const Study& study, std::string& sentence) {
+Value smallest_witness(const Pass& pass, const Study& study) {
   const auto picked = smallest_flip(study);
   if (!picked) return {};
   const auto shrunk = shrink(pass.evidence, *picked);
   const Pick& pick = shrunk ? shrunk->pick : *picked;
-  const LayerIndex layer = pick.compared->reference->base.layers[pick.layer].index;
   Value out = flip_witness(pick, rule_of(pass.evidence, pick.layer));
   if (shrunk) out.set("base_cut", shrunk->base_run.cut);
-  sentence = fmt::format("; smallest: layer {}, row {}, position {}, expert {} {} with {} token{} changed",
-                         raw(layer), pick.flip.row, pick.flip.position, pick.flip.expert,
-                         pick.flip.after ? "gained" : "lost", pick.compared->tokens_changed,
-                         pick.compared->tokens_changed == 1 ? "" : "s");
   return out;
 }
 
@@ -57,14 +52,13 @@ void report_flips(const Pass& pass, const Study& study, const AxisWords& words, 
     decisions += study.tally.layers[l].decisions;
     if (study.tally.layers[l].flips > 0) claim.layers.push_back(base.layers[l].index);
   }
-  std::string smallest;
-  claim.witness = smallest_witness(pass, study, smallest);
+  claim.witness = smallest_witness(pass, study);
   const std::size_t flips = study.tally.flips();
   claim.message =
-      fmt::format("{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}{}{}", flips, decisions,
+      fmt::format("{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}{}", flips, decisions,
                   words.subject, 100.0 * static_cast<double>(flips) / static_cast<double>(decisions),
                   words.change, study.tally.runs_changed, study.tally.runs, layer_list(claim.layers),
-                  smallest, study.repeated ? "" : "; no repeat is recorded, so chance is not excluded");
+                  study.repeated ? "" : "; no repeat is recorded, so chance is not excluded");
   out.claims.push_back(std::move(claim));
 }
 

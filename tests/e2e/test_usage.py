@@ -76,6 +76,28 @@ class Usage(Temporary):
             message = self.refused(4, "audit", "/no/such/subject", "-o", f"json={path}")
             self.assertIn(str(path), message)
 
+    def test_outputs_replace_neither_each_other_nor_what_is_read(self):
+        plan = self.folder / "plan"
+        shutil.copytree(CLEAN, plan)
+        trace = self.folder / "trace.safetensors"
+        shutil.copy(CLEAN / "0000.out.safetensors", trace)
+        os.link(trace, self.folder / "hard")
+        (self.folder / "soft").symlink_to(trace)
+        policy = self.folder / "policy.json"
+        policy.write_text('{"schema": "pastonly.policy/1"}')
+        before = {path: path.read_bytes() for path in (*plan.iterdir(), trace, policy)}
+        for subject, target in ((trace, trace), (trace, self.folder / "hard"), (trace, self.folder / "soft"),
+                                (trace, self.folder / "plan/../trace.safetensors"), (trace, policy),
+                                (plan, plan / "plan.json"), (plan, plan / "0003.out.safetensors")):
+            message = self.refused(4, "audit", subject, "--policy", policy, "-o", f"json={target}")
+            self.assertIn("is read by this audit", message)
+        twice = self.folder / "twice"
+        message = self.refused(4, "audit", plan, "-o", f"json={twice}", "-o", f"text={self.folder}/plan/../twice")
+        self.assertIn("already takes another report", message)
+        self.assertEqual({path: path.read_bytes() for path in before}, before)
+        self.assertEqual([p.name for p in self.folder.rglob("*.partial")], [])
+        self.assertEqual(run("audit", plan, "-o", f"json={plan / 'report.json'}").returncode, 0)
+
     def test_help_and_version(self):
         self.assertEqual(run("--version").returncode, 0)
         self.assertIn("0 pass", run("--help").stdout)
@@ -109,10 +131,56 @@ class Inputs(Temporary):
         self.assertEqual(report["verdict"], "inconclusive")
         self.assertTrue(any("without output" in row["reason"] for row in report["not_assessed"]))
 
+    def test_a_plan_that_contradicts_itself_never_passes(self):
+        def edit(kind, **keys):
+            plan = self.plan()
+            data = json.loads((plan / "plan.json").read_text())
+            next(r for r in data["runs"] if r["kind"] == kind).update(keys)
+            (plan / "plan.json").write_text(json.dumps(data))
+            report = audit(plan, expect=2)
+            self.assertEqual(report["verdict"], "error")
+            text = run("audit", plan).stdout
+            self.assertLess(text.count("expected"), 4, text)  # said once, not once a check
+            shutil.rmtree(plan)
+            return report["verdict_reasons"][0]
+
+        rows = 4
+        self.assertIn("safetensors: token at row", edit("order", permutation=list(range(rows))))
+        self.assertIn("0000.out.safetensors", edit("batch", keep=list(range(rows))))
+
     def test_a_plan_without_a_base_output_cannot_be_audited(self):
         plan = self.plan()
         (plan / "0000.out.safetensors").unlink()
         self.assertIn(run("audit", plan).returncode, (2, 3))
+
+    def test_pipes_and_devices_are_refused_at_once(self):
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        for path in (pipe, "/dev/zero", self.folder):
+            self.assertIn("is not a regular file", self.refused(2, "verify", path))
+            self.assertIn("is not a regular file", self.refused(2, "report", path))
+        self.assertIn("is not a regular file", self.refused(2, "audit", pipe))
+        plan = self.plan()
+        (plan / "0003.out.safetensors").unlink()
+        os.mkfifo(plan / "0003.out.safetensors")
+        done = run("audit", plan, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("0003.out.safetensors: is not a regular file", done.stdout + done.stderr)
+
+    def test_names_do_not_act_on_the_terminal(self):
+        name = "trace\x1b[31m\x07\u202e\x9b.safetensors"
+        shutil.copy(CLEAN / "0000.out.safetensors", self.folder / name)
+        policy = self.folder / "policy.json"
+        policy.write_text(json.dumps({"schema": "pastonly.policy/1", "ignore": [
+            {"check": "causal-mask", "reason": "\x1b]0;title\x07", "expires": "9999-12-31"}]}))
+        report = self.folder / "report.json"
+        for arguments in (["audit", self.folder / name], ["audit", self.folder / (name + "x")],
+                          ["audit", LEAKY, "--policy", policy], ["explain", name], ["audit", "--" + name],
+                          ["audit", self.folder / name, "-o", f"json={report}"], ["report", report],
+                          ["verify", report], ["audit", CLEAN, "-o", name]):
+            done = run(*arguments)
+            for character in "\x1b\x07\u202e\x9b":
+                self.assertNotIn(character, done.stdout + done.stderr, arguments)
 
     def test_one_trace_alone_never_passes(self):
         report = audit(CLEAN / "0000.out.safetensors", expect=3)
@@ -170,8 +238,10 @@ class Reports(Temporary):
         other = self.folder / "other.json"
         other.write_text('{"schema": "pastonly.policy/1", "alpha": 0.001}')
         self.assertIn("Run the audit again", self.refused(4, "report", path, "--policy", other))
-        path.write_text("{}")
-        self.refused(2, "report", path)
+        for broken, why in (("{}", "schema"), ("", "not JSON"), ('{"schema": "pastonly.report/9"}', "report/9"),
+                            ('{"verdict": "pass", "verdict": "fail"}', "twice"), ("[" * 100000, "deeper")):
+            path.write_text(broken)
+            self.assertIn(why, self.refused(2, "report", path))
 
     def test_verify(self):
         plan = self.folder / "plan"
@@ -195,6 +265,31 @@ class Reports(Temporary):
         path.write_text(json.dumps(tampered))
         self.assertEqual(run("verify", path).returncode, 1)
 
+        def forged(change):
+            copy = json.loads(json.dumps(report))
+            change(copy)
+            path.write_text(json.dumps(copy))
+            done = run("verify", path)
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            return [line for line in done.stdout.splitlines() if line.startswith("does not hold")]
+
+        layer = report["layers"][1]["index"]
+        self.assertIn(f"layer {layer}: rule", forged(lambda r: r["layers"][1]["rule"].update(causal=True))[0])
+        self.assertIn("origin", forged(lambda r: r["layers"][1]["origin"].update(kind="none"))[0])
+        self.assertIn("lists 1", forged(lambda r: r["layers"].pop())[0])
+        self.assertIn("totals", forged(lambda r: r["totals"].update(floor_bits=0.1))[0])
+        self.assertIn("subject: tokens", forged(lambda r: r["subject"].update(tokens=10**9))[0])
+        self.assertTrue(any("list of files" in line for line in forged(lambda r: r["subject"].update(files=[]))))
+        self.assertIn("not assessed", forged(lambda r: r["not_assessed"].pop())[0])
+        self.assertIn("verdict: its reasons", forged(lambda r: r.update(verdict_reasons=["all is well"]))[0])
+        self.assertIn("leaves the check out", forged(lambda r: r.update(checks=[]))[0])
+        # A laxer policy under a known name, with the verdict that it would give.
+        def lax(r):
+            r["policy"]["rules"]["require"] = []
+            r["policy"]["rules"]["fail_on"] = "never"
+            r.update(verdict="pass", verdict_reasons=[])
+        self.assertTrue(any("policy ci" in line for line in forged(lax)))
+
         path.write_text(json.dumps(report))
         victim = plan / "0002.out.safetensors"
         data = bytearray(victim.read_bytes())
@@ -203,6 +298,13 @@ class Reports(Temporary):
         self.assertEqual(run("verify", path).returncode, 2)
         victim.unlink()
         self.assertEqual(run("verify", path).returncode, 2)
+
+    def test_what_was_not_asked_for_is_said(self):
+        report = audit(CLEAN, "--check", "causal-mask", expect=0)
+        gaps = {row["check"]: row["reason"] for row in report["not_assessed"]}
+        self.assertEqual(gaps["rule-identification"], "not asked for (--check)")
+        self.assertNotIn("causal-mask", gaps)
+        self.assertIn("batch-isolation, ", run("audit", CLEAN, "--check", "causal-mask").stdout)
 
     def test_interrupted_leaves_no_report(self):
         path = self.folder / "r.json"

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -149,7 +150,8 @@ TEST_CASE("a broken report is refused with file and key", "[report]") {
     const auto parsed = parse_report(text, "r.json");
     return parsed ? std::string("accepted") : parsed.error().message;
   };
-  CHECK(message("{") == "r.json: not a JSON object");
+  CHECK(message("{").starts_with("r.json: not JSON: "));
+  CHECK(message("[]") == "r.json: is no report: not a JSON object");
   CHECK(message("{\"schema\": \"pastonly.report/2\"}").find("pastonly.report/1") != std::string::npos);
   Json json = Json::parse(write_json(full()));
   json["findings"][0]["severity"] = "fatal";
@@ -160,6 +162,45 @@ TEST_CASE("a broken report is refused with file and key", "[report]") {
   json = Json::parse(write_json(full()));
   json["layers"] = 3;
   CHECK(message(json.dump()).find("layers: expected an array") != std::string::npos);
+}
+
+TEST_CASE("checks that share a reason are listed together", "[report]") {
+  Report report = full();
+  report.not_assessed = {
+      {"load-balance", "a is cut"}, {"token-shuffle", "no run"}, {"chunk-sweep", "a is cut"}};
+  const std::string text = write_text(report, {});
+  CHECK(text.find("  load-balance, chunk-sweep: a is cut\n") != std::string::npos);
+  CHECK(text.find("  token-shuffle  no run\n") != std::string::npos);
+}
+
+TEST_CASE("an open layer names what else explains it", "[report]") {
+  Report report = full();
+  report.layers.resize(1);
+  report.layers[0].facts.rule = LayerFacts::Rule{};
+  LayerFacts::Rule& rule = *report.layers[0].facts.rule;
+  rule.id = "top-k";
+  rule.candidates = {{"top-k", true, {}, 1.0, {}},
+                     {"gshard-top-2", false, {}, 1.0, {}},
+                     {"fixed-capacity", true, {}, 1.0, {}}};
+  std::string text = write_text(report, {});
+  std::ranges::replace(text, '\n', ' ');
+  text.erase(std::ranges::unique(text, [](char a, char b) { return a == ' ' && b == ' '; }).begin(),
+             text.end());
+  CHECK(text.find("causal open: top-k, which is causal, explains these decisions") != std::string::npos);
+  CHECK(text.find("gshard-top-2, which looks ahead") != std::string::npos);
+  CHECK(text.find("fixed-capacity") == std::string::npos);
+  rule.causal = true;
+  CHECK(write_text(report, {}).find("causal open") == std::string::npos);
+}
+
+TEST_CASE("text holds no control characters of names", "[report]") {
+  Report report = full();
+  report.subject.name = "a\x1b[31mb";
+  report.policy.name = "p\u202e";
+  for (auto& finding : report.findings) finding.message = finding.help = "m\x07\x1b]0;t";
+  report.not_assessed = {{"\x1b[1m", "\x9b"}};
+  const std::string text = write_text(report, {});
+  for (const char* bad : {"\x1b", "\x07", "\u202e", "\x9b"}) CHECK(text.find(bad) == std::string::npos);
 }
 
 TEST_CASE("added keys are tolerated", "[report]") {
