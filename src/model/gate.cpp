@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace pastonly::model {
 namespace {
@@ -9,34 +10,57 @@ namespace {
 /// Keeps a sum of sigmoids that all underflowed from dividing by zero; the same as in DeepSeek-V3.
 constexpr double smallest_sum = 1e-20;
 
-/// The experts over which a token's weights are normalised.
-std::span<const std::uint8_t> normalised_over(const RouterConfig& config, const Routing& routing,
-                                              std::size_t token) {
-  const Mask& mask = config.gate_over == GateOver::kept ? routing.mask : routing.selected;
-  return mask.view().row(token);
+/// body(expert), in order, for the experts over which a token's weights are normalised.
+template <class Body>
+void for_normalised(const RouterConfig& config, const Routing& routing, const Dispatch& dispatch,
+                    std::size_t token, Body&& body) {
+  if (config.gate_over == GateOver::kept) {
+    for (const auto route : dispatch.routes_of(token)) body(dispatch.expert(route));
+    return;
+  }
+  for (std::size_t e = 0; e < dispatch.experts(); ++e) {
+    if (routing.selected(token, e) != 0) body(e);
+  }
 }
 
 /// What a score counts in its token's sum: itself, or its exponential against the largest.
 template <class Real>
 struct Weighing {
   bool softmax = false;
-  Real largest{0};
+  Real largest = std::numeric_limits<Real>::lowest();
   Real sum{0};
 
-  Weighing(const RouterConfig& config, const Real* scores, std::span<const std::uint8_t> over)
+  Weighing(const RouterConfig& config, const Routing& routing, const Dispatch& dispatch, std::size_t token,
+           const Real* scores)
       : softmax(config.gate == Gate::softmax) {
-    bool any = false;
-    for (std::size_t e = 0; e < over.size(); ++e) {
-      if (over[e] != 0 && (!any || scores[e] > largest)) largest = scores[e], any = true;
-    }
-    for (std::size_t e = 0; e < over.size(); ++e) {
-      if (over[e] != 0) sum += weight(scores[e]);
-    }
+    if (softmax)
+      for_normalised(config, routing, dispatch, token,
+                     [&](std::size_t e) { largest = std::max(largest, scores[e]); });
+    for_normalised(config, routing, dispatch, token, [&](std::size_t e) { sum += weight(scores[e]); });
     if (!softmax) sum += static_cast<Real>(smallest_sum);
   }
   Real weight(Real score) const { return softmax ? std::exp(score - largest) : score; }
   Real share(Real score) const { return weight(score) / sum; }
 };
+
+template <class Real>
+void normalised_backward(const RouterConfig& config, const Routing& routing, const Dispatch& dispatch,
+                         std::size_t token, const Real* row, std::span<const Real> values,
+                         std::span<const Real> gradients, std::span<Real> score_gradient) {
+  const auto scale = static_cast<Real>(config.gate_scale);
+  const auto routes = dispatch.routes_of(token);
+  // g_i = scale w_i / W: dL/ds_j = w'_j / W (scale dL/dg_j - sum_i g_i dL/dg_i), dL/dg_j = 0 where dropped.
+  const Weighing<Real> weighing(config, routing, dispatch, token, row);
+  Real along{0};
+  for (const auto r : routes) {
+    along += gradients[r] * values[r];
+    score_gradient[dispatch.expert(r)] = scale * gradients[r];
+  }
+  for_normalised(config, routing, dispatch, token, [&](std::size_t e) {
+    const Real slope = weighing.softmax ? weighing.share(row[e]) : Real{1} / weighing.sum;
+    score_gradient[e] = slope * (score_gradient[e] - along);
+  });
+}
 
 }  // namespace
 
@@ -64,7 +88,7 @@ void Gates<Real>::compute(const RouterConfig& config, Block<const Real> scores, 
       for (const auto r : routes) values_[r] = scale * row[dispatch.expert(r)];
       continue;
     }
-    const Weighing<Real> weighing(config, row, normalised_over(config, routing, t));
+    const Weighing<Real> weighing(config, routing, dispatch, t, row);
     for (const auto r : routes) values_[r] = scale * weighing.share(row[dispatch.expert(r)]);
   }
 }
@@ -99,18 +123,7 @@ void Gates<Real>::backward_token(const RouterConfig& config, std::size_t token, 
     }
     return;
   }
-  // g_i = scale w_i / W: dL/ds_j = w'_j / W (scale dL/dg_j - sum_i g_i dL/dg_i), dL/dg_j = 0 where dropped.
-  const auto over = normalised_over(config, routing, token);
-  const Weighing<Real> weighing(config, row, over);
-  Real along{0};
-  for (const auto r : routes) {
-    along += gradients[r] * values_[r];
-    score_gradient[dispatch.expert(r)] = scale * gradients[r];
-  }
-  for (std::size_t e = 0; e < over.size(); ++e) {
-    const Real slope = weighing.softmax ? weighing.share(row[e]) : Real{1} / weighing.sum;
-    score_gradient[e] = over[e] != 0 ? slope * (score_gradient[e] - along) : Real{0};
-  }
+  normalised_backward<Real>(config, routing, dispatch, token, row, values_, gradients, score_gradient);
 }
 
 template class Gates<float>;

@@ -41,9 +41,10 @@ Vector<Real> load(const Real* from, Whole = {}) {
   std::memcpy(&vector, from, sizeof(vector));
   return vector;
 }
-/// Lanes beyond the row's end hold 0.
+/// Lanes beyond the row's end hold 0. Out of line, as its counterpart: most rows have no such end, and their
+/// loops stay small.
 template <class Real>
-Vector<Real> load(const Real* from, Part part) {
+[[gnu::noinline]] Vector<Real> load(const Real* from, Part part) {
   Vector<Real> vector{};
   for (std::size_t i = 0; i < part.count; ++i) vector[i] = from[i];
   return vector;
@@ -53,13 +54,13 @@ void store(Real* to, Vector<Real> vector, Whole = {}) {
   std::memcpy(to, &vector, sizeof(vector));
 }
 template <class Real>
-void store(Real* to, Vector<Real> vector, Part part) {
+[[gnu::noinline]] void store(Real* to, Vector<Real> vector, Part part) {
   for (std::size_t i = 0; i < part.count; ++i) to[i] = vector[i];
 }
 
 /// body(offset, Whole{}) for every full vector of a row, body(offset, Part{rest}) for what is left.
 template <class Real, class Body>
-void for_lanes(std::size_t size, Body&& body) {
+[[gnu::always_inline]] inline void for_lanes(std::size_t size, Body&& body) {
   constexpr std::size_t count = Lanes<Real>::count;
   std::size_t at = 0;
   for (; at + count <= size; at += count) body(at, Whole{});
@@ -83,8 +84,8 @@ Vector<Real> only(Vector<Real> vector, Whole, Real) {
 }
 template <class Real>
 Vector<Real> only(Vector<Real> vector, Part part, Real rest) {
-  for (std::size_t i = part.count; i < Lanes<Real>::count; ++i) vector[i] = rest;
-  return vector;
+  alignas(64) static constexpr Real places[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return load(places) < spread(static_cast<Real>(part.count)) ? vector : spread(rest);
 }
 template <class Real>
 Real largest(Vector<Real> vector) {

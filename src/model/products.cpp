@@ -34,23 +34,26 @@ struct Tile {
 };
 
 template <class Real>
-void put(Vector<Real> left, Vector<Real> right, const Tile<Real>& tile, Real* c) {
+[[gnu::always_inline]] inline void put(Vector<Real> left, Vector<Real> right, const Tile<Real>& tile,
+                                       Real* c) {
   constexpr std::size_t half = Lanes<Real>::count;
   if (tile.columns == 2 * half) {
     store(c, tile.add ? left + load(c) : left);
     store(c + half, tile.add ? right + load(c + half) : right);
     return;
   }
+  if (tile.columns == half) return store(c, tile.add ? left + load(c) : left);
   Real row[2 * half];
   store(row, left);
   store(row + half, right);
   for (std::size_t j = 0; j < tile.columns; ++j) c[j] = tile.add ? c[j] + row[j] : row[j];
 }
 
-template <class Real, std::size_t Rows, bool RowMajorA>
+/// Both halves of a panel, or its left one alone where C has no more columns.
+template <class Real, std::size_t Rows, bool RowMajorA, bool Both>
 void multiply(const Tile<Real>& tile) {
   constexpr std::size_t half = Lanes<Real>::count;
-  Vector<Real> sums[Rows][2] = {};
+  Vector<Real> left_sums[Rows] = {}, right_sums[Rows] = {};
   const Real* a = tile.a;
   const std::size_t step = tile.step;
   for (std::size_t k = 0; k < tile.k; ++k) {
@@ -59,19 +62,20 @@ void multiply(const Tile<Real>& tile) {
 #pragma GCC unroll 12
     for (std::size_t i = 0; i < Rows; ++i) {
       const Vector<Real> value = spread(RowMajorA ? a[i * step + k] : a[k * step + i]);
-      sums[i][0] += value * left;
-      sums[i][1] += value * right;
+      left_sums[i] += value * left;
+      if constexpr (Both) right_sums[i] += value * right;
     }
   }
 #pragma GCC unroll 12
-  for (std::size_t i = 0; i < Rows; ++i) put<Real>(sums[i][0], sums[i][1], tile, tile.c + i * tile.c_stride);
+  for (std::size_t i = 0; i < Rows; ++i)
+    put<Real>(left_sums[i], right_sums[i], tile, tile.c + i * tile.c_stride);
 }
 
-template <class Real, bool RowMajorA, std::size_t Rows = tile_rows>
+template <class Real, bool RowMajorA, bool Both, std::size_t Rows = tile_rows>
 void multiply_rows(std::size_t rows, const Tile<Real>& tile) {
   if constexpr (Rows > 0) {
-    if (rows == Rows) return multiply<Real, Rows, RowMajorA>(tile);
-    multiply_rows<Real, RowMajorA, Rows - 1>(rows, tile);
+    if (rows == Rows) return multiply<Real, Rows, RowMajorA, Both>(tile);
+    multiply_rows<Real, RowMajorA, Both, Rows - 1>(rows, tile);
   }
 }
 
@@ -159,7 +163,9 @@ void product(Block<const Real> a, Block<const Real> b, Block<Real> c, std::size_
           const Real* first = RowMajorA ? a.row(i) + k0 : a.row(k0) + i;
           const Tile<Real> tile{first,        a.stride, packed,  k,
                                 c.row(i) + j, c.stride, columns, k0 > 0 || write == Write::add};
-          multiply_rows<Real, RowMajorA>(std::min(tile_rows, group_end - i), tile);
+          const std::size_t rows = std::min(tile_rows, group_end - i);
+          columns > Lanes<Real>::count ? multiply_rows<Real, RowMajorA, true>(rows, tile)
+                                       : multiply_rows<Real, RowMajorA, false>(rows, tile);
         }
       }
     }

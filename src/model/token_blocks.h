@@ -21,7 +21,7 @@ struct TokenBlocks {
   std::size_t rows;
 
   explicit TokenBlocks(std::size_t token_count)
-      : tokens(token_count), rows(std::clamp<std::size_t>(token_count / 8, 48, 384)) {}
+      : tokens(token_count), rows(std::clamp<std::size_t>(token_count / 4, 48, 384)) {}
   std::size_t count() const noexcept { return (tokens + rows - 1) / rows; }
 
   template <class Body>
