@@ -4,36 +4,23 @@
 #include "pastonly/policy.h"
 #include "stats/parallel.h"
 #include "subject/evidence.h"
-#include "subject/paired_loss.h"
 #include "subject/rearranged.h"
+#include "subject/reliance.h"
 
 namespace pastonly {
 namespace {
 
 constexpr std::size_t kShuffledScores = 1000000;
 
-/// Recorded shuffles: what routing in order is worth to the model.
-Expected<void> recorded(const Pass& pass, std::vector<Measurement>& out) {
-  std::vector<Trace> runs;
-  std::optional<Trace> base;
-  for (const Intervention* run : pass.evidence.runs(Intervention::Kind::shuffle)) {
-    auto own = pass.evidence.base_of(*run);
-    auto trace = pass.evidence.trace(*run);
-    if (!own) return tl::unexpected(own.error());
-    if (!trace) return tl::unexpected(trace.error());
-    if (!base) base = std::move(*own);
-    if (run->base == pass.evidence.runs(Intervention::Kind::shuffle).front()->base)
-      runs.push_back(std::move(*trace));
-  }
-  if (!base) return {};
-  auto reliance = paired_loss("reliance", *base, runs, pass.policy.alpha, pass.seed);
-  if (!reliance) return {};
-  out.push_back(*reliance);
-  const double in_order = loss_bits(*base).value_or(0.0);
-  const std::uint64_t samples = reliance->samples / runs.size();
-  out.push_back({"loss_in_order", in_order, {}, {}, "bits per token", samples, {}});
-  out.push_back(
-      {"loss_shuffled", in_order + reliance->value, {}, {}, "bits per token", reliance->samples, {}});
+/// Runs under shuffled routing: what routing in order is worth to the model.
+Expected<void> rerouted(const Pass& pass, std::vector<Measurement>& out) {
+  const auto pairs = shuffled_losses(pass.evidence);
+  if (!pairs) return tl::unexpected(pairs.error());
+  if (pairs->empty()) return {};
+  const double alpha = pass.policy.alpha;
+  out.push_back(pairs->difference("reliance", alpha, pass.seed));
+  out.push_back(pairs->base("loss_in_order", alpha, pass.seed));
+  out.push_back(pairs->runs("loss_shuffled", alpha, pass.seed));
   return {};
 }
 
@@ -60,7 +47,7 @@ Expected<void> reapply(const Pass& pass, std::vector<Measurement>& out) {
 
 Outcome run_token_shuffle(const Pass& pass) {
   Ran out;
-  if (auto done = recorded(pass, out.measurements); !done) return done.error();
+  if (auto done = rerouted(pass, out.measurements); !done) return done.error();
   if (auto done = reapply(pass, out.measurements); !done) return done.error();
   if (out.measurements.empty()) {
     return Skipped{

@@ -28,8 +28,8 @@ struct SweepDrop {
 /// first of the largest; in order of arms, the baseline first. Arms without losses are left out.
 std::vector<SweepDrop> sweep_drops(std::span<const SweepArm> arms, double alpha);
 
-/// Of the rank correlation between chunk size and mean loss, Kendall's tau-b over the arms with a chunk: 1
-/// where the loss falls with the chunk throughout. nullopt with fewer than three such arms.
+/// Rank correlation of chunk size and mean loss, Kendall's tau-b over the arms with a chunk: 1 where the loss
+/// falls throughout as the chunk shrinks. nullopt with fewer than three such arms.
 std::optional<double> chunk_trend(std::span<const SweepArm> arms);
 
 }  // namespace pastonly::stats

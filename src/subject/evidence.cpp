@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include "stats/parallel.h"
@@ -41,8 +42,25 @@ struct Evidence::State {
   Subject& subject;
   Watch watch;
   std::map<std::uint32_t, Once<Trace>> traces;  // keys fixed from the start: lookups need no lock
+  /// A trace without its layers, kept.
+  Expected<Trace> losses(const Intervention& run) {
+    Once<Trace>* entry = nullptr;
+    {
+      const std::lock_guard lock(fresh_mutex);
+      entry = &fresh[{run.id, run.seed, run.rule}];
+    }
+    return entry->get([&]() -> Expected<Trace> {
+      auto trace = subject.observe(run);
+      if (!trace) return trace;
+      trace->layers.clear();
+      trace->storage.reset();  // only the layers point into it
+      return trace;
+    });
+  }
+
   std::mutex fresh_mutex;
-  std::map<std::size_t, Once<Trace>> fresh;  // entries stay where they are
+  std::map<std::tuple<std::uint32_t, std::uint64_t, std::string>, Once<Trace>>
+      fresh;  // entries stay in place
   Once<std::vector<routing::Identification>> identified;
   Once<std::vector<routing::LoadSurvey>> surveyed;
 };
@@ -102,19 +120,14 @@ Expected<std::size_t> Evidence::fresh_batches(double share) {
   return static_cast<std::size_t>(std::min(share * static_cast<double>(can.budget) / tokens, kMostFresh));
 }
 
-Expected<Trace> Evidence::fresh_losses(std::size_t i) {
-  State::Once<Trace>* entry = nullptr;
-  {
-    const std::lock_guard lock(state_->fresh_mutex);
-    entry = &state_->fresh[i];
-  }
-  return entry->get([&]() -> Expected<Trace> {
-    auto trace = state_->subject.observe(fresh_run(i));
-    if (!trace) return trace;
-    trace->layers.clear();
-    trace->storage.reset();  // only the layers point into it
-    return trace;
-  });
+Expected<Trace> Evidence::fresh_losses(std::size_t i) { return state_->losses(fresh_run(i)); }
+
+Expected<Trace> Evidence::fresh_losses(std::size_t i, Intervention run) {
+  run.base = fresh_run(i).id;
+  // Ids of their own: chance is drawn by id.
+  run.id =
+      *run.base + (1U << 30) + static_cast<std::uint32_t>(kMostFresh) * static_cast<std::uint32_t>(run.kind);
+  return state_->losses(run);
 }
 
 namespace {

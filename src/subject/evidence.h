@@ -44,8 +44,11 @@ class Evidence {
   static Intervention fresh_run(std::size_t i);
   /// How many of them a check may ask for with a share of the subject's budget; 0 where it draws none.
   Expected<std::size_t> fresh_batches(double share);
-  /// What the model said of the tokens of batch i: its trace without the layers. Observed once and kept.
+  /// What the model said of the tokens of fresh batch i in order: its trace without the layers. Observed once
+  /// and kept, as are those below.
   Expected<Trace> fresh_losses(std::size_t i);
+  /// The same of another run on it: `run` with its base set to the batch; only its kind, rule and seed count.
+  Expected<Trace> fresh_losses(std::size_t i, Intervention run);
 
   /// The rule behind each layer (statistics.md section 8), by the position of the layer in the base
   /// trace: over all runs but shuffle and reroute. Computed at first call, in parallel over layers.

@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "checks.h"
+#include "pastonly/policy.h"
+#include "stats/bootstrap.h"
+#include "stats/e_process.h"
+#include "subject/evidence.h"
+#include "subject/reliance.h"
+#include "subject/source_paths.h"
+
+namespace pastonly {
+namespace {
+
+/// A difference that is no proof of anything, said where its interval lies above 0.
+void suspect(const Measurement& difference, std::string id, std::string message, std::string help, Ran& out) {
+  if (!difference.lower || *difference.lower <= 0.0) return;
+  Claim claim;
+  claim.id = std::move(id);
+  claim.basis = Claim::Basis::observation;
+  claim.message = std::move(message);
+  claim.help = std::move(help);
+  out.claims.push_back(std::move(claim));
+}
+
+std::string with_interval(const Measurement& figure) {
+  if (!figure.lower || !figure.upper) return fmt::format("{:.3f}", figure.value);
+  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", figure.value, *figure.lower, *figure.upper);
+}
+
+Expected<void> measure_reliance(const Pass& pass, Ran& out) {
+  const auto pairs = shuffled_losses(pass.evidence);
+  if (!pairs) return tl::unexpected(pairs.error());
+  if (pairs->empty()) return {};
+  const double alpha = pass.policy.alpha;
+  const Measurement reliance = pairs->difference("reliance", alpha, pass.seed);
+  out.measurements.push_back(pairs->base("loss_in_order", alpha, pass.seed));
+  out.measurements.push_back(pairs->runs("loss_shuffled", alpha, pass.seed));
+  out.measurements.push_back(reliance);
+  suspect(
+      reliance, "reliance",
+      fmt::format(
+          "the loss rises by {} bits per token when routing sees the tokens in random order: the model "
+          "reads something from who competes with whom",
+          with_interval(reliance)),
+      "No proof: first-come capacity is causal and moves as well. causal-mask tells whether later tokens are "
+      "what it reads.",
+      out);
+  return {};
+}
+
+Expected<void> measure_streaming(const Pass& pass, Ran& out) {
+  const auto pairs = streamed_losses(pass.evidence);
+  if (!pairs) return tl::unexpected(pairs.error());
+  if (pairs->empty()) return {};
+  const double alpha = pass.policy.alpha;
+  const Measurement gap = pairs->difference("streaming_gap", alpha, pass.seed);
+  out.measurements.push_back(pairs->runs("loss_streaming", alpha, pass.seed));
+  out.measurements.push_back(gap);
+  suspect(
+      gap, "streaming-gap",
+      fmt::format("the loss rises by {} bits per token when every token is run with nothing after it, as in "
+                  "deployment",
+                  with_interval(gap)),
+      "The loss that training reports is not the one that deployment will have. causal-mask tells why.", out);
+  return {};
+}
+
+/// What luck at level alpha does not explain, and the e-value that says so.
+Claim used_leak(const Pass& pass, const SourcePaths& paths, const Measurement& leak) {
+  const double log2_e = paths.log2_value();
+  Claim claim;
+  claim.id = "used-leak";
+  claim.basis = Claim::Basis::statistical;
+  claim.p_value = stats::p_value_of(log2_e);
+  Measurement amount = leak;
+  amount.upper.reset();
+  amount.lower = (log2_e - std::log2(1.0 / pass.policy.alpha)) / paths.predicted;
+  amount.value = std::max(amount.value, *amount.lower);
+  if (std::isfinite(*amount.lower)) claim.amount = std::move(amount);
+  claim.message = fmt::format(
+      "the loss in order lies {} bits per token below the source's own on the same tokens: that much of the "
+      "answer reaches the model (log2 e-value {:.1f} over {} batch{})",
+      with_interval(leak), log2_e, paths.log2_e.size(), paths.log2_e.size() == 1 ? "" : "es");
+  claim.witness.set("type", "e-value");
+  claim.witness.set("run", pass.evidence.runs(Intervention::Kind::base).front()->id);
+  claim.witness.set("source", name(*pass.policy.source));
+  claim.witness.set("loss_bits", paths.loss_bits);
+  if (std::isfinite(log2_e)) claim.witness.set("log2_e_value", log2_e);
+  claim.help = "No causal model reaches such a loss. causal-mask and batch-isolation show what it reads.";
+  return claim;
+}
+
+Expected<void> measure_leak(const Pass& pass, Ran& out) {
+  if (!pass.policy.source || !pass.evidence.subject().capabilities().tokens) return {};
+  const auto paths = source_paths(pass.evidence, *pass.policy.source);
+  if (!paths) return tl::unexpected(paths.error());
+  if (paths->predicted == 0.0 || !std::isfinite(paths->leak_bits)) return {};
+  const auto samples = static_cast<std::uint64_t>(paths->predicted);
+  Measurement leak{"leak_bits", paths->leak_bits, {}, {}, "bits per token", samples, {}};
+  if (const auto interval = stats::bootstrap_ratio(paths->gains, paths->tokens,
+                                                   {.alpha = pass.policy.alpha, .seed = pass.seed})) {
+    leak.lower = interval->lower;
+    leak.upper = interval->upper;
+  }
+  out.measurements.push_back({"loss_bits", paths->loss_bits, {}, {}, "bits per token", samples, {}});
+  out.measurements.push_back({"source_entropy", paths->entropy_bits, {}, {}, "bits per token", samples, {}});
+  out.measurements.push_back(leak);
+  if (std::isfinite(paths->log2_value()))
+    out.measurements.push_back({"log2_e_value", paths->log2_value(), {}, {}, "bits", samples, {}});
+  out.claims.push_back(used_leak(pass, *paths, leak));
+  return {};
+}
+
+Outcome run_loss_anomaly(const Pass& pass) {
+  Ran out;
+  for (const auto measure : {measure_leak, measure_reliance, measure_streaming}) {
+    if (auto done = measure(pass, out); !done) return done.error();
+  }
+  if (out.measurements.empty())
+    return Skipped{"the source is not named, and no shuffle or stream run holds log-probabilities"};
+  return out;
+}
+
+}  // namespace
+
+const Check loss_anomaly_check{
+    "loss-anomaly",
+    "Losses that a causal model does not reach",
+    "Says how much of a loss that is too good the model uses and what it relies on. Used leak: the source's "
+    "own "
+    "loss on the same tokens minus the model's, where the source is known; an e-value tells it from luck. "
+    "Reliance: the loss under shuffled routing minus the loss in order. Streaming gap: the loss with nothing "
+    "after each token minus the loss in order. Reliance and gap overstate a leak and prove none.",
+    {.log_probs = true},
+    run_loss_anomaly};
+
+}  // namespace pastonly

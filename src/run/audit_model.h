@@ -1,0 +1,29 @@
+#pragma once
+
+#include "model/model.h"
+#include "pastonly/error.h"
+#include "pastonly/policy.h"
+#include "pastonly/report.h"
+#include "run/audit.h"
+#include "stats/token_source.h"
+#include "subject/live_model.h"
+
+namespace pastonly {
+
+/// How a frozen model is audited. `live.budget` sets the cost: the number of fresh batches and resampled
+/// futures follows from it.
+struct ModelAudit {
+  LiveOptions live;
+  AuditOptions audit;
+};
+
+/// Runs all checks on a live model whose tokens come from `draw`. The policy's source is taken as it is: it
+/// must be what `draw` draws from, or absent. The caller fills in Report::run. Errors as make_live and audit.
+Expected<Report> audit_model(const model::Model& model, DrawTokens draw, const Policy& policy,
+                             const ModelAudit& options);
+
+/// The same on tokens of a known source, which also becomes the policy's.
+Expected<Report> audit_model(const model::Model& model, const stats::TokenSource& source, Policy policy,
+                             const ModelAudit& options);
+
+}  // namespace pastonly

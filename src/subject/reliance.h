@@ -1,0 +1,17 @@
+#pragma once
+
+#include "pastonly/error.h"
+#include "subject/evidence.h"
+#include "subject/paired_loss.h"
+
+namespace pastonly {
+
+/// The loss in order against the loss of the same tokens under shuffled routing: the runs of kind shuffle of
+/// the first base that has any, and of a live subject, one shuffle of each fresh batch that an eighth of its
+/// budget allows. Empty where nothing was recorded.
+Expected<PairedLoss> shuffled_losses(Evidence& evidence);
+
+/// The same for the runs of kind stream.
+Expected<PairedLoss> streamed_losses(Evidence& evidence);
+
+}  // namespace pastonly
