@@ -1,18 +1,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "checks.h"
 #include "pastonly/policy.h"
 #include "stats/parallel.h"
 #include "subject/evidence.h"
+#include "subject/paired_loss.h"
 #include "subject/rearranged.h"
 
 namespace pastonly {
 namespace {
 
 constexpr std::size_t kScoresPerSize = 1000000;  // per chunk size, over all layers
+constexpr double kSweepShare = 0.0625;           // of a live subject's budget, per chunk size
 
 /// A quarter, half, twice and four times the width, as far as sequences or batch hold them.
 std::vector<std::size_t> sizes(const Trace& base, const Reapplied& rule, std::size_t experts) {
@@ -44,6 +49,59 @@ std::vector<Measurement> sweep(const Pass& pass, const Trace& base, std::size_t 
   return out;
 }
 
+/// The one rule of all layers, where it has chunks; its id, parameters and width.
+std::optional<Reapplied> common_rule(const Trace& base, const std::vector<LayerFacts::Rule>& rules) {
+  std::optional<Reapplied> out;
+  for (std::size_t l = 0; l < base.layers.size(); ++l) {
+    auto rule = reapplied(base, base.layers[l], rules[l]);
+    if (!rule || rule->chance || (out && (rule->id != out->id || rule->parameters != out->parameters)))
+      return std::nullopt;
+    out = std::move(rule);
+  }
+  const auto is_chunk = [](const auto& entry) { return entry.first == "chunk"; };
+  if (!out || std::ranges::none_of(out->parameters, is_chunk)) return std::nullopt;
+  return out;
+}
+
+std::string with_chunk(const Reapplied& rule, std::size_t size) {
+  RuleSpec spec{rule.id, rule.parameters};
+  for (auto& [key, value] : spec.parameters) {
+    if (key == "chunk") value = size;
+  }
+  return format_rule(spec);
+}
+
+/// What other chunk sizes do to the loss: the same model, truly rerouted, the same tokens.
+Expected<void> reroute(const Pass& pass, const Trace& base, const std::vector<LayerFacts::Rule>& rules,
+                       std::vector<Measurement>& out) {
+  const Capabilities can = pass.evidence.subject().capabilities();
+  if (!can.live || !can.reroute || !can.log_probs || base.layers.empty()) return {};
+  const auto rule = common_rule(base, rules);
+  const auto batches = pass.evidence.fresh_batches(kSweepShare);
+  if (!batches) return tl::unexpected(batches.error());
+  if (!rule || *batches == 0) return {};
+  for (const std::size_t size : sizes(base, *rule, base.layers.front().experts)) {
+    Intervention run;
+    run.kind = Intervention::Kind::reroute;
+    run.rule = with_chunk(*rule, size);
+    std::vector<Expected<Trace>> as_trained(*batches), changed(*batches);
+    stats::parallel_for(*batches, [&](std::size_t i) {
+      as_trained[i] = pass.evidence.fresh_losses(i);
+      changed[i] = pass.evidence.fresh_losses(i, run);
+    });
+    PairedLoss pairs;
+    for (std::size_t i = 0; i < *batches; ++i) {
+      if (!as_trained[i]) return tl::unexpected(as_trained[i].error());
+      if (!changed[i]) return tl::unexpected(changed[i].error());
+      pairs.add(*as_trained[i], std::span(&*changed[i], 1));
+    }
+    if (!pairs.empty())
+      out.push_back(
+          pairs.difference(fmt::format("rechunked_loss_change[{}]", size), pass.policy.alpha, pass.seed));
+  }
+  return {};
+}
+
 Outcome run_chunk_sweep(const Pass& pass) {
   const auto base = pass.evidence.base();
   if (!base) return base.error();
@@ -54,6 +112,7 @@ Outcome run_chunk_sweep(const Pass& pass) {
   Ran out;
   for (const auto& layer : layers)
     out.measurements.insert(out.measurements.end(), layer.begin(), layer.end());
+  if (auto done = reroute(pass, *base, *rules, out.measurements); !done) return done.error();
   if (out.measurements.empty())
     return Skipped{"no layer's rule is identified, has scores and can be applied again"};
   return out;

@@ -7,7 +7,10 @@
 #include "stats/parallel.h"
 #include "subject/evidence.h"
 #include "subject/paired_loss.h"
+#include "subject/reference.h"
+#include "subject/reliance.h"
 #include "subject/streaming.h"
+#include "subject/tally.h"
 
 namespace pastonly {
 namespace {
@@ -56,6 +59,33 @@ std::vector<std::optional<Measurement>> stream(const Pass& pass, const Trace& ba
   return out;
 }
 
+/// Runs in which every sampled token was alone with its past: which decisions of all layers together come out
+/// differently, and what it costs.
+Expected<void> streams(const Pass& pass, std::vector<Measurement>& out) {
+  const auto runs = pass.evidence.runs(Intervention::Kind::stream);
+  if (runs.empty()) return {};
+  References references(pass.evidence);
+  const auto reference = references.of(*runs.front());
+  if (!reference) return tl::unexpected(reference.error());
+  const Trace& base = (*reference)->base;
+  const auto trace = pass.evidence.trace(*runs.front());
+  if (!trace) return tl::unexpected(trace.error());
+  // Row by row, so that the figures carry an interval over sequences.
+  Tally tally;
+  for (const Region& row : all_rows(base.layout)) {
+    const auto difference = compare(base, *trace, std::span(&row, 1), (*reference)->tolerances);
+    if (!difference) return tl::unexpected(difference.error());
+    if (difference->layers.empty() || difference->layers.front().decisions > 0) tally.add(*difference);
+  }
+  for (Measurement& figure : measurements(tally, base, "stream_", pass.policy.alpha, pass.seed)) {
+    if (figure.name == "stream_flip_rate_decisions") out.push_back(std::move(figure));
+  }
+  const auto losses = streamed_losses(pass.evidence);
+  if (!losses) return tl::unexpected(losses.error());
+  if (!losses->empty()) out.push_back(losses->difference("streaming_gap", pass.policy.alpha, pass.seed));
+  return {};
+}
+
 /// The loss of recorded runs under another rule against the base's.
 Expected<void> reroutes(const Pass& pass, std::vector<Measurement>& out) {
   for (const Intervention* run : pass.evidence.runs(Intervention::Kind::reroute)) {
@@ -86,9 +116,11 @@ Outcome run_forced_causality(const Pass& pass) {
     out.measurements.push_back(
         {"layers_left_out", static_cast<double>(left_out), {}, {}, "layers", base->layers.size(), {}});
   }
+  if (auto done = streams(pass, out.measurements); !done) return done.error();
   if (auto done = reroutes(pass, out.measurements); !done) return done.error();
   if (out.measurements.empty()) {
-    return Skipped{"no layer's rule is identified and can be applied again, and no reroute run is recorded"};
+    return Skipped{
+        "no layer's rule is identified and can be applied again, and no reroute or stream run is recorded"};
   }
   return out;
 }

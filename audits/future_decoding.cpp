@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "checks.h"
@@ -25,15 +27,21 @@ struct Bet {
 constexpr std::array<Bet, 6> kBets{
     {{0.03, false}, {0.1, false}, {0.3, false}, {0.03, true}, {0.1, true}, {0.3, true}}};
 constexpr int kIterations = 30;
+// Of a live subject: fresh batches until there are about so many tokens.
+constexpr std::size_t kWantedTokens = 4096, kMostBatches = 15;
+constexpr double kFreshShare = 0.25;
 
-/// Which half a sample is of: sequences alternate; a single sequence is cut in the middle.
+/// Which half a sample is of: batches alternate; of a single batch sequences do; a single sequence is cut in
+/// the middle.
 std::vector<std::uint8_t> halves(const DecodingData& data) {
   std::vector<std::uint8_t> half(data.targets.size());
+  const bool batches = !data.batch.empty() && data.batch.back() > 0;
   const bool several = !data.sequence.empty() && data.sequence.front() != data.sequence.back();
   std::size_t ordinal = 0;
   for (std::size_t i = 0; i < half.size(); ++i) {
     if (i > 0 && data.sequence[i] != data.sequence[i - 1]) ++ordinal;
-    half[i] = several ? ordinal % 2 : i >= half.size() / 2;
+    const std::size_t unit = batches ? data.batch[i] : ordinal;
+    half[i] = several ? unit % 2 : i >= half.size() / 2;
   }
   return half;
 }
@@ -66,10 +74,27 @@ std::vector<double> held_out(const DecodingData& data, const std::vector<std::ui
 }
 
 struct Decoded {
-  std::vector<double> log2_e;  // (sequences tested) stake of the mixture at the end
-  std::vector<double> tokens;  // (sequences tested)
+  std::vector<double> log2_e;      // (sequences tested) stake of the mixture at the end
+  std::vector<double> tokens;      // (sequences tested)
+  std::vector<std::size_t> batch;  // (sequences tested) ascending
   double gain = 0.0, predicted = 0.0;
 };
+
+/// Sequences of a batch may depend on one another: their e-values are averaged. Batches drawn separately and
+/// decoded with what others taught multiply; those of the two halves taught each other, so the two products
+/// are averaged again.
+double combined(const Decoded& decoded) {
+  if (decoded.batch.empty() || decoded.batch.back() == 0) return stats::log2_mean(decoded.log2_e);
+  std::array<double, 2> product{0.0, 0.0};  // log2, by half
+  for (std::size_t first = 0; first < decoded.batch.size();) {
+    std::size_t last = first;
+    while (last < decoded.batch.size() && decoded.batch[last] == decoded.batch[first]) ++last;
+    product.at(decoded.batch[first] % 2) +=
+        stats::log2_mean(std::span(decoded.log2_e).subspan(first, last - first));
+    first = last;
+  }
+  return stats::log2_mean(product);
+}
 
 /// Each half is decoded with what the other taught; of a single sequence only the later half is, so that
 /// every prediction is of a token that comes after all it was learned from.
@@ -85,6 +110,7 @@ Decoded decode(const DecodingData& data) {
   Decoded out;
   for (std::size_t first = 0; first < half.size();) {
     std::size_t last = first;
+    const std::size_t batch = data.batch[first];
     std::vector<double> stakes(bets);
     double tokens = 0.0;
     for (; last < half.size() && data.sequence[last] == data.sequence[first]; ++last) {
@@ -99,21 +125,48 @@ Decoded decode(const DecodingData& data) {
     if (tokens == 0.0) continue;
     out.log2_e.push_back(stats::log2_mean(stakes));
     out.tokens.push_back(tokens);
+    out.batch.push_back(batch);
     out.gain += out.log2_e.back();
     out.predicted += tokens;
   }
   return out;
 }
 
+/// The first base run; of a live subject as many fresh batches with it as give the probe enough to learn
+/// from.
+Expected<DecodingData> gather_routing(const Pass& pass, const Trace& base) {
+  const auto affordable = pass.evidence.fresh_batches(kFreshShare);
+  if (!affordable) return tl::unexpected(affordable.error());
+  const std::size_t wanted = kWantedTokens / std::max<std::size_t>(1, base.layout.tokens());
+  const std::size_t fresh = std::min({*affordable, std::max<std::size_t>(1, wanted), kMostBatches});
+  DecodingLimits limits;
+  limits.samples /= fresh + 1;
+  DecodingData data;
+  for (std::size_t i = 0; i <= fresh; ++i) {
+    const auto trace =
+        i == 0 ? Expected<Trace>(base) : pass.evidence.subject().observe(Evidence::fresh_run(i - 1));
+    if (!trace) return tl::unexpected(trace.error());
+    const auto source = source_of_tokens(*trace, *pass.policy.source);
+    if (!source) return tl::unexpected(source.error());
+    DecodingData batch = decoding_data(*trace, *source, limits);
+    if (i == 0) {
+      data = std::move(batch);
+    } else {
+      append(batch, data);
+    }
+  }
+  return data;
+}
+
 Outcome run_future_decoding(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
-  const auto source = source_of_tokens(*trace, *pass.policy.source);
-  if (!source) return source.error();
-  const DecodingData data = decoding_data(*trace, *source);
+  const auto gathered = gather_routing(pass, *trace);
+  if (!gathered) return gathered.error();
+  const DecodingData& data = *gathered;
   if (data.targets.size() < 2) return Skipped{"no two tokens have a successor to predict"};
   const Decoded decoded = decode(data);
-  const double log2_e = stats::log2_mean(decoded.log2_e);
+  const double log2_e = combined(decoded);
   const auto samples = static_cast<std::uint64_t>(decoded.predicted);
   Measurement gain{"decoded_bits", decoded.gain / decoded.predicted, {}, {}, "bits per token", samples, {}};
   if (const auto interval = stats::bootstrap_ratio(decoded.log2_e, decoded.tokens,

@@ -17,6 +17,8 @@
 namespace pastonly {
 namespace {
 
+constexpr std::size_t kFutures = 200;  // of each prefix of a live subject
+
 /// All prefixes' routings under their futures, and how often plain repeats were looked at in their place.
 struct Futures {
   std::vector<PrefixRouting> prefixes;
@@ -54,15 +56,19 @@ struct LeakEstimate {
   LayerFacts::Leak leak;
 };
 
-/// Row: a layer, or the last for all of them. With many futures per prefix the better of two certified
-/// bounds, each at half the level.
+bool has_many(const PrefixRouting& prefix) { return !prefix.classes.empty(); }
+
+/// Row: a layer, or the last for all of them. Where some prefixes have many futures the bits are theirs: the
+/// better of two certified bounds on the mean over these prefixes, each at half the level.
 LeakEstimate estimate(const Futures& futures, std::size_t row, double alpha) {
   LeakEstimate out;
   double plug_in = 0.0, certified = 0.0;
-  const bool many = std::ranges::all_of(futures.prefixes, [](const auto& p) { return !p.classes.empty(); });
-  const auto count = static_cast<double>(futures.prefixes.size());
+  const auto deep = static_cast<double>(std::ranges::count_if(futures.prefixes, has_many));
+  const bool many = deep > 0.0;
+  const double count = many ? deep : static_cast<double>(futures.prefixes.size());
   const double collision_alpha = many ? alpha / 2.0 : alpha;
   for (const PrefixRouting& prefix : futures.prefixes) {
+    if (has_many(prefix) != many) continue;
     out.pairs += prefix.pairs;
     out.differing += prefix.differing[row];
     if (!many) continue;
@@ -101,7 +107,12 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
   Claim claim;
   claim.id = "routing-leak";
   claim.basis = Claim::Basis::statistical;
-  claim.p_value = stats::exchange_p_value(joint.differing, joint.pairs, futures.controls);
+  std::uint64_t pairs = 0, differing = 0;  // of all prefixes
+  for (const PrefixRouting& prefix : futures.prefixes) {
+    pairs += prefix.pairs;
+    differing += prefix.differing.back();
+  }
+  claim.p_value = stats::exchange_p_value(differing, pairs, futures.controls);
   claim.amount = Measurement{"future_information",
                              joint.leak.bits,
                              joint.leak.lower,
@@ -118,7 +129,7 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
   claim.message = fmt::format(
       "{} of {} pairs of independent futures route the same prefix differently (none of {} repeats of it "
       "do): the routing of a prefix carries at least {:.3g} bits about what follows, estimated {:.3g}",
-      joint.differing, joint.pairs, futures.controls, *joint.leak.lower, joint.leak.bits);
+      differing, pairs, futures.controls, *joint.leak.lower, joint.leak.bits);
   claim.help =
       "causal-mask shows which decisions changed and rule-identification which rule made them: route by the "
       "token's own past, for example dropless top-k with a bias from earlier batches.";
@@ -128,7 +139,9 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
 Outcome run_future_information(const Pass& pass) {
   const auto base = pass.evidence.base();
   if (!base) return base.error();
-  const auto prefixes = independent_prefixes(pass.evidence, base->layout);
+  auto prefixes = independent_prefixes(pass.evidence, base->layout);
+  const DeepPrefixes deep = deep_prefixes(pass.evidence, base->layout, kFutures);
+  prefixes.insert(prefixes.end(), deep.prefixes.begin(), deep.prefixes.end());
   if (prefixes.empty()) {
     return Skipped{"no row has two suffix runs of equal cut and different resample that change it alone"};
   }
@@ -150,6 +163,10 @@ Outcome run_future_information(const Pass& pass) {
   }
   const LeakEstimate joint = estimate(*futures, futures->layers, pass.policy.alpha);
   measure(joint, std::nullopt, ran);
+  if (!deep.prefixes.empty()) {
+    ran.measurements.push_back(
+        {"futures_per_prefix", static_cast<double>(kFutures), {}, {}, "futures", deep.prefixes.size(), {}});
+  }
   ran.measurements.push_back({"repeated_prefixes",
                               static_cast<double>(futures->controls),
                               {},

@@ -13,13 +13,14 @@ _pastonly() {
     --stage) COMPREPLY=($(compgen -W "selected dispatched" -- "$current")); return ;;
     --policy) COMPREPLY=($(compgen -W "ci release" -- "$current") $(compgen -f -- "$current")); return ;;
     -o | --output) COMPREPLY=($(compgen -W "text json" -- "$current")); return ;;
-    --seed | --threads | --check | --source | --batch | --shape | --top-k | --map) return ;;
+    --unit) COMPREPLY=($(compgen -W "nats bits" -- "$current")); return ;;
+    --seed | --threads | --check | --source | --log | --batch | --shape | --top-k | --map) return ;;
     --experts | --layers | --vocab | --chunk) return ;;
   esac
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
-      options="--policy --check --source --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
+      options="--policy --check --source --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;

@@ -18,6 +18,8 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit report" -l policy -r 
 complete -c pastonly -n "__fish_seen_subcommand_from audit report verify" -F
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l check -x -d "Run this check only"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l source -x -d "What the tokens were drawn from"
+complete -c pastonly -n "__fish_seen_subcommand_from audit" -l log -r -d "Training log, LABEL:FILE, instead of a subject"
+complete -c pastonly -n "__fish_seen_subcommand_from audit" -l unit -x -a "nats bits" -d "Of the logs' losses"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l batch -x -d "Sequences in a flattened array"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l layout -x -a "batch-major sequence-major" -d "Token order"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l shape -x -d "Shape of a raw int32 file"

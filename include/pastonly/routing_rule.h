@@ -98,5 +98,7 @@ struct RuleSpec {
   Parameters parameters;
 };
 Expected<RuleSpec> parse_rule(std::string_view text);
+/// The text that parse_rule reads back. Parameters that are null or objects are left out.
+std::string format_rule(const RuleSpec& spec);
 
 }  // namespace pastonly

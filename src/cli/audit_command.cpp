@@ -21,6 +21,8 @@ struct AuditArguments {
   std::string policy = "ci";
   std::vector<std::string> checks;
   std::string source;
+  std::vector<std::string> logs;
+  std::string unit = "nats";
   TraceArguments trace;
 };
 
@@ -46,8 +48,16 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
   if (auto known = known_checks(arguments.checks); !known) return tl::unexpected(known.error());
   auto options = parse(arguments.trace);
   if (!options) return tl::unexpected(options.error());
-  return AuditRequest{arguments.subject, *std::move(options), *std::move(policy), arguments.checks,
-                      session.seed};
+  if (arguments.subject.empty() == arguments.logs.empty())
+    return usage_error("audit needs a trace file, a plan directory, or training logs (--log LABEL:FILE)");
+  const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
+  return AuditRequest{arguments.subject,
+                      *std::move(options),
+                      *std::move(policy),
+                      arguments.checks,
+                      session.seed,
+                      arguments.logs,
+                      unit};
 }
 
 int run_command(const AuditArguments& arguments, const Session& session) {
@@ -69,7 +79,7 @@ int run_command(const AuditArguments& arguments, const Session& session) {
 void add_audit(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<AuditArguments>();
   CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace or a plan directory");
-  command->add_option("subject", arguments->subject, "Trace file or plan directory")->required();
+  command->add_option("subject", arguments->subject, "Trace file or plan directory");
   command->add_option("--policy", arguments->policy, "Policy file, or the name of a ready one: ci, release")
       ->type_name("POLICY")
       ->capture_default_str();
@@ -80,6 +90,15 @@ void add_audit(CLI::App& app, Session& session) {
       ->add_option("--source", arguments->source,
                    "What the tokens were drawn from: uniform:VOCAB or markov:vocab=V,order=M,...")
       ->type_name("SOURCE");
+  command
+      ->add_option("--log", arguments->logs,
+                   "Training log instead, LABEL:FILE with chunk=N or causal as the label; repeats")
+      ->type_name("LABEL:FILE")
+      ->allow_extra_args(false);
+  command->add_option("--unit", arguments->unit, "Of the logs' losses: nats or bits")
+      ->type_name("UNIT")
+      ->check(CLI::IsMember({"nats", "bits"}))
+      ->capture_default_str();
   add_output_option(*command, session);
   add_trace_options(*command, arguments->trace);
   add_session_options(*command, session, Shown::all);

@@ -11,9 +11,45 @@
 #include "cli/progress.h"
 #include "cli/trace_options.h"
 #include "run/audit.h"
+#include "run/audit_logs.h"
 #include "subject/recorded.h"
 
 namespace pastonly::cli {
+
+Value logs_to_value(const AuditRequest& request) {
+  Value::Array logs(request.logs.begin(), request.logs.end());
+  Value out;
+  out.set("logs", std::move(logs));
+  out.set("unit", request.unit == input::LossUnit::bits ? "bits" : "nats");
+  return out;
+}
+
+Expected<void> logs_from_value(const Value& value, AuditRequest& request) {
+  const Value* logs = value.find("logs");
+  const auto* list = logs != nullptr ? logs->get_if<Value::Array>() : nullptr;
+  if (list == nullptr) return usage_error("the report does not say which training logs it was made of");
+  for (const Value& log : *list) {
+    if (const auto* text = log.get_if<std::string>()) request.logs.push_back(*text);
+  }
+  const Value* unit = value.find("unit");
+  const auto* bits = unit != nullptr ? unit->get_if<std::string>() : nullptr;
+  request.unit = bits != nullptr && *bits == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
+  return {};
+}
+
+namespace {
+
+Expected<Report> run_logs(const AuditRequest& request, std::string_view today) {
+  auto report = audit_logs(request.logs, request.unit, request.policy, today);
+  if (!report) return report;
+  auto files = FileHashes(report->subject.files).wait();
+  if (!files) return tl::unexpected(files.error());
+  report->subject.files = *std::move(files);
+  report->subject.options = logs_to_value(request);
+  return report;
+}
+
+}  // namespace
 
 Expected<Report> run_audit(const AuditRequest& request, const Session& session) {
   const std::string started = utc_now();
@@ -24,6 +60,15 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   const Interrupt interrupt;
   Progress progress(session.quiet);
 
+  const auto finish = [&](Report& report) {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    report.run = {started, seconds.count(), request.seed, threads, session.arguments};
+  };
+  if (!request.logs.empty()) {
+    auto report = run_logs(request, started.substr(0, 10));
+    if (report) finish(*report);
+    return report;
+  }
   auto subject = open_recorded(request.subject, request.options);
   if (!subject) return tl::unexpected(subject.error());
   FileHashes hashes((*subject)->info().files);
@@ -41,8 +86,7 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
 
   report->subject.files = *std::move(files);
   report->subject.options = to_value(request.options);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  report->run = {started, seconds.count(), request.seed, threads, session.arguments};
+  finish(*report);
   return report;
 }
 

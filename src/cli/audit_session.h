@@ -5,20 +5,27 @@
 
 #include "cli/commands.h"
 #include "input/trace_file.h"
+#include "input/training_log.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
 
 namespace pastonly::cli {
 
-/// One audit of a recorded subject from path to complete report, hashes and times included: what
-/// `audit` and `verify` share.
+/// One audit of a recorded subject, or of training logs, from path to complete report, hashes and times
+/// included: what `audit` and `verify` share.
 struct AuditRequest {
   std::string subject;
   input::TraceOptions options;
   Policy policy;
   std::vector<std::string> checks;
   std::uint64_t seed = 0;
+  std::vector<std::string> logs;  ///< LABEL:FILE each, instead of a subject
+  input::LossUnit unit = input::LossUnit::nats;
 };
+/// For a report of logs: what was told; and back into the request. Usage error where the report does not say.
+Value logs_to_value(const AuditRequest& request);
+Expected<void> logs_from_value(const Value& value, AuditRequest& request);
+
 Expected<Report> run_audit(const AuditRequest& request, const Session& session);
 
 }  // namespace pastonly::cli

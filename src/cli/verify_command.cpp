@@ -42,9 +42,14 @@ std::vector<std::string> changed_files(const Report& report) {
 Expected<AuditRequest> request_of(const Report& report) {
   AuditRequest request;
   request.subject = report.subject.name;
-  auto options = trace_options_from(report.subject.options);
-  if (!options) return tl::unexpected(options.error());
-  request.options = *std::move(options);
+  if (report.subject.kind == "logs") {
+    if (auto told = logs_from_value(report.subject.options, request); !told)
+      return tl::unexpected(told.error());
+  } else {
+    auto options = trace_options_from(report.subject.options);
+    if (!options) return tl::unexpected(options.error());
+    request.options = *std::move(options);
+  }
   request.policy = report.policy;
   request.seed = report.run.seed;
   for (const auto& check : report.checks) {

@@ -71,6 +71,31 @@ Expected<RuleSpec> parse_rule(std::string_view text) {
   return spec;
 }
 
+namespace {
+
+/// "" where there is nothing to write.
+std::string to_text(const Value& value) {
+  if (const auto* flag = value.get_if<bool>()) return *flag ? "true" : "false";
+  if (const auto* whole = value.get_if<std::int64_t>()) return fmt::format("{}", *whole);
+  if (const auto* real = value.get_if<double>()) return fmt::format("{}", *real);
+  if (const auto* text = value.get_if<std::string>()) return *text;
+  const auto* items = value.get_if<Value::Array>();
+  if (items == nullptr) return "";
+  std::string out = "[";
+  for (const Value& item : *items) out += (out.size() > 1 ? ";" : "") + to_text(item);
+  return out + "]";
+}
+
+}  // namespace
+
+std::string format_rule(const RuleSpec& spec) {
+  std::string out = spec.id;
+  for (const auto& [key, value] : spec.parameters) {
+    if (const std::string text = to_text(value); !text.empty()) out += fmt::format(",{}={}", key, text);
+  }
+  return out;
+}
+
 const RuleInfo* find_rule(std::string_view id) noexcept {
   for (const RuleInfo& info : routing_rules()) {
     if (info.id == id) return &info;

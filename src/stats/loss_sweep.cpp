@@ -24,8 +24,8 @@ std::optional<std::size_t> largest_chunk(std::span<const SweepArm> arms) {
   return best;
 }
 
-void add(std::span<const SweepArm> arms, std::size_t arm, std::size_t against, double alpha,
-         std::vector<SweepDrop>& out) {
+void add_drop(std::span<const SweepArm> arms, std::size_t arm, std::size_t against, double alpha,
+              std::vector<SweepDrop>& out) {
   if (const auto drop = mean_difference(arms[against].losses, arms[arm].losses, alpha))
     out.push_back({arm, against, *drop});
 }
@@ -37,9 +37,9 @@ std::vector<SweepDrop> sweep_drops(std::span<const SweepArm> arms, double alpha)
   std::vector<SweepDrop> out;
   for (std::size_t i = 0; i < arms.size(); ++i) {
     if (arms[i].causal) continue;
-    if (causal) add(arms, i, *causal, alpha, out);
+    if (causal) add_drop(arms, i, *causal, alpha, out);
     if (largest && arms[i].chunk && *arms[i].chunk < *arms[*largest].chunk)
-      add(arms, i, *largest, alpha, out);
+      add_drop(arms, i, *largest, alpha, out);
   }
   return out;
 }

@@ -12,7 +12,7 @@ struct Sample {
   double variance() const { return squares / (count - 1.0); }
 };
 
-Sample sample(std::span<const double> values) {
+Sample sample_of(std::span<const double> values) {
   Sample out;
   for (const double value : values) {
     if (!std::isfinite(value)) continue;
@@ -24,12 +24,12 @@ Sample sample(std::span<const double> values) {
   return out;
 }
 
-struct Error {
+struct StandardError {
   double squared = 0.0;
   double degrees = 0.0;
 };
 
-Error standard_error(const Sample& a, const Sample& b) {
+StandardError standard_error(const Sample& a, const Sample& b) {
   if (a.count < 2.0 || b.count < 2.0) {
     const Sample& known = a.count < 2.0 ? b : a;
     if (known.count < 2.0) return {};
@@ -45,11 +45,11 @@ Error standard_error(const Sample& a, const Sample& b) {
 
 std::optional<MeanDifference> mean_difference(std::span<const double> first, std::span<const double> second,
                                               double alpha) {
-  const Sample a = sample(first), b = sample(second);
+  const Sample a = sample_of(first), b = sample_of(second);
   if (a.count == 0.0 || b.count == 0.0) return std::nullopt;
   MeanDifference out;
   out.value = a.mean - b.mean;
-  const Error error = standard_error(a, b);
+  const StandardError error = standard_error(a, b);
   if (!(error.squared > 0.0)) return out;
   const double scale = std::sqrt(error.squared);
   const boost::math::students_t distribution(error.degrees);

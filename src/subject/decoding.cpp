@@ -126,8 +126,25 @@ DecodingData decoding_data(const Trace& trace, const stats::TokenSource& source,
     data.targets.push_back(
         static_cast<std::uint32_t>(static_cast<std::uint64_t>(trace.tokens[tokens[i] + 1]) % data.classes));
     data.sequence.push_back(tokens[i] / trace.layout.positions);
+    data.batch.push_back(0);
   }
   return data;
+}
+
+void append(const DecodingData& batch, DecodingData& out) {
+  const std::size_t first = out.sequence.empty() ? 0 : out.sequence.back() + 1;
+  const std::size_t number = out.batch.empty() ? 0 : out.batch.back() + 1;
+  if (out.priors.size() != out.classes)  // else one prior serves all samples
+    out.priors.insert(out.priors.end(), batch.priors.begin(), batch.priors.end());
+  for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+    const auto row = batch.routing.row(i);
+    out.routing.entries.insert(out.routing.entries.end(), row.begin(), row.end());
+    out.routing.end_row();
+    out.targets.push_back(batch.targets[i]);
+    out.sequence.push_back(first + batch.sequence[i]);
+    out.batch.push_back(number);
+  }
+  out.available += batch.available;
 }
 
 }  // namespace pastonly

@@ -15,7 +15,8 @@ namespace pastonly {
 struct DecodingData {
   stats::SparseRows routing;           // (samples) mask bits, then scores where they were used
   std::vector<std::uint32_t> targets;  // (samples) class of the next token
-  std::vector<std::size_t> sequence;   // (samples) row, ascending
+  std::vector<std::size_t> sequence;   // (samples) row, ascending; rows of a later batch follow
+  std::vector<std::size_t> batch;      // (samples) ascending
   std::size_t classes = 0;
   std::vector<double> priors;     // (1 or samples, classes) of the next token under the source
   std::size_t mask_features = 0;  ///< the first features; scores follow
@@ -36,5 +37,8 @@ struct DecodingLimits {
 /// Requires trace.tokens that the source can have drawn. Scores that are not finite count as 0.
 DecodingData decoding_data(const Trace& trace, const stats::TokenSource& source,
                            const DecodingLimits& limits = {});
+
+/// The samples of a further batch behind those there are. Requires the same model, source and limits.
+void append(const DecodingData& batch, DecodingData& out);
 
 }  // namespace pastonly

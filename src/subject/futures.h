@@ -26,6 +26,17 @@ struct Prefix {
 /// are no independent trials. The one with the most futures, then the latest cut: no outcome decides it.
 std::vector<Prefix> independent_prefixes(const Evidence& evidence, const Layout& layout);
 
+/// Prefixes with many futures that nobody planned, and the runs they point to.
+struct DeepPrefixes {
+  std::vector<std::vector<Intervention>> runs;  // (prefixes, futures)
+  std::vector<Prefix> prefixes;
+};
+
+/// Of a live subject: `futures` further draws for each of as many rows of the first base as its budget
+/// allows, at most 8, evenly spread, cut where chunks of no width end. None where the budget does not hold
+/// one prefix.
+DeepPrefixes deep_prefixes(const Evidence& evidence, const Layout& layout, std::size_t futures);
+
 /// How the futures of one prefix route it. Row l < layers is layer l alone, the last is all of them.
 struct PrefixRouting {
   std::uint64_t pairs = 0;                          ///< disjoint pairs of futures
@@ -37,7 +48,8 @@ struct PrefixRouting {
 /// Futures per prefix from which on distinct routings are counted; below, `classes` stays empty.
 inline constexpr std::size_t kManyFutures = 32;
 
-/// Compares the prefix under its futures, at the first `layers` layers: flips beyond rounding.
+/// Of many futures only the prefix is kept, not their traces. Compares the prefix under its futures, at the
+/// first `layers` layers: flips beyond rounding.
 Expected<PrefixRouting> route_prefix(Evidence& evidence, const Prefix& prefix, const Tolerances& tolerances,
                                      std::size_t layers);
 

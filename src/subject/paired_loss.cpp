@@ -54,8 +54,8 @@ bool PairedLoss::empty() const noexcept {
 
 namespace {
 
-Measurement mean(std::string name, std::span<const double> sums, std::span<const double> tokens, double alpha,
-                 std::uint64_t seed) {
+Measurement mean_bits(std::string name, std::span<const double> sums, std::span<const double> tokens,
+                      double alpha, std::uint64_t seed) {
   const double weight = std::accumulate(tokens.begin(), tokens.end(), 0.0);
   Measurement out;
   out.name = std::move(name);
@@ -77,15 +77,15 @@ Measurement mean(std::string name, std::span<const double> sums, std::span<const
 Measurement PairedLoss::difference(std::string name, double alpha, std::uint64_t seed) const {
   std::vector<double> sums(runs_.size());
   std::transform(runs_.begin(), runs_.end(), base_.begin(), sums.begin(), std::minus<>());
-  return mean(std::move(name), sums, tokens_, alpha, seed);
+  return mean_bits(std::move(name), sums, tokens_, alpha, seed);
 }
 
 Measurement PairedLoss::base(std::string name, double alpha, std::uint64_t seed) const {
-  return mean(std::move(name), base_, tokens_, alpha, seed);
+  return mean_bits(std::move(name), base_, tokens_, alpha, seed);
 }
 
 Measurement PairedLoss::runs(std::string name, double alpha, std::uint64_t seed) const {
-  return mean(std::move(name), runs_, tokens_, alpha, seed);
+  return mean_bits(std::move(name), runs_, tokens_, alpha, seed);
 }
 
 std::optional<Measurement> paired_loss(std::string name, const Trace& base, std::span<const Trace> runs,

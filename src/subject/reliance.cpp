@@ -8,7 +8,7 @@
 namespace pastonly {
 namespace {
 
-constexpr double kBudgetShare = 0.125;
+constexpr double kShuffleShare = 0.125;
 
 /// The recorded runs of one kind that change the base of the first of them: runs of one base are averaged.
 Expected<void> add_recorded(Evidence& evidence, Intervention::Kind kind, PairedLoss& out) {
@@ -33,7 +33,7 @@ Expected<PairedLoss> shuffled_losses(Evidence& evidence) {
   PairedLoss out;
   if (auto added = add_recorded(evidence, Intervention::Kind::shuffle, out); !added)
     return tl::unexpected(added.error());
-  const auto batches = evidence.fresh_batches(kBudgetShare);
+  const auto batches = evidence.fresh_batches(kShuffleShare);
   if (!batches) return tl::unexpected(batches.error());
   std::vector<Expected<Trace>> in_order(*batches), shuffled(*batches);
   stats::parallel_for(*batches, [&](std::size_t i) {

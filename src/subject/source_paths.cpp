@@ -14,9 +14,9 @@
 namespace pastonly {
 namespace {
 
-constexpr double kBudgetShare = 0.25;
+constexpr double kFloorShare = 0.25;
 
-bool counts(const Trace& trace, std::size_t row, std::size_t position) {
+bool counts_here(const Trace& trace, std::size_t row, std::size_t position) {
   return trace.valid.empty() || trace.valid[trace.layout.token(row, position)] != 0;
 }
 
@@ -25,7 +25,8 @@ std::vector<bool> unpredicted(const Trace& trace) {
   std::vector<bool> none(trace.layout.positions, true);
   for (std::size_t row = 0; row < trace.layout.sequences; ++row) {
     for (std::size_t s = 0; s < trace.layout.positions; ++s) {
-      if (counts(trace, row, s) && !std::isnan(trace.log_probs[trace.layout.token(row, s)])) none[s] = false;
+      if (counts_here(trace, row, s) && !std::isnan(trace.log_probs[trace.layout.token(row, s)]))
+        none[s] = false;
     }
   }
   if (!none.empty()) none[0] = true;  // has no past to be predicted from
@@ -45,22 +46,22 @@ Expected<void> require_probabilities(const Trace& trace) {
 }
 
 /// The rows of one batch: each is a path, and their average runs along with the positions.
-struct Batch {
+struct PathBatch {
   std::vector<stats::EProcess> processes;     // (rows)
   std::vector<double> gains, tokens, values;  // (rows)
   double source_bits = 0.0, supremum = 0.0;
 
-  explicit Batch(std::size_t rows) : processes(rows), gains(rows), tokens(rows), values(rows) {}
+  explicit PathBatch(std::size_t rows) : processes(rows), gains(rows), tokens(rows), values(rows) {}
 };
 
-Batch follow(const Trace& trace, const stats::TokenSource& source) {
-  Batch batch(trace.layout.sequences);
+PathBatch follow(const Trace& trace, const stats::TokenSource& source) {
+  PathBatch batch(trace.layout.sequences);
   const std::vector<double> log2_p = source_log2_probabilities(trace, source);
   const std::vector<bool> skip = unpredicted(trace);
   for (std::size_t s = 0; s < trace.layout.positions; ++s) {
     if (skip[s]) continue;
     for (std::size_t row = 0; row < trace.layout.sequences; ++row) {
-      if (!counts(trace, row, s)) continue;
+      if (!counts_here(trace, row, s)) continue;
       const std::size_t token = trace.layout.token(row, s);
       const double gain = trace.log_probs[token] / std::numbers::ln2 - log2_p[token];
       batch.source_bits -= log2_p[token];
@@ -74,16 +75,18 @@ Batch follow(const Trace& trace, const stats::TokenSource& source) {
   return batch;
 }
 
-double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+double sum_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
 
 }  // namespace
 
-double SourcePaths::log2_value() const { return sum(log2_e); }
+double SourcePaths::log2_value() const { return sum_of(log2_e); }
 
 Expected<void> add_paths(const Trace& trace, const stats::TokenSource& source, SourcePaths& out) {
   if (auto sane = require_probabilities(trace); !sane) return sane;
-  const Batch batch = follow(trace, source);
-  const double predicted = sum(batch.tokens), gained = sum(batch.gains);
+  const PathBatch batch = follow(trace, source);
+  const double predicted = sum_of(batch.tokens), gained = sum_of(batch.gains);
   if (predicted == 0.0) return {};
   out.supremum = std::max(out.supremum, out.log2_value() + batch.supremum);
   out.log2_e.push_back(stats::log2_mean(batch.values));
@@ -98,7 +101,7 @@ Expected<void> add_paths(const Trace& trace, const stats::TokenSource& source, S
 
 Expected<SourcePaths> source_paths(Evidence& evidence, const Source& source) {
   std::vector<Expected<Trace>> traces{evidence.base()};
-  const auto fresh = evidence.fresh_batches(kBudgetShare);
+  const auto fresh = evidence.fresh_batches(kFloorShare);
   if (!fresh) return tl::unexpected(fresh.error());
   traces.resize(1 + *fresh);
   stats::parallel_for(*fresh, [&](std::size_t i) { traces[i + 1] = evidence.fresh_losses(i); });

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pastonly/error.h"
+
+namespace pastonly::input {
+
+enum class LossUnit { nats, bits };
+
+/// The loss of a training run against its steps.
+struct TrainingLog {
+  std::string path;
+  std::string step_key, loss_key;  ///< as the file names them
+  std::vector<double> steps;       ///< ascending, not negative
+  std::vector<double> losses;      ///< bits per token
+};
+
+/// What a file may call its steps and its losses, in order of preference.
+std::span<const std::string_view> step_keys() noexcept;
+std::span<const std::string_view> loss_keys() noexcept;
+
+/// Reads, by what the file holds:
+/// - JSONL: an object a line; other keys are ignored, and so are lines without a loss (evaluations).
+/// - Hugging Face trainer_state.json: an object with `log_history`, a list of such objects.
+/// - CSV or TSV: a line of names, then numbers; fields may be quoted. Lines with an empty loss are ignored.
+/// Where steps go back (a run that was resumed), what stood at the later steps is replaced.
+/// Input errors name the line or entry: no known key for step or loss, values that are no finite numbers,
+/// more than 2^28 bytes, no loss at all.
+Expected<TrainingLog> read_training_log(const std::filesystem::path& path, LossUnit unit);
+Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view name, LossUnit unit);
+
+}  // namespace pastonly::input

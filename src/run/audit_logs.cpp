@@ -1,0 +1,58 @@
+#include "run/audit_logs.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "run/loss_logs.h"
+#include "pastonly/check.h"
+#include "pastonly/version.h"
+#include "run/judge.h"
+
+namespace pastonly {
+namespace {
+
+FileRecord file_of(const std::string& path) {
+  std::error_code unreadable;
+  const auto bytes = std::filesystem::file_size(path, unreadable);
+  return {path, unreadable ? 0 : bytes, ""};
+}
+
+Report::CheckEntry entry_of(const std::string& id, const Outcome& outcome) {
+  Report::CheckEntry entry{id, "ran", "", 0.0, {}};
+  if (const auto* ran = std::get_if<Ran>(&outcome)) entry.measurements = ran->measurements;
+  if (const auto* skipped = std::get_if<Skipped>(&outcome)) {
+    entry.status = "skipped";
+    entry.reason = skipped->reason;
+  }
+  return entry;
+}
+
+}  // namespace
+
+Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
+                            std::string_view today) {
+  const auto arms = read_arms(logs, unit);
+  if (!arms) return tl::unexpected(arms.error());
+  Report report;
+  report.tool = {"pastonly", std::string(version()), std::string(commit())};
+  report.subject.kind = "logs";
+  report.subject.name = fmt::format("{} training logs of {} kinds of run", logs.size(), arms->size());
+  report.subject.mode = name(Mode::unknown);
+  report.subject.stage = name(Stage::unknown);
+  for (const LoggedArm& arm : *arms) {
+    for (const auto& log : arm.seeds) report.subject.files.push_back(file_of(log.path));
+  }
+  Outcomes outcomes;
+  for (const Check& check : all_checks()) {
+    const std::string id(check.id);
+    outcomes.emplace_back(id, id == "loss-anomaly" ? loss_anomaly_of_logs(*arms, policy)
+                                                   : Outcome(Skipped{"training logs hold no routing"}));
+    report.checks.push_back(entry_of(id, outcomes.back().second));
+  }
+  judge(outcomes, policy, today, report);
+  return report;
+}
+
+}  // namespace pastonly

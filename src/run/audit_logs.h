@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "input/training_log.h"
+#include "pastonly/error.h"
+#include "pastonly/policy.h"
+#include "pastonly/report.h"
+
+namespace pastonly {
+
+/// Judges training runs by their logs, "LABEL:FILE" each (src/subject/logged_runs.h): loss-anomaly alone
+/// runs, for nothing else is recorded. The caller fills in Report::run and the files' hashes. Errors as
+/// read_arms.
+Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
+                            std::string_view today);
+
+}  // namespace pastonly

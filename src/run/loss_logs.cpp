@@ -1,0 +1,122 @@
+#include "run/loss_logs.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+#include <vector>
+
+#include "stats/loss_curve.h"
+#include "stats/loss_sweep.h"
+
+namespace pastonly {
+namespace {
+
+constexpr std::string_view kBits = "bits per token";
+
+stats::LossCurve curve_of(const input::TrainingLog& log) { return {log.steps, log.losses}; }
+
+std::vector<stats::SweepArm> sweep_of(std::span<const LoggedArm> arms) {
+  std::vector<stats::SweepArm> out;
+  for (const LoggedArm& arm : arms) {
+    stats::SweepArm& one = out.emplace_back(stats::SweepArm{arm.chunk, arm.causal, {}});
+    for (const auto& log : arm.seeds) {
+      if (const auto loss = stats::final_loss(curve_of(log))) one.losses.push_back(*loss);
+    }
+  }
+  return out;
+}
+
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+/// A figure of every seed, averaged; absent where no seed has it.
+template <class Figure>
+void add_mean(const LoggedArm& arm, std::string_view name, std::string_view unit, Figure figure, Ran& out) {
+  std::vector<double> values;
+  for (const auto& log : arm.seeds) {
+    if (const auto value = figure(curve_of(log))) values.push_back(*value);
+  }
+  if (values.empty()) return;
+  out.measurements.push_back({fmt::format("{}[{}]", name, arm.label),
+                              mean_of(values),
+                              {},
+                              {},
+                              std::string(unit),
+                              values.size(),
+                              {}});
+}
+
+void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm>& sweep, Ran& out) {
+  std::optional<double> baseline;
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (sweep[i].causal && !sweep[i].losses.empty()) baseline = mean_of(sweep[i].losses);
+  }
+  for (const LoggedArm& arm : arms) {
+    add_mean(
+        arm, "final_loss", kBits, [](const auto& curve) { return stats::final_loss(curve); }, out);
+    add_mean(
+        arm, "decline", "bits per doubling of the steps",
+        [](const auto& curve) { return stats::decline_per_doubling(curve); }, out);
+    if (!baseline) continue;
+    // Over as many points as the final loss is a mean of, or its noise would reach the goal early.
+    const auto reach = [&](const stats::LossCurve& curve) {
+      return stats::steps_to_reach(curve, *baseline, std::max<std::size_t>(1, curve.steps.size() / 10));
+    };
+    add_mean(arm, "steps_to_baseline", "steps", reach, out);
+  }
+}
+
+Claim drop_claim(std::span<const LoggedArm> arms, const stats::SweepDrop& drop, const Measurement& figure) {
+  Claim claim;
+  claim.id = "chunk-drop";
+  claim.basis = Claim::Basis::statistical;
+  claim.p_value = drop.drop.p_value;
+  claim.message = fmt::format(
+      "runs '{}' end {:.3f} bits per token below runs '{}'{} ({} and {} seeds): routing less should not lose "
+      "less",
+      arms[drop.arm].label, figure.value, arms[drop.against].label,
+      figure.lower ? fmt::format(" [{:.3f}, {:.3f}]", *figure.lower, *figure.upper) : std::string(),
+      arms[drop.arm].seeds.size(), arms[drop.against].seeds.size());
+  claim.witness.set("type", "training-logs");
+  claim.witness.set("arm", arms[drop.arm].label);
+  claim.witness.set("against", arms[drop.against].label);
+  claim.witness.set("drop_bits", figure.value);
+  claim.help =
+      "Losses suggest and do not prove. Audit a plan of the model itself: causal-mask shows whether routing "
+      "reads later tokens.";
+  return claim;
+}
+
+}  // namespace
+
+Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& policy) {
+  const auto sweep = sweep_of(arms);
+  Ran out;
+  describe(arms, sweep, out);
+  const auto drops = stats::sweep_drops(sweep, policy.alpha);
+  for (const stats::SweepDrop& drop : drops) {
+    const std::size_t seeds = arms[drop.arm].seeds.size() + arms[drop.against].seeds.size();
+    Measurement figure{fmt::format("drop[{} against {}]", arms[drop.arm].label, arms[drop.against].label),
+                       drop.drop.value,
+                       {},
+                       {},
+                       std::string(kBits),
+                       seeds,
+                       {}};
+    if (drop.drop.interval) {
+      figure.lower = drop.drop.interval->lower;
+      figure.upper = drop.drop.interval->upper;
+    }
+    out.claims.push_back(drop_claim(arms, drop, figure));
+    out.measurements.push_back(std::move(figure));
+  }
+  if (const auto trend = stats::chunk_trend(sweep))
+    out.measurements.push_back({"chunk_trend", *trend, {}, {}, "rank correlation", sweep.size(), {}});
+  if (drops.empty() && out.measurements.size() <= arms.size() * 2 && arms.size() < 2)
+    return Skipped{
+        "one arm alone has nothing to be compared with; give runs of another chunk size, or a causal one"};
+  return out;
+}
+
+}  // namespace pastonly

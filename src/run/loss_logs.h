@@ -1,0 +1,15 @@
+#pragma once
+
+#include <span>
+
+#include "pastonly/outcome.h"
+#include "pastonly/policy.h"
+#include "subject/logged_runs.h"
+
+namespace pastonly {
+
+/// What loss-anomaly says of training logs (docs/checks/loss-anomaly.md). Skipped where there is nothing to
+/// compare.
+Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& policy);
+
+}  // namespace pastonly

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "input/training_log.h"
+#include "pastonly/error.h"
+
+namespace pastonly {
+
+/// Training runs, by their logs, that differ in nothing but their seed.
+struct LoggedArm {
+  std::string label;                   ///< as told: "chunk=8", "causal", any word
+  std::optional<std::uint64_t> chunk;  ///< from "chunk=N" in the label
+  bool causal = false;                 ///< "causal" in the label: the baseline
+  std::vector<input::TrainingLog> seeds;
+};
+
+/// Reads "LABEL:PATH" each; runs of equal labels become one arm, arms stand in the order in which their
+/// labels first appear. A label is words and KEY=VALUE, separated by commas. Usage errors: no label, a chunk
+/// that is no number, several different baselines, one run given twice. Input errors: of reading the logs.
+Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs, input::LossUnit unit);
+
+}  // namespace pastonly
