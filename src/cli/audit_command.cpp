@@ -63,7 +63,10 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
 int run_command(const AuditArguments& arguments, const Session& session) {
   const auto request = request_of(arguments, session);
   if (!request) return complain(request.error());
-  auto outputs = Outputs::open(session.outputs, session.color, {arguments.subject, arguments.policy});
+  std::vector<std::string> read{arguments.policy};
+  if (!arguments.subject.empty()) read.push_back(arguments.subject);
+  for (const std::string& log : arguments.logs) read.push_back(log.substr(log.find(':') + 1));
+  auto outputs = Outputs::open(session.outputs, session.color, read);
   if (!outputs) return complain(outputs.error());
   const auto report = run_audit(*request, session);
   if (!report) return complain(report.error());

@@ -1,0 +1,80 @@
+"""Training logs of other people's runs, from file to verdict, report and verification."""
+
+import json
+import math
+import pathlib
+import random
+import tempfile
+import unittest
+
+from program import run
+
+
+def losses(floor, seed):
+    draw = random.Random(seed)
+    luck = draw.gauss(0, 0.01)
+    return [floor + luck + (6 - floor) * math.exp(-step / 30) + draw.gauss(0, 0.02) for step in range(200)]
+
+
+class Logs(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = pathlib.Path(self.folder.name)
+
+    def jsonl(self, name, values):
+        path = self.path / name
+        path.write_text("".join(json.dumps({"step": i, "loss": x}) + "\n" for i, x in enumerate(values)))
+        return str(path)
+
+    def csv(self, name, values):
+        path = self.path / name
+        path.write_text("step,lr,loss\n" + "".join(f"{i},0.1,{x}\n" for i, x in enumerate(values)))
+        return str(path)
+
+    def trainer(self, name, values):
+        path = self.path / name
+        history = [{"step": i, "loss": x} for i, x in enumerate(values)]
+        path.write_text(json.dumps({"log_history": history + [{"step": 199, "train_loss": 1.0}]}, indent=1))
+        return str(path)
+
+    def logs(self, small, baseline):
+        named = [("chunk=8", self.jsonl("a", losses(small, 1))), ("chunk=8", self.csv("b", losses(small, 2))),
+                 ("causal", self.trainer("c", losses(baseline, 3))), ("causal", self.jsonl("d", losses(baseline, 4)))]
+        return [part for label, path in named for part in ("--log", f"{label}:{path}")]
+
+    def test_a_small_chunk_that_loses_less_fails(self):
+        report = str(self.path / "report.json")
+        done = run("audit", *self.logs(5.0, 5.5), "--unit", "bits", "-o", "json=" + report)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        stated = json.loads(pathlib.Path(report).read_text())
+        self.assertEqual([f["claim"] for f in stated["findings"]], ["chunk-drop"])
+        figures = {m["name"]: m for c in stated["checks"] for m in c["measurements"]}
+        drop = figures["drop[chunk=8 against causal]"]
+        self.assertAlmostEqual(drop["value"], 0.5, delta=0.05)
+        self.assertTrue(drop["lower"] < drop["value"] < drop["upper"])
+        self.assertEqual(run("verify", report).returncode, 0)
+
+    def test_nats_are_the_default(self):
+        report = str(self.path / "report.json")
+        run("audit", *self.logs(5.0, 5.5), "-o", "json=" + report)
+        figures = {m["name"]: m for c in json.loads(pathlib.Path(report).read_text())["checks"]
+                   for m in c["measurements"]}
+        self.assertAlmostEqual(figures["drop[chunk=8 against causal]"]["value"], 0.5 / math.log(2), delta=0.08)
+
+    def test_equal_losses_are_inconclusive(self):
+        self.assertEqual(run("audit", *self.logs(5.5, 5.5)).returncode, 3)
+
+    def test_what_is_wrong_is_said(self):
+        broken = self.path / "broken.jsonl"
+        broken.write_text('{"step": 1, "loss": 2}\n{"step": 2, "loss": NaN}\n')
+        done = run("audit", "--log", f"chunk=8:{broken}")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("line 2", done.stderr)
+        for wrong in (["audit"], ["audit", "--log", "no-label"], ["audit", "x.st", "--log", f"a:{broken}"],
+                      ["audit", "--log", f"chunk=x:{broken}"]):
+            self.assertEqual(run(*wrong).returncode, 4, wrong)
+
+
+if __name__ == "__main__":
+    unittest.main()
