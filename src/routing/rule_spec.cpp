@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 
 #include "pastonly/routing_rule.h"
 
@@ -24,8 +25,9 @@ Value to_value(std::string_view text) {
     return whole;
   }
   double real = 0.0;
-  if (const auto [at, error] = std::from_chars(text.data(), end, real); error == std::errc() && at == end) {
-    return real;
+  if (const auto [at, error] = std::from_chars(text.data(), end, real);
+      error == std::errc() && at == end && std::isfinite(real)) {
+    return real;  // "inf" is a word that some rule takes
   }
   return std::string(text);
 }

@@ -5,10 +5,10 @@
 #include <filesystem>
 #include <system_error>
 
-#include "run/loss_logs.h"
 #include "pastonly/check.h"
 #include "pastonly/version.h"
 #include "run/judge.h"
+#include "run/loss_logs.h"
 
 namespace pastonly {
 namespace {

@@ -1,9 +1,10 @@
-// Short causal trainings, all checks: how often does any of them accuse? Hidden: half an hour's arithmetic is
-// not what every test run should wait for. Run with pastonly_unit "[.rates][audit-model]".
+// How often checks accuse after short trainings: causal rules, and expert choice before and after it has
+// learned to read the leak. Hidden, for they take minutes: pastonly_unit "[.rates][audit-model]".
 
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdio>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct Setup {
   std::string_view rule;
   model::Score score = model::Score::softmax;
   Mode mode = Mode::train;
+  model::Gate gate = model::Gate::renormalised;
 };
 
 // All of them select by the token's own past, batch or no batch.
@@ -31,7 +33,7 @@ constexpr std::array<Setup, 10> kCausal{{
     {"group-limited-top-k,k=2,groups=4,topk_groups=2"},
     {"expert-choice(streaming),k=2,chunk=8"},
     {"hash,k=2"},
-    {"k-means,k=2", model::Score::cosine},
+    {"k-means,k=2", model::Score::cosine, Mode::train, model::Gate::softmax},
     {"expert-autonomy,k=2", model::Score::autonomy},
     {"top-k,k=2", model::Score::noisy},
     {"top-k,k=2", model::Score::noisy, Mode::eval},
@@ -40,8 +42,8 @@ constexpr std::uint64_t kSeeds = 12;
 constexpr std::size_t kSteps = 80;
 
 struct Alarms {
-  std::map<std::string, int> proofs, statistics;  // by check/claim, at warning or above
-  int runs = 0, runs_with_statistics = 0, smallest_passes = 0;
+  std::map<std::string, int> proofs, statistics, observations;  // by check/claim, at warning or above
+  int runs = 0, runs_with_statistics = 0;
 };
 
 void count(const Report& report, Alarms& alarms) {
@@ -51,11 +53,11 @@ void count(const Report& report, Alarms& alarms) {
     if (finding.severity == Severity::note) continue;
     const std::string id = finding.check + "/" + finding.claim;
     const bool chance = finding.basis == Claim::Basis::statistical;
-    ++(chance ? alarms.statistics : alarms.proofs)[id];
+    const bool proof = finding.basis == Claim::Basis::proof;
+    ++(chance ? alarms.statistics : proof ? alarms.proofs : alarms.observations)[id];
     statistical = statistical || chance;
   }
   alarms.runs_with_statistics += statistical ? 1 : 0;
-  alarms.smallest_passes += report.verdict == Verdict::pass ? 1 : 0;
 }
 
 }  // namespace
@@ -63,7 +65,7 @@ void count(const Report& report, Alarms& alarms) {
 TEST_CASE("causal runs raise no alarm beyond the stated level", "[.rates][audit-model]") {
   const auto policy = input::read_policy("release", "2026-01-01");
   REQUIRE(policy);
-  const Layout layout{8, 32};
+  const Layout layout{4, 32};
   const auto source = uniform_source(16);
   Alarms alarms;
   for (const Setup& setup : kCausal) {
@@ -72,12 +74,13 @@ TEST_CASE("causal runs raise no alarm beyond the stated level", "[.rates][audit-
       CAPTURE(setup.rule, seed);
       auto config = small_config(setup.rule);
       config.router.score = setup.score;
+      config.router.gate = setup.gate;
       const auto model = trained_model(config, source, layout, kSteps, seed);
       ModelAudit options;
       options.live.layout = layout;
       options.live.mode = setup.mode;
       options.live.seed = 7000 + seed;
-      options.live.budget = 1 << 16;
+      options.live.budget = 1 << 15;
       options.audit.today = "2026-01-01";
       const auto report = audit_model(model, source, *policy, options);
       if (!report) FAIL(report.error().message);
@@ -89,14 +92,50 @@ TEST_CASE("causal runs raise no alarm beyond the stated level", "[.rates][audit-
       passes += report->verdict == Verdict::pass ? 1 : 0;
     }
     fmt::print("{}: {} of {} pass\n", setup.rule, passes, kSeeds);
+    std::fflush(stdout);
+    std::fflush(stdout);
   }
-  for (const auto& [id, times] : alarms.proofs) fmt::print("proof or observation {}: {}\n", id, times);
+  for (const auto& [id, times] : alarms.proofs) fmt::print("proof {}: {}\n", id, times);
+  for (const auto& [id, times] : alarms.observations) fmt::print("observation {}: {}\n", id, times);
   for (const auto& [id, times] : alarms.statistics) fmt::print("statistical {}: {}\n", id, times);
   fmt::print("{} runs, {} with a statistical finding (at most {:.1f}% at 95% confidence)\n", alarms.runs,
              alarms.runs_with_statistics,
              100.0 * stats::clopper_pearson_upper(static_cast<std::uint64_t>(alarms.runs_with_statistics),
                                                   static_cast<std::uint64_t>(alarms.runs), 0.05));
   CHECK(alarms.proofs.empty());
+  // Noise is not recorded, so nothing explains a noisy layer: said, and no accusation.
+  alarms.observations.erase("rule-identification/unexplained");
+  CHECK(alarms.observations.empty());
   // The judge keeps the family at 5%: more than this many runs of 120 happen once in 1,000.
   CHECK(alarms.runs_with_statistics <= 14);
+}
+
+TEST_CASE("what is found of expert choice as it learns to read the leak", "[.rates][audit-model]") {
+  const auto policy = input::read_policy("ci", "2026-01-01");
+  REQUIRE(policy);
+  const Layout layout{4, 32};
+  const auto source = uniform_source(16);
+  for (const std::size_t steps : {0, 40, 80, 160, 320}) {
+    std::map<std::string, int> found;
+    double leak = 0.0;
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+      const auto model =
+          trained_model(small_config("expert-choice,k=2,chunk=8"), source, layout, steps, seed);
+      ModelAudit options;
+      options.live.layout = layout;
+      options.live.seed = 7000 + seed;
+      options.live.budget = 1 << 15;
+      options.audit.today = "2026-01-01";
+      const auto report = audit_model(model, source, *policy, options);
+      if (!report) FAIL(report.error().message);
+      for (const auto& finding : report->findings) {
+        if (finding.severity != Severity::note) ++found[finding.check + "/" + finding.claim];
+      }
+      leak += report->totals.leak_bits.value_or(0.0) / static_cast<double>(kSeeds);
+    }
+    fmt::print("{} steps, used leak {:.3f} bits per token:\n", steps, leak);
+    for (const auto& [id, times] : found) fmt::print("  {} in {} of {}\n", id, times, kSeeds);
+    std::fflush(stdout);
+    CHECK(found["causal-mask/flip"] == static_cast<int>(kSeeds));
+  }
 }
