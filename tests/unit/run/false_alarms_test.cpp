@@ -23,10 +23,11 @@ struct Setup {
   model::Score score = model::Score::softmax;
   Mode mode = Mode::train;
   model::Gate gate = model::Gate::renormalised;
+  bool shares_capacity = false;  ///< between sequences, and drops by order: what is said of that is true
 };
 
-// All of them select by the token's own past, batch or no batch.
-constexpr std::array<Setup, 10> kCausal{{
+// All of them select by the token's own past; the last two also by who came first in the batch.
+constexpr std::array<Setup, 12> kCausal{{
     {"top-k,k=2"},
     {"top-k,k=2", model::Score::sigmoid},
     {"biased-top-k,k=2", model::Score::sigmoid},
@@ -37,6 +38,9 @@ constexpr std::array<Setup, 10> kCausal{{
     {"expert-autonomy,k=2", model::Score::autonomy},
     {"top-k,k=2", model::Score::noisy},
     {"top-k,k=2", model::Score::noisy, Mode::eval},
+    {"switch-capacity,capacity_factor=1.0", model::Score::softmax, Mode::train, model::Gate::raw, true},
+    {"token-major-capacity,k=2,capacity_factor=1.0", model::Score::softmax, Mode::train, model::Gate::raw,
+     true},
 }};
 constexpr std::uint64_t kSeeds = 12;
 constexpr std::size_t kSteps = 80;
@@ -46,11 +50,17 @@ struct Alarms {
   int runs = 0, runs_with_statistics = 0;
 };
 
-void count(const Report& report, Alarms& alarms) {
+bool is_true_of_shared_capacity(std::string_view check) {
+  return check == "batch-isolation" || check == "order-invariance" || check == "length-invariance" ||
+         check == "capacity-drops";
+}
+
+void count(const Report& report, bool shares_capacity, Alarms& alarms) {
   ++alarms.runs;
   bool statistical = false;
   for (const auto& finding : report.findings) {
     if (finding.severity == Severity::note) continue;
+    if (shares_capacity && is_true_of_shared_capacity(finding.check)) continue;
     const std::string id = finding.check + "/" + finding.claim;
     const bool chance = finding.basis == Claim::Basis::statistical;
     const bool proof = finding.basis == Claim::Basis::proof;
@@ -88,7 +98,7 @@ TEST_CASE("causal runs raise no alarm beyond the stated level", "[.rates][audit-
         CAPTURE(entry.id, entry.reason);
         CHECK(entry.status != "error");
       }
-      count(*report, alarms);
+      count(*report, setup.shares_capacity, alarms);
       passes += report->verdict == Verdict::pass ? 1 : 0;
     }
     fmt::print("{}: {} of {} pass\n", setup.rule, passes, kSeeds);
@@ -106,8 +116,8 @@ TEST_CASE("causal runs raise no alarm beyond the stated level", "[.rates][audit-
   // Noise is not recorded, so nothing explains a noisy layer: said, and no accusation.
   alarms.observations.erase("rule-identification/unexplained");
   CHECK(alarms.observations.empty());
-  // The judge keeps the family at 5%: more than this many runs of 120 happen once in 1,000.
-  CHECK(alarms.runs_with_statistics <= 14);
+  // The judge keeps the family at 5%: of 144 runs more than this many happen once in 1,000.
+  CHECK(alarms.runs_with_statistics <= 16);
 }
 
 TEST_CASE("what is found of expert choice as it learns to read the leak", "[.rates][audit-model]") {
