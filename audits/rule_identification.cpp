@@ -71,6 +71,22 @@ Claim leaky_claim(const routing::Identification& layer, LayerIndex index) {
   return claim;
 }
 
+/// Whether the rule held a capacity that was nowhere reached: what it would have refused was never seen, so
+/// nothing here needed another token.
+bool never_full(const RuleCandidate& candidate) {
+  const Value* capacity = candidate.parameters.find("capacity");
+  return capacity != nullptr && capacity->find("min") != nullptr;
+}
+
+/// The rule as the report states it. Rules that look ahead at their capacity alone, and did not reach it,
+/// leave a layer open: a second choice drawn by chance is explained by no causal rule of the table, and is no
+/// leak.
+LayerFacts::Rule stated_rule(const routing::Identification& layer) {
+  LayerFacts::Rule rule = layer.rule;
+  if (rule.causal == false && std::ranges::all_of(rule.candidates, never_full)) rule.causal.reset();
+  return rule;
+}
+
 Claim unexplained_claim(const routing::Identification& layer, LayerIndex index) {
   Claim claim;
   claim.id = "unexplained";
@@ -107,11 +123,12 @@ Outcome run_rule_identification(const Pass& pass) {
         {"explained", layer.rule.explained, {}, {}, "fraction of tokens", layer.tokens, record.index});
     LayerFacts facts;
     facts.index = record.index;
-    facts.rule = layer.rule;
+    facts.rule = stated_rule(layer);
+    const auto causal = facts.rule->causal;
     ran.layers.push_back(std::move(facts));
     if (!layer.rule.id) {
       ran.claims.push_back(unexplained_claim(layer, record.index));
-    } else if (layer.rule.causal == false) {
+    } else if (causal == false) {
       ran.claims.push_back(leaky_claim(layer, record.index));
     }
   }

@@ -63,6 +63,19 @@ TEST_CASE("rule-identification accuses no causal rule, in float or half precisio
   }
 }
 
+TEST_CASE("A second choice drawn by chance is no leak while no capacity is reached",
+          "[rule-identification]") {
+  const std::string rule = R"("rule": "gshard-top-2(random-second),second=drawn,capacity=)";
+  const Ran open = identify(rule + "256\"");
+  CHECK_FALSE(find_claim(open, "leaky-rule"));
+  REQUIRE_FALSE(open.layers.empty());
+  CHECK(open.layers[0].rule->id == "gshard-top-2(random-second)");
+  CHECK_FALSE(open.layers[0].rule->causal.has_value());
+  const Ran full = identify(rule + "24\"");
+  CHECK(find_claim(full, "leaky-rule"));
+  CHECK(full.layers.at(0).rule->causal == false);
+}
+
 TEST_CASE("rule-identification leaves unrecorded noise unexplained", "[rule-identification]") {
   const Ran ran = identify(R"("rule": "noisy-top-k,k=2,noise=-1")");
   CHECK(find_claim(ran, "unexplained"));
