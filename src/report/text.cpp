@@ -29,12 +29,12 @@ std::string reasons(const Report& report, const TextStyle& style) {
   if (report.verdict == Verdict::pass) {
     const auto ignored = std::ranges::count_if(
         report.findings, [](const auto& finding) { return finding.suppressed.has_value(); });
-    return fmt::format(
-        "No changed future moved a decision before it, and nothing else that the policy forbids "
-        "was found{}.\n",
-        ignored == 0
-            ? ""
-            : fmt::format("; {} finding{} ignored by the policy", ignored, ignored == 1 ? " is" : "s are"));
+    if (ignored > 0) {
+      return fmt::format("Nothing that the policy forbids was found, but for {} finding{} that it ignores.\n",
+                         ignored, ignored == 1 ? "" : "s");
+    }
+    return "No changed future moved a decision before it, and nothing else that the policy forbids was "
+           "found.\n";
   }
   // A failure's reasons are its findings, which follow in full.
   if (report.verdict == Verdict::fail) {

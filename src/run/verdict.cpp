@@ -104,6 +104,12 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
   }
 }
 
+bool ignores_a_change(const Report& report) {
+  return std::ranges::any_of(report.findings, [](const Report::Finding& finding) {
+    return finding.suppressed && finding.check == "causal-mask";
+  });
+}
+
 /// A pass rests on interventions alone: without them, or where they could not have seen, there is none.
 void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Report& report,
                         Reasons& reasons) {
@@ -121,17 +127,16 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
     reasons.push_back(
         fmt::format("no cut could see a rule with chunk width {}", fmt::join(limit->unseen_chunks, ", ")));
   }
-  // Some trials changed, or there would be a limit: what the policy ignores is here still no pass.
+  // A rate of 1 rules nothing out, whatever the policy accepts.
+  const auto trials = fmt::format("{} trial{}", limit->trials, limit->trials == 1 ? "" : "s");
   if (limit->trial_rate >= 1.0) {
-    reasons.push_back(fmt::format(
-        "of {} trial{} some changed, which the policy ignores: nothing bounds what else looks ahead",
-        limit->trials, limit->trials == 1 ? "" : "s"));
+    reasons.push_back(trials + " of a changed future rule nothing out: " +
+                      (ignores_a_change(report) ? "decisions changed, which the policy ignores"
+                                                : "chance moves decisions as well"));
   } else if (limit->trial_rate > policy.limits.trial_rate) {
-    reasons.push_back(
-        fmt::format("{} trial{} without a change only rule out leaks in more than {:.1f}% of interventions; "
-                    "the policy asks for {:.1f}%",
-                    limit->trials, limit->trials == 1 ? "" : "s", 100.0 * limit->trial_rate,
-                    100.0 * policy.limits.trial_rate));
+    reasons.push_back(fmt::format(
+        "{} leave open that up to {:.1f}% of changed futures change routing; the policy allows {:.1f}%",
+        trials, 100.0 * limit->trial_rate, 100.0 * policy.limits.trial_rate));
   }
 }
 

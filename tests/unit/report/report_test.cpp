@@ -184,7 +184,7 @@ TEST_CASE("an open layer names what else explains it", "[report]") {
                      {"fixed-capacity", true, {}, 1.0, {}}};
   std::string text = write_text(report, {});
   std::ranges::replace(text, '\n', ' ');
-  text.erase(std::ranges::unique(text, [](char a, char b) { return a == ' ' && b == ' '; }).begin(),
+  text.erase(std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
              text.end());
   CHECK(text.find("causal open: top-k, which is causal, explains these decisions") != std::string::npos);
   CHECK(text.find("gshard-top-2, which looks ahead") != std::string::npos);

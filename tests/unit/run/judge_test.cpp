@@ -295,7 +295,11 @@ TEST_CASE("a detection limit above the policy's is inconclusive", "[judge]") {
   outcomes[0].second = intervened(5, 1.0);
   const Report changed = judged(outcomes, anything);
   CHECK(changed.verdict == Verdict::inconclusive);
-  CHECK(changed.verdict_reasons.at(0).find("some changed, which the policy ignores") != std::string::npos);
+  CHECK(changed.verdict_reasons.at(0).find("chance moves decisions") != std::string::npos);
+  anything.ignore = {{"causal-mask", {}, "known", "2027-01-01"}};
+  std::get<Ran>(outcomes[0].second).claims = {claim("flip")};
+  CHECK(judged(outcomes, anything).verdict_reasons.at(0).find("which the policy ignores") !=
+        std::string::npos);
 }
 
 TEST_CASE("chunk widths that no cut could see are inconclusive", "[judge]") {
