@@ -1,9 +1,13 @@
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
 #include "cli/cli.h"
 
 int main(int argc, char** argv) {
+  // A reader that has gone (`| head`) is an error of writing, answered like any other: nothing half-written
+  // stays.
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     return pastonly::cli::run(argc, argv);
   } catch (const std::exception& error) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -131,6 +132,9 @@ bool Outputs::to_stdout() const noexcept {
 }
 
 Expected<void> Outputs::write(const Report& report) {
+  // Files first: they stay whole where the reader of stdout has gone.
+  std::stable_partition(targets_.begin(), targets_.end(),
+                        [](const Target& target) { return !target.path.empty(); });
   for (Target& target : targets_) {
     const report::TextStyle style{color_ && target.path.empty(), 100};
     const std::string bytes = target.writer->write(report, style);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <set>
 
 #include "input/json.h"
@@ -64,7 +65,9 @@ std::uint64_t RunReader::number(std::string_view key, std::uint64_t least, std::
   const auto at = json_.find(key);
   if (at == json_.end() || !at->is_number_unsigned() || at->get<std::uint64_t>() < least ||
       at->get<std::uint64_t>() > most) {
-    fail(fmt::format("'{}' is no whole number from {} to {}", key, least, most));
+    constexpr auto unlimited = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    fail(most >= unlimited ? fmt::format("'{}' is no whole number of at least {}", key, least)
+                           : fmt::format("'{}' is no whole number from {} to {}", key, least, most));
     return least;
   }
   return at->get<std::uint64_t>();
@@ -135,7 +138,8 @@ void RunReader::read_permutation(Intervention& run) {
   auto sorted = run.permutation;
   std::sort(sorted.begin(), sorted.end());
   for (std::size_t i = 0; i < sorted.size(); ++i) {
-    if (sorted[i] != i) return fail(fmt::format("'permutation' is none of 0 to {}", sorted.size() - 1));
+    if (sorted[i] != i)
+      return fail(fmt::format("'permutation' does not hold each of 0 to {} once", sorted.size() - 1));
   }
 }
 
@@ -266,7 +270,9 @@ Expected<Plan> parse_plan(std::string_view text, std::string_view name) {
 Expected<Plan> read_plan(const std::filesystem::path& directory) {
   const auto path = directory / "plan.json";
   const auto text = read_text(path, largest_plan);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) {
+    return input_error(text.error().message + "; a plan is a directory that holds plan.json and its runs");
+  }
   return parse_plan(*text, path.string());
 }
 

@@ -120,7 +120,7 @@ class Inputs(Temporary):
         self.assertIn("broken.safetensors", self.refused(2, "audit", broken))
         empty = self.folder / "empty"
         empty.mkdir()
-        self.refused(2, "audit", empty)
+        self.assertIn("a plan is a directory that holds plan.json", self.refused(2, "audit", empty))
 
     def test_a_plan_with_missing_outputs_is_inconclusive_and_lists_them(self):
         plan = self.plan()
@@ -219,6 +219,18 @@ class Reports(Temporary):
         done = run("audit", CLEAN, "-o", f"json={self.folder / 'r.json'}")
         self.assertEqual(done.stdout, "")
         self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["r.json"])
+
+    def test_a_reader_that_has_gone_is_an_error_and_files_stay_whole(self):
+        path = self.folder / "r.json"
+        for arguments in (["audit", CLEAN, "-o", "text", "-o", f"json={path}"], ["rules"], ["explain", "top-k"]):
+            reader, writer = os.pipe()
+            os.close(reader)
+            done = subprocess.run([BINARY, *map(str, arguments)], stdout=writer, stderr=subprocess.PIPE, text=True)
+            os.close(writer)
+            self.assertEqual(done.returncode, 2, done)
+            self.assertIn("cannot write to stdout", done.stderr)
+        self.assertEqual(json.loads(path.read_text())["verdict"], "pass")
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["r.json"])
 
     def test_color_only_when_asked(self):
         self.assertNotIn("\x1b", run("audit", CLEAN).stdout)
