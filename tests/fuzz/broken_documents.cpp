@@ -110,9 +110,13 @@ std::vector<BrokenCase> broken_policies() {
   keys("alpha-one", R"("alpha": 1.0)", {"alpha"});
   keys("tokens-negative", R"("min_tokens": -1)", {"min_tokens"});
   keys("tokens-fraction", R"("min_tokens": 10.5)", {"min_tokens"});
-  keys("source-text", R"("source": "uniform:64")", {"source"});
-  keys("source-kind", R"("source": {"kind": "markov", "vocab": 64})", {"source.kind"});
-  keys("source-vocab", R"("source": {"kind": "uniform"})", {"source.vocab"});
+  keys("source-number", R"("source": 64)", {"source"});
+  keys("source-text", R"("source": "uniform:")", {"source"});
+  keys("source-kind", R"("source": {"kind": "bigram", "vocab": 64})", {"source.kind"});
+  keys("source-order", R"("source": {"kind": "markov", "vocab": 64, "order": -1})", {"source.order"});
+  keys("source-table", R"("source": {"kind": "markov", "vocab": 4096, "order": 3})", {"source"});
+  keys("source-successors", R"("source": {"kind": "markov", "vocab": 16, "successors": 17})", {"source"});
+  keys("source-vocab", R"("source": {"kind": "uniform"})", {"source", "vocab"});
   keys("source-key", R"("source": {"kind": "uniform", "vocab": 64, "order": 1})", {"source.order"});
   keys("severity-level", R"("severity": {"causal-mask": "fatal"})", {"severity.causal-mask"});
   keys("severity-check", R"("severity": {"causality": "error"})", {"severity", "'causality'"});
