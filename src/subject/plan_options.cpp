@@ -46,6 +46,16 @@ class Plan {
       for (const auto& changed : rows) add_draws(cuts[c], changed, options.resamples);
     }
   }
+  /// A further base with a repeat and its own replaced sequences.
+  void add_base(const std::vector<std::vector<std::size_t>>& keeps) {
+    const std::uint32_t base = add(Kind::base).id;
+    add(Kind::repeat).base = base;
+    for (const auto& keep : keeps) {
+      Intervention& run = add(Kind::batch);
+      run.base = base;
+      run.keep = keep;
+    }
+  }
   std::vector<Intervention> take() && { return std::move(runs_); }
 
  private:
@@ -78,6 +88,7 @@ std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& la
   for (std::size_t i = 0; i < options.shuffles; ++i) plan.add(Kind::shuffle).seed = 100 + i;
   for (const auto& rule : options.reroutes) plan.add(Kind::reroute).rule = rule;
   if (options.stream_tokens > 0) sample_stream(options.stream_tokens, layout, plan.add(Kind::stream));
+  for (std::size_t i = 0; i < options.more_bases; ++i) plan.add_base(options.batch);
   return std::move(plan).take();
 }
 
@@ -97,6 +108,7 @@ PlanOptions standard_plan(const Layout& layout, bool chance) {
   options.append = {1};
   if (layout.positions / 2 > 1) options.append.push_back(layout.positions / 2);
   options.shuffles = 2;
+  options.more_bases = layout.sequences > 1 ? 2 : 0;
   options.stream_tokens = 512;
   return options;
 }

@@ -28,18 +28,20 @@ struct PlanOptions {
   std::vector<std::size_t> append;
   std::size_t shuffles = 0;
   std::vector<std::string> reroutes;
+  /// Further bases, each drawn anew by subjects that can, with one repeat and the runs of `batch`.
+  std::size_t more_bases = 0;
   std::size_t stream_tokens = 0;  ///< tokens to stream, about; 0 = no stream run
 };
 
 /// Ids from 0: base, repeats, suffixes (every cut x rows x resample), batch, order, length, shuffle, reroute,
 /// stream: of at most 32 rows, evenly spread, every n-th position, n a prime, so that it meets every place
-/// within chunks. `layout` without padding.
+/// within chunks; then the further bases. `layout` without padding.
 std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& layout);
 
 /// What a live subject is asked first: cuts that leave no chunk width unseen, single rows only (suffixes of
 /// several rows at once cannot tell the future from the batch), every other sequence replaced, the order
 /// reversed, one token and half a sequence more, two shuffles, a sample streamed. `chance`: routing is drawn
-/// anew in every run; then one prefix is redrawn, and the base repeated, often enough for a permutation test
+/// anew in every run; then fewer rows are redrawn, and the base repeated, often enough for a permutation test
 /// to reach p = 0.002.
 PlanOptions standard_plan(const Layout& layout, bool chance);
 

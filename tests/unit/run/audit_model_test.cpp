@@ -85,3 +85,20 @@ TEST_CASE("a model trained under top-k passes", "[audit-model]") {
   CHECK(measured(*report, "loss-anomaly", "reliance")->value == Approx(0.0).margin(1e-6));
   CHECK(measured(*report, "loss-anomaly", "streaming_gap")->value == Approx(0.0).margin(1e-6));
 }
+
+TEST_CASE("a causal model on a Markov source passes, expert choice does not", "[audit-model]") {
+  const Layout layout{8, 32};
+  const auto source = stats::TokenSource::make(Source{"markov", 16, 1, 4, 3});
+  REQUIRE(source);
+  const auto causal = trained_model(small_config("top-k,k=2"), *source, layout, 200, 2);
+  const auto report = audit_model(causal, *source, ci(), small_audit(layout, 9));
+  REQUIRE(report);
+  CHECK(report->verdict == Verdict::pass);
+  const auto leak = measured(*report, "loss-anomaly", "leak_bits");
+  REQUIRE(leak);
+  CHECK(leak->value < 0.0);
+  CHECK(leak->value > -2.0);
+  CHECK(measured(*report, "loss-anomaly", "source_entropy")->value == Approx(source->entropy_bits(32)));
+  const auto leaky = trained_model(small_config("expert-choice,k=2,chunk=8"), *source, layout, 200, 2);
+  CHECK(audit_model(leaky, *source, ci(), small_audit(layout, 9))->verdict == Verdict::fail);
+}

@@ -267,11 +267,33 @@ TEST_CASE("live expert choice reads the future, live top-k does not", "[live]") 
   const auto leaks = run_check(causal_mask_check, *live(leaky, small_live()));
   const auto none = run_check(causal_mask_check, *live(clean, small_live()));
   CHECK(claims(leaks, "flip"));
+  // The witness shrinks to one changed token by asking for smaller suffixes.
+  const auto flip = std::ranges::find(leaks.claims, "flip", &Claim::id);
+  REQUIRE(flip->witness.find("tokens_changed") != nullptr);
+  CHECK(*flip->witness.find("tokens_changed")->get_if<std::int64_t>() == 1);
   CHECK_FALSE(claims(none, "flip"));
   CHECK_FALSE(claims(none, "change"));
   CHECK(none.detection_limit->unseen_chunks.empty());
   CHECK(none.detection_limit->trials >= 24);
   CHECK_FALSE(claims(run_check(batch_isolation_check, *live(clean, small_live())), "flip"));
+}
+
+TEST_CASE("a live model replaces sequences of several batches", "[live]") {
+  const auto model = small_model(small_config("switch-capacity,capacity_factor=1.0"));
+  const auto subject = live(model, small_live());
+  std::set<std::uint32_t> replaced, repeated;
+  std::set<std::vector<std::int64_t>> bases;
+  for (const Intervention& run : subject->interventions()) {
+    if (run.kind == Kind::batch) replaced.insert(*run.base);
+    if (run.kind == Kind::repeat) repeated.insert(*run.base);
+    if (run.kind == Kind::base) bases.insert(observed(*subject, run).tokens);
+  }
+  CHECK(bases.size() == 3);
+  CHECK(replaced.size() == 3);
+  CHECK(replaced == repeated);
+  const auto ran = run_check(batch_isolation_check, *subject);
+  CHECK(claims(ran, "flip"));  // whoever comes first takes the places
+  CHECK_FALSE(claims(run_check(causal_mask_check, *subject), "flip"));
 }
 
 TEST_CASE("chance is drawn anew in every run of a live model", "[live]") {
