@@ -1,5 +1,6 @@
-// Measures how often causal-mask and batch-isolation accuse causal models (false alarms) and find planted
-// leaks (power). docs/checks/causal-mask.md and batch-isolation.md quote its output.
+// Measures how often the checks that rest on interventions accuse models that do not depend on what they look
+// at (false alarms) and find planted dependence (power), and whether the checks that apply a rule again
+// move nothing under rules that look at a token alone. Pages of docs/checks quote its output.
 //
 //     pastonly_toy_rates [CAUSAL_MODELS_PER_RULE [LEAKY_MODELS_PER_CELL [FIRST_SEED]]]
 
@@ -8,6 +9,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,32 +98,49 @@ bool accuses(const Check& check, Subject& subject) {
   return false;
 }
 
+/// Checks whose axis a rule may be blind to; causal-mask's every rule here is.
+struct Axis {
+  const Check* check;
+  bool future;
+  std::size_t audits = 0, alarms = 0;
+};
+
 void false_alarms(std::size_t models, std::uint64_t first_seed) {
-  fmt::print("false alarms: random causal models with rounding noise of 2e-7\n");
-  fmt::print("{:<26} {:>7} {:>12} {:>16}\n", "rule", "models", "causal-mask", "batch-isolation");
-  std::size_t total = 0, future = 0, batch_total = 0, batch = 0;
+  fmt::print("false alarms: random causal models with rounding noise of 2e-7\n{:<26} {:>7}", "rule",
+             "models");
+  Axis axes[] = {{&causal_mask_check, true},
+                 {&batch_isolation_check, false},
+                 {&order_invariance_check, false},
+                 {&length_invariance_check, false}};
+  for (const Axis& axis : axes) fmt::print(" {:>18}", axis.check->id);
+  fmt::print("\n");
   for (const Kind& kind : kCausal) {
-    std::size_t own_future = 0, own_batch = 0;
+    std::size_t own[std::size(axes)] = {};
     for (std::size_t i = 0; i < models; ++i) {
-      const auto recipe = recipe_of(first_seed + i, &kind);
+      auto recipe = recipe_of(first_seed + i, &kind);
+      recipe.plan.append = {7};
       const auto subject = toy::ToySubject::make(recipe);
       if (!subject) {
         fmt::print("{}: {}\n", kind.name, subject.error().message);
         std::exit(2);
       }
-      own_future += accuses(causal_mask_check, **subject);
-      if (kind.blind_to_batch) own_batch += accuses(batch_isolation_check, **subject);
+      for (std::size_t a = 0; a < std::size(axes); ++a) {
+        if (axes[a].future || kind.blind_to_batch) own[a] += accuses(*axes[a].check, **subject);
+      }
     }
-    fmt::print("{:<26} {:>7} {:>12} {:>16}\n", kind.name, models, own_future,
-               kind.blind_to_batch ? number(own_batch) : "depends on it");
-    total += models;
-    future += own_future;
-    batch_total += kind.blind_to_batch ? models : 0;
-    batch += own_batch;
+    fmt::print("{:<26} {:>7}", kind.name, models);
+    for (std::size_t a = 0; a < std::size(axes); ++a) {
+      const bool blind = axes[a].future || kind.blind_to_batch;
+      fmt::print(" {:>18}", blind ? number(own[a]) : "depends on it");
+      axes[a].audits += blind ? models : 0;
+      axes[a].alarms += own[a];
+    }
+    fmt::print("\n");
   }
-  fmt::print("all: causal-mask {} of {} (below {:.2g} at 95%), batch-isolation {} of {} (below {:.2g})\n",
-             future, total, stats::clopper_pearson_upper(future, total, 0.05), batch, batch_total,
-             stats::clopper_pearson_upper(batch, batch_total, 0.05));
+  for (const Axis& axis : axes) {
+    fmt::print("{}: {} of {}, below {:.2g} at 95%\n", axis.check->id, axis.alarms, axis.audits,
+               stats::clopper_pearson_upper(axis.alarms, axis.audits, 0.05));
+  }
 }
 
 void power(std::size_t models, std::uint64_t first_seed, toy::ModelRecipe::WeakLeak::Kind kind,
@@ -149,6 +169,73 @@ void power(std::size_t models, std::uint64_t first_seed, toy::ModelRecipe::WeakL
   }
 }
 
+/// One run alone: an order reversed, tokens appended.
+void power_of_one_run(std::size_t models, std::uint64_t first_seed) {
+  fmt::print("\npower of one order run and of one length run (7 tokens appended), {} models each\n", models);
+  fmt::print("{:>8} {:>18} {:>18}\n", "p", "order-invariance", "length-invariance");
+  for (const double p : {0.0003, 0.001, 0.003, 0.01, 0.03}) {
+    std::size_t order = 0, length = 0;
+    for (std::size_t i = 0; i < models; ++i) {
+      toy::Recipe recipe = recipe_of(first_seed + i, nullptr);
+      recipe.plan.sequences = 4;
+      recipe.plan.append = {7};
+      recipe.model.weak_leak = toy::ModelRecipe::WeakLeak{1, p, toy::ModelRecipe::WeakLeak::Kind::batch};
+      const auto of_order = toy::ToySubject::make(recipe);
+      recipe.model.weak_leak->kind = toy::ModelRecipe::WeakLeak::Kind::swap;
+      const auto of_length = toy::ToySubject::make(recipe);
+      if (!of_order || !of_length) std::exit(2);
+      order += accuses(order_invariance_check, **of_order);
+      length += accuses(length_invariance_check, **of_length);
+    }
+    const auto share = [&](std::size_t found) {
+      return 100.0 * static_cast<double>(found) / static_cast<double>(models);
+    };
+    fmt::print("{:>8} {:>17.0f}% {:>17.0f}%\n", p, share(order), share(length));
+  }
+}
+
+/// Whether a check that applies the rule again measures that any decision moves; none where it is skipped.
+std::optional<bool> moves(const Check& check, Subject& subject) {
+  Evidence evidence(subject);
+  const Policy policy;
+  const Outcome outcome = check.run({evidence, policy, 0});
+  const auto* ran = std::get_if<Ran>(&outcome);
+  if (!ran) return std::nullopt;
+  bool any = false, moved = false;
+  for (const Measurement& measured : ran->measurements) {
+    if (measured.name.find("_flip_rate") == std::string::npos) continue;
+    any = true;
+    moved = moved || measured.value > 0.0;
+  }
+  return any ? std::optional(moved) : std::nullopt;
+}
+
+void applied_again(std::size_t models, std::uint64_t first_seed) {
+  static constexpr Kind expert_choice{
+      "expert-choice",
+      [](stats::CounterRng&, std::size_t, std::size_t k) { return "expert-choice,chunk=16,k=" + number(k); },
+      false};
+  fmt::print("\nmodels in which decisions move when the rule is applied again (of those assessed)\n");
+  fmt::print("{:<26} {:>18} {:>18} {:>18}\n", "rule", "token-shuffle", "chunk-sweep", "forced-causality");
+  std::vector<Kind> kinds(std::begin(kCausal), std::end(kCausal));
+  kinds.push_back(expert_choice);
+  for (const Kind& kind : kinds) {
+    fmt::print("{:<26}", kind.name);
+    for (const Check* check : {&token_shuffle_check, &chunk_sweep_check, &forced_causality_check}) {
+      std::size_t moved = 0, assessed = 0;
+      for (std::size_t i = 0; i < models; ++i) {
+        const auto subject = toy::ToySubject::make(recipe_of(first_seed + i, &kind));
+        if (!subject) std::exit(2);
+        const auto answer = moves(*check, **subject);
+        assessed += answer.has_value();
+        moved += answer.value_or(false);
+      }
+      fmt::print(" {:>18}", fmt::format("{} of {}", moved, assessed));
+    }
+    fmt::print("\n");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -160,5 +247,7 @@ int main(int argc, char** argv) {
   false_alarms(argument(1, 200), seed);
   power(argument(2, 40), seed, toy::ModelRecipe::WeakLeak::Kind::swap, causal_mask_check);
   power(argument(2, 40), seed, toy::ModelRecipe::WeakLeak::Kind::batch, batch_isolation_check);
+  power_of_one_run(argument(2, 40), seed);
+  applied_again(argument(2, 40), seed);
   return 0;
 }
