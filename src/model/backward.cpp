@@ -77,13 +77,12 @@ class Backward {
       logits[next] -= share;
     }
     const auto d_normed = w_.d_normed.block(rows.first, rows.count);
-    const auto d_stream = w_.d_stream.block(rows.first, rows.count);
     product_nn<Real>(w_.logits.block(rows.first, rows.count), parameters_.block(table_.head_or_embedding()),
                      d_normed);
-    std::fill(d_stream.data, d_stream.data + rows.count * config_.width, Real{0});
+
     rms_norm_backward<Real>(d_normed, w_.output.block(rows.first, rows.count),
-                            parameters_.data(table_.final_norm), w_.final_inverse.data() + rows.first,
-                            d_stream, gain_part(rows, 0, config_.width));
+                            parameters_.data(table_.final_norm), w_.final_inverse.data() + rows.first, {},
+                            w_.d_stream.block(rows.first, rows.count), gain_part(rows, 0, config_.width));
   }
 
   void run_experts(std::size_t l) {
@@ -112,18 +111,16 @@ class Backward {
       dense(layer, rows, *tensors.dense_in, *tensors.dense_out, Write::overwrite);
     } else {
       router(layer, tensors, rows, d_normed);
-      for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
-        for (const auto route : layer.dispatch.routes_of(t))
-          accumulate<Real>(w_.d_normed.row(t), w_.d_rows.row(route), config_.width);
-      }
+      for (std::size_t t = rows.first; t < rows.first + rows.count; ++t)
+        add_routes<Real>(layer.dispatch.routes_of(t), w_.d_rows, w_.d_normed.row(t), w_.d_normed.row(t));
       if (tensors.shared_in) dense(layer, rows, *tensors.shared_in, *tensors.shared_out, Write::add);
       if (tensors.shared_gate) shared_gate(layer, *tensors.shared_gate, rows);
     }
     const auto d_middle = w_.d_middle.block(rows.first, rows.count);
-    const Real* d_out = w_.d_stream.row(rows.first);
-    std::copy(d_out, d_out + rows.count * config_.width, d_middle.data);
+
     rms_norm_backward<Real>(d_normed, layer.middle.block(rows.first, rows.count),
-                            parameters_.data(*tensors.norm2), layer.inverse2.data() + rows.first, d_middle,
+                            parameters_.data(*tensors.norm2), layer.inverse2.data() + rows.first,
+                            w_.d_stream.block(rows.first, rows.count), d_middle,
                             gain_part(rows, second_norm(), config_.width));
     product_nn<Real>(d_middle, parameters_.block(*tensors.attention),
                      w_.d_attended.block(rows.first, rows.count));
@@ -202,12 +199,11 @@ class Backward {
                               gain_part(rows, k_gain(), config_.qkv_columns()));
     const auto d_normed = w_.d_normed.block(rows.first, rows.count);
     product_nn<Real>(w_.d_qkv.block(rows.first, rows.count), parameters_.block(*tensors.qkv), d_normed);
-    const auto d_input = w_.d_input.block(rows.first, rows.count);
-    const Real* d_middle = w_.d_middle.row(rows.first);
-    std::copy(d_middle, d_middle + rows.count * config_.width, d_input.data);
+
     rms_norm_backward<Real>(d_normed, layer.input.block(rows.first, rows.count),
-                            parameters_.data(*tensors.norm1), layer.inverse1.data() + rows.first, d_input,
-                            gain_part(rows, 0, config_.width));
+                            parameters_.data(*tensors.norm1), layer.inverse1.data() + rows.first,
+                            w_.d_middle.block(rows.first, rows.count),
+                            w_.d_input.block(rows.first, rows.count), gain_part(rows, 0, config_.width));
   }
 
   /// Objectives that read the weights themselves.

@@ -56,6 +56,11 @@ class Forward {
     return l + 1 < config_.layers ? w_.layers[l + 1].input : w_.output;
   }
 
+  /// Whether something joins the output before the experts do; else they add to the stream's middle.
+  bool starts_output(std::size_t l) const {
+    return config_.is_dense(l) || config_.shared_width > 0 || is_soft(config_.router);
+  }
+
   void embed(Rows rows) {
     auto& stream = config_.layers > 0 ? w_.layers[0].input : w_.output;
     const auto embedding = parameters_.block(table_.embedding);
@@ -100,15 +105,13 @@ class Forward {
     LayerState<Real>& layer = w_.layers[l];
     const LayerTensors& tensors = table_.layers[l];
     const auto middle = layer.middle.block(rows.first, rows.count);
-    const Real* input = layer.input.row(rows.first);
-    std::copy(input, input + rows.count * config_.width, middle.data);
     product_nt<Real>(layer.attended.block(rows.first, rows.count), parameters_.block(*tensors.attention),
-                     middle, Write::add);
+                     middle);
     const auto x = layer.normed2.block(rows.first, rows.count);
-    rms_norm<Real>(middle, parameters_.data(*tensors.norm2), static_cast<Real>(config_.norm_epsilon), x,
-                   layer.inverse2.data() + rows.first);
+    add_and_norm<Real>(layer.input.block(rows.first, rows.count), middle, parameters_.data(*tensors.norm2),
+                       static_cast<Real>(config_.norm_epsilon), x, layer.inverse2.data() + rows.first);
     const auto out = output_of(l).block(rows.first, rows.count);
-    std::copy(middle.data, middle.data + rows.count * config_.width, out.data);
+    if (starts_output(l)) std::copy(middle.data, middle.data + rows.count * config_.width, out.data);
     if (config_.is_dense(l)) return dense(layer, rows, *tensors.dense_in, *tensors.dense_out, nullptr, out);
     score<Real>(config_, router_weights(tensors, parameters_, layer), x, rows.first, layer.router);
     if (!tensors.shared_in) return;
@@ -182,10 +185,10 @@ class Forward {
     Matrix<Real>& out = output_of(l);
     if (is_soft(config_.router))
       return soft_combine<Real>(w_.layers[l], rows, out.block(rows.first, rows.count));
-    for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
-      for (const auto route : w_.layers[l].dispatch.routes_of(t))
-        accumulate<Real>(out.row(t), w_.expert_rows.row(route), config_.width);
-    }
+    const LayerState<Real>& layer = w_.layers[l];
+    for (std::size_t t = rows.first; t < rows.first + rows.count; ++t)
+      add_routes<Real>(layer.dispatch.routes_of(t), w_.expert_rows,
+                       starts_output(l) ? out.row(t) : layer.middle.row(t), out.row(t));
   }
 
   void predict(Rows rows) {

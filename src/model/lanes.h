@@ -68,14 +68,16 @@ template <class Real, class Body>
 }
 
 /// Sum of the lanes, by halves.
-template <class Real>
-Real sum(Vector<Real> vector) {
-  Real lanes[Lanes<Real>::count];
-  std::memcpy(lanes, &vector, sizeof(vector));
-  for (std::size_t half = Lanes<Real>::count / 2; half > 0; half /= 2) {
-    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+template <class Real, std::size_t Count = Lanes<Real>::count, class V>
+Real sum(V vector) {
+  if constexpr (Count == 2) {
+    return vector[0] + vector[1];
+  } else {
+    typedef Real Half __attribute__((vector_size(Count / 2 * sizeof(Real))));
+    Half halves[2];
+    std::memcpy(halves, &vector, sizeof(vector));
+    return sum<Real, Count / 2>(Half(halves[0] + halves[1]));
   }
-  return lanes[0];
 }
 /// Lanes beyond the row's end replaced by `rest`.
 template <class Real>

@@ -20,8 +20,28 @@ void rms_norm(Block<const Real> x, const Real* gain, Real epsilon, Block<Real> y
 }
 
 template <class Real>
+void add_and_norm(Block<const Real> residual, Block<Real> x, const Real* gain, Real epsilon, Block<Real> y,
+                  Real* inverse) {
+  const std::size_t size = x.columns;
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    Real* row = x.row(i);
+    Vector<Real> squares{};
+    for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
+      const Vector<Real> value = load(residual.row(i) + at, lanes) + load(row + at, lanes);
+      store(row + at, value, lanes);
+      squares += value * value;
+    });
+    const Real factor = Real{1} / std::sqrt(sum<Real>(squares) / static_cast<Real>(size) + epsilon);
+    for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
+      store(y.row(i) + at, load(row + at, lanes) * load(gain + at, lanes) * factor, lanes);
+    });
+    inverse[i] = factor;
+  }
+}
+
+template <class Real>
 void rms_norm_backward(Block<const Real> dy, Block<const Real> x, const Real* gain, const Real* inverse,
-                       Block<Real> dx, Real* gain_gradient) {
+                       Block<const Real> base, Block<Real> dx, Real* gain_gradient) {
   const std::size_t size = x.columns;
   for (std::size_t i = 0; i < x.rows; ++i) {
     const Real *row = x.row(i), *d = dy.row(i);
@@ -33,17 +53,19 @@ void rms_norm_backward(Block<const Real> dy, Block<const Real> x, const Real* ga
     const Real along = sum<Real>(products) / static_cast<Real>(size) * factor * factor * factor;
     for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
       const Vector<Real> value = load(row + at, lanes), slope = load(d + at, lanes);
-      const Vector<Real> moved = slope * load(gain + at, lanes) * factor - value * along;
-      store(dx.row(i) + at, load(dx.row(i) + at, lanes) + moved, lanes);
+      Vector<Real> moved = slope * load(gain + at, lanes) * factor - value * along;
+      if (base.data != nullptr) moved += load(base.row(i) + at, lanes);
+      store(dx.row(i) + at, moved, lanes);
       store(gain_gradient + at, load(gain_gradient + at, lanes) + slope * value * factor, lanes);
     });
   }
 }
 
-#define PASTONLY_NORM(Real)                                                                             \
-  template void rms_norm<Real>(Block<const Real>, const Real*, Real, Block<Real>, Real*);               \
-  template void rms_norm_backward<Real>(Block<const Real>, Block<const Real>, const Real*, const Real*, \
-                                        Block<Real>, Real*);
+#define PASTONLY_NORM(Real)                                                                                \
+  template void rms_norm<Real>(Block<const Real>, const Real*, Real, Block<Real>, Real*);                  \
+  template void add_and_norm<Real>(Block<const Real>, Block<Real>, const Real*, Real, Block<Real>, Real*); \
+  template void rms_norm_backward<Real>(Block<const Real>, Block<const Real>, const Real*, const Real*,    \
+                                        Block<const Real>, Block<Real>, Real*);
 PASTONLY_NORM(float)
 PASTONLY_NORM(double)
 #undef PASTONLY_NORM

@@ -51,14 +51,15 @@ void finish_qkv_backward(const ModelConfig& config, const LayerTensors& tensors,
     if (!tensors.q_norm) continue;
     Real* outer = d_normed.row(t);
     std::copy(row, row + normed, outer);
-    std::fill(row, row + normed, Real{0});
+
     const Real* raw = layer.raw.row(t);
     rms_norm_backward<Real>(norm_rows<const Real>(config, outer, config.heads),
                             norm_rows(config, raw, config.heads), parameters.data(*tensors.q_norm),
-                            layer.q_inverse.row(t), norm_rows(config, row, config.heads), q_gain);
+                            layer.q_inverse.row(t), {}, norm_rows(config, row, config.heads), q_gain);
     rms_norm_backward<Real>(norm_rows<const Real>(config, outer + keys, config.kv_heads),
                             norm_rows(config, raw + keys, config.kv_heads), parameters.data(*tensors.k_norm),
-                            layer.k_inverse.row(t), norm_rows(config, row + keys, config.kv_heads), k_gain);
+                            layer.k_inverse.row(t), {}, norm_rows(config, row + keys, config.kv_heads),
+                            k_gain);
   }
 }
 
