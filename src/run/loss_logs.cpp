@@ -18,7 +18,8 @@ stats::LossCurve curve_of(const input::TrainingLog& log) { return {log.steps, lo
 std::vector<stats::SweepArm> sweep_of(std::span<const LoggedArm> arms) {
   std::vector<stats::SweepArm> out;
   for (const LoggedArm& arm : arms) {
-    stats::SweepArm& one = out.emplace_back(stats::SweepArm{arm.chunk, arm.causal, {}});
+    stats::SweepArm& one = out.emplace_back(stats::SweepArm{arm.chunk, arm.causal, arm.evaluated});
+    if (!arm.evaluated.empty()) continue;
     for (const auto& log : arm.seeds) {
       if (const auto loss = stats::final_loss(curve_of(log))) one.losses.push_back(*loss);
     }
@@ -47,23 +48,39 @@ void add_mean(const LoggedArm& arm, std::string_view name, std::string_view unit
                               {}});
 }
 
-void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm>& sweep, Ran& out) {
-  std::optional<double> baseline;
-  for (std::size_t i = 0; i < arms.size(); ++i) {
-    if (sweep[i].causal && !sweep[i].losses.empty()) baseline = mean_of(sweep[i].losses);
-  }
+/// Where the baseline's own curves end, mean over seeds.
+std::optional<double> baseline_end(std::span<const LoggedArm> arms) {
+  std::vector<double> ends;
   for (const LoggedArm& arm : arms) {
-    add_mean(
-        arm, "final_loss", kBits, [](const auto& curve) { return stats::final_loss(curve); }, out);
-    add_mean(
-        arm, "decline", "bits per doubling of the steps",
-        [](const auto& curve) { return stats::decline_per_doubling(curve); }, out);
+    for (const auto& log : arm.seeds) {
+      if (const auto loss = arm.causal ? stats::final_loss(curve_of(log)) : std::nullopt)
+        ends.push_back(*loss);
+    }
+  }
+  return ends.empty() ? std::nullopt : std::optional(mean_of(ends));
+}
+
+void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm>& sweep, Ran& out) {
+  const std::optional<double> baseline = baseline_end(arms);
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    const auto& losses = sweep[i].losses;
+    if (!losses.empty()) {
+      out.measurements.push_back({fmt::format("final_loss[{}]", arms[i].label),
+                                  mean_of(losses),
+                                  {},
+                                  {},
+                                  std::string(kBits),
+                                  losses.size(),
+                                  {}});
+    }
+    const auto decline = [](const auto& curve) { return stats::decline_per_doubling(curve); };
+    add_mean(arms[i], "decline", "bits per doubling of the steps", decline, out);
     if (!baseline) continue;
     // Over as many points as the final loss is a mean of, or its noise would reach the goal early.
     const auto reach = [&](const stats::LossCurve& curve) {
       return stats::steps_to_reach(curve, *baseline, std::max<std::size_t>(1, curve.steps.size() / 10));
     };
-    add_mean(arm, "steps_to_baseline", "steps", reach, out);
+    add_mean(arms[i], "steps_to_baseline", "steps", reach, out);
   }
 }
 
@@ -113,7 +130,7 @@ Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& poli
   }
   if (const auto trend = stats::chunk_trend(sweep))
     out.measurements.push_back({"chunk_trend", *trend, {}, {}, "rank correlation", sweep.size(), {}});
-  if (drops.empty() && out.measurements.size() <= arms.size() * 2 && arms.size() < 2)
+  if (drops.empty() && arms.size() < 2)
     return Skipped{
         "one arm alone has nothing to be compared with; give runs of another chunk size, or a causal one"};
   return out;

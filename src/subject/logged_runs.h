@@ -18,6 +18,8 @@ struct LoggedArm {
   std::optional<std::uint64_t> chunk;  ///< from "chunk=N" in the label
   bool causal = false;                 ///< "causal" in the label: the baseline
   std::vector<input::TrainingLog> seeds;
+  /// (seeds) losses on tokens drawn after training, bits per token; empty: the logs' own ends stand for them.
+  std::vector<double> evaluated;
 };
 
 /// Reads "LABEL:PATH" each; runs of equal labels become one arm, arms stand in the order in which their

@@ -27,7 +27,7 @@ input::TrainingLog noisy_log(double floor, std::uint64_t seed) {
 
 LoggedArm arm(std::string label, std::optional<std::uint64_t> chunk, bool causal, double floor,
               std::uint64_t seed, int seeds = 3) {
-  LoggedArm out{std::move(label), chunk, causal, {}};
+  LoggedArm out{std::move(label), chunk, causal, {}, {}};
   for (int i = 0; i < seeds; ++i) out.seeds.push_back(noisy_log(floor, seed + static_cast<std::uint64_t>(i)));
   return out;
 }
@@ -67,6 +67,17 @@ TEST_CASE("one run of each kind measures and rejects nothing", "[loss-logs]") {
   CHECK(*ran.claims[0].p_value == 1.0);
   const std::vector<LoggedArm> alone{arm("chunk=8", 8, false, 5.0, 1, 1)};
   CHECK(std::holds_alternative<Skipped>(loss_anomaly_of_logs(alone, Policy{})));
+}
+
+TEST_CASE("losses on fresh tokens stand for the ends of the logs", "[loss-logs]") {
+  std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1), arm("causal", std::nullopt, true, 5.5, 20)};
+  arms[0].evaluated = {5.7, 5.8, 5.75};
+  arms[1].evaluated = {6.0, 6.01, 5.99};
+  const auto outcome = loss_anomaly_of_logs(arms, Policy{});
+  const auto& ran = std::get<Ran>(outcome);
+  CHECK(figure(ran, "drop[chunk=8 against causal]")->value == Approx(0.25));
+  CHECK(figure(ran, "final_loss[causal]")->value == Approx(6.0));
+  CHECK(figure(ran, "steps_to_baseline[chunk=8]") != nullptr);
 }
 
 TEST_CASE("runs that differ in their seed alone are told from one another as rarely as stated",
