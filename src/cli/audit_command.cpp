@@ -48,7 +48,9 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
   if (auto known = known_checks(arguments.checks); !known) return tl::unexpected(known.error());
   auto options = parse(arguments.trace);
   if (!options) return tl::unexpected(options.error());
-  if (arguments.subject.empty() == arguments.logs.empty())
+  if (!arguments.subject.empty() && !arguments.logs.empty())
+    return usage_error("audit takes a trace file or a plan directory, or training logs (--log), not both");
+  if (arguments.subject.empty() && arguments.logs.empty())
     return usage_error("audit needs a trace file, a plan directory, or training logs (--log LABEL:FILE)");
   const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
   return AuditRequest{arguments.subject,

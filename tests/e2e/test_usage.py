@@ -43,6 +43,12 @@ class Usage(Temporary):
             with self.subTest(arguments=arguments):
                 self.refused(4, *arguments)
 
+    def test_a_subject_or_logs_and_not_both(self):
+        log = self.folder / "log.csv"
+        log.write_text("step,loss\n1,2\n2,1\n")
+        self.assertIn("not both", self.refused(4, "audit", CLEAN, "--log", f"causal:{log}"))
+        self.assertIn("1 training log of 1 kind of run", run("audit", "--log", f"causal:{log}").stdout)
+
     def test_misspelt_names_are_answered_with_the_nearest(self):
         self.assertIn("causal-mask", self.refused(4, "audit", CLEAN, "--check", "casual-mask"))
         self.assertIn("expert-choice", self.refused(4, "explain", "expert-chioce"))
