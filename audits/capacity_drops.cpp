@@ -9,6 +9,7 @@
 #include "routing/load.h"
 #include "stats/bootstrap.h"
 #include "stats/location_test.h"
+#include "stats/parallel.h"
 #include "subject/evidence.h"
 #include "subject/rule_facts.h"
 
@@ -125,14 +126,19 @@ Outcome run_capacity_drops(const Pass& pass) {
   const auto loads = pass.evidence.loads();
   if (!loads) return loads.error();
   Ran ran;
+  std::vector<std::optional<LayerDrops>> rates(loads->size());
+  stats::parallel_for(loads->size(), [&](std::size_t l) {
+    const auto asked = asked_experts((*rules)[l]);
+    if (!asked || (*loads)[l].total.tokens == 0) return;
+    rates[l] = drop_rate((*loads)[l], static_cast<double>(*asked), trace->layers[l].index, pass);
+  });
   std::vector<LayerDrops> layers;
   for (std::size_t l = 0; l < loads->size(); ++l) {
-    const auto asked = asked_experts((*rules)[l]);
-    const routing::LoadSurvey& load = (*loads)[l];
-    if (!asked || load.total.tokens == 0) continue;
-    layers.push_back(drop_rate(load, static_cast<double>(*asked), trace->layers[l].index, pass));
-    ran.measurements.push_back(layers.back().rate);
-    measure_places(load, static_cast<double>(*asked), trace->layers[l].index, ran);
+    if (!rates[l]) continue;
+    layers.push_back(*rates[l]);
+    ran.measurements.push_back(rates[l]->rate);
+    measure_places((*loads)[l], static_cast<double>(*asked_experts((*rules)[l])), trace->layers[l].index,
+                   ran);
   }
   if (layers.empty()) return Skipped{"no layer's rule is known to be token choice with a fixed K"};
   // Stated whatever the rate, so that the correction over the run counts every test that was made.

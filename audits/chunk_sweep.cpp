@@ -16,7 +16,8 @@
 namespace pastonly {
 namespace {
 
-constexpr std::size_t kScoresPerSize = 1000000;  // per chunk size, over all layers
+constexpr std::size_t kScoresPerSize = 1 << 18;  // over all layers; one chunk of each at least
+constexpr std::size_t kLargestChunk = 1000000;   // scores
 constexpr double kSweepShare = 0.0625;           // of a live subject's budget, per chunk size
 
 /// A quarter, half, twice and four times the width, as far as sequences or batch hold them.
@@ -26,7 +27,7 @@ std::vector<std::size_t> sizes(const Trace& base, const Reapplied& rule, std::si
   for (const std::size_t size : {rule.width / 4, rule.width / 2, rule.width * 2, rule.width * 4}) {
     // Below one token per expert the capacity is rounded up, which is another rule.
     const bool filled = static_cast<double>(size) * rule.k >= static_cast<double>(experts);
-    if (size >= 2 && filled && size <= most && size * experts <= kScoresPerSize) out.push_back(size);
+    if (size >= 2 && filled && size <= most && size * experts <= kLargestChunk) out.push_back(size);
   }
   return out;
 }

@@ -16,7 +16,7 @@ namespace pastonly {
 namespace {
 
 // Scores read in all; more are sampled, so that a large trace costs a fraction of a second.
-constexpr std::size_t kBudget = 1000000;
+constexpr std::size_t kBudget = 1 << 18;
 // Where a layer can only be read whole: as many layers as this holds, one at least, evenly spread.
 constexpr std::size_t kWholeBudget = 20000000;
 

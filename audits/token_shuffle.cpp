@@ -10,7 +10,7 @@
 namespace pastonly {
 namespace {
 
-constexpr std::size_t kShuffledScores = 1000000;
+constexpr std::size_t kShuffledScores = 1 << 18;
 
 /// Runs under shuffled routing: what routing in order is worth to the model.
 Expected<void> rerouted(const Pass& pass, std::vector<Measurement>& out) {

@@ -1,7 +1,8 @@
 #include "routing/load.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "routing/count_ones.h"
 
 namespace pastonly::routing {
 namespace {
@@ -12,26 +13,6 @@ constexpr std::size_t kTimeBins = 64;
 
 std::size_t width(std::size_t count, std::size_t bins) {
   return std::max<std::size_t>(1, (count + bins - 1) / bins);
-}
-
-/// Experts of one token: the sum of its mask row, zeros and ones, eight at a time. Byte lanes hold up to
-/// 255 x 8 experts, emptied before they overflow.
-std::uint32_t row_sum(const std::uint8_t* row, std::size_t experts) {
-  std::uint32_t sum = 0;
-  std::size_t e = 0;
-  while (e + 8 <= experts) {
-    std::uint64_t lanes = 0;
-    const std::size_t end = std::min(experts, e + std::size_t{255} * 8);
-    for (; e + 8 <= end; e += 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, row + e, 8);
-      lanes += word;
-    }
-    constexpr std::uint64_t even = 0x00ff00ff00ff00ffU;
-    sum += static_cast<std::uint32_t>((((lanes & even) + ((lanes >> 8) & even)) * 0x0001000100010001U) >> 48);
-  }
-  for (; e < experts; ++e) sum += row[e];
-  return sum;
 }
 
 /// Where a run of consecutive tokens belongs.
@@ -46,10 +27,10 @@ void add_run(LoadSurvey& survey, const Place& place, const std::uint8_t* mask, s
   LoadSurvey::Bin bin;
   bin.tokens = tokens;
   for (std::size_t i = 0; i < tokens; ++i) {
-    const std::uint32_t sum = row_sum(mask + i * experts, experts);
+    const std::size_t sum = count_ones(mask + i * experts, experts);
     bin.pairs += sum;
     bin.unrouted += sum == 0 ? 1 : 0;
-    survey.most_experts = std::max<std::size_t>(survey.most_experts, sum);
+    survey.most_experts = std::max(survey.most_experts, sum);
   }
   for (LoadSurvey::Bin* into : {&survey.total, &survey.by_row[place.row],
                                 &survey.by_position[place.position_bin], &survey.by_time[place.time_bin]}) {

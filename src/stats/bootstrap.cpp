@@ -71,6 +71,8 @@ std::optional<Interval> bootstrap_ratio(std::span<const double> sums, std::span<
                                         const BootstrapOptions& options) {
   const Units units = usable(sums, weights);
   if (units.sums.size() < 2) return std::nullopt;
+  // Nothing in any unit is nothing in every draw.
+  if (std::ranges::all_of(units.sums, [](double sum) { return sum == 0.0; })) return Interval{0.0, 0.0};
   const std::vector<double> ratios = resampled_ratios(units, options);
   const auto count = static_cast<double>(ratios.size());
   const double observed = units.total / units.weight;

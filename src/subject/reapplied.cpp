@@ -90,22 +90,6 @@ std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
   return out;
 }
 
-std::vector<std::vector<std::size_t>> competing_tokens(const Trace& trace, const Reapplied& rule) {
-  const Layout& layout = trace.layout;
-  std::vector<std::vector<std::size_t>> groups(rule.per_sequence ? layout.sequences : 1);
-  std::vector<std::size_t> seen(layout.tokens());  // router index -> token
-  for (std::size_t row = 0; row < layout.sequences; ++row) {
-    for (std::size_t s = 0; s < layout.positions; ++s) {
-      seen[layout.router_index(row, s)] = layout.token(row, s);
-    }
-  }
-  for (const std::size_t token : seen) {
-    if (!trace.valid.empty() && !trace.valid[token]) continue;
-    groups[rule.per_sequence ? token / layout.positions : 0].push_back(token);
-  }
-  return groups;
-}
-
 Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const std::size_t> tokens) {
   Excerpt out;
   const std::size_t experts = layer.experts;

@@ -34,10 +34,6 @@ struct Reapplied {
 std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
                                    const LayerFacts::Rule& rule);
 
-/// Valid tokens (batch-major ids) in the order in which they compete: per sequence one list a row, else one
-/// list in router order.
-std::vector<std::vector<std::size_t>> competing_tokens(const Trace& trace, const Reapplied& rule);
-
 /// What was recorded of some tokens, in the order given.
 struct Excerpt {
   std::vector<float> scores;  // (tokens, experts)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stats/random.h"
+#include "subject/competing_tokens.h"
 
 namespace pastonly {
 namespace {
@@ -24,8 +25,11 @@ std::optional<Moved> shuffled(const Trace& trace, const LayerRecord& layer, cons
   if (rule.chance) return std::nullopt;
   if (rule.alone) return out;
   std::vector<std::size_t> tokens;
-  for (const auto& group : competing_tokens(trace, rule))
+  const CompetingTokens competing(trace, rule);
+  for (std::size_t g = 0; g < competing.groups(); ++g) {
+    const auto group = competing.group(g);
     tokens.insert(tokens.end(), group.begin(), group.end());
+  }
   if (tokens.empty()) return std::nullopt;
   const std::size_t most = std::max<std::size_t>(1, budget / layer.experts);
   const std::size_t block = std::min({rule.width, tokens.size(), most});
@@ -47,20 +51,16 @@ std::optional<Moved> rechunked(const Trace& trace, const LayerRecord& layer, con
   Moved out;
   if (rule.chance) return std::nullopt;
   if (rule.alone) return out;
-  std::vector<std::span<const std::size_t>> blocks;
-  const auto groups = competing_tokens(trace, rule);
-  for (const auto& group : groups) {
-    for (std::size_t first = 0; first + chunk <= group.size(); first += chunk) {
-      blocks.push_back(std::span(group).subspan(first, chunk));
-    }
-  }
+  const CompetingTokens competing(trace, rule);
+  auto blocks = competing.stretches(chunk);
+  std::erase_if(blocks, [&](const auto& block) { return block.count < chunk; });
   if (blocks.empty()) return std::nullopt;
   const std::size_t fits = std::max<std::size_t>(1, budget / std::max<std::size_t>(1, chunk * layer.experts));
   out.sampled = fits < blocks.size();
   stats::CounterRng rng(seed, 12);
   for (std::size_t b = 0; b < std::min(fits, blocks.size()); ++b) {
     std::swap(blocks[b], blocks[b + rng.below(blocks.size() - b)]);
-    if (!add_block(trace, layer, rule, blocks[b], out)) return std::nullopt;
+    if (!add_block(trace, layer, rule, competing.tokens(blocks[b]), out)) return std::nullopt;
   }
   return out;
 }

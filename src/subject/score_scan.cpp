@@ -9,7 +9,7 @@ namespace pastonly {
 
 namespace {
 
-constexpr std::uint64_t few_rows = 1024, sampling = 16;
+constexpr std::uint64_t few_rows = 1024, sampling = 16, float_rows = 256;
 constexpr std::uint32_t infinity_bits = 0x7f80'0000u;
 
 /// What a row tells at one go; integer operations, which compilers may reorder into vector code.
@@ -28,15 +28,16 @@ RowBits row_bits(std::span<const float> row) noexcept {
   return out;
 }
 
-/// Eight running sums keep the additions independent of each other, in a fixed order.
+/// Sixteen running sums: float is exact enough for a sixteenth of a row, and needs no conversion.
 double row_sum(std::span<const float> row) noexcept {
-  double lanes[8] = {};
+  constexpr std::size_t lanes = 16;
+  float sums[lanes] = {};
   std::size_t i = 0;
-  for (; i + 8 <= row.size(); i += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane) lanes[lane] += static_cast<double>(row[i + lane]);
+  for (; i + lanes <= row.size(); i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += row[i + lane];
   }
-  double sum =
-      ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+  double sum = 0.0;
+  for (const float part : sums) sum += static_cast<double>(part);
   for (; i < row.size(); ++i) sum += static_cast<double>(row[i]);
   return sum;
 }
@@ -48,6 +49,7 @@ ScoreScan::ScoreScan(bool logits, bool coarse, std::size_t experts)
       tolerance_(coarse ? 2e-2 : 1e-3),
       least_sum_(std::numeric_limits<double>::infinity()),
       most_sum_(-std::numeric_limits<double>::infinity()),
+      block_sums_(experts, 0.0F),
       sums_(experts, 0.0),
       sampled_sums_(experts, 0.0),
       squares_(experts, 0.0) {}
@@ -66,7 +68,7 @@ void ScoreScan::look_closer(std::span<const float> row, std::size_t token, Sight
 void ScoreScan::add(MatrixView<const float> block, std::size_t first, std::span<const std::uint8_t> valid,
                     Sightings& out) {
   const std::size_t experts = block.columns();
-  double* sums = sums_.data();
+  float* sums = block_sums_.data();
   for (std::size_t token = 0; token < block.rows(); ++token) {
     if (!valid.empty() && valid[token] == 0) continue;
     const auto row = block.row(token);
@@ -82,8 +84,8 @@ void ScoreScan::add(MatrixView<const float> block, std::size_t first, std::span<
     least_sum_ = std::min(least_sum_, sum);
     most_sum_ = std::max(most_sum_, sum);
     const float* values = row.data();
-    for (std::size_t expert = 0; expert < experts; ++expert)
-      sums[expert] += static_cast<double>(values[expert]);
+    for (std::size_t expert = 0; expert < experts; ++expert) sums[expert] += values[expert];
+    if (rows_ % float_rows == 0) empty_block();
     // The spread need not be known well: a sample of the rows gives it.
     if (rows_ > few_rows && rows_ % sampling != 0) continue;
     ++sampled_;
@@ -92,6 +94,14 @@ void ScoreScan::add(MatrixView<const float> block, std::size_t first, std::span<
       sampled_sums_[expert] += value;
       squares_[expert] += value * value;
     }
+  }
+}
+
+/// Moves what float holds well into the sums in double.
+void ScoreScan::empty_block() {
+  for (std::size_t expert = 0; expert < sums_.size(); ++expert) {
+    sums_[expert] += static_cast<double>(block_sums_[expert]);
+    block_sums_[expert] = 0.0F;
   }
 }
 
@@ -109,7 +119,8 @@ bool ScoreScan::columns_equal() const {
   return true;
 }
 
-void ScoreScan::finish(Sightings& out) const {
+void ScoreScan::finish(Sightings& out) {
+  empty_block();
   if (rows_ == 0 || sums_.size() < 2 || !finite_) return;
   const bool unit_rows = !negative_ && least_sum_ >= 1.0 - tolerance_ && most_sum_ <= 1.0 + tolerance_;
   if (logits_ && unit_rows) out.add(Fault::scores_as_logits, 0, 0, least_sum_, rows_);

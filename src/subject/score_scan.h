@@ -19,10 +19,11 @@ class ScoreScan {
   /// Rows of tokens [first, first + block.rows()); `valid` of these tokens, empty = all.
   void add(MatrixView<const float> block, std::size_t first, std::span<const std::uint8_t> valid,
            Sightings& out);
-  void finish(Sightings& out) const;
+  void finish(Sightings& out);
 
  private:
   void look_closer(std::span<const float> row, std::size_t token, Sightings& out);
+  void empty_block();
   bool columns_equal() const;
 
   bool logits_;
@@ -32,7 +33,8 @@ class ScoreScan {
   bool negative_ = false;
   float largest_ = 0.0f;  // magnitude
   double least_sum_, most_sum_;
-  std::vector<double> sums_;  // (experts), of each column
+  std::vector<float> block_sums_;  // (experts), of each column, the latest rows
+  std::vector<double> sums_;       // (experts), the rows before
   std::uint64_t sampled_ = 0;
   std::vector<double> sampled_sums_, squares_;  // (experts), of the sampled rows
 };

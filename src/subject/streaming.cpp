@@ -7,6 +7,7 @@
 #include "routing/capped.h"
 #include "routing/top_k.h"
 #include "stats/random.h"
+#include "subject/competing_tokens.h"
 
 namespace pastonly {
 namespace {
@@ -54,13 +55,8 @@ bool stream_expert_choice(const Excerpt& chunk, double share, Moved& out) {
 
 bool expert_choice(const Trace& trace, const LayerRecord& layer, const Reapplied& rule, std::size_t budget,
                    std::uint64_t seed, Moved& out) {
-  std::vector<std::span<const std::size_t>> chunks;
-  const auto groups = competing_tokens(trace, rule);
-  for (const auto& group : groups) {
-    for (std::size_t first = 0; first < group.size(); first += rule.width) {
-      chunks.push_back(std::span(group).subspan(first, std::min(rule.width, group.size() - first)));
-    }
-  }
+  const CompetingTokens competing(trace, rule);
+  const auto chunks = competing.stretches(rule.width);
   const std::size_t per_chunk = std::max<std::size_t>(1, rule.width * layer.experts);
   const std::size_t fits = std::max<std::size_t>(1, budget / per_chunk);
   // Columns are independent of each other: a chunk too large for the budget is sampled by expert.
@@ -70,8 +66,9 @@ bool expert_choice(const Trace& trace, const LayerRecord& layer, const Reapplied
   out.sampled = fits < chunks.size() || experts.size() < layer.experts;
   const double share = rule.k / static_cast<double>(layer.experts);
   for (const std::size_t c : sample(chunks.size(), fits, seed)) {
-    const Excerpt chunk = experts.size() < layer.experts ? excerpt(layer, chunks[c], experts)
-                                                         : excerpt(trace, layer, chunks[c]);
+    const auto tokens = competing.tokens(chunks[c]);
+    const Excerpt chunk =
+        experts.size() < layer.experts ? excerpt(layer, tokens, experts) : excerpt(trace, layer, tokens);
     if (!stream_expert_choice(chunk, share, out)) return false;
   }
   return true;
@@ -136,12 +133,12 @@ bool capped(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
   const Admit admit = rule.id == "gshard-top-2"     ? Admit::choice_major
                       : rule.id == "batch-priority" ? Admit::by_priority_choice_major
                                                     : Admit::by_priority;
-  const auto groups = competing_tokens(trace, rule);
+  const CompetingTokens competing(trace, rule);
   const std::size_t fits =
       std::max<std::size_t>(1, budget / std::max<std::size_t>(1, rule.width * layer.experts));
-  out.sampled = fits < groups.size();
-  for (const std::size_t g : sample(groups.size(), fits, seed)) {
-    const Excerpt group = excerpt(trace, layer, groups[g]);
+  out.sampled = fits < competing.groups();
+  for (const std::size_t g : sample(competing.groups(), fits, seed)) {
+    const Excerpt group = excerpt(trace, layer, competing.group(g));
     const std::size_t slots = options.capacity.of(rule.width, layer.experts, static_cast<double>(options.k));
     out.add(group.mask, stream_capped(group, options.k, slots, admit, renormalised));
   }
@@ -151,17 +148,17 @@ bool capped(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
 /// Applies the rule to what a token may see, for a few tokens.
 bool few_tokens(const Trace& trace, const LayerRecord& layer, const Reapplied& rule, std::size_t budget,
                 std::uint64_t seed, Moved& out) {
-  const auto groups = competing_tokens(trace, rule);
+  const CompetingTokens competing(trace, rule);
   const auto made = make_rule(rule.id, rule.parameters);
   if (!made) return false;
   const std::size_t longest = std::max<std::size_t>(1, budget / layer.experts / kFewTokens);
   stats::CounterRng rng(seed, 8);
   out.sampled = true;
   for (std::size_t i = 0; i < kFewTokens; ++i) {
-    const auto& group = groups[rng.below(groups.size())];
-    const std::size_t token = rng.below(std::min(longest, group.size()));
+    const std::size_t group = rng.below(competing.groups());
+    const std::size_t token = rng.below(std::min(longest, competing.size(group)));
     const std::size_t first = token / rule.width * rule.width;
-    const Excerpt visible = excerpt(trace, layer, std::span(group).subspan(first, token - first + 1));
+    const Excerpt visible = excerpt(trace, layer, competing.tokens({group, first, token - first + 1}));
     RoutingContext context;
     context.layout = {1, visible.mask.tokens()};
     context.tokens = visible.ids;

@@ -4,66 +4,60 @@
 
 #include <algorithm>
 
+#include "routing/identify/column_fold.h"
+
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr std::size_t between_looks = 32;  // tokens between two looks at the thresholds
+constexpr std::size_t between_looks = RunProfile::block_tokens;  // tokens between two looks at the thresholds
 
 /// What a chunk has shown so far, per expert.
 class OpenChunk {
  public:
-  explicit OpenChunk(std::size_t experts) : chosen_(experts), left_(experts), counts_(experts) { clear(); }
+  explicit OpenChunk(std::size_t experts) : fold_(experts) {}
 
   void clear() {
-    std::ranges::fill(chosen_, highest_key);
-    std::ranges::fill(left_, lowest_key);
-    std::ranges::fill(counts_, 0U);
+    fold_.clear();
     tokens_ = 0;
   }
-  void add(const float* scores, const std::uint8_t* mask) {
-    std::int32_t* __restrict chosen = chosen_.data();
-    std::int32_t* __restrict left = left_.data();
-    std::uint32_t* __restrict counts = counts_.data();
-    const std::size_t n = counts_.size();
-    // Bit masks instead of branches: what the vectoriser takes.
-    for (std::size_t e = 0; e < n; ++e) {
-      const std::int32_t key = order_key(scores[e]);
-      const std::int32_t on = -static_cast<std::int32_t>(mask[e]);
-      const std::int32_t if_chosen = (key & on) | (highest_key & ~on);
-      const std::int32_t if_left = (key & ~on) | (lowest_key & on);
-      chosen[e] = if_chosen < chosen[e] ? if_chosen : chosen[e];
-      left[e] = if_left > left[e] ? if_left : left[e];
-      counts[e] += mask[e];
-    }
-    ++tokens_;
+  /// Routed tokens, contiguous in the view.
+  void add(const RunView& view, std::size_t first, std::size_t tokens) {
+    const std::size_t at = first * fold_.experts();
+    fold_.add(view.scores().data() + at, view.mask().data() + at, tokens);
+    tokens_ += tokens;
+  }
+  /// A block of the run's profile.
+  void add(const RunProfile& profile, std::size_t block) {
+    const std::size_t at = block * fold_.experts();
+    fold_.add(profile.block_lowest_chosen.data() + at, profile.block_highest_left.data() + at,
+              profile.block_counts.data() + at);
+    tokens_ += RunProfile::block_tokens;
   }
   /// Whether some expert left out a better token than one it chose.
   bool broken() const {
     std::int32_t broken = 0;
-    for (std::size_t e = 0; e < counts_.size(); ++e)
-      broken |= static_cast<std::int32_t>(chosen_[e] < left_[e]);
+    for (std::size_t e = 0; e < fold_.experts(); ++e)
+      broken |= static_cast<std::int32_t>(fold_.lowest_chosen[e] < fold_.highest_left[e]);
     return broken != 0;
   }
   bool balanced() const {
-    return std::ranges::all_of(counts_, [&](std::uint32_t count) { return count == counts_.front(); });
+    return std::ranges::all_of(counts(), [&](std::uint32_t count) { return count == counts().front(); });
   }
-  std::size_t count() const noexcept { return counts_.front(); }
+  std::size_t count() const noexcept { return fold_.counts.front(); }
   std::size_t tokens() const noexcept { return tokens_; }
-  const std::vector<std::uint32_t>& counts() const noexcept { return counts_; }
+  const std::vector<std::uint32_t>& counts() const noexcept { return fold_.counts; }
   /// An expert that left out a better token than one it chose; requires broken().
   std::size_t broken_expert() const {
     std::size_t e = 0;
-    while (e + 1 < counts_.size() && chosen_[e] >= left_[e]) ++e;
+    while (e + 1 < fold_.experts() && fold_.lowest_chosen[e] >= fold_.highest_left[e]) ++e;
     return e;
   }
-  float lowest_chosen(std::size_t e) const { return from_order_key(chosen_[e]); }
-  float highest_left(std::size_t e) const { return from_order_key(left_[e]); }
+  float lowest_chosen(std::size_t e) const { return from_order_key(fold_.lowest_chosen[e]); }
+  float highest_left(std::size_t e) const { return from_order_key(fold_.highest_left[e]); }
 
  private:
-  std::vector<std::int32_t> chosen_;   // (experts) order key of the lowest chosen
-  std::vector<std::int32_t> left_;     // (experts) order key of the highest left out
-  std::vector<std::uint32_t> counts_;  // (experts)
-  std::size_t tokens_ = 0;             // routed ones
+  ColumnFold fold_;
+  std::size_t tokens_ = 0;  // routed ones
 };
 
 /// The token of [first, end) that was left out though better than one that was chosen.
@@ -109,25 +103,52 @@ bool close_chunk(const RunView& view, std::size_t token, const OpenChunk& chunk,
   return false;
 }
 
-bool fit_run(const RunView& view, const Grouping& grouping, std::size_t width, ChunkFit& fit,
+/// One run as chunks read it.
+struct ChunkedRun {
+  const RunView& view;
+  const RunProfile& profile;
+  Groups groups;
+};
+
+/// Adds the routed tokens that a group takes from `first` to `end`: a block of the profile where they are
+/// one, else as long stretches as there are.
+void read_stretch(const ChunkedRun& run, std::size_t group, std::size_t first, std::size_t end,
+                  OpenChunk& chunk) {
+  const auto token = [&](std::size_t i) { return run.groups.token(group, i); };
+  const bool is_block = !run.profile.block_counts.empty() && end - first == RunProfile::block_tokens &&
+                        token(first) % RunProfile::block_tokens == 0 &&
+                        token(end - 1) == token(first) + end - first - 1;
+  if (is_block) {
+    chunk.add(run.profile, token(first) / RunProfile::block_tokens);
+    return;
+  }
+  for (std::size_t i = first; i < end;) {
+    std::size_t count = 0;
+    while (i + count < end && token(i + count) == token(i) + count && run.view.routed(token(i) + count))
+      ++count;
+    if (count > 0) chunk.add(run.view, token(i), count);
+    i += std::max<std::size_t>(count, 1);
+  }
+}
+
+bool fit_run(const RunView& view, const RunProfile& profile, std::size_t width, ChunkFit& fit,
              ChunkFailure& failure) {
-  const Groups groups(view.layout(), grouping);
-  const std::size_t n = view.experts();
+  const Groups groups(view.layout(), fit.grouping);
+  const ChunkedRun run{view, profile, groups};
   const std::size_t wide = width == 0 ? groups.size() : width;
-  OpenChunk chunk(n);
+  OpenChunk chunk(view.experts());
   for (std::size_t group = 0; group < groups.count(); ++group) {
     for (std::size_t first = 0; first < groups.size(); first += wide) {
       const std::size_t end = std::min(first + wide, groups.size());
       chunk.clear();
-      for (std::size_t i = first; i < end; ++i) {
-        const std::size_t token = groups.token(group, i);
-        if (view.routed(token)) {
-          chunk.add(view.scores().data() + token * n, view.mask().data() + token * n);
-          ++failure.tokens;
-        }
-        const bool look = (i + 1 - first) % between_looks == 0 || i + 1 == end;
-        if (!look || !chunk.broken()) continue;
-        failure.at = broken_threshold(view, groups, group, first, i + 1, chunk);
+      std::size_t known = 0;
+      for (std::size_t i = first; i < end; i += between_looks) {
+        const std::size_t stop = std::min(i + between_looks, end);
+        read_stretch(run, group, i, stop, chunk);
+        failure.tokens += chunk.tokens() - known;
+        known = chunk.tokens();
+        if (!chunk.broken()) continue;
+        failure.at = broken_threshold(view, groups, group, first, stop, chunk);
         return false;
       }
       if (!close_chunk(view, groups.token(group, end - 1), chunk, end - first, fit, failure)) return false;
@@ -140,13 +161,12 @@ bool fit_run(const RunView& view, const Grouping& grouping, std::size_t width, C
 
 std::vector<std::size_t> possible_widths(const RunView& view, const Grouping& grouping, std::size_t limit) {
   const Groups groups(view.layout(), grouping);
-  const std::size_t n = view.experts();
   std::vector<std::size_t> widths;
-  OpenChunk prefix(n);
+  OpenChunk prefix(view.experts());
   for (std::size_t i = 0; i + 1 < groups.size() && widths.size() < limit; ++i) {
     const std::size_t token = groups.token(0, i);
     if (!view.routed(token)) continue;
-    prefix.add(view.scores().data() + token * n, view.mask().data() + token * n);
+    prefix.add(view, token, 1);
     if (prefix.broken()) break;
     if (prefix.count() > 0 && prefix.balanced()) widths.push_back(i + 1);
   }
@@ -158,7 +178,7 @@ std::optional<ChunkFit> fit_chunks(const RunSet& runs, const Grouping& grouping,
   ChunkFit fit{grouping, width, {}, 0};
   failure.tokens = 0;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (!fit_run(*runs.view(i), grouping, width, fit, failure)) return std::nullopt;
+    if (!fit_run(*runs.view(i), runs.profile(i), width, fit, failure)) return std::nullopt;
   }
   if (std::ranges::any_of(fit.capacity, [](const auto& one) { return one.second == 0; })) {
     return std::nullopt;  // expert choice gives every expert at least one token

@@ -1,68 +1,28 @@
 #include "routing/identify/profile.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "routing/identify/column_fold.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
 
+constexpr std::size_t rows_a_tile = RunProfile::block_tokens;
 constexpr std::size_t rows_a_sum = 256;  // rows summed in float before they are added in double
-
-struct RowFacts {
-  std::int32_t lowest_chosen = highest_key;
-  std::int32_t highest_left = lowest_key;
-  std::int32_t count = 0;
-  std::int32_t nan = 0;
-};
-
-/// Per expert, as the rows of one sequence come in.
-struct KeyColumns {
-  std::int32_t* keys;
-  std::int32_t* lowest_chosen;
-  std::int32_t* highest_left;
-  std::uint32_t* counts;
-  float* sums;
-};
-
-// A flat loop over one row of length n, so that the compiler can keep it in vector registers.
-RowFacts read_row(const float* scores, const std::uint8_t* mask, std::size_t n, const KeyColumns& columns) {
-  RowFacts facts;
-  std::int32_t* __restrict keys = columns.keys;
-  std::int32_t* __restrict lowest_chosen = columns.lowest_chosen;
-  std::int32_t* __restrict highest_left = columns.highest_left;
-  std::uint32_t* __restrict counts = columns.counts;
-  float* __restrict sums = columns.sums;
-  // Locals and bit masks instead of branches and references: what the vectoriser takes.
-  std::int32_t lowest = highest_key, highest = lowest_key, count = 0, nan = 0;
-  for (std::size_t e = 0; e < n; ++e) {
-    const float score = scores[e];
-    const std::int32_t key = order_key(score);
-    const std::int32_t chosen = mask[e];
-    const std::int32_t on = -chosen;  // all bits
-    const std::int32_t if_chosen = (key & on) | (highest_key & ~on);
-    const std::int32_t if_left = (key & ~on) | (lowest_key & on);
-    keys[e] = key;
-    nan |= score != score ? 1 : 0;
-    count += chosen;
-    lowest = if_chosen < lowest ? if_chosen : lowest;
-    highest = if_left > highest ? if_left : highest;
-    lowest_chosen[e] = if_chosen < lowest_chosen[e] ? if_chosen : lowest_chosen[e];
-    highest_left[e] = if_left > highest_left[e] ? if_left : highest_left[e];
-    counts[e] += static_cast<std::uint32_t>(chosen);
-    sums[e] += score;
-  }
-  facts = {lowest, highest, count, nan};
-  return facts;
-}
+static_assert(rows_a_sum % rows_a_tile == 0);
 
 class Profiler {
  public:
-  explicit Profiler(const RunView& view) : view_(view), keys_(view.experts()), sums_(view.experts(), 0.0F) {
+  Profiler(const RunView& view, bool keep_blocks)
+      : view_(view), tile_(view.experts()), sums_(view.experts()) {
+    keep_blocks_ = keep_blocks && !view.has_padding() && view.layout().positions % rows_a_tile == 0;
+    found_.lowest_chosen = tile_.lowest_chosen;
+    found_.highest_left = tile_.highest_left;
     found_.best_count.assign(view.tokens(), RunProfile::not_best);
     found_.expert_counts.assign(view.experts(), 0);
     found_.sequence_counts.assign(view.layout().sequences * view.experts(), 0);
     found_.score_sums.assign(view.experts(), 0.0);
-    found_.lowest_chosen.assign(view.experts(), highest_key);
-    found_.highest_left.assign(view.experts(), lowest_key);
   }
 
   RunProfile run() {
@@ -71,7 +31,7 @@ class Profiler {
       auto* counts = found_.sequence_counts.data() + row * n;
       for (std::size_t first = 0; first < positions; first += rows_a_sum) {
         const std::size_t end = std::min(first + rows_a_sum, positions);
-        read_block(row * positions + first, row * positions + end, counts);
+        read_rows(row * positions + first, row * positions + end, counts);
       }
       for (std::size_t e = 0; e < n; ++e) found_.expert_counts[e] += counts[e];
     }
@@ -79,27 +39,56 @@ class Profiler {
   }
 
  private:
-  void read_block(std::size_t first, std::size_t end, std::uint32_t* counts) {
-    const std::size_t n = view_.experts();
-    const KeyColumns columns{keys_.data(), found_.lowest_chosen.data(), found_.highest_left.data(), counts,
-                             sums_.data()};
-    for (std::size_t token = first; token < end; ++token) {
-      if (!view_.routed(token)) continue;
-      const auto* mask = view_.mask().data() + token * n;
-      add(read_row(view_.scores().data() + token * n, mask, n, columns), token);
+  void read_rows(std::size_t first, std::size_t end, std::uint32_t* counts) {
+    for (std::size_t token = first; token < end;) {
+      std::size_t count = 0;
+      const std::size_t most = std::min(rows_a_tile, end - token);
+      while (count < most && view_.routed(token + count)) ++count;
+      if (count > 0) read_tile(token, count, counts);
+      token += std::max<std::size_t>(count, 1);
     }
-    for (std::size_t e = 0; e < n; ++e) {
+    bool odd = false;  // a sum is NaN where a score is, or where infinities of both signs met
+    for (std::size_t e = 0; e < sums_.size(); ++e) {
+      odd |= std::isnan(sums_[e]);
       found_.score_sums[e] += static_cast<double>(sums_[e]);
-      sums_[e] = 0.0F;
     }
+    std::ranges::fill(sums_, 0.0F);
+    if (odd && !found_.nan) find_nan(first, end);
   }
 
-  void add(const RowFacts& row, std::size_t token) {
-    const auto count = static_cast<std::size_t>(row.count);
-    if (row.nan != 0 && !found_.nan) {
+  void read_tile(std::size_t first, std::size_t rows, std::uint32_t* counts) {
+    const std::size_t n = view_.experts();
+    const float* scores = view_.scores().data() + first * n;
+    const std::uint8_t* mask = view_.mask().data() + first * n;
+    // Row by row first: that brings memory in as it stands.
+    for (std::size_t i = 0; i < rows; ++i) add(row_order(scores + i * n, mask + i * n, n), first + i);
+    tile_.clear();
+    tile_.add(scores, mask, rows);
+    for (std::size_t e = 0; e < n; ++e) {
+      found_.lowest_chosen[e] = std::min(found_.lowest_chosen[e], tile_.lowest_chosen[e]);
+      found_.highest_left[e] = std::max(found_.highest_left[e], tile_.highest_left[e]);
+      counts[e] += tile_.counts[e];
+      sums_[e] += tile_.sums[e];
+    }
+    if (!keep_blocks_) return;
+    const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+    append(found_.block_lowest_chosen, tile_.lowest_chosen);
+    append(found_.block_highest_left, tile_.highest_left);
+    append(found_.block_counts, tile_.counts);
+  }
+
+  void find_nan(std::size_t first, std::size_t end) {
+    for (std::size_t token = first; token < end && !found_.nan; ++token) {
+      if (!view_.routed(token)) continue;
+      if (std::ranges::none_of(view_.scores().row(token), [](float score) { return std::isnan(score); }))
+        continue;
       found_.nan = true;
       found_.first_nan = token;
     }
+  }
+
+  void add(const RowOrder& row, std::size_t token) {
+    const std::size_t count = row.count;
     if (found_.tokens == 0) {
       found_.smallest_count = found_.largest_count = count;
       found_.first_count_change = token;
@@ -109,7 +98,7 @@ class Profiler {
     found_.smallest_count = std::min(found_.smallest_count, count);
     found_.largest_count = std::max(found_.largest_count, count);
     ++found_.tokens;
-    if (row.lowest_chosen >= row.highest_left || count == 0) {
+    if (row.ordered) {
       found_.best_count[token] = static_cast<std::uint16_t>(std::min<std::size_t>(count, 0xfffe));
       return;
     }
@@ -118,13 +107,14 @@ class Profiler {
 
   const RunView& view_;
   RunProfile found_;
-  std::vector<std::int32_t> keys_;  // (experts)
-  std::vector<float> sums_;         // (experts) of the current block
+  bool keep_blocks_ = false;
+  ColumnFold tile_;
+  std::vector<float> sums_;  // (experts) of the latest tiles
 };
 
 }  // namespace
 
-RunProfile profile(const RunView& view) { return Profiler(view).run(); }
+RunProfile profile(const RunView& view, bool keep_blocks) { return Profiler(view, keep_blocks).run(); }
 
 std::size_t rank_of_lowest(const RunView& view, std::size_t token) {
   const auto scores = view.scores().row(token);

@@ -27,9 +27,18 @@ struct RunProfile {
   std::vector<double> score_sums;              // (experts)
   std::vector<std::int32_t> lowest_chosen;     // (experts) order keys; max where none was chosen
   std::vector<std::int32_t> highest_left;      // (experts) order keys; min where none was left out
+
+  /// The tokens [b T, (b + 1) T) folded by expert (column_fold.h), T = block_tokens, so that later passes
+  /// need not read them again. Empty where they were not kept.
+  static constexpr std::size_t block_tokens = 32;
+  std::vector<std::int32_t> block_lowest_chosen;  // (tokens / T, experts)
+  std::vector<std::int32_t> block_highest_left;   // (tokens / T, experts)
+  std::vector<std::uint32_t> block_counts;        // (tokens / T, experts)
 };
 
-RunProfile profile(const RunView& view);
+/// `keep_blocks`: fills the block_ arrays, a thirtieth of the run's size; left out where sequences are no
+/// whole number of blocks or tokens are skipped.
+RunProfile profile(const RunView& view, bool keep_blocks);
 
 /// The rank of the lowest chosen expert within its token: all above it, and the chosen ones; ties go to
 /// the chosen. 0 where none was chosen.

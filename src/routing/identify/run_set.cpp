@@ -19,7 +19,8 @@ RunSet::RunSet(std::span<const LayerRun> runs) : runs_(runs) {
   // A single run is held whatever its size: it would only be made again at once.
   const bool keep = runs.size() == 1 || bytes_of(runs) <= kept_bytes;
   if (keep) views_.resize(runs.size());
-  for (std::size_t i = 0; i < runs.size(); ++i) profiles_.push_back(hypotheses::profile(*view(i)));
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    profiles_.push_back(hypotheses::profile(*view(i), runs.size() == 1));
 }
 
 std::shared_ptr<const RunView> RunSet::view(std::size_t i) const {

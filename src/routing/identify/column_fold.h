@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace pastonly::routing::hypotheses {
+
+/// What a range of tokens shows of each expert. Scores as order keys (run_view.h).
+struct ColumnFold {
+  explicit ColumnFold(std::size_t experts);
+
+  /// Adds `tokens` rows of scores and mask, (tokens, experts) each, contiguous: a few dozen at a time, so
+  /// that they stay in the first-level cache while slice after slice of experts is read.
+  void add(const float* scores, const std::uint8_t* mask, std::size_t tokens);
+  /// Adds the extremes and counts of other tokens, not their sums.
+  void add(const std::int32_t* lowest, const std::int32_t* highest, const std::uint32_t* chosen);
+  void clear();
+  std::size_t experts() const noexcept { return counts.size(); }
+
+  std::vector<std::int32_t> lowest_chosen;  // (experts) the largest integer where none was chosen
+  std::vector<std::int32_t> highest_left;   // (experts) the smallest integer where none was left out
+  std::vector<std::uint32_t> counts;        // (experts) tokens that chose it
+  std::vector<float> sums;                  // (experts) of scores: only over few tokens, since float
+};
+
+/// Whether a token was given its best experts and nothing else, ties either way.
+struct RowOrder {
+  bool ordered = true;
+  std::size_t count = 0;  ///< experts chosen
+};
+RowOrder row_order(const float* scores, const std::uint8_t* mask, std::size_t experts);
+
+}  // namespace pastonly::routing::hypotheses
