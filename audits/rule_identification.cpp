@@ -103,6 +103,16 @@ Claim unexplained_claim(const routing::Identification& layer, LayerIndex index) 
   return claim;
 }
 
+/// A layer that a draw by chance alone explains: nothing accuses it, and no causal rule clears it.
+Claim chance_claim(const routing::Identification& layer, LayerIndex index) {
+  Claim claim = unexplained_claim(layer, index);
+  claim.message = fmt::format(
+      "layer {}: {} explains every decision, by chance and without a capacity reached, and "
+      "no causal rule does{}",
+      raw(index), *layer.rule.id, quote_failures(layer, true));
+  return claim;
+}
+
 Outcome run_rule_identification(const Pass& pass) {
   const auto trace = pass.evidence.base();
   if (!trace) return trace.error();
@@ -130,6 +140,8 @@ Outcome run_rule_identification(const Pass& pass) {
       ran.claims.push_back(unexplained_claim(layer, record.index));
     } else if (causal == false) {
       ran.claims.push_back(leaky_claim(layer, record.index));
+    } else if (layer.rule.causal == false) {
+      ran.claims.push_back(chance_claim(layer, record.index));
     }
   }
   if (judged == 0) return Skipped{why_not.empty() ? "the trace holds no MoE layer" : why_not};

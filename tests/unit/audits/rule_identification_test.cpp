@@ -68,6 +68,7 @@ TEST_CASE("A second choice drawn by chance is no leak while no capacity is reach
   const std::string rule = R"("rule": "gshard-top-2(random-second),second=drawn,capacity=)";
   const Ran open = identify(rule + "256\"");
   CHECK_FALSE(find_claim(open, "leaky-rule"));
+  CHECK(find_claim(open, "unexplained"));
   REQUIRE_FALSE(open.layers.empty());
   CHECK(open.layers[0].rule->id == "gshard-top-2(random-second)");
   CHECK_FALSE(open.layers[0].rule->causal.has_value());
