@@ -17,6 +17,10 @@ class Profiler {
   Profiler(const RunView& view, bool keep_blocks)
       : view_(view), tile_(view.experts()), sums_(view.experts()) {
     keep_blocks_ = keep_blocks && !view.has_padding() && view.layout().positions % rows_a_tile == 0;
+    const std::size_t blocks = keep_blocks_ ? view.tokens() / rows_a_tile * view.experts() : 0;
+    found_.block_lowest_chosen.reserve(blocks);
+    found_.block_highest_left.reserve(blocks);
+    found_.block_counts.reserve(blocks);
     found_.lowest_chosen = tile_.lowest_chosen;
     found_.highest_left = tile_.highest_left;
     found_.best_count.assign(view.tokens(), RunProfile::not_best);
