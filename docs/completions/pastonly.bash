@@ -3,7 +3,7 @@ _pastonly() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      audit | bound | rules | explain | report | verify) command=$word; break ;;
+      audit | lab | bound | rules | explain | report | verify) command=$word; break ;;
     esac
   done
   case $previous in
@@ -15,16 +15,18 @@ _pastonly() {
     -o | --output) COMPREPLY=($(compgen -W "text json" -- "$current")); return ;;
     --unit) COMPREPLY=($(compgen -W "nats bits" -- "$current")); return ;;
     --seed | --threads | --check | --source | --log | --batch | --shape | --top-k | --map) return ;;
+    --out) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --experts | --layers | --vocab | --chunk) return ;;
   esac
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
       options="--policy --check --source --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
+    lab) options="--out --policy --no-checks --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
-    *) options="audit bound rules explain report verify --help --version" ;;
+    *) options="audit lab bound rules explain report verify --help --version" ;;
   esac
   if [[ $current == -* || -z $command ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$current"))

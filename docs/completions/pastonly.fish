@@ -1,7 +1,8 @@
 # fish completion for pastonly
 complete -c pastonly -f
-set -l commands audit bound rules explain report verify
+set -l commands audit lab bound rules explain report verify
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a audit -d "Audit a trace file or a plan directory"
+complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a lab -d "Train small models under routing rules"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a bound -d "Bits that routing can carry"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a rules -d "List the routing rules"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a explain -d "Explain a rule or a check"
@@ -13,9 +14,11 @@ complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l seed -x -d "S
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l threads -x -d "Threads to use, 0 = all"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -s q -l quiet -d "No progress"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l color -x -a "auto always never" -d "Color in text"
-complete -c pastonly -n "__fish_seen_subcommand_from audit bound report" -s o -l output -x -a "text json" -d "Report"
-complete -c pastonly -n "__fish_seen_subcommand_from audit report" -l policy -r -F -a "ci release" -d "Policy"
-complete -c pastonly -n "__fish_seen_subcommand_from audit report verify" -F
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab bound report" -s o -l output -x -a "text json" -d "Report"
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -l policy -r -F -a "ci release" -d "Policy"
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify" -F
+complete -c pastonly -n "__fish_seen_subcommand_from lab" -l out -r -F -d "Directory that keeps the arms"
+complete -c pastonly -n "__fish_seen_subcommand_from lab" -l no-checks -d "Train and evaluate alone"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l check -x -d "Run this check only"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l source -x -d "What the tokens were drawn from"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l log -r -d "Training log, LABEL:FILE, instead of a subject"

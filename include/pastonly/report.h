@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pastonly/outcome.h"
@@ -79,6 +80,50 @@ struct Report {
     std::string check;
     std::string reason;
   };
+  /// What `pastonly lab` trained and measured. Losses in bits per token, on tokens drawn after training.
+  struct Experiment {
+    struct Source {
+      std::string kind;  ///< uniform | markov, or the format of a file
+      std::uint64_t vocab = 0;
+      std::string name;                  ///< as --source takes it, or the file's path
+      std::optional<double> floor_bits;  ///< entropy of the predicted tokens, where it is known
+    };
+    struct Evaluated {
+      double in_order = 0.0;            ///< by the arm's rule, without the arm's own shuffle and drops
+      double shuffled = 0.0;            ///< by that rule on tokens in random order
+      std::optional<double> streaming;  ///< with nothing visible but the row's tokens so far: in_order plus
+                                        ///< the difference on streaming_tokens
+      std::optional<double> top_k;
+    };
+    /// What expert choice of the arm's shape can carry, bits per token over all layers.
+    struct Carried {
+      std::optional<double> floor_bits, capacity_bits, limit_bits;
+    };
+    struct Arm {
+      std::string name;
+      std::string rule;  ///< "expert-choice,k=2,chunk=8"
+      std::optional<std::uint64_t> chunk;
+      bool shuffled = false;
+      double drop_rate = 0.0;
+      std::uint64_t seed = 0;
+      std::uint64_t steps = 0;
+      double loss_bits = 0.0;  ///< routed as trained
+      double lower = 0.0, upper = 0.0;
+      std::optional<double> leak_bits;     ///< source's loss on the same tokens - loss_bits
+      std::optional<double> log2_e_value;  ///< against "no better than the source"
+      std::optional<Carried> bound;        ///< of expert choice
+      Evaluated evaluated;
+      std::uint64_t tokens = 0;  ///< predicted, in each evaluation but streaming
+      std::uint64_t streaming_tokens = 0;
+      std::string weights;                                  ///< SHA-256 of the frozen state
+      std::uint64_t evaluation_seed = 0;                    ///< of the tokens, derived from it
+      std::vector<std::pair<std::uint64_t, double>> curve;  ///< training loss: (step, bits)
+      std::vector<CheckEntry> checks;                       ///< run on the arm as a live subject
+    };
+    std::string name;
+    Source source;
+    std::vector<Arm> arms;
+  };
 
   Tool tool;
   Run run;
@@ -92,7 +137,8 @@ struct Report {
   std::vector<Finding> findings;
   std::vector<Dismissed> dismissed;
   std::vector<NotAssessed> not_assessed;
-  Policy policy;  ///< the policy that judged
+  std::optional<Experiment> experiment;  ///< of `pastonly lab` alone
+  Policy policy;                         ///< the policy that judged
 };
 
 }  // namespace pastonly

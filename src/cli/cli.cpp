@@ -86,6 +86,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(footer);
   add_audit(app, session);
+  add_lab(app, session);
   add_bound(app, session);
   add_rules(app, session);
   add_explain(app, session);

@@ -29,6 +29,7 @@ int complain(const Error& error);
 
 // Each adds one subcommand; its callback runs it and sets session.exit_code.
 void add_audit(CLI::App& app, Session& session);
+void add_lab(CLI::App& app, Session& session);
 void add_bound(CLI::App& app, Session& session);
 void add_rules(CLI::App& app, Session& session);
 void add_explain(CLI::App& app, Session& session);

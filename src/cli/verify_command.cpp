@@ -87,6 +87,12 @@ int run_command(const std::string& path, const Session& session) {
                      "as the audit was given them: run verify in the folder that it ran in",
                      path, changed.size(), stated->subject.files.size())});
   }
+  if (stated->experiment) {
+    return complain({Error::Kind::usage,
+                     fmt::format("{}: made by pastonly lab: run the experiment again in an empty --out and "
+                                 "compare; equal seeds give equal figures",
+                                 path)});
+  }
   const auto request = request_of(*stated);
   if (!request) return complain(request.error());
   const auto again = run_audit(*request, session);

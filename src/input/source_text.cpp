@@ -121,6 +121,9 @@ Expected<Source> source_of(const Json& json, std::string_view where) {
     }
     *to = value.get<std::uint64_t>();
   }
+  if (source.vocab < 2) {
+    return usage_error(fmt::format("'{}.vocab' is no whole number of at least 2", where));
+  }
   auto made = finished(std::move(source), json.contains("successors"));
   if (!made) return usage_error(fmt::format("'{}': {}", where, made.error().message));
   return made;

@@ -66,6 +66,8 @@ bool Fields::flag(const char* key) const {
   return false;
 }
 
+bool Fields::has(const char* key) const { return json_->is_object() && json_->contains(key); }
+
 bool Fields::is_null(const char* key) const { return at(key).is_null(); }
 
 std::optional<std::string> Fields::maybe_text(const char* key) const {

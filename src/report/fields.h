@@ -24,6 +24,8 @@ class Fields {
   std::optional<std::uint64_t> maybe_count(const char* key) const;
   std::optional<bool> maybe_flag(const char* key) const;
   bool is_null(const char* key) const;
+  /// Whether a key that need not be there is.
+  bool has(const char* key) const;
 
   std::vector<std::string> texts(const char* key) const;
   std::vector<std::uint64_t> counts(const char* key) const;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "report/experiment.h"
+
 namespace pastonly::report {
 namespace {
 
@@ -112,20 +114,6 @@ Json subject_json(const Report::SubjectEntry& subject) {
           {"vocab", maybe(subject.vocab)}, {"options", parameters_json(subject.options)}};
 }
 
-Json checks_json(const std::vector<Report::CheckEntry>& checks) {
-  Json json = Json::array();
-  for (const auto& check : checks) {
-    Json measurements = Json::array();
-    for (const Measurement& m : check.measurements) measurements.push_back(measurement_json(m));
-    json.push_back({{"id", check.id},
-                    {"status", check.status},
-                    {"reason", check.reason},
-                    {"seconds", check.seconds},
-                    {"measurements", std::move(measurements)}});
-  }
-  return json;
-}
-
 Json finding_json(const Report::Finding& finding) {
   return {{"check", finding.check},
           {"claim", finding.claim},
@@ -189,6 +177,20 @@ Json source_json(const Source& source) {
 
 }  // namespace
 
+Json checks_json(const std::vector<Report::CheckEntry>& checks) {
+  Json json = Json::array();
+  for (const auto& check : checks) {
+    Json measurements = Json::array();
+    for (const Measurement& m : check.measurements) measurements.push_back(measurement_json(m));
+    json.push_back({{"id", check.id},
+                    {"status", check.status},
+                    {"reason", check.reason},
+                    {"seconds", check.seconds},
+                    {"measurements", std::move(measurements)}});
+  }
+  return json;
+}
+
 Json policy_json(const Policy& policy) {
   Json severity = Json::object();
   for (const auto& [key, level] : policy.severity) severity[key] = name(level);
@@ -218,27 +220,27 @@ Json policy_json(const Policy& policy) {
 }
 
 std::string write_json(const Report& report) {
-  const Json json{
-      {"schema", "pastonly.report/1"},
-      {"tool",
-       {{"name", report.tool.name}, {"version", report.tool.version}, {"commit", report.tool.commit}}},
-      {"run",
-       {{"started", report.run.started},
-        {"seconds", report.run.seconds},
-        {"seed", report.run.seed},
-        {"threads", report.run.threads},
-        {"arguments", report.run.arguments}}},
-      {"subject", subject_json(report.subject)},
-      {"verdict", name(report.verdict)},
-      {"verdict_reasons", report.verdict_reasons},
-      {"detection_limit", limit_json(report.detection_limit)},
-      {"layers", layers_json(report.layers)},
-      {"totals", totals_json(report.totals)},
-      {"checks", checks_json(report.checks)},
-      {"findings", array_of(report.findings, &finding_json)},
-      {"not_assessed", array_of(report.not_assessed, &not_assessed_json)},
-      {"dismissed", array_of(report.dismissed, &dismissed_json)},
-      {"policy", {{"name", report.policy.name}, {"rules", policy_json(report.policy)}}}};
+  Json json{{"schema", "pastonly.report/1"},
+            {"tool",
+             {{"name", report.tool.name}, {"version", report.tool.version}, {"commit", report.tool.commit}}},
+            {"run",
+             {{"started", report.run.started},
+              {"seconds", report.run.seconds},
+              {"seed", report.run.seed},
+              {"threads", report.run.threads},
+              {"arguments", report.run.arguments}}},
+            {"subject", subject_json(report.subject)},
+            {"verdict", name(report.verdict)},
+            {"verdict_reasons", report.verdict_reasons},
+            {"detection_limit", limit_json(report.detection_limit)},
+            {"layers", layers_json(report.layers)},
+            {"totals", totals_json(report.totals)},
+            {"checks", checks_json(report.checks)},
+            {"findings", array_of(report.findings, &finding_json)},
+            {"not_assessed", array_of(report.not_assessed, &not_assessed_json)},
+            {"dismissed", array_of(report.dismissed, &dismissed_json)},
+            {"policy", {{"name", report.policy.name}, {"rules", policy_json(report.policy)}}}};
+  if (report.experiment) json["experiment"] = experiment_json(*report.experiment);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "report/paragraph.h"
+#include "report/table.h"
 #include "report/text.h"
 #include "report/words.h"
 
@@ -62,8 +63,6 @@ std::string bound_words(const Report::Layer& layer) {
                         : fmt::format("{:.3f}", *bound->floor_bits);
 }
 
-using Row = std::vector<std::string>;
-
 /// Consecutive layers that read the same.
 struct Group {
   std::vector<std::uint32_t> layers;
@@ -74,21 +73,6 @@ constexpr std::size_t max_rows = 40;
 std::string numbers(const std::vector<std::uint32_t>& layers) {
   return layers.size() == 1 ? fmt::format("{}", layers.front())
                             : fmt::format("{}-{}", layers.front(), layers.back());
-}
-
-std::string aligned(const std::vector<Row>& rows, bool color) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
-  }
-  std::string out;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    std::string line;
-    for (std::size_t i = 0; i < rows[r].size(); ++i) line += "  " + padded(rows[r][i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += (r == 0 ? inked(line, Ink::dim, color) : line) + "\n";
-  }
-  return out;
 }
 
 /// Why a layer is open: what explains it, and what explains it as well and answers otherwise.

@@ -2,6 +2,7 @@
 
 #include "input/json.h"
 #include "input/policy.h"
+#include "report/experiment.h"
 #include "report/fields.h"
 #include "report/json.h"
 #include "report/writer.h"
@@ -121,12 +122,6 @@ Report::Dismissed dismissed_of(const Fields& in) {
   return dismissed;
 }
 
-Report::CheckEntry check_of(const Fields& in) {
-  Report::CheckEntry entry{in.text("id"), in.text("status"), in.text("reason"), in.number("seconds"), {}};
-  for (const Fields& m : in.objects("measurements")) entry.measurements.push_back(measurement_of(m));
-  return entry;
-}
-
 Report::SubjectEntry subject_of(const Fields& in) {
   Report::SubjectEntry subject;
   subject.kind = in.text("kind");
@@ -178,10 +173,17 @@ Report report_of(const Fields& in) {
     report.not_assessed.push_back({row.text("check"), row.text("reason")});
   }
   for (const Fields& dismissed : in.objects("dismissed")) report.dismissed.push_back(dismissed_of(dismissed));
+  if (in.has("experiment")) report.experiment = experiment_of(in.object("experiment"));
   return report;
 }
 
 }  // namespace
+
+Report::CheckEntry check_of(const Fields& in) {
+  Report::CheckEntry entry{in.text("id"), in.text("status"), in.text("reason"), in.number("seconds"), {}};
+  for (const Fields& m : in.objects("measurements")) entry.measurements.push_back(measurement_of(m));
+  return entry;
+}
 
 Expected<Report> parse_report(std::string_view json, std::string_view name) {
   // Once for its strictness, once for the order of its keys.

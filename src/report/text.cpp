@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "input/printable.h"
+#include "report/experiment.h"
 #include "report/layer_table.h"
 #include "report/paragraph.h"
 #include "report/words.h"
@@ -72,6 +73,10 @@ std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
     }
     ++same->more;
     same->layers.insert(same->layers.end(), finding.layers.begin(), finding.layers.end());
+  }
+  for (Kin& family : kin) {
+    std::ranges::sort(family.layers);
+    family.layers.erase(std::ranges::unique(family.layers).begin(), family.layers.end());
   }
   return kin;
 }
@@ -160,6 +165,12 @@ std::string detection(const Report& report, const TextStyle& style) {
 }  // namespace
 
 std::string write_text(const Report& report, const TextStyle& style) {
+  if (report.experiment) {
+    return experiment_text(*report.experiment, style) + "\n" + verdict_line(report, style) +
+           reasons(report, style) +
+           wrapped("(pastonly lab exits by this verdict only where --policy is given.)", 0, style.width) +
+           "\n" + findings(report, style) + layer_table(report, style) + detection(report, style);
+  }
   return verdict_line(report, style) + reasons(report, style) + findings(report, style) +
          layer_table(report, style) + detection(report, style) + not_assessed(report, style);
 }

@@ -25,6 +25,9 @@ void judge(const Outcomes& outcomes, const Policy& policy, std::string_view toda
 /// fail > error > inconclusive > pass (docs/formats.md); every reason is recorded, a sentence each.
 void decide(const Outcomes& outcomes, const Policy& policy, std::string_view today, Report& report);
 
+/// The outcomes that a finished report was made of, as far as it holds them.
+Outcomes outcomes_of(const Report& report);
+
 /// Judges a finished report again, under another policy. Only what the report holds can be judged:
 /// a policy with another alpha or source would have changed what the checks measured, and is refused.
 Expected<Report> judge_again(Report report, const Policy& policy, std::string_view today);

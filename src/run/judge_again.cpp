@@ -18,7 +18,8 @@ Claim claim_of(const Report::Finding& finding) {
   return claim;
 }
 
-/// The outcomes that the report was made of.
+}  // namespace
+
 Outcomes outcomes_of(const Report& report) {
   Outcomes outcomes;
   for (const auto& entry : report.checks) {
@@ -43,8 +44,6 @@ Outcomes outcomes_of(const Report& report) {
   }
   return outcomes;
 }
-
-}  // namespace
 
 Expected<Report> judge_again(Report report, const Policy& policy, std::string_view today) {
   if (policy.alpha != report.policy.alpha) {

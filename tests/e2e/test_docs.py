@@ -41,7 +41,7 @@ class Floors(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_the_documents_exist(self):
-        for page in ("guide", "how-it-works", "formats", "changelog"):
+        for page in ("guide", "how-it-works", "formats", "lab", "changelog"):
             self.assertTrue((ROOT / f"docs/{page}.md").exists(), page)
 
     def test_links_lead_somewhere(self):

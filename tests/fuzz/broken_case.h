@@ -19,12 +19,14 @@ struct BrokenCase {
     plan,       ///< input::read_plan of the directory
     recorded,   ///< open_recorded of the directory, then every run observed
     policy,     ///< input::read_policy
+    tokens,     ///< input::open_token_stream as `format`, of the file or of data.bin in the directory
   };
   std::string name;  ///< of the file, or of the directory
   Reader reader = Reader::trace;
   std::vector<std::pair<std::string, std::string>> files;  ///< names and bytes; "" = `name` itself
   std::vector<std::string> mentions;                       ///< what the message names besides the file
   Error::Kind kind = Error::Kind::input;
+  std::string format = {};  ///< tokens
 };
 
 std::vector<BrokenCase> broken_safetensors();
@@ -33,6 +35,7 @@ std::vector<BrokenCase> broken_npy();
 std::vector<BrokenCase> broken_npz();
 std::vector<BrokenCase> broken_plans();
 std::vector<BrokenCase> broken_policies();
+std::vector<BrokenCase> broken_token_streams();
 /// All of the above.
 std::vector<BrokenCase> broken_cases();
 

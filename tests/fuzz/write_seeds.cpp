@@ -13,6 +13,7 @@ using pastonly::fuzz::BrokenCase;
 /// The fuzz targets that read such a file.
 std::vector<std::string_view> targets(const BrokenCase& broken) {
   if (broken.reader == BrokenCase::Reader::plan) return {"fuzz_plan"};
+  if (broken.reader == BrokenCase::Reader::tokens) return {"fuzz_tokens"};
   if (broken.name.ends_with(".npy")) return {"fuzz_npy"};
   if (broken.name.ends_with(".npz")) return {"fuzz_npz"};
   if (broken.name.ends_with(".safetensors")) return {"fuzz_safetensors", "fuzz_trace"};

@@ -5,6 +5,7 @@
 #include "fuzz/broken_case.h"
 #include "input/plan.h"
 #include "input/policy.h"
+#include "input/token_stream.h"
 #include "input/trace_file.h"
 #include "subject/recorded.h"
 #include "unit/input/temporary_directory.h"
@@ -13,6 +14,15 @@ namespace pastonly {
 namespace {
 
 using fuzz::BrokenCase;
+
+/// Opens a token stream and reads it to its end.
+Expected<void> whole_stream(const std::filesystem::path& path, std::string_view format) {
+  const auto stream =
+      input::open_token_stream(std::filesystem::is_directory(path) ? path / "data.bin" : path, format, 1000);
+  if (!stream) return tl::unexpected(stream.error());
+  std::vector<std::int64_t> ids(stream->size());
+  return stream->read(0, ids);
+}
 
 /// The refusal, or nothing where the file was read.
 std::optional<Error> refusal(const BrokenCase& broken, const std::filesystem::path& path) {
@@ -31,6 +41,8 @@ std::optional<Error> refusal(const BrokenCase& broken, const std::filesystem::pa
       return of(open_recorded(path));
     case BrokenCase::Reader::policy:
       return of(input::read_policy(path.string(), "2026-01-01"));
+    case BrokenCase::Reader::tokens:
+      return of(whole_stream(path, broken.format));
     case BrokenCase::Reader::trace:
       break;
   }

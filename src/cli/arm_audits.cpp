@@ -1,0 +1,86 @@
+#include "cli/arm_audits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lab/corpus.h"
+#include "lab/lab.h"
+#include "run/audit.h"
+#include "subject/live_model.h"
+
+namespace pastonly::cli {
+namespace {
+
+Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const lab::Corpus& corpus,
+                           const ArmAuditOptions& options, const Report::Experiment::Arm& entry) {
+  const lab::Arm& arm = plan.arms[index];
+  auto opened = lab::open_arm(plan, arm, options.directory);
+  if (!opened) return tl::unexpected(opened.error());
+  const DrawTokens draw = [&](std::uint64_t seed, std::size_t sequences, std::size_t positions) {
+    std::vector<std::int64_t> tokens;
+    // A draw that fails leaves an array of the wrong size, which the subject refuses.
+    if (!corpus.draw(lab::Corpus::Part::evaluation, seed, {sequences, positions}, tokens)) tokens.clear();
+    return tokens;
+  };
+  LiveOptions live;
+  live.name = arm.name;
+  live.layout = plan.batch;
+  live.seed = entry.evaluation_seed;
+  auto subject = make_live((*opened)->model(), draw, live);
+  if (!subject) return tl::unexpected(subject.error());
+  Policy policy = options.policy;
+  policy.source = plan.tokens.source;
+  AuditOptions how;
+  how.seed = entry.evaluation_seed;
+  how.today = options.today;
+  how.watch.stop = options.stop;
+  const auto arms = static_cast<double>(plan.arms.size());
+  how.watch.progress = [&](double fraction, std::string_view what) {
+    options.progress((static_cast<double>(index) + fraction) / arms, fmt::format("{}: {}", arm.name, what));
+  };
+  return audit(**subject, policy, how);
+}
+
+/// Adds one arm's outcome of a check to what the arms before it came to.
+void merge(const std::string& arm, const std::string& check, Outcome outcome, Outcomes& all) {
+  auto* const ran = std::get_if<Ran>(&outcome);
+  if (ran != nullptr) {
+    ran->detection_limit.reset();
+    ran->layers.clear();
+    for (Claim& claim : ran->claims) {
+      claim.message = fmt::format("arm '{}': {}", arm, claim.message);
+      if (!claim.witness.is_null()) claim.witness.set("arm", arm);
+    }
+  }
+  const auto same = std::ranges::find_if(all, [&](const auto& entry) { return entry.first == check; });
+  if (same == all.end()) {
+    all.emplace_back(check, std::move(outcome));
+  } else if (ran != nullptr) {
+    if (auto* before = std::get_if<Ran>(&same->second)) {
+      before->claims.insert(before->claims.end(), ran->claims.begin(), ran->claims.end());
+    } else {
+      same->second = std::move(outcome);
+    }
+  }
+}
+
+}  // namespace
+
+Expected<Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions& options,
+                              Report::Experiment& experiment) {
+  const auto corpus = lab::Corpus::open(plan.tokens, plan.batch.positions);
+  if (!corpus) return tl::unexpected(corpus.error());
+  Outcomes all;
+  for (std::size_t i = 0; i < plan.arms.size(); ++i) {
+    auto report = audit_arm(plan, i, *corpus, options, experiment.arms[i]);
+    if (!report) return tl::unexpected(report.error());
+    for (auto& [check, outcome] : outcomes_of(*report)) {
+      merge(plan.arms[i].name, check, std::move(outcome), all);
+    }
+    experiment.arms[i].checks = std::move(report->checks);
+  }
+  return all;
+}
+
+}  // namespace pastonly::cli

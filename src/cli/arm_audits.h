@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "lab/experiment.h"
+#include "pastonly/policy.h"
+#include "pastonly/report.h"
+#include "run/judge.h"
+
+namespace pastonly::cli {
+
+struct ArmAuditOptions {
+  std::string directory;  ///< where the arms are kept
+  Policy policy;
+  std::string today;
+  std::function<void(double fraction, std::string_view what)> progress = [](double, std::string_view) {};
+  std::function<bool()> stop = [] { return false; };
+};
+
+/// Runs every check on every finished arm as a live subject, on tokens of its evaluation seed, and writes
+/// what each measured to `experiment`. Returns all claims, check by check, with the arm's name before the
+/// message: what one judge corrects over the whole experiment. A check counts as run if it ran on some arm.
+Expected<Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions& options,
+                              Report::Experiment& experiment);
+
+}  // namespace pastonly::cli

@@ -1,0 +1,66 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/clock.h"
+#include "cli/commands.h"
+#include "cli/lab_session.h"
+#include "cli/outputs.h"
+#include "input/policy.h"
+
+namespace pastonly::cli {
+namespace {
+
+struct LabArguments {
+  std::string experiment;
+  std::string directory;
+  std::string policy;
+  bool no_checks = false;
+};
+
+Expected<LabRequest> lab_request_of(const LabArguments& arguments) {
+  auto policy = input::read_policy(arguments.policy.empty() ? "ci" : arguments.policy, utc_today());
+  if (!policy) return tl::unexpected(policy.error());
+  auto experiment = lab::read_experiment(arguments.experiment);
+  if (!experiment) return tl::unexpected(experiment.error());
+  const std::string directory =
+      arguments.directory.empty() ? "pastonly-lab/" + experiment->name : arguments.directory;
+  return LabRequest{arguments.experiment, *std::move(experiment), directory, *std::move(policy),
+                    !arguments.no_checks};
+}
+
+int run_lab_command(const LabArguments& arguments, const Session& session) {
+  const auto request = lab_request_of(arguments);
+  if (!request) return complain(request.error());
+  auto outputs = Outputs::open(session.outputs, session.color);
+  if (!outputs) return complain(outputs.error());
+  const auto report = run_lab(*request, session);
+  if (!report) return complain(report.error());
+  if (auto written = outputs->write(*report); !written) return complain(written.error());
+  if (!outputs->to_stdout() && !session.quiet) {
+    fmt::print(stderr, "pastonly: {}: completed\n", arguments.experiment);
+  }
+  return arguments.policy.empty() ? 0 : exit_code(report->verdict);
+}
+
+}  // namespace
+
+void add_lab(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<LabArguments>();
+  CLI::App* command =
+      app.add_subcommand("lab", "Train small models under routing rules and measure what each leaks");
+  command->add_option("experiment", arguments->experiment, "Experiment file (audits/experiments)")
+      ->required();
+  command->add_option("--out", arguments->directory,
+                      "Directory that keeps the arms; a rerun goes on from it; default: pastonly-lab/NAME");
+  command->add_option("--policy", arguments->policy,
+                      "Judge by this policy and exit as audit does; without it exit 0 once completed");
+  command->add_flag("--no-checks", arguments->no_checks,
+                    "Train and evaluate alone, without the checks on every arm");
+  command->footer("Interrupted or killed at any moment, a rerun goes on with at most the last seconds lost.");
+  add_output_option(*command, session);
+  add_session_options(*command, session);
+  command->callback([arguments, &session] { session.exit_code = run_lab_command(*arguments, session); });
+}
+
+}  // namespace pastonly::cli

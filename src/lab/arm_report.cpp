@@ -1,0 +1,139 @@
+#include "lab/arm_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "stats/bound.h"
+#include "stats/e_process.h"
+
+namespace pastonly::lab {
+namespace {
+
+std::string value_text(const Value& value) {
+  if (const auto* text = value.get_if<std::string>()) return *text;
+  if (const auto* array = value.get_if<Value::Array>()) {
+    std::string out = "[";
+    for (const Value& element : *array) out += (out.size() > 1 ? ";" : "") + value_text(element);
+    return out + "]";
+  }
+  if (const auto* number = value.get_if<double>()) return fmt::format("{}", *number);
+  if (const auto* whole = value.get_if<std::int64_t>()) return fmt::format("{}", *whole);
+  if (const auto* flag = value.get_if<bool>()) return *flag ? "true" : "false";
+  return "";
+}
+
+/// A number among the rule's parameters.
+std::optional<double> rule_number(const RuleSpec& rule, std::string_view wanted) {
+  for (const auto& [key, value] : rule.parameters) {
+    if (key != wanted) continue;
+    if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
+    if (const auto* number = value.get_if<double>()) return *number;
+  }
+  return std::nullopt;
+}
+
+std::optional<double> finite_bits(double layers, double bits) {
+  return std::isfinite(bits) ? std::optional(layers * bits) : std::nullopt;
+}
+
+/// What expert choice of the arm's shape can carry; nothing for other rules, and where no k is named.
+std::optional<Report::Experiment::Carried> carried_by(const Arm& arm, const Layout& batch) {
+  const RuleSpec& rule = arm.model.router.rule;
+  const auto k = rule_number(rule, "k");
+  if (!k || (rule.id != "expert-choice" && rule.id != "expert-choice(shuffled)")) return std::nullopt;
+  const auto experts = static_cast<double>(arm.model.experts);
+  const auto layers = static_cast<double>(arm.model.layers - arm.model.dense_layers);
+  const auto chunk = static_cast<std::uint64_t>(
+      std::min(rule_number(rule, "chunk").value_or(HUGE_VAL), static_cast<double>(batch.tokens())));
+  return Report::Experiment::Carried{
+      finite_bits(layers, stats::expert_choice_floor(experts, *k)),
+      finite_bits(layers, stats::expert_choice_capacity(arm.model.experts, *k, chunk)),
+      finite_bits(layers, stats::expert_choice_limit(experts, *k))};
+}
+
+}  // namespace
+
+Ran floor_claims(const Report::Experiment& experiment, double alpha) {
+  Ran ran;
+  for (const auto& arm : experiment.arms) {
+    if (!arm.leak_bits || !arm.log2_e_value) continue;
+    Claim claim;
+    claim.id = "below-entropy";
+    claim.basis = Claim::Basis::statistical;
+    claim.p_value = stats::p_value_of(*arm.log2_e_value);
+    const auto tokens = static_cast<double>(arm.tokens);
+    // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
+    const double lower = (*arm.log2_e_value - std::log2(1.0 / alpha)) / tokens;
+    claim.amount = Measurement{
+        "leak_bits", std::max(*arm.leak_bits, lower), lower, {}, "bits per token", arm.tokens, {}};
+    claim.message = fmt::format(
+        "arm '{}': loss {:.3f} bits per token where no causal model does better than {:.3f}; the likelihood "
+        "ratio to the source is 2^{:.1f}, which a causal model reaches with probability 2^-{:.1f} at most",
+        arm.name, arm.loss_bits, experiment.source.floor_bits.value_or(0.0), *arm.log2_e_value,
+        std::max(0.0, *arm.log2_e_value));
+    claim.witness.set("type", "e-value");
+    claim.witness.set("arm", arm.name);
+    claim.witness.set("source", experiment.source.name);
+    claim.witness.set("weights", arm.weights);
+    claim.witness.set("evaluation_seed", static_cast<std::int64_t>(arm.evaluation_seed));
+    claim.witness.set("loss_bits", arm.loss_bits);
+    claim.witness.set("log2_e_value", *arm.log2_e_value);
+    claim.help =
+        "The arm's routing reads its targets; pastonly explain RULE says how, and what to use instead.";
+    ran.claims.push_back(std::move(claim));
+  }
+  return ran;
+}
+
+std::string rule_text(const Arm& arm) {
+  const RuleSpec& rule = arm.model.router.rule;
+  std::string out = rule.id;
+  for (const auto& [key, value] : rule.parameters) out += fmt::format(",{}={}", key, value_text(value));
+  return out;
+}
+
+std::vector<std::pair<std::uint64_t, double>> curve_of(const std::vector<double>& losses,
+                                                       std::size_t points) {
+  std::vector<std::pair<std::uint64_t, double>> curve;
+  const std::size_t every = std::max<std::size_t>(1, (losses.size() + points - 1) / points);
+  for (std::size_t first = 0; first < losses.size(); first += every) {
+    const std::size_t last = std::min(losses.size(), first + every);
+    double sum = 0.0;
+    for (std::size_t i = first; i < last; ++i) sum += losses[i];
+    curve.emplace_back(last, sum / static_cast<double>(last - first));
+  }
+  return curve;
+}
+
+Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const EvaluationResult& result,
+                                  const std::vector<double>& losses) {
+  Report::Experiment::Arm entry;
+  entry.name = arm.name;
+  entry.rule = rule_text(arm);
+  if (const auto chunk = rule_number(arm.model.router.rule, "chunk")) {
+    entry.chunk = static_cast<std::uint64_t>(*chunk);
+  }
+  entry.shuffled = arm.shuffle;
+  entry.drop_rate = arm.drop_rate;
+  entry.seed = arm.seed;
+  entry.steps = losses.size();
+  entry.loss_bits = result.loss_bits;
+  entry.lower = result.lower;
+  entry.upper = result.upper;
+  entry.leak_bits = result.leak_bits;
+  entry.log2_e_value = result.log2_e_value;
+  entry.bound = carried_by(arm, batch);
+  entry.evaluated = {result.in_order, result.shuffled, {}, result.top_k};
+  // Of fewer tokens: the difference on those, on top of the loss on all.
+  if (result.streaming_gap) entry.evaluated.streaming = result.in_order + *result.streaming_gap;
+  entry.tokens = result.tokens;
+  entry.streaming_tokens = result.streaming_tokens;
+  entry.weights = result.weights;
+  entry.evaluation_seed = result.seed;
+  entry.curve = curve_of(losses);
+  return entry;
+}
+
+}  // namespace pastonly::lab

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "input/json.h"
+#include "lab/evaluation.h"
+#include "lab/experiment.h"
+#include "pastonly/outcome.h"
+#include "pastonly/report.h"
+
+namespace pastonly::lab {
+
+/// At most about this many points, each the mean over the steps since the one before: (last step, bits).
+std::vector<std::pair<std::uint64_t, double>> curve_of(const std::vector<double>& losses,
+                                                       std::size_t points = 50);
+/// What a report says of a finished arm. `batch` is what is routed together where the rule names no chunk.
+Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const EvaluationResult& result,
+                                  const std::vector<double>& losses);
+/// The claim of source-floor for every arm: its loss on fresh tokens against the source's entropy.
+Ran floor_claims(const Report::Experiment& experiment, double alpha);
+/// "expert-choice,k=2,chunk=8", with what the arm puts around the rule.
+std::string rule_text(const Arm& arm);
+
+}  // namespace pastonly::lab

@@ -1,0 +1,200 @@
+#include "lab/lab.h"
+
+#include <fmt/format.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "lab/arm_report.h"
+#include "lab/store.h"
+
+namespace pastonly::lab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string time_left(double seconds) {
+  const auto whole = static_cast<long>(std::clamp(seconds, 0.0, 1e7));
+  if (whole >= 3600) return fmt::format("{}:{:02}:{:02} left", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02} left", whole / 60, whole % 60);
+}
+
+/// How far the arms are together. Training counts by steps times width of the network's work, evaluation as
+/// a fixed share of an arm.
+class Meter {
+ public:
+  Meter(std::size_t arms, const LabOptions& options)
+      : options_(options), done_(arms, 0.0), begun_(Clock::now()) {}
+
+  /// An arm that was stored in part does not count as speed of this run.
+  void start_at(std::size_t arm, double share) { set(arm, share, true, ""); }
+  void report(std::size_t arm, double share, std::string_view what) { set(arm, share, false, what); }
+
+ private:
+  void set(std::size_t arm, double share, bool stored, std::string_view what) {
+    const std::lock_guard lock(mutex_);
+    if (stored) stored_ += share - done_[arm];
+    done_[arm] = share;
+    double all = 0.0;
+    for (const double done : done_) all += done;
+    const double fraction = all / static_cast<double>(done_.size());
+    if (what.empty()) return;
+    const std::chrono::duration<double> elapsed = Clock::now() - begun_;
+    const double made = all - stored_;
+    const double left = static_cast<double>(done_.size()) - all;
+    const std::string when = made > 0.0 ? ", " + time_left(elapsed.count() / made * left) : "";
+    options_.progress(fraction, fmt::format("{}{}", what, when));
+  }
+
+  const LabOptions& options_;
+  std::mutex mutex_;
+  std::vector<double> done_;  // (arms) share of each that is done
+  double stored_ = 0.0;
+  Clock::time_point begun_;
+};
+
+constexpr double kTrainingShare = 0.9;
+
+/// Trains and evaluates one arm, or takes what is stored of it.
+class ArmJob {
+ public:
+  ArmJob(const Experiment& experiment, std::size_t index, const Corpus& corpus, const LabOptions& options,
+         Meter& meter)
+      : experiment_(experiment),
+        arm_(experiment.arms[index]),
+        index_(index),
+        corpus_(corpus),
+        options_(options),
+        meter_(meter),
+        store_(options.directory, arm_key(experiment, arm_)) {}
+
+  Expected<Report::Experiment::Arm> run() {
+    if (auto made = store_.prepare(); !made) return tl::unexpected(made.error());
+    if (auto entry = stored()) {
+      meter_.start_at(index_, 1.0);
+      return *std::move(entry);
+    }
+    auto losses = trained();
+    if (!losses) return tl::unexpected(named(losses.error()));
+    meter_.report(index_, kTrainingShare, fmt::format("{}: evaluation", arm_.name));
+    const auto result = evaluate(experiment_, arm_, corpus_, store_, options_.stop);
+    if (!result) return tl::unexpected(named(result.error()));
+    if (auto written = store_.write_result(to_json(*result)); !written)
+      return tl::unexpected(written.error());
+    meter_.report(index_, 1.0, fmt::format("{}: done", arm_.name));
+    // As read back, so that a stored result and a fresh one are the same.
+    if (auto entry = stored()) return *std::move(entry);
+    return input_error(fmt::format("arm '{}': its result cannot be read back", arm_.name));
+  }
+
+ private:
+  Error named(Error error) const {
+    if (error.kind != Error::Kind::interrupted)
+      error.message = fmt::format("arm '{}': {}", arm_.name, error.message);
+    return error;
+  }
+
+  std::optional<Report::Experiment::Arm> stored() const {
+    const auto json = store_.read_result();
+    const auto losses = store_.read_losses();
+    std::error_code missing;
+    if (!json || !losses || losses->size() != arm_.training.steps ||
+        !std::filesystem::exists(store_.state(), missing)) {
+      return std::nullopt;
+    }
+    const auto result = evaluation_of(*json);
+    return result ? std::optional(arm_entry(arm_, experiment_.batch, *result, *losses)) : std::nullopt;
+  }
+
+  Expected<std::vector<double>> trained() {
+    bool first = true;
+    TrainWatch watch;
+    watch.stop = options_.stop;
+    watch.progress = [&](std::size_t step, double bits) {
+      const double share =
+          kTrainingShare * static_cast<double>(step) / static_cast<double>(arm_.training.steps);
+      if (std::exchange(first, false)) meter_.start_at(index_, share);
+      meter_.report(index_, share,
+                    fmt::format("{}: step {}/{}, {:.3f} bits", arm_.name, step, arm_.training.steps, bits));
+    };
+    auto trained = train(experiment_, arm_, corpus_, store_, watch);
+    if (!trained) return tl::unexpected(trained.error());
+    return std::move(trained->losses);
+  }
+
+  const Experiment& experiment_;
+  const Arm& arm_;
+  std::size_t index_;
+  const Corpus& corpus_;
+  const LabOptions& options_;
+  Meter& meter_;
+  ArmStore store_;
+};
+
+/// As many workers as there are threads and arms; each takes the next arm and its share of the threads.
+void run_all(std::vector<ArmJob>& jobs,
+             std::vector<std::optional<Expected<Report::Experiment::Arm>>>& results, unsigned threads) {
+  const unsigned workers = std::clamp<unsigned>(threads, 1, static_cast<unsigned>(jobs.size()));
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> failed = false;
+  const auto work = [&](unsigned worker) {
+    tbb::task_arena arena(static_cast<int>(threads / workers + (worker < threads % workers ? 1 : 0)));
+    while (!failed) {
+      const std::size_t job = next++;
+      if (job >= jobs.size()) return;
+      arena.execute([&] { results[job] = jobs[job].run(); });
+      if (!*results[job]) failed = true;
+    }
+  };
+  std::vector<std::jthread> crew;
+  for (unsigned worker = 1; worker < workers; ++worker) crew.emplace_back(work, worker);
+  work(0);
+}
+
+Report::Experiment heading(const Experiment& experiment, const Corpus& corpus) {
+  Report::Experiment out;
+  out.name = experiment.name;
+  const Tokens& tokens = experiment.tokens;
+  out.source.kind = tokens.source ? tokens.source->kind : tokens.format;
+  out.source.vocab = tokens.vocab;
+  out.source.name = tokens.source ? name(*tokens.source) : tokens.file;
+  if (corpus.source() != nullptr)
+    out.source.floor_bits = corpus.source()->entropy_bits(experiment.batch.positions);
+  return out;
+}
+
+}  // namespace
+
+Expected<Report::Experiment> run(const Experiment& experiment, const LabOptions& options) {
+  const auto corpus = Corpus::open(experiment.tokens, experiment.batch.positions);
+  if (!corpus) return tl::unexpected(corpus.error());
+  const auto lock = StoreLock::take(options.directory);
+  if (!lock) return tl::unexpected(lock.error());
+  Meter meter(experiment.arms.size(), options);
+  std::vector<ArmJob> jobs;
+  for (std::size_t i = 0; i < experiment.arms.size(); ++i)
+    jobs.emplace_back(experiment, i, *corpus, options, meter);
+  std::vector<std::optional<Expected<Report::Experiment::Arm>>> results(jobs.size());
+  run_all(jobs, results, options.threads);
+  Report::Experiment out = heading(experiment, *corpus);
+  for (auto& result : results) {
+    // Only a failure leaves arms that nobody took; it is among the results before them.
+    if (result && !*result) return tl::unexpected(result->error());
+  }
+  for (auto& result : results) out.arms.push_back(**std::move(result));
+  return out;
+}
+
+Expected<std::unique_ptr<ArmModel>> open_arm(const Experiment& experiment, const Arm& arm,
+                                             const std::filesystem::path& directory) {
+  auto model = model::Model::load(ArmStore(directory, arm_key(experiment, arm)).state());
+  if (!model) return tl::unexpected(model.error());
+  return std::make_unique<ArmModel>(*std::move(model), arm);
+}
+
+}  // namespace pastonly::lab

@@ -1,0 +1,93 @@
+#include "lab/store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "input/atomic_file.h"
+#include "input/hash.h"
+#include "input/mapped_file.h"
+
+namespace pastonly::lab {
+namespace {
+
+constexpr std::size_t kLargestRecord = std::size_t{1} << 30;
+
+}  // namespace
+
+ArmStore::ArmStore(const std::filesystem::path& directory, std::string key)
+    : directory_(directory / input::sha256_text(key).substr(0, 16)), key_(std::move(key)) {}
+
+Expected<void> ArmStore::prepare() const {
+  std::error_code error;
+  std::filesystem::create_directories(directory_, error);
+  if (error) return input_error(fmt::format("{}: {}", directory_.string(), error.message()));
+  return {};
+}
+
+Expected<void> ArmStore::write(const char* name, input::Json value) const {
+  const input::Json whole{{"key", key_}, {"value", std::move(value)}};
+  return input::write_atomically(directory_ / name, whole.dump() + "\n");
+}
+
+std::optional<input::Json> ArmStore::read(const char* name) const {
+  const auto path = directory_ / name;
+  std::error_code missing;
+  if (!std::filesystem::exists(path, missing)) return std::nullopt;
+  const auto text = input::read_text(path, kLargestRecord);
+  if (!text) return std::nullopt;
+  auto json = input::parse_json(*text, path.string(), Error::Kind::input);
+  if (!json || !json->is_object() || json->value("key", "") != key_ || !json->contains("value"))
+    return std::nullopt;
+  return std::move((*json)["value"]);
+}
+
+Expected<void> ArmStore::write_losses(const std::vector<double>& losses) const {
+  return write("losses.json", losses);
+}
+
+std::optional<std::vector<double>> ArmStore::read_losses() const {
+  const auto json = read("losses.json");
+  if (!json || !json->is_array()) return std::nullopt;
+  std::vector<double> losses;
+  for (const auto& loss : *json) {
+    if (!loss.is_number()) return std::nullopt;
+    losses.push_back(loss.get<double>());
+  }
+  return losses;
+}
+
+Expected<void> ArmStore::write_result(const input::Json& result) const {
+  return write("result.json", result);
+}
+
+std::optional<input::Json> ArmStore::read_result() const { return read("result.json"); }
+
+Expected<StoreLock> StoreLock::take(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return input_error(fmt::format("{}: {}", directory.string(), error.message()));
+  const auto path = directory / "lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return input_error(fmt::format("{}: {}", path.string(), std::strerror(errno)));
+  // Given up by the system when the process ends, however it ends.
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
+    return input_error(fmt::format("{}: another pastonly lab works in this directory", directory.string()));
+  }
+  return StoreLock(fd);
+}
+
+StoreLock::StoreLock(StoreLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+StoreLock::~StoreLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace pastonly::lab

@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "report/experiment.h"
+#include "report/paragraph.h"
+#include "report/table.h"
+#include "report/words.h"
+
+namespace pastonly::report {
+namespace {
+
+using Experiment = Report::Experiment;
+
+constexpr std::size_t kCurveCells = 24;
+
+std::string bits_words(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3f}", *value) : "-";
+}
+
+std::string signed_bits(const std::optional<double>& value) {
+  if (!value) return "-";
+  const std::string text = fmt::format("{:+.3f}", *value);
+  return text == "-0.000" ? "+0.000" : text;
+}
+
+std::string e_value(const std::optional<double>& log2_e) {
+  return log2_e ? fmt::format("2^{}", std::lround(*log2_e)) : "-";
+}
+
+std::string loss_words(const Experiment::Arm& arm) {
+  return fmt::format("{:.3f} ±{:.3f}", arm.loss_bits, 0.5 * (arm.upper - arm.lower));
+}
+
+/// Eight heights between the smallest and the largest loss of all arms, past the first tenth of training.
+struct Scale {
+  double low = 0.0, high = 1.0;
+};
+
+Scale scale_of(const Experiment& experiment) {
+  double low = INFINITY, high = -INFINITY;
+  for (const auto& arm : experiment.arms) {
+    for (std::size_t i = arm.curve.size() / 10; i < arm.curve.size(); ++i) {
+      if (!std::isfinite(arm.curve[i].second)) continue;
+      low = std::min(low, arm.curve[i].second);
+      high = std::max(high, arm.curve[i].second);
+    }
+  }
+  return low < high ? Scale{low, high} : Scale{low - 0.5, low + 0.5};
+}
+
+std::string picture(const Experiment::Arm& arm, const Scale& scale) {
+  constexpr std::array<const char*, 8> heights{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  if (arm.curve.empty()) return "";
+  std::string out;
+  const std::size_t cells = std::min(kCurveCells, arm.curve.size());
+  for (std::size_t cell = 0; cell < cells; ++cell) {
+    const double value = arm.curve[(cell + 1) * arm.curve.size() / cells - 1].second;
+    const double share = std::clamp((value - scale.low) / (scale.high - scale.low), 0.0, 1.0);
+    out += heights.at(std::isfinite(value) ? static_cast<std::size_t>(std::lround(7.0 * share)) : 7);
+  }
+  return out;
+}
+
+std::string experiment_heading(const Experiment& experiment, const TextStyle& style) {
+  const auto& source = experiment.source;
+  std::string out = fmt::format("{} arm{} trained on {}", experiment.arms.size(),
+                                experiment.arms.size() == 1 ? "" : "s", source.name);
+  if (source.floor_bits) {
+    out += fmt::format(": no model that routes by the past alone can lose less than {:.3f} bits per token",
+                       *source.floor_bits);
+  }
+  return inked("Experiment " + experiment.name, Ink::bold, style.color) + "\n" +
+         wrapped(out + ".", 0, style.width) + "\n";
+}
+
+/// Lines under a table.
+std::string note(std::string_view text, const TextStyle& style) {
+  return "  " + wrapped(text, 2, style.width) + "\n";
+}
+
+bool any_bound(const Experiment& experiment) {
+  return std::ranges::any_of(experiment.arms, [](const auto& arm) { return arm.bound.has_value(); });
+}
+
+std::string carried(const Experiment::Arm& arm) {
+  if (!arm.bound || !arm.bound->floor_bits || !arm.bound->capacity_bits) return "-";
+  return fmt::format("{:.1f} / {:.1f}", *arm.bound->floor_bits, *arm.bound->capacity_bits);
+}
+
+std::string loss_table(const Experiment& experiment, const TextStyle& style) {
+  const Scale scale = scale_of(experiment);
+  const bool bound = any_bound(experiment);
+  std::vector<Row> rows{{"arm", "loss", "leak", "e-value", bound ? "can carry" : "", "training"}};
+  std::uint64_t tokens = 0;
+  for (const auto& arm : experiment.arms) {
+    tokens = std::max(tokens, arm.tokens);
+    rows.push_back({shortened(arm.name, 32), loss_words(arm), signed_bits(arm.leak_bits),
+                    e_value(arm.log2_e_value), bound ? carried(arm) : "", picture(arm, scale)});
+  }
+  std::string text = fmt::format(
+      "loss: bits per token as trained, with its 95% interval, on {} tokens drawn after training. ",
+      grouped(tokens));
+  if (experiment.source.floor_bits) {
+    text +=
+        "leak: bits below the source. e-value: how much likelier the tokens are under the model than under "
+        "the "
+        "source; a causal model exceeds 2^x with probability 2^-x at most. ";
+  }
+  if (bound) text += "can carry: published floor and capacity of the arm's expert choice, bits per token. ";
+  text += "training: the loss over the steps, one scale for all.";
+  return aligned(rows, style.color) + note(text, style);
+}
+
+std::string routing_table(const Experiment& experiment, const TextStyle& style) {
+  std::vector<Row> rows{{"arm", "in order", "shuffled", "streaming", "top-k"}};
+  std::uint64_t streamed = 0;
+  for (const auto& arm : experiment.arms) {
+    streamed = std::max(streamed, arm.streaming_tokens);
+    rows.push_back({shortened(arm.name, 32), bits_words(arm.evaluated.in_order),
+                    bits_words(arm.evaluated.shuffled), bits_words(arm.evaluated.streaming),
+                    bits_words(arm.evaluated.top_k)});
+  }
+  return aligned(rows, style.color) +
+         note(fmt::format(
+                  "The same models, routed by their rule on tokens in order and in random order, with only "
+                  "the past visible (on {} tokens), and by plain top-k: loss in bits per token.",
+                  grouped(streamed)),
+              style);
+}
+
+}  // namespace
+
+std::string experiment_text(const Experiment& experiment, const TextStyle& style) {
+  if (experiment.arms.empty()) return "";
+  return experiment_heading(experiment, style) + "\n" + loss_table(experiment, style) + "\n" +
+         routing_table(experiment, style);
+}
+
+}  // namespace pastonly::report

@@ -1,0 +1,100 @@
+"""pastonly lab: completes, resumes after a kill, and says the same either way."""
+
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import jsonschema
+
+from program import BINARY, ROOT, run
+
+EXPERIMENT = {
+    "schema": "pastonly.experiment/1", "name": "small", "source": "uniform:16",
+    "batch": {"sequences": 4, "positions": 32}, "evaluation": {"batches": 4, "streaming_batches": 1},
+    "model": {"layers": 2, "width": 32, "heads": 2, "kv_heads": 2, "head_width": 16, "experts": 4, "expert_width": 16},
+    "training": {"steps": 400},
+    "arms": [{"name": "chunk {chunk}", "rule": "expert-choice,k=1,chunk={chunk}", "sweep": {"chunk": [4, 8]}},
+             {"name": "causal", "rule": "top-k,k=1"}],
+}
+
+
+class Lab(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = self.folder / "small.json"
+        self.path.write_text(json.dumps(EXPERIMENT))
+
+    def report(self, out, *arguments, expect=0):
+        path = self.folder / "report.json"
+        done = run("lab", self.path, "--out", self.folder / out, "-o", f"json={path}", "--quiet", *arguments)
+        self.assertEqual(done.returncode, expect, done.stderr)
+        return json.loads(path.read_text())
+
+    @staticmethod
+    def timeless(report):
+        for arm in report["experiment"]["arms"]:
+            for check in arm["checks"]:
+                check.pop("seconds")
+        return report["experiment"]
+
+    def test_killed_at_any_moment_it_resumes_to_the_same_result(self):
+        whole = self.timeless(self.report("whole"))
+        command = [BINARY, "lab", str(self.path), "--out", str(self.folder / "cut"), "--quiet", "--threads", "1", "--no-checks"]
+        kills = 0
+        for attempt in range(12):
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+            try:
+                process.wait(timeout=0.4 + 0.3 * attempt)
+                break
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL if attempt % 2 else signal.SIGINT)
+                code = process.wait(timeout=60)
+                self.assertIn(code, (-signal.SIGKILL, 130, 0))
+                kills += 1
+        self.assertGreater(kills, 0)
+        self.assertEqual(self.timeless(self.report("cut", "--threads", "2")), whole)
+
+    def test_the_report_is_valid_and_text_holds_the_arms(self):
+        schema = json.loads((ROOT / "docs/report.schema.json").read_text())
+        report = self.report("out")
+        errors = [e.message[:200] for e in jsonschema.Draft202012Validator(schema).iter_errors(report)]
+        self.assertEqual(errors, [])
+        self.assertEqual(report["experiment"]["source"]["floor_bits"], 4.0)
+        self.assertEqual([arm["name"] for arm in report["experiment"]["arms"]], ["chunk 4", "chunk 8", "causal"])
+        text = run("lab", self.path, "--out", self.folder / "out").stdout
+        for arm in report["experiment"]["arms"]:
+            self.assertIn(arm["name"], text)
+            self.assertEqual(len(arm["curve"]), 50)
+        again = run("report", self.folder / "report.json", "-o", "json")
+        self.assertEqual(json.loads(again.stdout)["experiment"], report["experiment"])
+
+    def test_checks_find_the_leak_and_name_the_arm(self):
+        report = self.report("out")
+        flips = [f for f in report["findings"] if f["check"] == "causal-mask" and f["severity"] == "error"]
+        self.assertTrue(any("arm 'chunk 4'" in f["message"] for f in flips))
+        self.assertFalse(any("arm 'causal'" in f["message"] for f in report["findings"] if f["severity"] == "error"))
+        for arm in report["experiment"]["arms"]:
+            self.assertIn("ran", {c["status"] for c in arm["checks"] if c["id"] == "causal-mask"})
+
+    def test_a_policy_decides_the_exit_code(self):
+        self.assertEqual(self.report("out")["verdict"], "fail")
+        self.report("out", "--policy", "ci", expect=1)
+
+    def test_wrong_experiments_exit_4(self):
+        for damage in ({"arms": []}, {"modle": {}}, {"source": "zipf:4"}):
+            self.path.write_text(json.dumps({**EXPERIMENT, **damage}))
+            done = run("lab", self.path, "--out", self.folder / "out")
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn("small.json", done.stderr)
+        self.assertEqual(run("lab", self.folder / "none.json").returncode, 4)
+        self.assertFalse((self.folder / "out").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

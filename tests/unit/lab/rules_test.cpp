@@ -1,0 +1,159 @@
+#include "lab/rules.h"
+
+#include <algorithm>
+
+#include "catch.h"
+#include "stats/random.h"
+
+namespace pastonly::lab {
+namespace {
+
+constexpr std::size_t kExperts = 8;
+constexpr Layout kLayout{4, 16};
+
+std::vector<float> random_scores(std::uint64_t seed, std::size_t tokens) {
+  stats::CounterRng rng(seed);
+  std::vector<float> scores(tokens * kExperts);
+  for (float& score : scores) score = static_cast<float>(rng.uniform());
+  return scores;
+}
+
+std::unique_ptr<RoutingRule> made(std::string_view text) {
+  const auto spec = parse_rule(text);
+  REQUIRE(spec);
+  auto rule = make_rule(spec->id, spec->parameters);
+  REQUIRE(rule);
+  return *std::move(rule);
+}
+
+Mask routed(const RoutingRule& rule, const std::vector<float>& scores, const Layout& layout,
+            std::uint64_t seed = 0) {
+  Routing out;
+  rule.select({scores.data(), layout.tokens(), kExperts}, {layout, seed, {}, {}}, out);
+  return out.mask;
+}
+
+double share_of_routes(const Mask& mask) {
+  const auto view = mask.view();
+  return static_cast<double>(std::count(view.data(), view.data() + view.size(), 1)) /
+         static_cast<double>(mask.tokens());
+}
+
+}  // namespace
+
+TEST_CASE("a shuffled rule routes as many tokens, in an order of its seed", "[lab][rules]") {
+  const auto rule = made("expert-choice,k=2,chunk=8");
+  const auto mixed = shuffled(*rule);
+  const auto scores = random_scores(1, kLayout.tokens());
+  const Mask plain = routed(*rule, scores, kLayout), first = routed(*mixed, scores, kLayout, 1),
+             again = routed(*mixed, scores, kLayout, 1), second = routed(*mixed, scores, kLayout, 2);
+  CHECK(first == again);
+  CHECK_FALSE(first == plain);
+  CHECK_FALSE(first == second);
+  for (std::size_t e = 0; e < kExperts; ++e) {
+    int taken = 0;
+    for (std::size_t t = 0; t < kLayout.tokens(); ++t) taken += first(t, e);
+    CHECK(taken == 16);  // eight chunks, two tokens each
+  }
+  CHECK(mixed->id() == "expert-choice(shuffled)");
+  CHECK(mixed->dependence(kLayout, kExperts).chance);
+}
+
+TEST_CASE("a shuffled chunk is a sample of the whole batch", "[lab][rules]") {
+  // Scores that fall with position: in order the first tokens of every chunk win, shuffled the first of all.
+  std::vector<float> scores(kLayout.tokens() * kExperts);
+  for (std::size_t t = 0; t < kLayout.tokens(); ++t) {
+    for (std::size_t e = 0; e < kExperts; ++e) scores[t * kExperts + e] = -static_cast<float>(t);
+  }
+  const auto rule = made("expert-choice,k=1,chunk=8");
+  const auto mixed = shuffled(*rule);
+  std::vector<double> wins(kLayout.tokens());
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const Mask mask = routed(*mixed, scores, kLayout, seed);
+    for (std::size_t t = 0; t < kLayout.tokens(); ++t) wins[t] += mask(t, 0) / 200.0;
+  }
+  CHECK(wins[0] == Approx(1.0));
+  CHECK(wins[63] == Approx(0.0).margin(1e-9));
+  CHECK(wins[8] > 0.2);  // the best of the second chunk, not sure of its place any more
+  CHECK(wins[8] < 0.9);
+}
+
+TEST_CASE("token-wise rules do not notice a shuffle, and state passes through", "[lab][rules]") {
+  const auto rule = made("biased-top-k,k=2,update_rate=0.1");
+  const auto mixed = shuffled(*rule);
+  const auto scores = random_scores(2, kLayout.tokens());
+  const Mask plain = routed(*rule, scores, kLayout);
+  CHECK(routed(*mixed, scores, kLayout, 3) == plain);
+  mixed->learn({scores.data(), kLayout.tokens(), kExperts}, plain);
+  CHECK(rule->parameters().size() == 3);  // the bias is there now
+  CHECK(mixed->parameters() == rule->parameters());
+  CHECK_FALSE(mixed->dependence(kLayout, kExperts).future);
+}
+
+TEST_CASE("random drops keep their share of routes", "[lab][rules]") {
+  const auto rule = made("top-k,k=4");
+  const Layout layout{64, 64};
+  const auto scores = random_scores(3, layout.tokens());
+  const auto drops = dropping(*rule, 0.3);
+  const Mask all = routed(*rule, scores, layout), kept = routed(*drops, scores, layout, 1);
+  CHECK(share_of_routes(all) == 4.0);
+  CHECK(share_of_routes(kept) == Approx(2.8).margin(0.05));
+  for (std::size_t t = 0; t < layout.tokens(); ++t) {
+    for (std::size_t e = 0; e < kExperts; ++e) CHECK(kept(t, e) <= all(t, e));
+  }
+  CHECK(routed(*drops, scores, layout, 1) == kept);
+  CHECK(routed(*dropping(*rule, 0.0), scores, layout) == all);
+}
+
+TEST_CASE("streaming routing sees nothing later and no other row", "[lab][rules]") {
+  for (const char* text : {"expert-choice,k=2,chunk=8", "expert-choice,k=2", "expert-choice,k=2,chunk=32",
+                           "batch-priority,k=2,capacity=3", "sinkhorn,k=1", "switch-capacity,k=1,capacity=4",
+                           "mixture-of-depths,capacity=4", "top-k,k=2"}) {
+    INFO(text);
+    const auto rule = made(text);
+    const auto stream = streaming(*rule, kLayout, kExperts);
+    const auto scores = random_scores(4, kLayout.tokens());
+    const Mask before = routed(*stream, scores, kLayout);
+    // Everything after position 9 of row 2, and every other row, is redrawn.
+    auto changed = random_scores(5, kLayout.tokens());
+    const std::size_t first = kLayout.token(2, 0) * kExperts, last = kLayout.token(2, 10) * kExperts;
+    std::copy(scores.begin() + first, scores.begin() + last, changed.begin() + first);
+    const Mask after = routed(*stream, changed, kLayout);
+    for (std::size_t s = 0; s < 10; ++s) {
+      for (std::size_t e = 0; e < kExperts; ++e)
+        CHECK(before(kLayout.token(2, s), e) == after(kLayout.token(2, s), e));
+    }
+  }
+}
+
+TEST_CASE("streaming is the rule applied to every prefix", "[lab][rules]") {
+  const auto scores = random_scores(6, kLayout.tokens());
+  const auto prefix_mask = [&](const RoutingRule& rule, std::size_t row, std::size_t s) {
+    const std::size_t first = kLayout.token(row, 0) * kExperts;
+    const std::vector<float> own(scores.begin() + first, scores.begin() + first + (s + 1) * kExperts);
+    return routed(rule, own, {1, s + 1});
+  };
+  for (const char* text : {"batch-priority,k=2,capacity=3", "sinkhorn,k=1", "top-k,k=2"}) {
+    INFO(text);
+    const auto rule = made(text);
+    const Mask streamed = routed(*streaming(*rule, kLayout, kExperts), scores, kLayout);
+    for (std::size_t row = 0; row < 4; ++row) {
+      for (std::size_t s = 0; s < 16; ++s) {
+        const Mask prefix = prefix_mask(*rule, row, s);
+        for (std::size_t e = 0; e < kExperts; ++e) CHECK(streamed(kLayout.token(row, s), e) == prefix(s, e));
+      }
+    }
+  }
+  // Expert choice: among the best ceil(R n) of the n tokens of its chunk so far; R n is whole at the end.
+  const auto rule = made("expert-choice,k=2,chunk=8");
+  const Mask streamed = routed(*streaming(*rule, kLayout, kExperts), scores, kLayout),
+             whole = routed(*rule, scores, kLayout);
+  for (std::size_t row = 0; row < 4; ++row) {
+    for (std::size_t e = 0; e < kExperts; ++e) {
+      CHECK(streamed(kLayout.token(row, 7), e) == whole(kLayout.token(row, 7), e));
+      CHECK(streamed(kLayout.token(row, 0), e) == 1);
+    }
+  }
+}
+
+}  // namespace pastonly::lab
