@@ -90,7 +90,7 @@ struct Report {
     };
     struct Evaluated {
       double in_order = 0.0;            ///< by the arm's rule, without the arm's own shuffle and drops
-      double shuffled = 0.0;            ///< by that rule on tokens in random order
+      std::optional<double> shuffled;   ///< by that rule on tokens in random order
       std::optional<double> streaming;  ///< with nothing visible but the row's tokens so far: in_order plus
                                         ///< the difference on streaming_tokens
       std::optional<double> top_k;

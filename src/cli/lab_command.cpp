@@ -32,7 +32,8 @@ Expected<LabRequest> lab_request_of(const LabArguments& arguments) {
 int run_lab_command(const LabArguments& arguments, const Session& session) {
   const auto request = lab_request_of(arguments);
   if (!request) return complain(request.error());
-  auto outputs = Outputs::open(session.outputs, session.color);
+  auto outputs = Outputs::open(session.outputs, session.color,
+                               {arguments.experiment, arguments.policy, request->experiment.tokens.file});
   if (!outputs) return complain(outputs.error());
   const auto report = run_lab(*request, session);
   if (!report) return complain(report.error());
@@ -59,7 +60,7 @@ void add_lab(CLI::App& app, Session& session) {
                     "Train and evaluate alone, without the checks on every arm");
   command->footer("Interrupted or killed at any moment, a rerun goes on with at most the last seconds lost.");
   add_output_option(*command, session);
-  add_session_options(*command, session);
+  add_session_options(*command, session, Shown::all);
   command->callback([arguments, &session] { session.exit_code = run_lab_command(*arguments, session); });
 }
 

@@ -112,6 +112,16 @@ std::uint64_t committed_seed(const std::string& weights, const std::string& key)
   return seed >> 11;
 }
 
+Expected<void> shuffled_pass(const Experiment& experiment, ArmModel& model, Evaluator& evaluator,
+                             EvaluationResult& out) {
+  model.unwrap();
+  model.wrap([](RoutingRule& own) { return shuffled(own); });
+  const auto pass = evaluator.run(model.model(), experiment.evaluation.batches, {.scores = false});
+  if (!pass) return tl::unexpected(pass.error());
+  out.shuffled = mean_of(pass->losses);
+  return {};
+}
+
 Expected<void> streaming_pass(const Experiment& experiment, const Arm& arm, ArmModel& model,
                               Evaluator& evaluator, const RoutedPass& in_order, EvaluationResult& out) {
   const std::size_t batches =
@@ -181,11 +191,9 @@ Expected<EvaluationResult> evaluate(const Experiment& experiment, const Arm& arm
     if (!in_order) return tl::unexpected(in_order.error());
   }
   out.in_order = mean_of(in_order->losses);
-  model.unwrap();
-  model.wrap([](RoutingRule& own) { return shuffled(own); });
-  const auto moved = evaluator.run(model.model(), batches, {.scores = false});
-  if (!moved) return tl::unexpected(moved.error());
-  out.shuffled = mean_of(moved->losses);
+  if (arm.model.router.rule.id == "soft-moe") return out;
+  if (auto done = shuffled_pass(experiment, model, evaluator, out); !done)
+    return tl::unexpected(done.error());
   if (auto done = streaming_pass(experiment, arm, model, evaluator, *in_order, out); !done)
     return tl::unexpected(done.error());
   if (auto done = top_k_pass(experiment, arm, model, evaluator, *in_order, out); !done)

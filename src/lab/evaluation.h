@@ -28,7 +28,7 @@ struct EvaluationResult {
 
   // The same tokens, routed
   double in_order = 0.0;            ///< by the arm's rule, without the arm's own shuffle
-  double shuffled = 0.0;            ///< by that rule on tokens in random order
+  std::optional<double> shuffled;   ///< by that rule on tokens in random order
   std::optional<double> streaming;  ///< token by token, nothing later and no other row visible
   std::uint64_t streaming_tokens = 0;
   std::optional<double> streaming_gap;  ///< streaming - in_order on the same tokens
@@ -38,7 +38,8 @@ struct EvaluationResult {
 
 /// Evaluates the model that `state` holds. Errors: of reading it and of the corpus; interrupted.
 /// Streaming is left out where batches for it are 0 or the state is updated before use: then no routing
-/// without the batch exists. Top-k is left out for centroids updated before use.
+/// without the batch exists. Top-k is left out for centroids updated before use. Soft mixtures of experts,
+/// which select nothing, have none of the three.
 Expected<EvaluationResult> evaluate(const Experiment& experiment, const Arm& arm, const Corpus& corpus,
                                     const ArmStore& store, const std::function<bool()>& stop);
 

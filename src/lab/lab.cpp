@@ -138,10 +138,10 @@ class ArmJob {
 
 /// As many workers as there are threads and arms; each takes the next arm and its share of the threads.
 void run_all(std::vector<ArmJob>& jobs,
-             std::vector<std::optional<Expected<Report::Experiment::Arm>>>& results, unsigned threads) {
+             std::vector<std::optional<Expected<Report::Experiment::Arm>>>& results, unsigned threads,
+             std::atomic<bool>& failed) {
   const unsigned workers = std::clamp<unsigned>(threads, 1, static_cast<unsigned>(jobs.size()));
   std::atomic<std::size_t> next = 0;
-  std::atomic<bool> failed = false;
   const auto work = [&](unsigned worker) {
     tbb::task_arena arena(static_cast<int>(threads / workers + (worker < threads % workers ? 1 : 0)));
     while (!failed) {
@@ -154,6 +154,16 @@ void run_all(std::vector<ArmJob>& jobs,
   std::vector<std::jthread> crew;
   for (unsigned worker = 1; worker < workers; ++worker) crew.emplace_back(work, worker);
   work(0);
+}
+
+/// What went wrong, before what was only interrupted by it. Without a failure every arm has its result.
+const Error* worst_of(const std::vector<std::optional<Expected<Report::Experiment::Arm>>>& results) {
+  const Error* worst = nullptr;
+  for (const auto& result : results) {
+    if (!result || *result) continue;
+    if (worst == nullptr || worst->kind == Error::Kind::interrupted) worst = &result->error();
+  }
+  return worst;
 }
 
 Report::Experiment heading(const Experiment& experiment, const Corpus& corpus) {
@@ -175,17 +185,18 @@ Expected<Report::Experiment> run(const Experiment& experiment, const LabOptions&
   if (!corpus) return tl::unexpected(corpus.error());
   const auto lock = StoreLock::take(options.directory);
   if (!lock) return tl::unexpected(lock.error());
-  Meter meter(experiment.arms.size(), options);
+  // An arm that fails stops the others, which keep what they have.
+  std::atomic<bool> failed = false;
+  LabOptions shared = options;
+  shared.stop = [&] { return failed || options.stop(); };
+  Meter meter(experiment.arms.size(), shared);
   std::vector<ArmJob> jobs;
   for (std::size_t i = 0; i < experiment.arms.size(); ++i)
-    jobs.emplace_back(experiment, i, *corpus, options, meter);
+    jobs.emplace_back(experiment, i, *corpus, shared, meter);
   std::vector<std::optional<Expected<Report::Experiment::Arm>>> results(jobs.size());
-  run_all(jobs, results, options.threads);
+  run_all(jobs, results, options.threads, failed);
   Report::Experiment out = heading(experiment, *corpus);
-  for (auto& result : results) {
-    // Only a failure leaves arms that nobody took; it is among the results before them.
-    if (result && !*result) return tl::unexpected(result->error());
-  }
+  if (const Error* error = worst_of(results)) return tl::unexpected(*error);
   for (auto& result : results) out.arms.push_back(**std::move(result));
   return out;
 }

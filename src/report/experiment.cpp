@@ -65,7 +65,7 @@ Report::Experiment::Arm experiment_arm_of(const Fields& in) {
                  bound.maybe_number("limit_bits")};
   }
   const Fields evaluated = in.object("evaluated");
-  arm.evaluated = {evaluated.number("in_order"), evaluated.number("shuffled"),
+  arm.evaluated = {evaluated.number("in_order"), evaluated.maybe_number("shuffled"),
                    evaluated.maybe_number("streaming"), evaluated.maybe_number("top_k")};
   arm.tokens = in.count("tokens");
   arm.streaming_tokens = in.count("streaming_tokens");
