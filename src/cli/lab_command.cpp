@@ -60,7 +60,7 @@ void add_lab(CLI::App& app, Session& session) {
                     "Train and evaluate alone, without the checks on every arm");
   command->footer("Interrupted or killed at any moment, a rerun goes on with at most the last seconds lost.");
   add_output_option(*command, session);
-  add_session_options(*command, session, Shown::all);
+  add_session_options(*command, session, Shown::work);
   command->callback([arguments, &session] { session.exit_code = run_lab_command(*arguments, session); });
 }
 
