@@ -264,6 +264,8 @@ Scan scan_batch(const Trace& trace) {
     if (first && !std::isnan(value)) {
       scan.sightings.add(Fault::first_log_prob, token, 0, value);
     } else if (!first && std::isnan(value)) {
+      // Nobody ran the token before it (padding, or a run that streams a sample): nothing predicted this one.
+      if (!trace.valid.empty() && trace.valid[token - 1] == 0) continue;
       scan.sightings.add(Fault::log_prob_missing, token, 0, value);
     } else if (value > 1e-2) {
       scan.sightings.add(Fault::log_prob_positive, token, 0, value);

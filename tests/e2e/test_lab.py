@@ -44,13 +44,15 @@ class Lab(unittest.TestCase):
         return report["experiment"]
 
     def test_killed_at_any_moment_it_resumes_to_the_same_result(self):
+        long = dict(EXPERIMENT, training={"steps": 3000})
+        self.path.write_text(json.dumps(long))
         whole = self.timeless(self.report("whole"))
         command = [BINARY, "lab", str(self.path), "--out", str(self.folder / "cut"), "--quiet", "--threads", "1", "--no-checks"]
         kills = 0
         for attempt in range(12):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
             try:
-                process.wait(timeout=0.4 + 0.3 * attempt)
+                process.wait(timeout=0.15 * (attempt + 1))
                 break
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL if attempt % 2 else signal.SIGINT)

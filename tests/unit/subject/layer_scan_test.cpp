@@ -52,6 +52,16 @@ TEST_CASE("sound traces raise nothing", "[integrity]") {
   for (std::uint64_t seed = 0; seed < 200; ++seed) CHECK(found(sound(seed)) == Ids{});
 }
 
+TEST_CASE("a token after one that nobody ran has no log-probability to miss", "[integrity]") {
+  TraceData data = sound();
+  data.valid.assign(tokens, 1);
+  data.valid[9] = 0;
+  data.log_probs[10] = std::nan("");
+  CHECK(found(data) == Ids{});
+  data.valid[9] = 1;
+  CHECK(found(data).size() == 1);
+}
+
 TEST_CASE("each planted fault is found, counted, located, and alone", "[integrity]") {
   const float nan = std::nanf(""), infinity = std::numeric_limits<float>::infinity();
   struct Case {
