@@ -111,7 +111,19 @@ std::string finding_text(const Kin& kin, const TextStyle& style) {
 std::string findings(const Report& report, const TextStyle& style) {
   if (report.findings.empty()) return "";
   std::string out = "\n" + inked("Findings", Ink::bold, style.color) + "\n";
-  for (const Kin& kin : families(report.findings)) out += finding_text(kin, style);
+  std::vector<std::string> noted;
+  for (const Kin& kin : families(report.findings)) {
+    // Every arm of an experiment has notes: named here, told in full by the other formats.
+    if (report.experiment && kin.first->severity == Severity::note) {
+      noted.push_back(fmt::format("{}/{}", kin.first->check, kin.first->claim));
+    } else {
+      out += finding_text(kin, style);
+    }
+  }
+  if (!noted.empty()) {
+    out += inked("notes    ", Ink::dim, style.color) +
+           wrapped(fmt::format("{}: in full with -o json", fmt::join(noted, ", ")), 9, style.width) + "\n";
+  }
   return out;
 }
 
