@@ -76,7 +76,7 @@ std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
   }
   for (Kin& family : kin) {
     std::ranges::sort(family.layers);
-    family.layers.erase(std::ranges::unique(family.layers).begin(), family.layers.end());
+    family.layers.erase(std::unique(family.layers.begin(), family.layers.end()), family.layers.end());
   }
   return kin;
 }
