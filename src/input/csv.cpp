@@ -3,7 +3,7 @@
 namespace pastonly::input {
 namespace {
 
-std::string without_spaces(std::string text) {
+std::string without_spaces(const std::string& text) {
   const auto first = text.find_first_not_of(' ');
   if (first == std::string::npos) return "";
   return text.substr(first, text.find_last_not_of(' ') - first + 1);
@@ -22,13 +22,13 @@ std::vector<std::string> csv_fields(std::string_view line, char separator) {
     } else if (c == '"' && (quoted || without_spaces(field).empty())) {
       quoted = !quoted;
     } else if (c == separator && !quoted) {
-      fields.push_back(without_spaces(std::move(field)));
+      fields.push_back(without_spaces(field));
       field.clear();
     } else {
       field += c;
     }
   }
-  fields.push_back(without_spaces(std::move(field)));
+  fields.push_back(without_spaces(field));
   return fields;
 }
 

@@ -35,9 +35,8 @@ class TraceReader {
   Expected<Trace> read();
 
  private:
-  void note(std::string id, std::string message, std::size_t count = 1) {
-    trace_.hazards.push_back(
-        {Hazard::Kind::oddity, std::move(id), printable(std::move(message)), std::nullopt, count});
+  void note(std::string id, const std::string& message, std::size_t count = 1) {
+    trace_.hazards.push_back({Hazard::Kind::oddity, std::move(id), printable(message), std::nullopt, count});
   }
   void note_assumptions(const TraceRoles& roles, const BatchShape& shape);
   Expected<void> read_tokens(const TraceRoles& roles);

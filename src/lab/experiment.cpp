@@ -20,7 +20,7 @@ namespace {
 
 using input::Json;
 
-constexpr std::size_t kLargestExperiment = 1024 * 1024;
+constexpr std::size_t kLargestExperiment = std::size_t{1024} * 1024;
 constexpr std::size_t kLargestBatch = std::size_t{1} << 24;  // tokens
 
 /// Checks one object's keys and reads its simple members; the first problem stays.

@@ -251,7 +251,7 @@ Expected<void> save_hugging_face(const Model& model, const std::filesystem::path
   if (error) return input_error(fmt::format("{}: cannot make it: {}", directory.string(), error.message()));
   Export exported(model.network(), chosen);
   const auto tensors = exported.run();
-  const auto written = input::write_safetensors(directory / "model.safetensors", {{"format", "pt"}}, tensors);
+  auto written = input::write_safetensors(directory / "model.safetensors", {{"format", "pt"}}, tensors);
   if (!written) return written;
   const std::size_t k = top_k(*model.network().routers().back().rule);
   return input::write_atomically(directory / "config.json", config_json(config, chosen, k).dump(2) + "\n");

@@ -125,7 +125,7 @@ inline Vector<float> exponential(Vector<float> x) {
   bits += exponent << 23;
   V result;
   std::memcpy(&result, &bits, sizeof(bits));
-  return x == x ? result : x;
+  return x == x ? result : x;  // NOLINT(misc-redundant-expression): false where x is NaN
 }
 /// 1 / (1 + e^-x).
 template <class Real>

@@ -53,6 +53,7 @@ std::optional<double> chunk_trend(std::span<const SweepArm> arms) {
   std::stable_sort(chunked.begin(), chunked.end(),
                    [&](std::size_t a, std::size_t b) { return *arms[a].chunk < *arms[b].chunk; });
   std::vector<double> means;
+  means.reserve(chunked.size());
   for (const std::size_t i : chunked) {
     means.push_back(std::accumulate(arms[i].losses.begin(), arms[i].losses.end(), 0.0) /
                     static_cast<double>(arms[i].losses.size()));
