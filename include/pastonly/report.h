@@ -101,7 +101,8 @@ struct Report {
     };
     struct Arm {
       std::string name;
-      std::string rule;  ///< "expert-choice,k=2,chunk=8"
+      std::string group;  ///< the name without the seed
+      std::string rule;   ///< "expert-choice,k=2,chunk=8"
       std::optional<std::uint64_t> chunk;
       bool shuffled = false;
       double drop_rate = 0.0;
@@ -119,6 +120,7 @@ struct Report {
       std::uint64_t evaluation_seed = 0;                    ///< of the tokens, derived from it
       std::vector<std::pair<std::uint64_t, double>> curve;  ///< training loss: (step, bits)
       std::vector<CheckEntry> checks;                       ///< run on the arm as a live subject
+      std::optional<DetectionLimit> detection_limit;        ///< of its interventions, where they ran
     };
     std::string name;
     Source source;

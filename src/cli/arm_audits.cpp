@@ -48,6 +48,7 @@ void merge(const std::string& arm, const std::string& check, Outcome outcome, Ou
   if (ran != nullptr) {
     ran->detection_limit.reset();
     ran->layers.clear();
+    ran->measurements.clear();  // they stand with the arm
     for (Claim& claim : ran->claims) {
       claim.message = fmt::format("arm '{}': {}", arm, claim.message);
       if (!claim.witness.is_null()) claim.witness.set("arm", arm);
@@ -79,6 +80,7 @@ Expected<Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions
       merge(plan.arms[i].name, check, std::move(outcome), all);
     }
     experiment.arms[i].checks = std::move(report->checks);
+    experiment.arms[i].detection_limit = std::move(report->detection_limit);
   }
   return all;
 }

@@ -4,7 +4,9 @@
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "cli/arm_audits.h"
 #include "cli/clock.h"
@@ -15,38 +17,36 @@
 #include "lab/lab.h"
 #include "pastonly/version.h"
 #include "run/judge.h"
+#include "run/loss_logs.h"
 
 namespace pastonly::cli {
 namespace {
 
-/// The evaluation's own claims, on all its tokens, in place of what source-floor says of one batch.
-void add_floor(const Report::Experiment& experiment, const Policy& policy, Outcomes& outcomes) {
-  if (!experiment.source.floor_bits) return;
-  Ran ran = lab::floor_claims(experiment, policy.alpha);
-  for (auto& [check, outcome] : outcomes) {
-    if (check != "source-floor") continue;
-    outcome = std::move(ran);
-    return;
+/// What the experiment as a whole says goes in place of what an arm's check said of one batch, or beside what
+/// the arms' checks said.
+Ran& entry_for(std::string_view check, Outcomes& outcomes) {
+  auto found = std::ranges::find(outcomes, check, [](const auto& entry) { return entry.first; });
+  if (found == outcomes.end()) {
+    outcomes.emplace_back(check, Ran{});
+    found = outcomes.end() - 1;
   }
-  outcomes.emplace_back("source-floor", std::move(ran));
+  if (!std::holds_alternative<Ran>(found->second)) found->second = Ran{};
+  return std::get<Ran>(found->second);
 }
 
-/// A row per check: what each arm measured stands with the arm.
-std::vector<Report::CheckEntry> entries_of(const Outcomes& outcomes) {
-  std::vector<Report::CheckEntry> entries;
-  for (const auto& [check, outcome] : outcomes) {
-    Report::CheckEntry entry{check, "ran", "", 0.0, {}};
-    if (const auto* skipped = std::get_if<Skipped>(&outcome)) {
-      entry.status = "skipped";
-      entry.reason = skipped->reason;
-    }
-    if (const auto* error = std::get_if<Error>(&outcome)) {
-      entry.status = "error";
-      entry.reason = error->message;
-    }
-    entries.push_back(std::move(entry));
-  }
-  return entries;
+void add_floor(const Report::Experiment& experiment, const Policy& policy, Outcomes& outcomes) {
+  if (experiment.source.floor_bits)
+    entry_for("source-floor", outcomes) = lab::floor_claims(experiment, policy.alpha);
+}
+
+void add_comparison(const lab::Experiment& plan, const Report::Experiment& experiment, const Policy& policy,
+                    Outcomes& outcomes) {
+  Outcome compared = loss_anomaly_of_logs(lab::groups_of(plan, experiment), policy);
+  auto* const ran = std::get_if<Ran>(&compared);
+  if (ran == nullptr) return;
+  Ran& all = entry_for("loss-anomaly", outcomes);
+  std::ranges::move(ran->measurements, std::back_inserter(all.measurements));
+  std::ranges::move(ran->claims, std::back_inserter(all.claims));
 }
 
 }  // namespace
@@ -87,8 +87,9 @@ Expected<Report> run_lab(const LabRequest& request, const Session& session) {
   auto outcomes = request.checks ? audit_arms(request.experiment, checks, *experiment) : Outcomes{};
   if (!outcomes) return tl::unexpected(outcomes.error());
   add_floor(*experiment, request.policy, *outcomes);
+  add_comparison(request.experiment, *experiment, request.policy, *outcomes);
   report.experiment = *std::move(experiment);
-  report.checks = entries_of(*outcomes);
+  for (const auto& [check, outcome] : *outcomes) report.checks.push_back(entry_of(check, outcome, 0.0));
   Policy policy = request.policy;
   policy.source = request.experiment.tokens.source;
   judge(*outcomes, policy, started.substr(0, 10), report);

@@ -11,19 +11,6 @@
 namespace pastonly::lab {
 namespace {
 
-std::string value_text(const Value& value) {
-  if (const auto* text = value.get_if<std::string>()) return *text;
-  if (const auto* array = value.get_if<Value::Array>()) {
-    std::string out = "[";
-    for (const Value& element : *array) out += (out.size() > 1 ? ";" : "") + value_text(element);
-    return out + "]";
-  }
-  if (const auto* number = value.get_if<double>()) return fmt::format("{}", *number);
-  if (const auto* whole = value.get_if<std::int64_t>()) return fmt::format("{}", *whole);
-  if (const auto* flag = value.get_if<bool>()) return *flag ? "true" : "false";
-  return "";
-}
-
 /// A number among the rule's parameters.
 std::optional<double> rule_number(const RuleSpec& rule, std::string_view wanted) {
   for (const auto& [key, value] : rule.parameters) {
@@ -53,7 +40,49 @@ std::optional<Report::Experiment::Carried> carried_by(const Arm& arm, const Layo
       finite_bits(layers, stats::expert_choice_limit(experts, *k))};
 }
 
+/// Whether nothing that the rule declares, and no state of the same batch, lets later tokens in.
+bool routes_causally(const Arm& arm, const Layout& batch) {
+  if (arm.model.router.update == model::StateUpdate::before_use) return false;
+  const auto rule = make_rule(arm.model.router.rule.id, arm.model.router.rule.parameters);
+  return rule && !(*rule)->dependence(batch, arm.model.experts).future;
+}
+
+input::TrainingLog log_of(const Report::Experiment::Arm& arm) {
+  input::TrainingLog log;
+  log.path = arm.name;
+  for (const auto& [step, bits] : arm.curve) {
+    log.steps.push_back(static_cast<double>(step));
+    log.losses.push_back(bits);
+  }
+  return log;
+}
+
 }  // namespace
+
+std::vector<LoggedArm> groups_of(const Experiment& plan, const Report::Experiment& experiment) {
+  std::vector<LoggedArm> groups;
+  for (std::size_t i = 0; i < plan.arms.size(); ++i) {
+    const Arm& arm = plan.arms[i];
+    auto group = std::ranges::find(groups, arm.group, &LoggedArm::label);
+    if (group == groups.end()) {
+      LoggedArm made;
+      made.label = arm.group;
+      made.causal = routes_causally(arm, plan.batch);
+      // Chunks of tokens in random order are another sweep.
+      if (!arm.shuffle) made.chunk = experiment.arms[i].chunk;
+      group = groups.insert(groups.end(), std::move(made));
+    }
+    group->seeds.push_back(log_of(experiment.arms[i]));
+    group->evaluated.push_back(experiment.arms[i].loss_bits);
+  }
+  for (const Arm& arm : plan.arms) {
+    if (arm.against.empty()) continue;
+    const auto against = std::ranges::find(groups, arm.against, &LoggedArm::label);
+    std::ranges::find(groups, arm.group, &LoggedArm::label)->against =
+        static_cast<std::size_t>(against - groups.begin());
+  }
+  return groups;
+}
 
 Ran floor_claims(const Report::Experiment& experiment, double alpha) {
   Ran ran;
@@ -87,13 +116,6 @@ Ran floor_claims(const Report::Experiment& experiment, double alpha) {
   return ran;
 }
 
-std::string rule_text(const Arm& arm) {
-  const RuleSpec& rule = arm.model.router.rule;
-  std::string out = rule.id;
-  for (const auto& [key, value] : rule.parameters) out += fmt::format(",{}={}", key, value_text(value));
-  return out;
-}
-
 std::vector<std::pair<std::uint64_t, double>> curve_of(const std::vector<double>& losses,
                                                        std::size_t points) {
   std::vector<std::pair<std::uint64_t, double>> curve;
@@ -111,7 +133,8 @@ Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const Eva
                                   const std::vector<double>& losses) {
   Report::Experiment::Arm entry;
   entry.name = arm.name;
-  entry.rule = rule_text(arm);
+  entry.group = arm.group;
+  entry.rule = format_rule(arm.model.router.rule);
   if (const auto chunk = rule_number(arm.model.router.rule, "chunk")) {
     entry.chunk = static_cast<std::uint64_t>(*chunk);
   }

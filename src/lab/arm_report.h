@@ -9,6 +9,7 @@
 #include "lab/experiment.h"
 #include "pastonly/outcome.h"
 #include "pastonly/report.h"
+#include "subject/logged_runs.h"
 
 namespace pastonly::lab {
 
@@ -20,7 +21,8 @@ Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const Eva
                                   const std::vector<double>& losses);
 /// The claim of source-floor for every arm: its loss on fresh tokens against the source's entropy.
 Ran floor_claims(const Report::Experiment& experiment, double alpha);
-/// "expert-choice,k=2,chunk=8", with what the arm puts around the rule.
-std::string rule_text(const Arm& arm);
+/// The report's arms by group, with their curves and their losses on fresh tokens, for statistics over seeds.
+/// Causal is what no declared dependence and no state of the same batch speaks against.
+std::vector<LoggedArm> groups_of(const Experiment& plan, const Report::Experiment& experiment);
 
 }  // namespace pastonly::lab

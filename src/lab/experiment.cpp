@@ -116,10 +116,11 @@ struct Defaults {
 Expected<Arm> arm_of(const Json& json, const std::string& where, const Defaults& defaults,
                      std::uint64_t seed) {
   ObjectReader reader(json, where);
-  reader.allow(
-      {"name", "rule", "shuffle", "seeds", "drop_rate", "model", "router", "training", "objectives"});
+  reader.allow({"name", "rule", "shuffle", "seeds", "drop_rate", "against", "model", "router", "training",
+                "objectives"});
   Arm arm;
-  arm.name = reader.text("name");
+  arm.name = arm.group = reader.text("name");
+  if (reader.find("against") != nullptr) arm.against = reader.text("against");
   arm.seed = seed;
   if (const Json* shuffle = reader.find("shuffle")) {
     if (shuffle->is_boolean())
@@ -198,10 +199,15 @@ Expected<void> add_arms(const Json& entry, const std::string& where, const Defau
 }
 
 Expected<void> check_whole(const Experiment& experiment, const std::string& name) {
-  std::set<std::string_view> names;
+  std::set<std::string_view> names, groups;
+  for (const Arm& arm : experiment.arms) groups.insert(arm.group);
   for (const Arm& arm : experiment.arms) {
     if (!names.insert(arm.name).second) {
       return usage_error(fmt::format("{}: two arms are called '{}'", name, arm.name));
+    }
+    if (!arm.against.empty() && (!groups.contains(arm.against) || arm.against == arm.group)) {
+      return usage_error(
+          fmt::format("{}: arm '{}': against '{}': no other arm has that name", name, arm.name, arm.against));
     }
     if (arm.model.vocab < experiment.tokens.vocab) {
       return usage_error(fmt::format("{}: arm '{}': model.vocab {} is below the source's {}", name, arm.name,

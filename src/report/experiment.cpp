@@ -20,6 +20,7 @@ Json arm_json(const Report::Experiment::Arm& arm) {
   Json curve = Json::array();
   for (const auto& [step, bits] : arm.curve) curve.push_back(Json::array({step, finite_number(bits)}));
   return {{"name", arm.name},
+          {"group", arm.group},
           {"rule", arm.rule},
           {"chunk", arm.chunk ? Json(*arm.chunk) : Json(nullptr)},
           {"shuffled", arm.shuffled},
@@ -42,12 +43,14 @@ Json arm_json(const Report::Experiment::Arm& arm) {
           {"weights", arm.weights},
           {"evaluation_seed", arm.evaluation_seed},
           {"curve", std::move(curve)},
-          {"checks", checks_json(arm.checks)}};
+          {"checks", checks_json(arm.checks)},
+          {"detection_limit", limit_json(arm.detection_limit)}};
 }
 
 Report::Experiment::Arm experiment_arm_of(const Fields& in) {
   Report::Experiment::Arm arm;
   arm.name = in.text("name");
+  arm.group = in.text("group");
   arm.rule = in.text("rule");
   arm.chunk = in.maybe_count("chunk");
   arm.shuffled = in.flag("shuffled");
@@ -88,6 +91,7 @@ Report::Experiment::Arm experiment_arm_of(const Fields& in) {
                                                                                  : std::nan(""));
   }
   for (const Fields& check : in.objects("checks")) arm.checks.push_back(check_of(check));
+  arm.detection_limit = limit_of(in);
   return arm;
 }
 

@@ -9,13 +9,19 @@
 
 namespace pastonly::report {
 
-Json checks_json(const std::vector<Report::CheckEntry>& checks);  // json.cpp
-Report::CheckEntry check_of(const Fields& in);                    // parse.cpp
+// json.cpp
+Json checks_json(const std::vector<Report::CheckEntry>& checks);
+Json limit_json(const std::optional<DetectionLimit>& limit);
+// parse.cpp
+Report::CheckEntry check_of(const Fields& in);
+std::optional<DetectionLimit> limit_of(const Fields& in);  // of the object that holds "detection_limit"
+
 Json experiment_json(const Report::Experiment& experiment);
 Report::Experiment experiment_of(const Fields& in);
 
-/// A line per arm: loss with its interval, what of it lies below the source, the e-value, and the loss under
-/// other routing; then the arms' training losses as small pictures on one scale.
-std::string experiment_text(const Report::Experiment& experiment, const TextStyle& style);
+/// A line per arm, or per group of seeds: loss with its interval, what of it lies below the source, the
+/// e-value, the training loss as a small picture on one scale; then the loss under other routing. Requires
+/// report.experiment.
+std::string experiment_text(const Report& report, const TextStyle& style);
 
 }  // namespace pastonly::report

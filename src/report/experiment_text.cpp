@@ -13,6 +13,74 @@ namespace pastonly::report {
 namespace {
 
 using Experiment = Report::Experiment;
+using Arm = Experiment::Arm;
+
+/// A row of the tables: an arm, or the mean over arms that differ in the seed alone.
+struct ArmGroup {
+  Arm mean;
+  std::size_t seeds = 0;
+  const Measurement* drop = nullptr;  ///< against its baseline, over seeds
+};
+
+/// The first figure of the whole experiment whose name begins so.
+const Measurement* whole_figure(const Report& report, std::string_view beginning) {
+  for (const auto& check : report.checks) {
+    for (const Measurement& one : check.measurements) {
+      if (one.name.starts_with(beginning)) return &one;
+    }
+  }
+  return nullptr;
+}
+
+void add_arm(std::optional<double>& sum, const std::optional<double>& value) {
+  if (sum) sum = value ? std::optional(*sum + *value) : std::nullopt;
+}
+
+void add_arm(Arm& sum, const Arm& arm) {
+  sum.loss_bits += arm.loss_bits;
+  add_arm(sum.leak_bits, arm.leak_bits);
+  add_arm(sum.log2_e_value, arm.log2_e_value);  // seeds are drawn apart: their e-values multiply
+  sum.evaluated.in_order += arm.evaluated.in_order;
+  add_arm(sum.evaluated.shuffled, arm.evaluated.shuffled);
+  add_arm(sum.evaluated.streaming, arm.evaluated.streaming);
+  add_arm(sum.evaluated.top_k, arm.evaluated.top_k);
+  for (std::size_t i = 0; i < std::min(sum.curve.size(), arm.curve.size()); ++i) {
+    sum.curve[i].second += arm.curve[i].second;
+  }
+}
+
+void divide_arm(Arm& sum, double by) {
+  sum.loss_bits /= by;
+  sum.evaluated.in_order /= by;
+  for (auto* value :
+       {&sum.leak_bits, &sum.evaluated.shuffled, &sum.evaluated.streaming, &sum.evaluated.top_k})
+    if (*value) **value /= by;
+  for (auto& point : sum.curve) point.second /= by;
+}
+
+std::vector<ArmGroup> arm_groups(const Report& report) {
+  std::vector<ArmGroup> groups;
+  for (const Arm& arm : report.experiment->arms) {
+    const auto same =
+        std::ranges::find(groups, arm.group, [](const ArmGroup& one) { return one.mean.group; });
+    if (same == groups.end()) {
+      groups.push_back({arm, 1, nullptr});
+    } else {
+      add_arm(same->mean, arm);
+      ++same->seeds;
+    }
+  }
+  for (ArmGroup& group : groups) {
+    if (group.seeds == 1) continue;
+    divide_arm(group.mean, static_cast<double>(group.seeds));
+    group.mean.name = group.mean.group;
+    const auto* loss = whole_figure(report, fmt::format("final_loss[{}]", group.mean.group));
+    group.mean.lower = loss != nullptr ? loss->lower.value_or(loss->value) : group.mean.loss_bits;
+    group.mean.upper = loss != nullptr ? loss->upper.value_or(loss->value) : group.mean.loss_bits;
+    group.drop = whole_figure(report, fmt::format("drop[{} against ", group.mean.group));
+  }
+  return groups;
+}
 
 constexpr std::size_t kCurveCells = 24;
 
@@ -30,7 +98,7 @@ std::string e_value(const std::optional<double>& log2_e) {
   return log2_e ? fmt::format("2^{}", std::lround(*log2_e)) : "-";
 }
 
-std::string loss_words(const Experiment::Arm& arm) {
+std::string loss_words(const Arm& arm) {
   return fmt::format("{:.3f} ±{:.3f}", arm.loss_bits, 0.5 * (arm.upper - arm.lower));
 }
 
@@ -51,7 +119,7 @@ Scale scale_of(const Experiment& experiment) {
   return low < high ? Scale{low, high} : Scale{low - 0.5, low + 0.5};
 }
 
-std::string picture(const Experiment::Arm& arm, const Scale& scale) {
+std::string picture(const Arm& arm, const Scale& scale) {
   constexpr std::array<const char*, 8> heights{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   if (arm.curve.empty()) return "";
   std::string out;
@@ -81,43 +149,61 @@ std::string note(std::string_view text, const TextStyle& style) {
   return "  " + wrapped(text, 2, style.width) + "\n";
 }
 
-bool any_bound(const Experiment& experiment) {
-  return std::ranges::any_of(experiment.arms, [](const auto& arm) { return arm.bound.has_value(); });
+std::string drop_words(const ArmGroup& group) {
+  if (group.drop == nullptr || !group.drop->lower) return "-";
+  return fmt::format("{} ±{:.3f}", signed_bits(group.drop->value),
+                     0.5 * (*group.drop->upper - *group.drop->lower));
 }
 
-std::string carried(const Experiment::Arm& arm) {
+std::string carried(const Arm& arm) {
   if (!arm.bound || !arm.bound->floor_bits || !arm.bound->capacity_bits) return "-";
   return fmt::format("{:.1f} / {:.1f}", *arm.bound->floor_bits, *arm.bound->capacity_bits);
 }
 
-std::string loss_table(const Experiment& experiment, const TextStyle& style) {
-  const Scale scale = scale_of(experiment);
-  const bool bound = any_bound(experiment);
-  std::vector<Row> rows{{"arm", "loss", "leak", "e-value", bound ? "can carry" : "", "training"}};
+std::string loss_note(const Experiment& experiment, const std::vector<ArmGroup>& groups, bool bound,
+                      bool seeds) {
   std::uint64_t tokens = 0;
-  for (const auto& arm : experiment.arms) {
-    tokens = std::max(tokens, arm.tokens);
-    rows.push_back({shortened(arm.name, 32), loss_words(arm), signed_bits(arm.leak_bits),
-                    e_value(arm.log2_e_value), bound ? carried(arm) : "", picture(arm, scale)});
-  }
+  for (const ArmGroup& group : groups) tokens = std::max(tokens, group.mean.tokens);
   std::string text = fmt::format(
-      "loss: bits per token as trained, with its 95% interval, on {} tokens drawn after training. ",
-      grouped(tokens));
+      "loss: bits per token as trained, with its 95% interval{}, on {} tokens drawn after training. ",
+      seeds ? " over seeds" : "", grouped(tokens));
   if (experiment.source.floor_bits) {
     text +=
         "leak: bits below the source. e-value: how much likelier the tokens are under the model than under "
         "the "
         "source; a causal model exceeds 2^x with probability 2^-x at most. ";
   }
+  if (seeds) text += "drop: bits below the baseline (loss-anomaly in the JSON report names it), over seeds. ";
   if (bound) text += "can carry: published floor and capacity of the arm's expert choice, bits per token. ";
-  text += "training: the loss over the steps, one scale for all.";
-  return aligned(rows, style.color) + note(text, style);
+  return text + "training: the loss over the steps, one scale for all.";
 }
 
-std::string routing_table(const Experiment& experiment, const TextStyle& style) {
+std::string loss_table(const Experiment& experiment, const std::vector<ArmGroup>& groups,
+                       const TextStyle& style) {
+  const Scale scale = scale_of(experiment);
+  const bool bound = std::ranges::any_of(groups, [](const ArmGroup& g) { return g.mean.bound.has_value(); });
+  const bool seeds = std::ranges::any_of(groups, [](const ArmGroup& g) { return g.drop != nullptr; });
+  Row head{"arm", "loss", "leak", "e-value"};
+  if (seeds) head.emplace_back("drop");
+  if (bound) head.emplace_back("can carry");
+  head.emplace_back("training");
+  std::vector<Row> rows{std::move(head)};
+  for (const ArmGroup& group : groups) {
+    const Arm& arm = group.mean;
+    Row row{shortened(arm.name, 32), loss_words(arm), signed_bits(arm.leak_bits), e_value(arm.log2_e_value)};
+    if (seeds) row.push_back(drop_words(group));
+    if (bound) row.push_back(carried(arm));
+    row.push_back(picture(arm, scale));
+    rows.push_back(std::move(row));
+  }
+  return aligned(rows, style.color) + note(loss_note(experiment, groups, bound, seeds), style);
+}
+
+std::string routing_table(const std::vector<ArmGroup>& groups, const TextStyle& style) {
   std::vector<Row> rows{{"arm", "in order", "shuffled", "streaming", "top-k"}};
   std::uint64_t streamed = 0;
-  for (const auto& arm : experiment.arms) {
+  for (const ArmGroup& group : groups) {
+    const Arm& arm = group.mean;
     streamed = std::max(streamed, arm.streaming_tokens);
     rows.push_back({shortened(arm.name, 32), bits_words(arm.evaluated.in_order),
                     bits_words(arm.evaluated.shuffled), bits_words(arm.evaluated.streaming),
@@ -133,10 +219,12 @@ std::string routing_table(const Experiment& experiment, const TextStyle& style) 
 
 }  // namespace
 
-std::string experiment_text(const Experiment& experiment, const TextStyle& style) {
+std::string experiment_text(const Report& report, const TextStyle& style) {
+  const Experiment& experiment = *report.experiment;
   if (experiment.arms.empty()) return "";
-  return experiment_heading(experiment, style) + "\n" + loss_table(experiment, style) + "\n" +
-         routing_table(experiment, style);
+  const auto groups = arm_groups(report);
+  return experiment_heading(experiment, style) + "\n" + loss_table(experiment, groups, style) + "\n" +
+         routing_table(groups, style);
 }
 
 }  // namespace pastonly::report

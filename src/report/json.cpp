@@ -146,14 +146,6 @@ Json dismissed_json(const Report::Dismissed& dismissed) {
           {"amount", claim.amount ? measurement_json(*claim.amount) : Json(nullptr)}};
 }
 
-Json limit_json(const std::optional<DetectionLimit>& limit) {
-  if (!limit) return nullptr;
-  return {{"trial_rate", number(limit->trial_rate)},
-          {"trials", limit->trials},
-          {"confidence", number(limit->confidence)},
-          {"unseen_chunks", limit->unseen_chunks}};
-}
-
 template <class T>
 Json array_of(const std::vector<T>& elements, Json (*one)(const T&)) {
   Json json = Json::array();
@@ -176,6 +168,14 @@ Json source_json(const Source& source) {
 }
 
 }  // namespace
+
+Json limit_json(const std::optional<DetectionLimit>& limit) {
+  if (!limit) return nullptr;
+  return {{"trial_rate", number(limit->trial_rate)},
+          {"trials", limit->trials},
+          {"confidence", number(limit->confidence)},
+          {"unseen_chunks", limit->unseen_chunks}};
+}
 
 Json checks_json(const std::vector<Report::CheckEntry>& checks) {
   Json json = Json::array();

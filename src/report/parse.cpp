@@ -146,13 +146,6 @@ Verdict verdict_of(const Fields& in) {
   return Verdict::inconclusive;
 }
 
-std::optional<DetectionLimit> limit_of(const Fields& in) {
-  if (in.is_null("detection_limit")) return std::nullopt;
-  const Fields limit = in.object("detection_limit");
-  return DetectionLimit{limit.number("trial_rate"), limit.count("trials"), limit.number("confidence"),
-                        limit.counts("unseen_chunks")};
-}
-
 Report report_of(const Fields& in) {
   Report report;
   const Fields tool = in.object("tool"), run = in.object("run"), totals = in.object("totals");
@@ -178,6 +171,13 @@ Report report_of(const Fields& in) {
 }
 
 }  // namespace
+
+std::optional<DetectionLimit> limit_of(const Fields& in) {
+  if (in.is_null("detection_limit")) return std::nullopt;
+  const Fields limit = in.object("detection_limit");
+  return DetectionLimit{limit.number("trial_rate"), limit.count("trials"), limit.number("confidence"),
+                        limit.counts("unseen_chunks")};
+}
 
 Report::CheckEntry check_of(const Fields& in) {
   Report::CheckEntry entry{in.text("id"), in.text("status"), in.text("reason"), in.number("seconds"), {}};

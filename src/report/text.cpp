@@ -58,6 +58,7 @@ struct Kin {
   const Report::Finding* first;
   std::vector<std::uint32_t> layers;
   std::size_t more = 0;
+  std::vector<std::string> arms;  ///< of an experiment that are not the first's
 };
 
 std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
@@ -68,10 +69,14 @@ std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
              other.first->severity == finding.severity && other.first->suppressed == finding.suppressed;
     });
     if (same == kin.end()) {
-      kin.push_back({&finding, finding.layers, 0});
+      kin.push_back({&finding, finding.layers, 0, {}});
       continue;
     }
     ++same->more;
+    const Value* arm = finding.witness.find("arm");
+    const auto* its_name = arm != nullptr ? arm->get_if<std::string>() : nullptr;
+    if (its_name != nullptr && std::ranges::count(same->arms, *its_name) == 0)
+      same->arms.push_back(*its_name);
     same->layers.insert(same->layers.end(), finding.layers.begin(), finding.layers.end());
   }
   for (Kin& family : kin) {
@@ -81,7 +86,8 @@ std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
   return kin;
 }
 
-std::string finding_text(const Kin& kin, const TextStyle& style) {
+/// `brief`: without witness and help.
+std::string finding_text(const Kin& kin, bool brief, const TextStyle& style) {
   constexpr std::size_t indent = 9;
   const Report::Finding& finding = *kin.first;
   const Ink ink = finding.severity == Severity::error     ? Ink::red
@@ -98,8 +104,12 @@ std::string finding_text(const Kin& kin, const TextStyle& style) {
     if (!text.empty()) out += std::string(indent, ' ') + wrapped(text, indent, style.width) + "\n";
   };
   paragraph(finding.message);
-  if (kin.more > 0) paragraph(fmt::format("({} more like it)", kin.more));
-  if (finding.severity >= Severity::warning) {
+  if (!kin.arms.empty()) {
+    paragraph(fmt::format("(also {})", fmt::join(kin.arms, "; ")));
+  } else if (kin.more > 0) {
+    paragraph(fmt::format("({} more like it)", kin.more));
+  }
+  if (finding.severity >= Severity::warning && !brief) {
     if (const auto witness = witness_in_words(finding.witness); !witness.empty())
       paragraph("Witness: " + witness + ".");
     paragraph(finding.help);
@@ -112,18 +122,24 @@ std::string findings(const Report& report, const TextStyle& style) {
   if (report.findings.empty()) return "";
   std::string out = "\n" + inked("Findings", Ink::bold, style.color) + "\n";
   std::vector<std::string> noted;
+  bool brief = false;
   for (const Kin& kin : families(report.findings)) {
     // Every arm of an experiment has notes: named here, told in full by the other formats.
     if (report.experiment && kin.first->severity == Severity::note) {
       noted.push_back(fmt::format("{}/{}", kin.first->check, kin.first->claim));
     } else {
-      out += finding_text(kin, style);
+      out += finding_text(kin, brief, style);
+      // An experiment finds the same in many arms: the first finding shows what a witness is.
+      brief = report.experiment.has_value();
     }
   }
   if (!noted.empty()) {
     out += inked("notes    ", Ink::dim, style.color) +
-           wrapped(fmt::format("{}: in full with -o json", fmt::join(noted, ", ")), 9, style.width) + "\n";
+           wrapped(fmt::format("{}", fmt::join(noted, ", ")), 9, style.width) + "\n";
   }
+  if (brief)
+    out +=
+        wrapped("Every arm's findings with their witnesses, and what to do: -o json.", 0, style.width) + "\n";
   return out;
 }
 
@@ -178,8 +194,7 @@ std::string detection(const Report& report, const TextStyle& style) {
 
 std::string write_text(const Report& report, const TextStyle& style) {
   if (report.experiment) {
-    return experiment_text(*report.experiment, style) + "\n" + verdict_line(report, style) +
-           reasons(report, style) +
+    return experiment_text(report, style) + "\n" + verdict_line(report, style) + reasons(report, style) +
            wrapped("(pastonly lab exits by this verdict only where --policy is given.)", 0, style.width) +
            "\n" + findings(report, style) + layer_table(report, style) + detection(report, style);
   }

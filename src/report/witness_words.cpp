@@ -35,7 +35,7 @@ std::string change(const Value& witness) {
     out += fmt::format(" ({})", shown(witness, "kind"));
   }
   if (has(witness, "tokens_changed"))
-    out += fmt::format(" ({} tokens differ)", shown(witness, "tokens_changed"));
+    out += fmt::format(" (tokens that differ: {})", shown(witness, "tokens_changed"));
   return out;
 }
 

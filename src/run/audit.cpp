@@ -8,6 +8,7 @@
 
 #include "pastonly/version.h"
 #include "run/facts.h"
+#include "run/judge.h"
 
 namespace pastonly {
 namespace {
@@ -36,20 +37,6 @@ Outcome run_one(const Check& check, const Capabilities& capabilities, const Pass
   return outcome;
 }
 
-Report::CheckEntry entry_of(const Check& check, const Outcome& outcome, double seconds) {
-  Report::CheckEntry entry{std::string(check.id), "ran", "", seconds, {}};
-  if (const auto* ran = std::get_if<Ran>(&outcome)) entry.measurements = ran->measurements;
-  if (const auto* skipped = std::get_if<Skipped>(&outcome)) {
-    entry.status = "skipped";
-    entry.reason = skipped->reason;
-  }
-  if (const auto* error = std::get_if<Error>(&outcome)) {
-    entry.status = "error";
-    entry.reason = error->message;
-  }
-  return entry;
-}
-
 struct Checked {
   Outcomes outcomes;
   std::vector<Report::CheckEntry> entries;
@@ -70,7 +57,7 @@ Expected<Checked> run_checks(const std::vector<const Check*>& checks, const Capa
     if (watch.stop() || (error != nullptr && error->kind == Error::Kind::interrupted)) {
       return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
     }
-    checked.entries.push_back(entry_of(*checks[i], outcome, seconds.count()));
+    checked.entries.push_back(entry_of(checks[i]->id, outcome, seconds.count()));
     checked.outcomes.emplace_back(checks[i]->id, std::move(outcome));
   }
   return checked;

@@ -19,16 +19,6 @@ FileRecord file_of(const std::string& path) {
   return {path, unreadable ? 0 : bytes, ""};
 }
 
-Report::CheckEntry entry_of(const std::string& id, const Outcome& outcome) {
-  Report::CheckEntry entry{id, "ran", "", 0.0, {}};
-  if (const auto* ran = std::get_if<Ran>(&outcome)) entry.measurements = ran->measurements;
-  if (const auto* skipped = std::get_if<Skipped>(&outcome)) {
-    entry.status = "skipped";
-    entry.reason = skipped->reason;
-  }
-  return entry;
-}
-
 }  // namespace
 
 Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
@@ -50,7 +40,7 @@ Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit u
     const std::string id(check.id);
     outcomes.emplace_back(id, id == "loss-anomaly" ? loss_anomaly_of_logs(*arms, policy)
                                                    : Outcome(Skipped{"training logs hold no routing"}));
-    report.checks.push_back(entry_of(id, outcomes.back().second));
+    report.checks.push_back(entry_of(id, outcomes.back().second, 0.0));
   }
   judge(outcomes, policy, today, report);
   return report;

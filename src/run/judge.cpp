@@ -161,4 +161,18 @@ void judge(const Outcomes& outcomes, const Policy& policy, std::string_view toda
   decide(outcomes, policy, today, report);
 }
 
+Report::CheckEntry entry_of(std::string_view check, const Outcome& outcome, double seconds) {
+  Report::CheckEntry entry{std::string(check), "ran", "", seconds, {}};
+  if (const auto* ran = std::get_if<Ran>(&outcome)) entry.measurements = ran->measurements;
+  if (const auto* skipped = std::get_if<Skipped>(&outcome)) {
+    entry.status = "skipped";
+    entry.reason = skipped->reason;
+  }
+  if (const auto* error = std::get_if<Error>(&outcome)) {
+    entry.status = "error";
+    entry.reason = error->message;
+  }
+  return entry;
+}
+
 }  // namespace pastonly

@@ -14,6 +14,9 @@ namespace pastonly {
 /// What every check of a run came to, by check id, in report order.
 using Outcomes = std::vector<std::pair<std::string, Outcome>>;
 
+/// What a report says of a check itself: whether it ran, why not, what it measured.
+Report::CheckEntry entry_of(std::string_view check, const Outcome& outcome, double seconds);
+
 /// Applies the policy: Holm's correction over every statistical claim of the run (an e-value counts
 /// as p = 1/e), limits, severities, ignores, requirements. Fills report.findings, dismissed, verdict,
 /// verdict_reasons, detection_limit and policy, and adds to not_assessed; rows that stand there

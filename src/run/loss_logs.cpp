@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
 #include "stats/loss_curve.h"
 #include "stats/loss_sweep.h"
+#include "stats/mean_interval.h"
 
 namespace pastonly {
 namespace {
@@ -18,7 +20,8 @@ stats::LossCurve curve_of(const input::TrainingLog& log) { return {log.steps, lo
 std::vector<stats::SweepArm> sweep_of(std::span<const LoggedArm> arms) {
   std::vector<stats::SweepArm> out;
   for (const LoggedArm& arm : arms) {
-    stats::SweepArm& one = out.emplace_back(stats::SweepArm{arm.chunk, arm.causal, arm.evaluated});
+    stats::SweepArm& one =
+        out.emplace_back(stats::SweepArm{arm.chunk, arm.causal, arm.evaluated, arm.against});
     if (!arm.evaluated.empty()) continue;
     for (const auto& log : arm.seeds) {
       if (const auto loss = stats::final_loss(curve_of(log))) one.losses.push_back(*loss);
@@ -48,30 +51,35 @@ void add_mean(const LoggedArm& arm, std::string_view name, std::string_view unit
                               {}});
 }
 
-/// Where the baseline's own curves end, mean over seeds.
+/// Where the curves of the first causal arm end, mean over seeds.
 std::optional<double> baseline_end(std::span<const LoggedArm> arms) {
+  const auto baseline = std::ranges::find(arms, true, &LoggedArm::causal);
+  if (baseline == arms.end()) return std::nullopt;
   std::vector<double> ends;
-  for (const LoggedArm& arm : arms) {
-    for (const auto& log : arm.seeds) {
-      if (const auto loss = arm.causal ? stats::final_loss(curve_of(log)) : std::nullopt)
-        ends.push_back(*loss);
-    }
+  for (const auto& log : baseline->seeds) {
+    if (const auto loss = stats::final_loss(curve_of(log))) ends.push_back(*loss);
   }
   return ends.empty() ? std::nullopt : std::optional(mean_of(ends));
 }
 
-void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm>& sweep, Ran& out) {
+void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm>& sweep, double alpha,
+              Ran& out) {
   const std::optional<double> baseline = baseline_end(arms);
   for (std::size_t i = 0; i < arms.size(); ++i) {
     const auto& losses = sweep[i].losses;
     if (!losses.empty()) {
-      out.measurements.push_back({fmt::format("final_loss[{}]", arms[i].label),
-                                  mean_of(losses),
-                                  {},
-                                  {},
-                                  std::string(kBits),
-                                  losses.size(),
-                                  {}});
+      Measurement& figure = out.measurements.emplace_back();
+      figure = {fmt::format("final_loss[{}]", arms[i].label),
+                mean_of(losses),
+                {},
+                {},
+                std::string(kBits),
+                losses.size(),
+                {}};
+      if (const auto interval = stats::mean_interval(losses, alpha)) {
+        figure.lower = interval->lower;
+        figure.upper = interval->upper;
+      }
     }
     const auto decline = [](const auto& curve) { return stats::decline_per_doubling(curve); };
     add_mean(arms[i], "decline", "bits per doubling of the steps", decline, out);
@@ -110,7 +118,7 @@ Claim drop_claim(std::span<const LoggedArm> arms, const stats::SweepDrop& drop, 
 Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& policy) {
   const auto sweep = sweep_of(arms);
   Ran out;
-  describe(arms, sweep, out);
+  describe(arms, sweep, policy.alpha, out);
   const auto drops = stats::sweep_drops(sweep, policy.alpha);
   for (const stats::SweepDrop& drop : drops) {
     const std::size_t seeds = arms[drop.arm].seeds.size() + arms[drop.against].seeds.size();
@@ -125,7 +133,8 @@ Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& poli
       figure.lower = drop.drop.interval->lower;
       figure.upper = drop.drop.interval->upper;
     }
-    out.claims.push_back(drop_claim(arms, drop, figure));
+    // Whatever a causal arm gains, it gains causally.
+    if (!arms[drop.arm].causal) out.claims.push_back(drop_claim(arms, drop, figure));
     out.measurements.push_back(std::move(figure));
   }
   if (const auto trend = stats::chunk_trend(sweep))

@@ -36,9 +36,9 @@ std::vector<SweepDrop> sweep_drops(std::span<const SweepArm> arms, double alpha)
   const auto causal = baseline(arms), largest = largest_chunk(arms);
   std::vector<SweepDrop> out;
   for (std::size_t i = 0; i < arms.size(); ++i) {
-    if (arms[i].causal) continue;
-    if (causal) add_drop(arms, i, *causal, alpha, out);
-    if (largest && arms[i].chunk && *arms[i].chunk < *arms[*largest].chunk)
+    const auto against = arms[i].against ? arms[i].against : causal;
+    if (against && *against != i) add_drop(arms, i, *against, alpha, out);
+    if (largest && !arms[i].causal && arms[i].chunk && *arms[i].chunk < *arms[*largest].chunk)
       add_drop(arms, i, *largest, alpha, out);
   }
   return out;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <unordered_map>
 
 namespace pastonly::routing::hypotheses {
@@ -73,6 +74,34 @@ void try_predictor(const RunSet& runs, const Column& column, Findings& findings)
   findings.reject("mixture-of-depths(predictor)", true, "the threshold is not one half");
 }
 
+/// How far the chosen scores add up above what equal shares drawn by chance would, in standard deviations;
+/// infinity where scores say nothing. An expert's own level does not count: equal shares fix how often it
+/// adds.
+double worth_above_chance(const RunView& view, const std::vector<std::uint32_t>& counts,
+                          const std::vector<double>& score_sums) {
+  const std::size_t experts = view.experts();
+  const auto tokens = static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}));
+  double worth = 0.0, variance = 0.0;
+  std::vector<double> centred(experts);
+  for (std::size_t token = 0; token < view.tokens(); ++token) {
+    if (!view.routed(token)) continue;
+    const auto scores = view.scores().row(token);
+    const auto mask = view.mask().row(token);
+    double mean = 0.0;
+    for (std::size_t e = 0; e < experts; ++e) {
+      centred[e] = static_cast<double>(scores[e]) - score_sums[e] / tokens;
+      mean += centred[e] / static_cast<double>(experts);
+    }
+    for (std::size_t e = 0; e < experts; ++e) {
+      const double value = centred[e] - mean;
+      variance += value * value / static_cast<double>(experts);
+      if (mask[e] != 0) worth += value;
+    }
+  }
+  if (std::isfinite(worth) && variance > 0.0) return worth / std::sqrt(variance);
+  return std::numeric_limits<double>::infinity();
+}
+
 }  // namespace
 
 void try_threshold(const RunSet& runs, Findings& findings) {
@@ -139,6 +168,13 @@ void try_assignment(const RunSet& runs, Findings& findings) {
                                   profile.expert_counts[e], profile.tokens, runs.experts()));
       return;
     }
+    const double gain = worth_above_chance(*runs.view(i), profile.expert_counts, profile.score_sums);
+    if (gain >= std::min(4.0, 0.5 * std::sqrt(static_cast<double>(profile.tokens)))) continue;
+    findings.reject("assignment", false,
+                    fmt::format("run {}: every expert took as many tokens, but not those that score high for "
+                                "it: {:.1f} standard deviations above a division by chance",
+                                runs.run(i).run, gain));
+    return;
   }
   findings.accept("assignment", false, {});
 }

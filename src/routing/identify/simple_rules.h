@@ -13,8 +13,8 @@ void try_threshold(const RunSet& runs, Findings& findings);
 /// for every token and enough repeated ids to say anything.
 void try_hash(const RunSet& runs, Findings& findings);
 
-/// One expert per token and exactly T/N tokens per expert: balanced assignment. An auction ends short
-/// of the optimum, so no prices are asked for.
+/// One expert per token and exactly T/N tokens per expert, which add up to more than chance would give:
+/// balanced assignment. An auction ends short of the optimum, so no prices are asked for.
 void try_assignment(const RunSet& runs, Findings& findings);
 
 }  // namespace pastonly::routing::hypotheses

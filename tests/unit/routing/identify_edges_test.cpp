@@ -121,6 +121,19 @@ TEST_CASE("A mask of chance is unexplained, never causal", "[identify]") {
   }
 }
 
+TEST_CASE("Equal shares alone are no balanced assignment", "[identify]") {
+  constexpr std::size_t tokens = 512, experts = 8;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto scores = random_scores(tokens * experts, seed);
+    std::vector<std::uint8_t> round_robin(tokens * experts, 0);
+    for (std::size_t t = 0; t < tokens; ++t) round_robin[t * experts + t % experts] = 1;
+    const auto found = identify_traces({small_trace(4, tokens / 4, experts, scores, round_robin)});
+    INFO(seed << ": " << listed(found));
+    CHECK_FALSE(lists(found, "assignment"));
+    CHECK_FALSE(found.rule.causal.has_value());
+  }
+}
+
 TEST_CASE("One decision against every causal rule turns the verdict", "[identify]") {
   // Expert choice over one chunk: thresholds explain it until one score at the border is exchanged between
   // two chunks of equal counts.
