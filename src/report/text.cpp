@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "input/printable.h"
 #include "report/experiment.h"
@@ -61,6 +62,12 @@ struct Kin {
   std::vector<std::string> arms;  ///< of an experiment that are not the first's
 };
 
+std::optional<std::string> arm_of(const Report::Finding& finding) {
+  const Value* arm = finding.witness.find("arm");
+  const auto* text = arm != nullptr ? arm->get_if<std::string>() : nullptr;
+  return text != nullptr ? std::optional(*text) : std::nullopt;
+}
+
 std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
   std::vector<Kin> kin;
   for (const auto& finding : findings) {
@@ -73,10 +80,9 @@ std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
       continue;
     }
     ++same->more;
-    const Value* arm = finding.witness.find("arm");
-    const auto* its_name = arm != nullptr ? arm->get_if<std::string>() : nullptr;
-    if (its_name != nullptr && std::ranges::count(same->arms, *its_name) == 0)
-      same->arms.push_back(*its_name);
+    if (const auto arm = arm_of(finding); arm && arm != arm_of(*same->first)) {
+      if (std::ranges::count(same->arms, *arm) == 0) same->arms.push_back(*arm);
+    }
     same->layers.insert(same->layers.end(), finding.layers.begin(), finding.layers.end());
   }
   for (Kin& family : kin) {
