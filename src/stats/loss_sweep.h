@@ -15,7 +15,7 @@ struct SweepArm {
   std::optional<std::uint64_t> chunk;  ///< tokens routed together; absent where the rule has none
   bool causal = false;                 ///< trained causally: the first such arm is the baseline
   std::vector<double> losses;          ///< final losses, one a seed
-  std::optional<std::size_t> against;  ///< index of a baseline of its own
+  std::optional<std::size_t> against = std::nullopt;  ///< index of a baseline of its own
 };
 
 /// How far an arm's loss lies below another's, over seeds.

@@ -20,7 +20,8 @@ struct LoggedArm {
   std::vector<input::TrainingLog> seeds;
   /// (seeds) losses on tokens drawn after training, bits per token; empty: the logs' own ends stand for them.
   std::vector<double> evaluated;
-  std::optional<std::size_t> against;  ///< index of the arm it is compared with; else the first causal one
+  std::optional<std::size_t> against =
+      std::nullopt;  ///< index of the arm it is compared with; else the first causal one
 };
 
 /// Reads "LABEL:PATH" each; runs of equal labels become one arm, arms stand in the order in which their

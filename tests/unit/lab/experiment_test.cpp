@@ -34,6 +34,8 @@ TEST_CASE("an experiment's sweeps and seeds become arms", "[lab]") {
   CHECK(experiment.arms[0].name == "ec 8 batch, seed 1");
   CHECK(experiment.arms[7].name == "ec 16 sequence, seed 2");
   CHECK(experiment.arms[7].seed == 2);
+  CHECK(experiment.arms[7].group == "ec 16 sequence");
+  CHECK(experiment.arms[8].group == experiment.arms[8].name);
   CHECK(experiment.arms[0].model.vocab == 8);
   CHECK(experiment.arms[0].model.experts == 4);
   CHECK(experiment.arms[0].model.router.score == model::Score::sigmoid);
@@ -86,6 +88,7 @@ TEST_CASE("what an experiment cannot say is refused by file and key", "[lab]") {
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2,z=1"}])"), "z"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "chunk": 8}])"), "'chunk'"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "shuffle": 1}])"), "'shuffle'"},
+      {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "against": "a"}])"), "against"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "drop_rate": 1.0}])"), "'drop_rate'"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "seeds": []}])"), "seeds"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "seeds": 3}])"), "seeds"},
