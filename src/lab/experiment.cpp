@@ -205,9 +205,9 @@ Expected<void> check_whole(const Experiment& experiment, const std::string& name
     if (!names.insert(arm.name).second) {
       return usage_error(fmt::format("{}: two arms are called '{}'", name, arm.name));
     }
-    if (!arm.against.empty() && (!groups.contains(arm.against) || arm.against == arm.group)) {
+    if (!arm.against.empty() && !groups.contains(arm.against)) {
       return usage_error(
-          fmt::format("{}: arm '{}': against '{}': no other arm has that name", name, arm.name, arm.against));
+          fmt::format("{}: arm '{}': against '{}': no arm has that name", name, arm.name, arm.against));
     }
     if (arm.model.vocab < experiment.tokens.vocab) {
       return usage_error(fmt::format("{}: arm '{}': model.vocab {} is below the source's {}", name, arm.name,

@@ -27,8 +27,9 @@ struct Tokens {
 /// One model to train: everything its result hangs on, but the batch and the tokens.
 struct Arm {
   std::string name;
-  std::string group;    ///< the name without the seed: arms of one group differ in nothing else
-  std::string against;  ///< the group it is compared with; "" for the first that routes causally
+  std::string group;  ///< the name without the seed: arms of one group differ in nothing else
+  std::string
+      against;  ///< the group it is compared with; "" for the first that routes causally, its own for none
   std::uint64_t seed = 0;
   bool shuffle = false;    ///< tokens are permuted afresh before every selection
   double drop_rate = 0.0;  ///< share of routes that are dropped at random

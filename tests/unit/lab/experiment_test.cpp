@@ -88,7 +88,7 @@ TEST_CASE("what an experiment cannot say is refused by file and key", "[lab]") {
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2,z=1"}])"), "z"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "chunk": 8}])"), "'chunk'"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "shuffle": 1}])"), "'shuffle'"},
-      {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "against": "a"}])"), "against"},
+      {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "against": "b"}])"), "against"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "drop_rate": 1.0}])"), "'drop_rate'"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "seeds": []}])"), "seeds"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "seeds": 3}])"), "seeds"},

@@ -80,15 +80,4 @@ TEST_CASE("arms of one group are compared over their seeds, causal ones without 
   CHECK(text.find("+1.000 ±0.002") != std::string::npos);
 }
 
-TEST_CASE("an arm is compared with an arm that there is", "[lab]") {
-  for (const char* against : {"nobody", "late"}) {
-    std::string text = kPlan;
-    const std::string_view told = R"("against": "balanced")";
-    text.replace(text.find(told), told.size(), std::string(R"("against": ")") + against + "\"");
-    const auto plan = parse_experiment(text, "g.json");
-    REQUIRE_FALSE(plan);
-    CHECK(plan.error().message.find(std::string("'") + against + "'") != std::string::npos);
-  }
-}
-
 }  // namespace pastonly::lab
