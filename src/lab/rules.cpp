@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <string>
 #include <vector>
 
+#include "routing/permuted.h"
 #include "stats/parallel.h"
 #include "stats/random.h"
 
@@ -47,28 +47,8 @@ class Shuffled final : public Around {
   }
 
   void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const override {
-    const std::size_t tokens = scores.rows(), experts = scores.columns();
-    stats::CounterRng rng(context.seed, kOrderStream);
-    std::vector<std::size_t> order(tokens);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    for (std::size_t i = tokens; i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
-    std::vector<float> moved(tokens * experts);  // (tokens, experts) in that order, as all below
-    std::vector<std::int64_t> ids;
-    std::vector<std::uint8_t> valid;
-    for (std::size_t i = 0; i < tokens; ++i) {
-      const auto row = scores.row(order[i]);
-      std::copy(row.begin(), row.end(), moved.begin() + static_cast<std::ptrdiff_t>(i * experts));
-      if (!context.tokens.empty()) ids.push_back(context.tokens[order[i]]);
-      if (!context.valid.empty()) valid.push_back(context.valid[order[i]]);
-    }
-    Routing routed;
-    rule().select({moved.data(), tokens, experts}, {context.layout, context.seed, ids, valid}, routed);
-    out.selected.reset(tokens, experts);
-    out.mask.reset(tokens, experts);
-    for (std::size_t i = 0; i < tokens; ++i) {
-      std::ranges::copy(routed.selected.view().row(i), out.selected.view().row(order[i]).begin());
-      std::ranges::copy(routed.mask.view().row(i), out.mask.view().row(order[i]).begin());
-    }
+    const std::uint64_t order = stats::CounterRng(context.seed, kOrderStream).bits64();
+    routing::PermutedRule(rule(), order).select(scores, context, out);
   }
 };
 
