@@ -3,9 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "cli/report_file.h"
+#include "input/atomic_file.h"
+#include "input/hash.h"
 #include "lab/corpus.h"
 #include "lab/lab.h"
+#include "lab/store.h"
+#include "report/json.h"
 #include "run/audit.h"
 #include "subject/live_model.h"
 
@@ -42,6 +48,32 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
   return audit(**subject, policy, how);
 }
 
+/// Where an arm's audit is kept: by all that it hangs on besides the arm itself.
+std::filesystem::path kept_audit(const lab::Experiment& plan, const lab::Arm& arm,
+                                 const ArmAuditOptions& options) {
+  Policy policy = options.policy;
+  policy.source = plan.tokens.source;
+  const std::string key = input::sha256_text(arm.name + "\n" + report::policy_json(policy).dump());
+  return lab::ArmStore(options.directory, lab::arm_key(plan, arm))
+      .file("audit-" + key.substr(0, 16) + ".json");
+}
+
+/// The arm's audit as it is kept, or made and kept now: a run that is interrupted goes on with the next arm.
+Expected<Report> audit_once(const lab::Experiment& plan, std::size_t index, const lab::Corpus& corpus,
+                            const ArmAuditOptions& options, const Report::Experiment::Arm& entry) {
+  const auto path = kept_audit(plan, plan.arms[index], options);
+  std::error_code missing;
+  if (std::filesystem::exists(path, missing)) {
+    if (auto kept = read_report(path.string())) return kept;
+  }
+  auto report = audit_arm(plan, index, corpus, options, entry);
+  if (!report) return report;
+  if (auto written = input::write_atomically(path, report::write_json(*report)); !written)
+    return tl::unexpected(written.error());
+  // As read back, so that a kept audit and a fresh one are the same.
+  return read_report(path.string());
+}
+
 /// Adds one arm's outcome of a check to what the arms before it came to.
 void merge(const std::string& arm, const std::string& check, Outcome outcome, Outcomes& all) {
   auto* const ran = std::get_if<Ran>(&outcome);
@@ -74,7 +106,7 @@ Expected<Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions
   if (!corpus) return tl::unexpected(corpus.error());
   Outcomes all;
   for (std::size_t i = 0; i < plan.arms.size(); ++i) {
-    auto report = audit_arm(plan, i, *corpus, options, experiment.arms[i]);
+    auto report = audit_once(plan, i, *corpus, options, experiment.arms[i]);
     if (!report) return tl::unexpected(report.error());
     for (auto& [check, outcome] : outcomes_of(*report)) {
       merge(plan.arms[i].name, check, std::move(outcome), all);

@@ -21,6 +21,8 @@ class ArmStore {
   /// Makes the directory. Input errors.
   Expected<void> prepare() const;
   std::filesystem::path state() const { return directory_ / "state.safetensors"; }
+  /// Of what others keep with the arm; they write it aside and rename it as well.
+  std::filesystem::path file(const std::string& name) const { return directory_ / name; }
 
   /// Loss of every step done so far, bits per token. Write before the state: a state then always finds the
   /// losses of all its steps.

@@ -84,6 +84,17 @@ class Lab(unittest.TestCase):
         for arm in report["experiment"]["arms"]:
             self.assertIn("ran", {c["status"] for c in arm["checks"] if c["id"] == "causal-mask"})
 
+    def test_what_is_kept_is_not_checked_again(self):
+        first = self.report("out")
+        again = self.report("out")
+        self.assertEqual(again["experiment"], first["experiment"])  # times of checks included
+        self.assertEqual(again["findings"], first["findings"])
+        kept = sorted((self.folder / "out").glob("*/audit-*.json"))
+        self.assertEqual(len(kept), 3)
+        kept[0].write_text(kept[0].read_text()[:500])
+        mended = self.report("out")
+        self.assertEqual(self.timeless(mended), self.timeless(first))
+
     def test_a_policy_decides_the_exit_code(self):
         self.assertEqual(self.report("out")["verdict"], "fail")
         self.report("out", "--policy", "ci", expect=1)
