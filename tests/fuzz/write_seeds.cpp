@@ -1,3 +1,4 @@
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -22,6 +23,16 @@ std::vector<std::string_view> targets(const BrokenCase& broken) {
 
 }  // namespace
 
+/// Sound documents, one of each kind that fuzz_documents reads.
+constexpr std::array<std::string_view, 5> documents{
+    "{\"step\": 1, \"loss\": 4.0}\n{\"step\": 2, \"loss\": 3.5}\n",
+    "step,loss\n1,4.0\n2,3.5\n",
+    R"({"log_history": [{"loss": 4.0, "step": 1}, {"loss": 3.5, "step": 2}]})",
+    R"({"schema": "pastonly.experiment/1", "name": "a", "source": "uniform:8", "arms": [{"name": "c {c}",
+        "rule": "expert-choice,k=1,chunk={c}", "seeds": [1, 2], "sweep": {"c": [4, 8]}, "against": "c 4"}]})",
+    "expert-threshold,thresholds=[0.1;0.2]",
+};
+
 /// Writes the broken files as seeds, DIRECTORY/<target>/<name>.
 int main(int argc, char** argv) {
   if (argc != 2) {
@@ -39,6 +50,9 @@ int main(int argc, char** argv) {
       ++written;
     }
   }
+  const auto folder = fs::path(argv[1]) / "fuzz_documents";
+  fs::create_directories(folder);
+  for (const auto document : documents) std::ofstream(folder / std::to_string(written++)) << document;
   std::cout << written << " seeds\n";
   return 0;
 }
