@@ -3,7 +3,7 @@ _pastonly() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      audit | lab | bound | rules | explain | report | verify) command=$word; break ;;
+      audit | lab | bound | rules | explain | report | verify | compare) command=$word; break ;;
     esac
   done
   case $previous in
@@ -24,9 +24,11 @@ _pastonly() {
       options="--policy --check --source --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
     lab) options="--out --policy --no-checks --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
+    compare)
+      options="--output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
-    *) options="audit lab bound rules explain report verify --help --version" ;;
+    *) options="audit lab bound rules explain report verify compare --help --version" ;;
   esac
   if [[ $current == -* || -z $command ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$current"))

@@ -92,6 +92,7 @@ int run(int argc, char** argv) {
   add_explain(app, session);
   add_report(app, session);
   add_verify(app, session);
+  add_compare(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

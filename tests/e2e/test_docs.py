@@ -41,7 +41,7 @@ class Floors(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_the_documents_exist(self):
-        for page in ("guide", "how-it-works", "formats", "lab", "changelog"):
+        for page in ("guide", "how-it-works", "formats", "lab", "leak-table", "changelog"):
             self.assertTrue((ROOT / f"docs/{page}.md").exists(), page)
 
     def test_links_lead_somewhere(self):
@@ -66,6 +66,14 @@ class Pages(unittest.TestCase):
         pages = {path.stem for path in (ROOT / "docs/rules").glob("*.md")}
         for name in rules:
             self.assertIn(re.sub(r"\((.*)\)", r"-\1", name), pages)
+
+    def test_every_rule_has_its_row_in_the_leak_table(self):
+        table = (ROOT / "docs/leak-table.md").read_text()
+        leaks, rest = table.split("## By axis")
+        for page in (ROOT / "docs/rules").glob("*.md"):
+            if page.stem != "README":
+                self.assertIn(f"](rules/{page.name})", leaks)
+                self.assertIn(f"](rules/{page.name})", rest)
 
 
 class Options(unittest.TestCase):

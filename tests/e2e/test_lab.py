@@ -95,6 +95,18 @@ class Lab(unittest.TestCase):
         mended = self.report("out")
         self.assertEqual(self.timeless(mended), self.timeless(first))
 
+    def test_the_leak_table_is_made_of_reports(self):
+        report = self.report("out")
+        path = self.folder / "report.json"
+        script = ROOT / "audits/experiments/leak-table"
+        done = subprocess.run([script, path, path], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line for line in done.stdout.splitlines() if line.startswith("| [")]
+        self.assertEqual(len(rows), 3 + 3 + 2)  # arms by leak, arms by axis, rules
+        leaky = report["experiment"]["arms"][0]
+        self.assertIn(f"{leaky['leak_bits']:+.3f}", rows[0])
+        self.assertIn(" | 0 | ", rows[2])
+
     def test_a_policy_decides_the_exit_code(self):
         self.assertEqual(self.report("out")["verdict"], "fail")
         self.report("out", "--policy", "ci", expect=1)
