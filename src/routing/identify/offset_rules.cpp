@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "routing/identify/batches.h"
+#include "routing/identify/offset_replay.h"
 #include "routing/identify/offsets.h"
 #include "routing/sinkhorn.h"
 
@@ -141,9 +142,17 @@ class OffsetRules {
  private:
   /// Whether the offset is known to be one that no single batch could have set.
   bool try_biased() {
-    for (const auto& fit : fits_) {
+    std::optional<Counterexample> tied;
+    for (auto& fit : fits_) {
       if (!fit.joint) continue;
       const auto recorded = verified_bias(runs_, fit);
+      if (!recorded && fit.joint->slack <= fit.tolerance) {
+        tied = not_given_back(runs_, fit.ranking, fit.joint->values, fit.tolerance);
+        if (tied) {
+          fit.by_run &= runs_.size() > 1;
+          continue;
+        }
+      }
       Value::Object parameters{{"k", k_}, {"bias", to_array(recorded.value_or(fit.joint->values))}};
       write_ranking(fit.ranking, parameters);
       std::vector<std::string> equivalents{"quantile-balancing"};
@@ -151,7 +160,9 @@ class OffsetRules {
       return recorded.has_value() || several_batches(runs_);
     }
     const auto& plain = fits_.front();
-    if (!plain.cycle.empty()) {
+    if (tied) {
+      findings_.reject("biased-top-k", true, std::move(*tied));
+    } else if (!plain.cycle.empty()) {
       findings_.reject("biased-top-k", true, contradiction(runs_, plain.ranking, plain.cycle));
     } else {
       findings_.reject("biased-top-k", true, "an expert without a score was chosen over one with a score");

@@ -55,19 +55,6 @@ Value::Object own_parameters(const Value& parameters, const Layout& layout) {
   return own;
 }
 
-void rank(std::span<float> row, std::string_view ranking) {
-  if (ranking == "log-score") {
-    for (float& score : row) score = std::log(score);
-  } else if (ranking == "log-odds") {
-    for (float& score : row) score = std::log(score) - std::log1p(-score);
-  } else if (ranking == "softmax") {
-    const float largest = *std::ranges::max_element(row);
-    float sum = 0.0F;
-    for (float& score : row) sum += score = std::exp(score - largest);
-    for (float& score : row) score /= sum;
-  }
-}
-
 }  // namespace
 
 Expected<std::unique_ptr<RoutingRule>> candidate_rule(std::string_view id, const Value& parameters,
@@ -80,6 +67,19 @@ Expected<std::unique_ptr<RoutingRule>> candidate_rule(std::string_view id, const
   }
   if (id == "hash") return usage_error("hash: the table of token ids is not among the parameters");
   return make_rule(id, own_parameters(parameters, layout));
+}
+
+void apply_ranking(std::span<float> row, std::string_view ranking) {
+  if (ranking == "log-score") {
+    for (float& score : row) score = std::log(score);
+  } else if (ranking == "log-odds") {
+    for (float& score : row) score = std::log(score) - std::log1p(-score);
+  } else if (ranking == "softmax") {
+    const float largest = *std::ranges::max_element(row);
+    float sum = 0.0F;
+    for (float& score : row) sum += score = std::exp(score - largest);
+    for (float& score : row) score /= sum;
+  }
 }
 
 std::vector<float> candidate_scores(const LayerRecord& layer, const Value& parameters, const Layout& layout) {
@@ -95,7 +95,7 @@ std::vector<float> candidate_scores(const LayerRecord& layer, const Value& param
       const auto from = recorded.row(layout.token(row, position));
       float* const to = scores.data() + layout.router_index(row, position) * recorded.columns();
       std::ranges::copy(from, to);
-      if (ranking != nullptr) rank({to, recorded.columns()}, *ranking);
+      if (ranking != nullptr) apply_ranking({to, recorded.columns()}, *ranking);
     }
   }
   return scores;

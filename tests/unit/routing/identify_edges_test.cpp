@@ -236,3 +236,23 @@ TEST_CASE("A table of token ids needs ids that come back", "[identify]") {
     trace.tokens[token] = static_cast<std::int64_t>(token % n);
   CHECK(lists(identify_traces({trace}), "hash"));
 }
+
+TEST_CASE("An offset that decides only by ties of unequal scores is no explanation", "[identify]") {
+  // The same scores, now one expert, now the other: the offset that fits makes both sums equal.
+  std::vector<float> scores;
+  std::vector<std::uint8_t> mask;
+  for (std::size_t token = 0; token < 64; ++token) {
+    scores.insert(scores.end(), {0.5F, 0.25F});
+    const bool second = token % 3 == 0;
+    mask.push_back(second ? 0 : 1);
+    mask.push_back(second ? 1 : 0);
+  }
+  const auto found = identify_traces({small_trace(1, 64, 2, scores, mask)});
+  INFO(listed(found));
+  CHECK_FALSE(lists(found, "biased-top-k"));
+  CHECK_FALSE(lists(found, "biased-top-k(same-batch)"));
+  CHECK_FALSE(lists(found, "sinkhorn"));
+  CHECK(std::ranges::any_of(found.rejected, [](const routing::Rejection& one) {
+    return one.id == "biased-top-k" && one.at && one.at->message.find("tie of unequal") != std::string::npos;
+  }));
+}
