@@ -131,5 +131,7 @@ struct TraceData {
 };
 /// The trace that `data` is; it keeps the arrays alive. Requires shapes that agree with data.layout.
 Trace make_trace(TraceData data);
+/// The inverse, for any trace: what it holds as owned arrays, the mask as it stands (not reduced by gates).
+TraceData to_data(const Trace& trace);
 
 }  // namespace pastonly

@@ -60,6 +60,48 @@ Trace make_trace(TraceData data) {
   return trace;
 }
 
+namespace {
+
+std::vector<float> floats_of(const std::optional<TokenTensor>& tensor) {
+  if (!tensor) return {};
+  std::vector<float> scratch;
+  const auto view = read_floats(*tensor, 0, tensor->tokens(), scratch);
+  return {view.data(), view.data() + view.size()};
+}
+
+TraceData::Layer layer_of(const LayerRecord& record, std::size_t tokens) {
+  TraceData::Layer layer;
+  layer.index = record.index;
+  LayerRecord bare = record;
+  bare.gates.reset();
+  layer.mask = read_mask(bare);
+  layer.scores = floats_of(record.scores);
+  layer.logits = floats_of(record.logits);
+  if (record.gates) {
+    layer.gates.resize(tokens * record.experts);
+    read_gates(record, 0, tokens, layer.gates);
+  }
+  layer.bias = record.bias;
+  return layer;
+}
+
+}  // namespace
+
+TraceData to_data(const Trace& trace) {
+  TraceData data;
+  data.mode = trace.mode;
+  data.stage = trace.stage;
+  data.vocab = trace.vocab;
+  data.rule = trace.rule;
+  data.producer = trace.producer;
+  data.layout = trace.layout;
+  data.tokens = trace.tokens;
+  data.valid = trace.valid;
+  data.log_probs = trace.log_probs;
+  for (const LayerRecord& layer : trace.layers) data.layers.push_back(layer_of(layer, trace.layout.tokens()));
+  return data;
+}
+
 std::string_view name(Mode mode) noexcept {
   switch (mode) {
     case Mode::train:
