@@ -27,7 +27,7 @@ double loss_of(const Arm& arm) {
 
 Report reported(const Experiment& plan) {
   Report report;
-  report.experiment.emplace();
+  report.experiment = Report::Experiment{};
   report.experiment->name = plan.name;
   for (const Arm& arm : plan.arms) {
     EvaluationResult result;
