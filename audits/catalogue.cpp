@@ -12,8 +12,8 @@ std::span<const Check> all_checks() noexcept {
       trace_integrity_check, leakage_bound_check,    rule_identification_check, causal_mask_check,
       batch_isolation_check, order_invariance_check, length_invariance_check,   token_shuffle_check,
       chunk_sweep_check,     forced_causality_check, future_information_check,  source_floor_check,
-      future_decoding_check, loss_anomaly_check,     gate_separation_check,     capacity_drops_check,
-      load_balance_check,
+      future_decoding_check, loss_anomaly_check,     forensic_sweep_check,      gate_separation_check,
+      capacity_drops_check,  load_balance_check,
   };
   return checks;
 }

@@ -21,6 +21,7 @@ extern const Check future_decoding_check;
 extern const Check gate_separation_check;
 extern const Check capacity_drops_check;
 extern const Check loss_anomaly_check;
+extern const Check forensic_sweep_check;
 extern const Check load_balance_check;
 
 }  // namespace pastonly

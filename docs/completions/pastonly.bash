@@ -14,14 +14,14 @@ _pastonly() {
     --policy) COMPREPLY=($(compgen -W "ci release" -- "$current") $(compgen -f -- "$current")); return ;;
     -o | --output) COMPREPLY=($(compgen -W "text json" -- "$current")); return ;;
     --unit) COMPREPLY=($(compgen -W "nats bits" -- "$current")); return ;;
-    --seed | --threads | --check | --source | --log | --batch | --shape | --top-k | --map) return ;;
+    --seed | --threads | --check | --source | --rule | --tokens | --text | --positions | --budget | --log | --batch | --shape | --top-k | --map) return ;;
     --out) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --experts | --layers | --vocab | --chunk) return ;;
   esac
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
-      options="--policy --check --source --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
+      options="--policy --check --source --rule --tokens --text --positions --budget --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
     lab) options="--out --policy --no-checks --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)

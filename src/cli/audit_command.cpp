@@ -24,6 +24,7 @@ struct AuditArguments {
   std::vector<std::string> logs;
   std::string unit = "nats";
   TraceArguments trace;
+  CheckpointOptions checkpoint;
 };
 
 Expected<void> known_checks(const std::vector<std::string>& ids) {
@@ -49,9 +50,11 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
   auto options = parse(arguments.trace);
   if (!options) return tl::unexpected(options.error());
   if (!arguments.subject.empty() && !arguments.logs.empty())
-    return usage_error("audit takes a trace file or a plan directory, or training logs (--log), not both");
+    return usage_error(
+        "audit takes a trace file, a plan directory or a checkpoint, or training logs (--log), not both");
   if (arguments.subject.empty() && arguments.logs.empty())
-    return usage_error("audit needs a trace file, a plan directory, or training logs (--log LABEL:FILE)");
+    return usage_error(
+        "audit needs a trace file, a plan directory, a checkpoint, or training logs (--log LABEL:FILE)");
   const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
   return AuditRequest{arguments.subject,
                       *std::move(options),
@@ -59,7 +62,8 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
                       arguments.checks,
                       session.seed,
                       arguments.logs,
-                      unit};
+                      unit,
+                      arguments.checkpoint};
 }
 
 int run_command(const AuditArguments& arguments, const Session& session) {
@@ -83,8 +87,9 @@ int run_command(const AuditArguments& arguments, const Session& session) {
 
 void add_audit(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<AuditArguments>();
-  CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace or a plan directory");
-  command->add_option("subject", arguments->subject, "Trace file or plan directory");
+  CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace, a plan directory or a checkpoint");
+  command->add_option("subject", arguments->subject,
+                      "Trace file, plan directory, or Hugging Face checkpoint directory");
   command->add_option("--policy", arguments->policy, "Policy file, or the name of a ready one: ci, release")
       ->type_name("POLICY")
       ->capture_default_str();
@@ -105,6 +110,7 @@ void add_audit(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"nats", "bits"}))
       ->capture_default_str();
   add_output_option(*command, session);
+  add_checkpoint_options(*command, arguments->checkpoint);
   add_trace_options(*command, arguments->trace);
   add_session_options(*command, session, Shown::all);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });

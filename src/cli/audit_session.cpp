@@ -1,10 +1,12 @@
 #include "cli/audit_session.h"
 
+#include <fmt/format.h>
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 
 #include <chrono>
 
+#include "cli/checkpoint_subject.h"
 #include "cli/clock.h"
 #include "cli/file_hashes.h"
 #include "cli/interrupt.h"
@@ -49,6 +51,21 @@ Expected<Report> run_logs(const AuditRequest& request, std::string_view today) {
   return report;
 }
 
+/// A checkpoint's subject refers to `checkpoint`, which keeps it.
+Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& policy,
+                                        CheckpointSubject& checkpoint) {
+  if (is_checkpoint(request.subject)) {
+    auto opened = open_checkpoint(request, policy);
+    if (!opened) return tl::unexpected(opened.error());
+    checkpoint = *std::move(opened);
+    return std::move(checkpoint.subject);
+  }
+  if (const auto option = given(request.checkpoint))
+    return usage_error(
+        fmt::format("{} is for checkpoints; {} holds no config.json", *option, request.subject));
+  return open_recorded(request.subject, request.options);
+}
+
 }  // namespace
 
 Expected<Report> run_audit(const AuditRequest& request, const Session& session) {
@@ -69,7 +86,9 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
     if (report) finish(*report);
     return report;
   }
-  auto subject = open_recorded(request.subject, request.options);
+  Policy policy = request.policy;
+  CheckpointSubject checkpoint;
+  auto subject = open(request, policy, checkpoint);
   if (!subject) return tl::unexpected(subject.error());
   FileHashes hashes((*subject)->info().files);
 
@@ -79,13 +98,14 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   options.today = started.substr(0, 10);
   options.watch.progress = [&](double fraction, std::string_view what) { progress.report(fraction, what); };
   options.watch.stop = [] { return Interrupt::requested(); };
-  auto report = audit(**subject, request.policy, options);
+  auto report = audit(**subject, policy, options);
   if (!report) return report;
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
 
   report->subject.files = *std::move(files);
   report->subject.options = to_value(request.options);
+  add_to_value(request.checkpoint, report->subject.options);
   finish(*report);
   return report;
 }

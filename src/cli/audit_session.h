@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/checkpoint_options.h"
 #include "cli/commands.h"
 #include "input/trace_file.h"
 #include "input/training_log.h"
@@ -11,8 +12,8 @@
 
 namespace pastonly::cli {
 
-/// One audit of a recorded subject, or of training logs, from path to complete report, hashes and times
-/// included: what `audit` and `verify` share.
+/// One audit of a recorded subject, of a checkpoint, or of training logs, from path to complete report,
+/// hashes and times included: what `audit` and `verify` share.
 struct AuditRequest {
   std::string subject;
   input::TraceOptions options;
@@ -21,6 +22,7 @@ struct AuditRequest {
   std::uint64_t seed = 0;
   std::vector<std::string> logs;  ///< LABEL:FILE each, instead of a subject
   input::LossUnit unit = input::LossUnit::nats;
+  CheckpointOptions checkpoint;
 };
 /// For a report of logs: what was told; and back into the request. Usage error where the report does not say.
 Value logs_to_value(const AuditRequest& request);

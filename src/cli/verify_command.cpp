@@ -49,6 +49,7 @@ Expected<AuditRequest> request_of(const Report& report) {
     auto options = trace_options_from(report.subject.options);
     if (!options) return tl::unexpected(options.error());
     request.options = *std::move(options);
+    request.checkpoint = checkpoint_options_from(report.subject.options);
   }
   request.policy = report.policy;
   request.seed = report.run.seed;

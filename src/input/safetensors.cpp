@@ -121,7 +121,9 @@ Expected<TensorFile> parse(std::span<const std::byte> bytes, std::string_view na
   for (std::size_t i = 0; i < elements.size(); ++i) {
     auto& entry = header->entries[i];
     if (!elements[i]->type) {
-      file.others.emplace(std::move(entry.name), "dtype " + entry.dtype + " is not computed with here");
+      file.others.emplace(entry.name, "dtype " + entry.dtype + " is not computed with here");
+      file.encoded.push_back({std::move(entry.name), std::move(entry.dtype), std::move(entry.shape),
+                              data.subspan(entry.begin, entry.end - entry.begin)});
       continue;
     }
     file.tensors.push_back({std::move(entry.name), *elements[i]->type, std::move(entry.shape),

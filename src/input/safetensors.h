@@ -22,6 +22,14 @@ struct Tensor {
   std::span<const std::byte> bytes;  ///< exactly shape x type; little-endian, C order, maybe unaligned
 };
 
+/// A tensor of an element type that DType does not name (F8_E4M3, F8_E8M0, ...), as it stands in a file.
+struct EncodedTensor {
+  std::string name;
+  std::string dtype;  ///< the file's own name of the type
+  std::vector<std::size_t> shape;
+  std::span<const std::byte> bytes;
+};
+
 /// A file of named tensors, memory-mapped. Copies share the mapping.
 struct TensorFile {
   std::string path;
@@ -30,6 +38,8 @@ struct TensorFile {
   /// Arrays that stand in the file and are not offered, with the reason: an element type that nothing
   /// here computes with, or a member of an npz that nobody asked for.
   std::map<std::string, std::string, std::less<>> others;
+  std::vector<EncodedTensor>
+      encoded;  ///< those of `others` that have bytes of a known type, in order of name
   std::shared_ptr<const void> storage;
 
   const Tensor* find(std::string_view name) const noexcept;

@@ -56,13 +56,13 @@ std::size_t top_k(const RoutingRule& rule) {
 }
 
 /// "" where the architecture can express the configuration, else what it lacks.
-std::string obstacle(const ModelConfig& c) {
+std::string obstacle(const ModelConfig& c, bool rule_is_told) {
   const RouterConfig& r = c.router;
   const bool sigmoid = r.score == Score::sigmoid;
   if (c.dense_layers == c.layers) return "there is no MoE layer";
   if (r.score == Score::cosine || r.score == Score::autonomy)
     return "the router's scores are neither softmax nor sigmoid";
-  if (r.rule.id != "top-k" && !(sigmoid && r.rule.id == "biased-top-k")) {
+  if (!rule_is_told && r.rule.id != "top-k" && !(sigmoid && r.rule.id == "biased-top-k")) {
     return fmt::format("rule {} is not a token's own top-k{}", r.rule.id,
                        r.rule.id == "biased-top-k" ? " of softmax scores (a bias needs sigmoid scores)" : "");
   }
@@ -237,12 +237,13 @@ class Export {
 
 }  // namespace
 
-Expected<void> save_hugging_face(const Model& model, const std::filesystem::path& directory) {
+Expected<void> save_hugging_face(const Model& model, const std::filesystem::path& directory,
+                                 std::optional<std::size_t> declared_k) {
   const ModelConfig& config = model.config();
   const auto fail = [](const std::string& why) {
     return usage_error("no Hugging Face architecture here fits this model: " + why);
   };
-  if (const auto why = obstacle(config); !why.empty()) return fail(why);
+  if (const auto why = obstacle(config, declared_k.has_value()); !why.empty()) return fail(why);
   const Architecture chosen = architecture(config);
   if (!head_width_is_free(chosen) && config.head_width * config.heads != config.width)
     return fail(fmt::format("{} needs head_width * heads = width", chosen.model_type));
@@ -253,7 +254,7 @@ Expected<void> save_hugging_face(const Model& model, const std::filesystem::path
   const auto tensors = exported.run();
   auto written = input::write_safetensors(directory / "model.safetensors", {{"format", "pt"}}, tensors);
   if (!written) return written;
-  const std::size_t k = top_k(*model.network().routers().back().rule);
+  const std::size_t k = declared_k ? *declared_k : top_k(*model.network().routers().back().rule);
   return input::write_atomically(directory / "config.json", config_json(config, chosen, k).dump(2) + "\n");
 }
 

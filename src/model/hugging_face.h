@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <optional>
 
 #include "model/model.h"
 
@@ -11,6 +13,10 @@ namespace pastonly::model {
 /// Qwen3-MoE (softmax scores, raw or renormalised gates), GLM-4-MoE (sigmoid scores, selection bias,
 /// shared expert). Where none does, or the rule is not a token's own top-k, a usage error says what stands
 /// in the way.
-Expected<void> save_hugging_face(const Model& model, const std::filesystem::path& directory);
+///
+/// `declared_k`: the checkpoint declares a top-k of that many experts, whatever rule the model was trained
+/// under, as checkpoints do: their files do not tell.
+Expected<void> save_hugging_face(const Model& model, const std::filesystem::path& directory,
+                                 std::optional<std::size_t> declared_k = std::nullopt);
 
 }  // namespace pastonly::model

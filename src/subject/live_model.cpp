@@ -14,7 +14,6 @@
 #include "stats/random.h"
 #include "subject/batches.h"
 #include "subject/plan_options.h"
-#include "subject/workspace_pool.h"
 
 namespace pastonly {
 namespace {
@@ -31,35 +30,16 @@ std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::uint64_t a, std::
   return seed;
 }
 
-bool drawn_by_chance(const model::Model& model, const LiveOptions& options) {
-  const model::ModelConfig& config = model.config();
-  const bool noisy = config.router.score == model::Score::noisy && options.mode == Mode::train;
-  return noisy || options.decorate ||
-         std::ranges::any_of(model.network().routers(), [&](const model::LayerRouter& router) {
-           return router.rule && router.rule->dependence(options.layout, config.experts).chance;
+bool drawn_by_chance(const ModelFacts& facts, const LiveOptions& options) {
+  return (facts.noisy && options.mode == Mode::train) || options.decorate ||
+         std::ranges::any_of(facts.rules, [&](const RoutingRule* rule) {
+           return rule != nullptr && rule->dependence(options.layout, facts.experts).chance;
          });
 }
 
-/// K, where the trained rule has one: what a causal rule of the same cost would take.
-std::optional<std::int64_t> experts_per_token(const model::ModelConfig& config) {
-  for (const auto& [key, value] : config.router.rule.parameters) {
-    if (const auto* k = value.get_if<std::int64_t>(); key == "k" && k) return *k;
-  }
-  return std::nullopt;
-}
-
 /// Of one trace: masks, scores and gates; tokens and log-probabilities.
-std::uint64_t trace_bytes(const model::ModelConfig& config, const Layout& layout) {
-  const std::uint64_t routed = config.layers - config.dense_layers;
-  return layout.tokens() * (routed * config.experts * 9 + 16);
-}
-
-/// ln p of one token under logits, the softmax in double.
-double log_prob(std::span<const float> logits, std::size_t token) {
-  const double largest = *std::ranges::max_element(logits);
-  double sum = 0.0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-  return static_cast<double>(logits[token]) - largest - std::log(sum);
+std::uint64_t trace_bytes(const ModelFacts& facts, const Layout& layout) {
+  return layout.tokens() * (facts.routed_layers * facts.experts * 9 + 16);
 }
 
 /// Copies one token's routing from one trace to another.
@@ -86,9 +66,10 @@ struct RulesInForce {
 
 class LiveModel final : public Subject {
  public:
-  LiveModel(const model::Model& model, DrawTokens draw, LiveOptions options)
-      : model_(model), draw_(std::move(draw)), options_(std::move(options)) {
-    info_ = {options_.kind, options_.name, options_.mode, Stage::dispatched, model.config().vocab, {}};
+  LiveModel(std::unique_ptr<FrozenModel> model, DrawTokens draw, LiveOptions options)
+      : model_(std::move(model)), draw_(std::move(draw)), options_(std::move(options)) {
+    info_ = {options_.kind,     options_.name,         options_.mode,
+             Stage::dispatched, model_->facts().vocab, std::move(options_.files)};
   }
   Expected<void> open();
 
@@ -109,15 +90,14 @@ class LiveModel final : public Subject {
   Expected<void> stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,
                               std::size_t position, TraceData& out);
   Expected<TraceData> pass(const TokenBatch& batch, const model::ObserveOptions& how,
-                           WorkspacePool::Workspace& workspace) const;
+                           Successor* next = nullptr) const;
 
-  const model::Model& model_;
+  std::unique_ptr<FrozenModel> model_;
   DrawTokens draw_;
   LiveOptions options_;
   SubjectInfo info_;
   std::vector<Intervention> runs_;
   std::vector<Intervention> missing_;
-  WorkspacePool workspaces_;
 };
 
 Expected<void> LiveModel::open() {
@@ -126,16 +106,16 @@ Expected<void> LiveModel::open() {
     return usage_error(fmt::format("{}: a batch of {} x {} has no past and future to tell apart",
                                    options_.name, layout.sequences, layout.positions));
   const auto plan = [&] {
-    PlanOptions wanted = standard_plan(layout, drawn_by_chance(model_, options_));
-    if (const auto k = experts_per_token(model_.config())) wanted.reroutes = {fmt::format("top-k,k={}", *k)};
+    PlanOptions wanted = standard_plan(layout, drawn_by_chance(model_->facts(), options_));
+    if (const auto k = model_->facts().top_k) wanted.reroutes = {fmt::format("top-k,k={}", *k)};
     return make_plan(wanted, layout);
   };
   runs_ = plan();
-  while (runs_.size() * trace_bytes(model_.config(), layout) > options_.memory && layout.sequences > 1) {
+  while (runs_.size() * trace_bytes(model_->facts(), layout) > options_.memory && layout.sequences > 1) {
     layout.sequences /= 2;
     runs_ = plan();
   }
-  const std::uint64_t needed = runs_.size() * trace_bytes(model_.config(), layout);
+  const std::uint64_t needed = runs_.size() * trace_bytes(model_->facts(), layout);
   if (needed > options_.memory)
     return usage_error(
         fmt::format("{}: the plan for one sequence of {} positions takes {} MB, more than {} MB; "
@@ -172,8 +152,8 @@ Expected<TokenBatch> LiveModel::batch_of(const Intervention& run) const {
 }
 
 Expected<TraceData> LiveModel::pass(const TokenBatch& batch, const model::ObserveOptions& how,
-                                    WorkspacePool::Workspace& workspace) const {
-  auto data = model_.observe({batch.layout, batch.tokens, batch.valid}, how, workspace);
+                                    Successor* next) const {
+  auto data = model_->observe({batch.layout, batch.tokens, batch.valid}, how, next);
   if (!data) return data;
   // Rules are judged by the scores; keeping logits as well would cost half as much again.
   for (TraceData::Layer& layer : data->layers) std::vector<float>().swap(layer.logits);
@@ -184,8 +164,7 @@ RulesInForce LiveModel::rules(const Intervention& run, std::uint64_t chance) con
   RulesInForce out;
   const bool shuffled = run.kind == Kind::shuffle;
   if (!shuffled && !options_.decorate) return out;
-  for (const model::LayerRouter& router : model_.network().routers()) {
-    const RoutingRule* rule = router.rule.get();
+  for (const RoutingRule* rule : model_->facts().rules) {
     if (rule != nullptr && options_.decorate)
       rule = out.made
                  .emplace_back(options_.decorate(*rule, stats::CounterRng(chance, out.rules.size()).bits64()))
@@ -201,18 +180,17 @@ Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& 
   model::ObserveOptions how;
   how.mode = options_.mode;
   how.seed = derive(options_.seed, Purpose::chance, run.id);
-  const auto workspace = workspaces_.lend();
   if (run.kind != Kind::reroute) {
     const RulesInForce in_force = rules(run, how.seed);
     how.rules = in_force.rules;
-    return pass(batch, how, *workspace);
+    return pass(batch, how);
   }
   const auto spec = parse_rule(run.rule);
   if (!spec) return tl::unexpected(spec.error());
   const auto other = make_rule(spec->id, spec->parameters);
   if (!other) return tl::unexpected(other.error());
   how.rule = other->get();
-  return pass(batch, how, *workspace);
+  return pass(batch, how);
 }
 
 Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,
@@ -226,16 +204,15 @@ Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch
   how.seed = derive(options_.seed, Purpose::chance, run.id, row, position + 1);
   const RulesInForce in_force = rules(run, how.seed);
   how.rules = in_force.rules;
-  const auto workspace = workspaces_.lend();
-  const auto data = pass(past, how, *workspace);
+  const bool predicts = position + 1 < batch.layout.positions;
+  Successor next;
+  if (predicts) next.token = batch.tokens[batch.layout.token(row, position + 1)];
+  const auto data = pass(past, how, predicts ? &next : nullptr);
   if (!data) return tl::unexpected(data.error());
   const std::size_t token = batch.layout.token(row, position);
   copy_token(*data, position, token, out);
   out.valid[token] = 1;
-  if (position + 1 < batch.layout.positions) {
-    const std::span logits(workspace->logits.row(position), model_.config().vocab);
-    out.log_probs[token + 1] = log_prob(logits, static_cast<std::size_t>(batch.tokens[token + 1]));
-  }
+  if (predicts) out.log_probs[token + 1] = next.log_prob;
   return {};
 }
 
@@ -271,11 +248,16 @@ Expected<Trace> LiveModel::observe(const Intervention& run) {
 
 }  // namespace
 
-Expected<std::unique_ptr<Subject>> make_live(const model::Model& model, DrawTokens draw,
+Expected<std::unique_ptr<Subject>> make_live(std::unique_ptr<FrozenModel> model, DrawTokens draw,
                                              const LiveOptions& options) {
-  auto subject = std::make_unique<LiveModel>(model, std::move(draw), options);
+  auto subject = std::make_unique<LiveModel>(std::move(model), std::move(draw), options);
   if (auto opened = subject->open(); !opened) return tl::unexpected(opened.error());
   return std::unique_ptr<Subject>(std::move(subject));
+}
+
+Expected<std::unique_ptr<Subject>> make_live(const model::Model& model, DrawTokens draw,
+                                             const LiveOptions& options) {
+  return make_live(freeze(model), std::move(draw), options);
 }
 
 }  // namespace pastonly

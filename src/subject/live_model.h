@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "model/model.h"
 #include "pastonly/error.h"
 #include "pastonly/subject.h"
+#include "subject/frozen_model.h"
 
 namespace pastonly {
 
@@ -31,6 +31,7 @@ struct LiveOptions {
   /// Of the plan's traces together; the number of sequences is halved until they fit.
   std::uint64_t memory = std::uint64_t{512} << 20;
   std::uint64_t budget = std::uint64_t{1} << 18;  ///< Capabilities::budget
+  std::vector<FileRecord> files;                  ///< what the model was read from, for reports
 };
 
 /// A frozen model as a subject that answers every intervention (docs/how-it-works.md):
@@ -48,6 +49,8 @@ struct LiveOptions {
 /// `observe` may be called from several threads. The model must outlive the subject and must not be trained
 /// meanwhile. Usage errors: a plan of one sequence beyond `memory`, draws of the wrong size, rules that
 /// cannot be made.
+Expected<std::unique_ptr<Subject>> make_live(std::unique_ptr<FrozenModel> model, DrawTokens draw,
+                                             const LiveOptions& options);
 Expected<std::unique_ptr<Subject>> make_live(const model::Model& model, DrawTokens draw,
                                              const LiveOptions& options);
 

@@ -5,15 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "model/workspace.h"
-
 namespace pastonly {
 
 /// Workspaces for passes that run at the same time, as many as ever ran at once, each lent to one pass.
+template <class Workspace>
 class WorkspacePool {
  public:
-  using Workspace = model::Workspace<float>;
-
   class Lease {
    public:
     Lease(WorkspacePool& pool, std::unique_ptr<Workspace> workspace)

@@ -6,7 +6,7 @@ import unittest
 
 from program import COMMANDS, ROOT, run
 
-FLOORS = [{"stats", "input", "routing"}, {"model"}, {"subject", "lab"}, {"audits"}, {"run"}, {"report"}, {"cli"}]
+FLOORS = [{"stats", "input", "routing"}, {"model"}, {"checkpoint"}, {"subject", "lab"}, {"audits"}, {"run"}, {"report"}, {"cli"}]
 
 
 def floor_of(folder):
@@ -100,7 +100,7 @@ class Options(unittest.TestCase):
 
     def test_bash_completes(self):
         script = f"""source {ROOT}/docs/completions/pastonly.bash
-COMP_WORDS=(pastonly audit --po); COMP_CWORD=2; _pastonly; echo "${{COMPREPLY[@]}}"
+COMP_WORDS=(pastonly audit --pol); COMP_CWORD=2; _pastonly; echo "${{COMPREPLY[@]}}"
 COMP_WORDS=(pastonly b); COMP_CWORD=1; _pastonly; echo "${{COMPREPLY[@]}}"
 COMP_WORDS=(pastonly audit --mode t); COMP_CWORD=3; _pastonly; echo "${{COMPREPLY[@]}}" """
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)

@@ -1,0 +1,49 @@
+#include <algorithm>
+#include <cmath>
+
+#include "checkpoint/attention.h"
+#include "model/lanes.h"
+#include "model/products.h"
+
+namespace pastonly::checkpoint {
+namespace {
+
+/// The first key that a query sees.
+std::size_t first_key(const AttentionHead& head, std::size_t query) {
+  std::size_t first = 0;
+  if (head.window > 0 && query + 1 > head.window) first = query + 1 - head.window;
+  if (head.chunk > 0) first = std::max(first, query / head.chunk * head.chunk);
+  return first;
+}
+
+/// Scores of the keys that a query sees become weights.
+void soften(float* row, std::size_t size, const AttentionHead& head) {
+  model::scale(row, size, head.scale);
+  float top = model::largest(row, size);
+  if (head.sink != nullptr) top = std::max(top, *head.sink);
+  float sum = model::exponentials(row, size, top, row);
+  if (head.sink != nullptr) sum += std::exp(*head.sink - top);
+  model::scale(row, size, 1.0F / sum);
+}
+
+}  // namespace
+
+void attend(const AttentionHead& head, std::size_t first, std::size_t count, model::Buffer<float>& scratch) {
+  // Keys before the block's earliest are left out in whole blocks: a block's sums always begin at one.
+  const std::size_t from = first_key(head, first) / attention_block * attention_block;
+  const std::size_t keys = first + count - from;
+  scratch.resize(attention_block * (keys + attention_block));
+  const model::Block<float> weights(scratch.data(), count, keys);
+  model::product_nt<float>(head.queries.row_range(first, count), head.keys.row_range(from, keys), weights);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t query = first + i, lowest = first_key(head, query) - from;
+    const std::size_t end = query + 1 - from;
+    float* row = weights.row(i);
+    soften(row + lowest, end - lowest, head);
+    std::fill(row, row + lowest, 0.0F);
+    std::fill(row + end, row + keys, 0.0F);
+  }
+  model::product_nn<float>(weights, head.values.row_range(from, keys), head.out.row_range(first, count));
+}
+
+}  // namespace pastonly::checkpoint

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+
+#include "checkpoint/description.h"
+#include "checkpoint/layer_weights.h"
+#include "checkpoint/rotary.h"
+#include "checkpoint/workspace.h"
+#include "pastonly/layout.h"
+
+namespace pastonly::checkpoint {
+
+/// One head of one sequence. A query at a position sees keys at positions up to its own: all of them, those
+/// of its window, or those of its chunk.
+struct AttentionHead {
+  model::Block<const float> queries, keys;  // (positions, key width)
+  model::Block<const float> values;         // (positions, value width)
+  model::Block<float> out;                  // (positions, value width)
+  float scale = 1.0F;
+  std::size_t window = 0;       ///< 0 = all
+  std::size_t chunk = 0;        ///< 0 = none
+  const float* sink = nullptr;  ///< a logit that takes weight and carries no value
+};
+
+/// Queries [first, first + count) of a head, at most attention_block. A query's result hangs on its own row
+/// and on the rows before it, to the last bit.
+constexpr std::size_t attention_block = 64;
+void attend(const AttentionHead& head, std::size_t first, std::size_t count, model::Buffer<float>& scratch);
+
+/// Self-attention of one layer: workspace.normed (tokens, width) to workspace.branch. Padding stands at the
+/// ends of rows, where no other token sees it.
+void attention(const Description& description, const LayerDescription& layer, const AttentionWeights& weights,
+               const RotaryTable& rotary, const Layout& layout, Workspace& workspace);
+
+}  // namespace pastonly::checkpoint

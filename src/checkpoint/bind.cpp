@@ -1,0 +1,221 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "checkpoint/tensor_finder.h"
+#include "input/printable.h"
+
+namespace pastonly::checkpoint {
+namespace {
+
+/// Half of the outputs of a matrix that holds gate and up.
+StoredMatrix half(StoredMatrix matrix, bool second, bool interleaved) {
+  matrix.outputs /= 2;
+  if (interleaved) {
+    matrix.first = second ? 1 : 0;
+    matrix.step = 2;
+  } else {
+    matrix.first = second ? matrix.outputs : 0;
+  }
+  return matrix;
+}
+
+std::vector<float> half(const std::vector<float>& bias, std::size_t expert, std::size_t width, bool second) {
+  std::vector<float> out(width);  // gate and up alternate
+  for (std::size_t i = 0; i < width; ++i) out[i] = bias[expert * 2 * width + 2 * i + (second ? 1 : 0)];
+  return out;
+}
+
+class Binder {
+ public:
+  Binder(const Description& description, const Weights& weights) : d_(description), find_(weights) {}
+
+  Expected<ModelWeights> run() {
+    prefix_ = find_.has("language_model.model.embed_tokens.weight") ? "language_model.model." : "model.";
+    ModelWeights out;
+    out.embedding.weight = find_.matrix(prefix_ + "embed_tokens.weight", d_.vocab, d_.width);
+    out.layers.resize(d_.layers.size());
+    for (std::size_t l = 0; l < d_.layers.size() && !find_.failed(); ++l) layer(l, out.layers[l]);
+    out.last = norm(prefix_ + "norm", d_.width);
+    head(out);
+    if (!find_.failed()) leftovers();
+    if (find_.failed()) return input_error(find_.error());
+    return out;
+  }
+
+ private:
+  NormWeights norm(const std::string& name, std::size_t width) {
+    NormWeights out;
+    out.gain = find_.vector(name + ".weight", width);
+    if (d_.norm == Norm::layer) out.bias = find_.vector(name + ".bias", width);
+    return out;
+  }
+
+  void head(ModelWeights& out) {
+    const std::string name = prefix_ == "model." ? "lm_head" : "language_model.lm_head";
+    // Tied checkpoints may hold the head's copy all the same.
+    if (d_.tied_embeddings) {
+      find_.skip(name + ".weight");
+      out.head = out.embedding;
+      if (d_.head_bias) out.head.bias = find_.vector(name + ".bias", d_.vocab);
+    } else {
+      out.head = find_.linear(name, d_.vocab, d_.width, d_.head_bias);
+    }
+  }
+
+  void layer(std::size_t l, LayerWeights& out) {
+    const std::string name = fmt::format("{}layers.{}.", prefix_, l);
+    out.before_attention = norm(name + "input_layernorm", d_.width);
+    out.before_experts = norm(name + "post_attention_layernorm", d_.width);
+    find_.skip(name + "self_attn.rotary_emb.inv_freq");
+    d_.attention.latent() ? latent(name + "self_attn.", out.attention)
+                          : attention(name + "self_attn.", out.attention);
+    if (!d_.layers[l].sparse) {
+      out.shared = swiglu(fmt::format("{}{}.", name, d_.names.dense), d_.expert.dense_width);
+    } else {
+      block(name, out);
+    }
+  }
+
+  void attention(const std::string& name, AttentionWeights& out) {
+    const AttentionDescription& a = d_.attention;
+    out.query = find_.linear(name + "q_proj", a.heads * a.key_width, d_.width, a.input_bias);
+    out.key = find_.linear(name + "k_proj", a.kv_heads * a.key_width, d_.width, a.input_bias);
+    out.value = find_.linear(name + "v_proj", a.kv_heads * a.value_width, d_.width, a.input_bias);
+    out.output = find_.linear(name + "o_proj", d_.width, a.heads * a.value_width, a.output_bias);
+    if (a.qk_norm == QkNorm::per_head || a.qk_norm == QkNorm::whole) {
+      const bool whole = a.qk_norm == QkNorm::whole;
+      out.query_norm.gain = find_.vector(name + "q_norm.weight", a.key_width * (whole ? a.heads : 1));
+      out.key_norm.gain = find_.vector(name + "k_norm.weight", a.key_width * (whole ? a.kv_heads : 1));
+    }
+    if (a.sinks) out.sinks = find_.vector(name + "sinks", a.heads);
+  }
+
+  void latent(const std::string& name, AttentionWeights& out) {
+    const AttentionDescription& a = d_.attention;
+    const std::size_t queries = a.heads * a.key_width, rotated = a.rotary.width;
+    if (a.query_rank > 0) {
+      out.query_down = find_.linear(name + "q_a_proj", a.query_rank, d_.width, a.input_bias);
+      out.query_rank_norm.gain = find_.vector(name + "q_a_layernorm.weight", a.query_rank);
+      out.query = find_.linear(name + "q_b_proj", queries, a.query_rank, false);
+    } else {
+      out.query = find_.linear(name + "q_proj", queries, d_.width, false);
+    }
+    out.key = find_.linear(name + "kv_a_proj_with_mqa", a.kv_rank + rotated, d_.width, a.input_bias);
+    out.kv_rank_norm.gain = find_.vector(name + "kv_a_layernorm.weight", a.kv_rank);
+    out.value =
+        find_.linear(name + "kv_b_proj", a.heads * (a.key_width - rotated + a.value_width), a.kv_rank, false);
+    out.output = find_.linear(name + "o_proj", d_.width, a.heads * a.value_width, a.output_bias);
+  }
+
+  SwigluWeights swiglu(const std::string& module, std::size_t width) {
+    return {find_.linear(module + "gate_proj", width, d_.width, false),
+            find_.linear(module + "up_proj", width, d_.width, false),
+            find_.linear(module + "down_proj", d_.width, width, false)};
+  }
+
+  /// The first alternative that exists, else the first.
+  std::string choose(const std::string& layer, std::string& block) const {
+    for (const auto candidate : d_.names.blocks) {
+      for (const auto router : d_.names.routers) {
+        block = fmt::format("{}{}.", layer, candidate);
+        if (find_.has(block + std::string(router))) return block + std::string(router);
+      }
+    }
+    block = fmt::format("{}{}.", layer, d_.names.blocks.front());
+    return block + std::string(d_.names.routers.front());
+  }
+
+  void block(const std::string& layer, LayerWeights& out) {
+    const RouterDescription& r = d_.router;
+    std::string block;
+    const std::string router = choose(layer, block);
+    out.router.weight = find_.matrix(router, r.experts, d_.width);
+    const std::string module = router.substr(0, router.rfind('.') + 1);
+    if (r.bias) out.router.bias = find_.vector(module + "bias", r.experts);
+    if (r.correction_bias) out.correction = find_.vector(module + "e_score_correction_bias", r.experts);
+    experts(block, out.experts);
+    if (d_.expert.shared_width > 0)
+      out.shared = swiglu(fmt::format("{}{}.", block, d_.names.shared), d_.expert.shared_width);
+    if (d_.expert.shared_gate)
+      out.shared_gate = find_.linear(block + "shared_expert_gate", 1, d_.width, false);
+  }
+
+  void experts(const std::string& block, std::vector<SwigluWeights>& out) {
+    out.resize(d_.router.experts);
+    for (const Names::Fused& names : d_.names.fused) {
+      const std::string gate_up = block + std::string(names.gate_up);
+      const bool last = &names == &d_.names.fused.back() && d_.names.gate.empty();
+      if (last || find_.has(gate_up) || find_.has(gate_up + "_blocks")) return fused(block, names, out);
+    }
+    const std::size_t width = d_.expert.width;
+    for (std::size_t e = 0; e < out.size() && !find_.failed(); ++e) {
+      const std::string module = fmt::format("{}experts.{}.", block, e);
+      out[e].gate = find_.linear(module + std::string(d_.names.gate), width, d_.width, false);
+      out[e].up = find_.linear(module + std::string(d_.names.up), width, d_.width, false);
+      out[e].down = find_.linear(module + std::string(d_.names.down), d_.width, width, false);
+    }
+  }
+
+  void fused(const std::string& block, const Names::Fused& names, std::vector<SwigluWeights>& out) {
+    const std::size_t width = d_.expert.width, count = out.size();
+    const std::string gate_up = block + std::string(names.gate_up), down = block + std::string(names.down);
+    const auto ins = find_.stack(gate_up, count, 2 * width, d_.width, names.inputs_first);
+    const auto outs = find_.stack(down, count, d_.width, width, names.inputs_first);
+    std::vector<float> in_bias, out_bias;
+    if (d_.expert.bias) {
+      in_bias = grid(gate_up + "_bias", count, 2 * width);
+      out_bias = grid(down + "_bias", count, d_.width);
+    }
+    if (find_.failed()) return;
+    for (std::size_t e = 0; e < count; ++e) {
+      out[e].gate.weight = half(ins[e], false, names.interleaved);
+      out[e].up.weight = half(ins[e], true, names.interleaved);
+      out[e].down.weight = outs[e];
+      if (in_bias.empty()) continue;
+      out[e].gate.bias = half(in_bias, e, width, false);
+      out[e].up.bias = half(in_bias, e, width, true);
+      const auto first = out_bias.begin() + static_cast<std::ptrdiff_t>(e * d_.width);
+      out[e].down.bias.assign(first, first + static_cast<std::ptrdiff_t>(d_.width));
+    }
+  }
+
+  /// A small matrix, read whole.
+  std::vector<float> grid(const std::string& name, std::size_t rows, std::size_t columns) {
+    const StoredMatrix matrix = find_.matrix(name, rows, columns);
+    std::vector<float> out(rows * columns);
+    for (std::size_t row = 0; row < rows && matrix.data != nullptr; ++row)
+      read_row(matrix, row, out.data() + row * columns);
+    return out;
+  }
+
+  /// Tensors of this model's layers, or beside them, that nobody asked for.
+  void leftovers() {
+    for (const auto& [name, tensor] : find_.weights().tensors()) {
+      if (find_.taken().contains(name)) continue;
+      const bool ours = name.starts_with(prefix_) || name.starts_with("lm_head.");
+      std::size_t l = 0;
+      const std::string layers = prefix_ + "layers.";
+      if (name.starts_with(layers))
+        std::from_chars(name.data() + layers.size(), name.data() + name.size(), l);
+      // Layers beyond the last predict further tokens in training (DeepSeek-V3).
+      if (!ours || l >= d_.layers.size()) continue;
+      return find_.reject(
+          fmt::format("{}: tensor '{}' has no place in a {} as config.json describes it; is "
+                      "this another architecture's file?",
+                      tensor.file, name, d_.model_type));
+    }
+  }
+
+  const Description& d_;
+  TensorFinder find_;
+  std::string prefix_;
+};
+
+}  // namespace
+
+Expected<ModelWeights> bind(const Description& description, const Weights& weights) {
+  return Binder(description, weights).run();
+}
+
+}  // namespace pastonly::checkpoint

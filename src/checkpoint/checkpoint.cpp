@@ -1,0 +1,96 @@
+#include "checkpoint/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "checkpoint/family.h"
+#include "checkpoint/non_finite.h"
+#include "input/printable.h"
+
+namespace pastonly::checkpoint {
+namespace {
+
+/// The declared rule, or the one given, with the layer's correction bias where it takes one.
+RuleSpec rule_of(const RuleSpec& spec, const LayerWeights& layer) {
+  RuleSpec out = spec;
+  const bool biased = out.id == "biased-top-k" || out.id == "group-limited-top-k";
+  const bool named =
+      std::ranges::any_of(out.parameters, [](const auto& entry) { return entry.first == "bias"; });
+  if (!biased || named || layer.correction.empty()) return out;
+  Value::Array bias;
+  for (const float value : layer.correction) bias.emplace_back(static_cast<double>(value));
+  out.parameters.emplace_back("bias", std::move(bias));
+  return out;
+}
+
+}  // namespace
+
+Expected<void> Checkpoint::make_rules(const std::optional<RuleSpec>& rule) {
+  for (std::size_t l = 0; l < description_.layers.size(); ++l) {
+    rules_.emplace_back();
+    if (!description_.layers[l].sparse) continue;
+    const RuleSpec spec = rule_of(rule ? *rule : description_.router.rule, bound_.layers[l]);
+    auto made = make_rule(spec.id, spec.parameters);
+    if (!made) return tl::unexpected(made.error());
+    rules_.back() = *std::move(made);
+  }
+  return {};
+}
+
+Expected<Checkpoint> Checkpoint::open(const std::filesystem::path& directory,
+                                      const std::optional<RuleSpec>& rule) {
+  Checkpoint out;
+  out.name_ = directory.string();
+  out.config_ = directory / "config.json";
+  auto description = read_description(out.config_);
+  if (!description) return tl::unexpected(description.error());
+  out.description_ = *std::move(description);
+  auto weights = Weights::open(directory);
+  if (!weights) return tl::unexpected(weights.error());
+  out.weights_ = std::make_shared<const Weights>(*std::move(weights));
+  auto bound = bind(out.description_, *out.weights_);
+  if (!bound) return tl::unexpected(bound.error());
+  out.bound_ = *std::move(bound);
+  if (auto made = out.make_rules(rule); !made) return tl::unexpected(made.error());
+  return out;
+}
+
+std::vector<FileRecord> Checkpoint::files() const {
+  std::error_code error;
+  std::vector<FileRecord> out{{config_.string(), std::filesystem::file_size(config_, error), ""}};
+  out.insert(out.end(), weights_->files().begin(), weights_->files().end());
+  return out;
+}
+
+Expected<void> Checkpoint::check(const model::Batch& batch) const {
+  const std::size_t tokens = batch.layout.tokens();
+  if (tokens == 0 || batch.tokens.size() != tokens || (!batch.valid.empty() && batch.valid.size() != tokens))
+    return input_error(fmt::format("{}: a batch of {} x {} needs {} tokens, got {}", name_,
+                                   batch.layout.sequences, batch.layout.positions, tokens,
+                                   batch.tokens.size()));
+  if (tokens > (std::size_t{1} << 31) / description_.router.experts)
+    return input_error(fmt::format("{}: a batch of {} tokens is too large for {} experts", name_, tokens,
+                                   description_.router.experts));
+  for (std::size_t t = 0; t < tokens; ++t) {
+    if (batch.tokens[t] < 0 || static_cast<std::size_t>(batch.tokens[t]) >= description_.vocab)
+      return input_error(fmt::format("{}: token {} at row {}, position {}: expected ids below {}", name_,
+                                     batch.tokens[t], t / batch.layout.positions, t % batch.layout.positions,
+                                     description_.vocab));
+  }
+  return {};
+}
+
+Expected<void> Checkpoint::not_finite(std::string_view part) const {
+  std::string found;
+  for (const std::string_view root : {"model.", "language_model.model.", "", "language_model."}) {
+    if (found.empty()) found = find_non_finite(*weights_, fmt::format("{}{}.", root, part));
+    if (found.empty()) found = find_non_finite(*weights_, fmt::format("{}embed_tokens", root));
+  }
+  if (found.empty())
+    found = fmt::format("{}: {}: the activations grew beyond what float32 holds", name_, part);
+  return input_error(input::printable(found + "; the checkpoint cannot be run"));
+}
+
+}  // namespace pastonly::checkpoint

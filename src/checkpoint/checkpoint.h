@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/description.h"
+#include "checkpoint/layer_weights.h"
+#include "checkpoint/weights.h"
+#include "checkpoint/workspace.h"
+#include "model/batch.h"
+#include "model/model.h"
+#include "pastonly/error.h"
+#include "pastonly/subject.h"
+#include "pastonly/trace.h"
+
+namespace pastonly::checkpoint {
+
+/// What a pass gives besides the trace.
+struct PassExtras {
+  std::optional<std::int64_t> next;        ///< in: the token that follows the last position of row 0
+  double next_log_prob = 0.0;              ///< out: its ln p
+  model::Matrix<float>* logits = nullptr;  ///< out where given: (tokens, vocab)
+};
+
+/// A Hugging Face checkpoint that runs. Weights stay in memory-mapped files and are converted tile by tile;
+/// computation is in float32. A token's results hang on its row and on what its routing hangs on, to the last
+/// bit, not on the number of threads.
+class Checkpoint {
+ public:
+  /// Opens config.json and the weights of a directory. `rule`: routes every layer in place of the rule that
+  /// the configuration declares; biased rules take the checkpoint's correction bias where they name none.
+  /// Input errors name file, key and tensor; usage errors: a rule that cannot be made.
+  static Expected<Checkpoint> open(const std::filesystem::path& directory,
+                                   const std::optional<RuleSpec>& rule = std::nullopt);
+
+  /// Runs the batch and returns what the routers did (mask, scores, gates, bias), with ln p of every token
+  /// given the row's tokens before it, as model::Model::observe does. May be called from several threads with
+  /// a workspace each. Input errors: tokens outside the vocabulary, more positions than the configuration
+  /// allows, weights that are not finite.
+  Expected<TraceData> observe(const model::Batch& batch, const model::ObserveOptions& options,
+                              Workspace& workspace, PassExtras* extras = nullptr) const;
+
+  const Description& description() const noexcept { return description_; }
+  /// (layers), nullptr where a layer has no router.
+  const std::vector<std::unique_ptr<RoutingRule>>& rules() const noexcept { return rules_; }
+  /// config.json and the files of weights.
+  std::vector<FileRecord> files() const;
+  const Weights& weights() const noexcept { return *weights_; }
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  Checkpoint() = default;
+  Expected<void> make_rules(const std::optional<RuleSpec>& rule);
+  Expected<void> check(const model::Batch& batch) const;
+  Expected<void> run_layer(std::size_t index, const model::Batch& batch, const model::ObserveOptions& options,
+                           const RotaryTable& rotary, Workspace& workspace, TraceData& out) const;
+  Expected<void> feed_forward(std::size_t index, const model::Batch& batch,
+                              const model::ObserveOptions& options, Workspace& workspace,
+                              TraceData& out) const;
+  /// The error that names what is not finite in one part of the model ("layers.3", "lm_head").
+  Expected<void> not_finite(std::string_view part) const;
+
+  std::string name_;
+  std::filesystem::path config_;
+  Description description_;
+  std::shared_ptr<const Weights> weights_;
+  ModelWeights bound_;
+  std::vector<std::unique_ptr<RoutingRule>> rules_;
+};
+
+}  // namespace pastonly::checkpoint

@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "checkpoint/family.h"
+#include "checkpoint/rotary_config.h"
+#include "input/mapped_file.h"
+#include "input/printable.h"
+
+namespace pastonly::checkpoint {
+namespace {
+
+constexpr std::size_t largest_config = std::size_t{16} << 20;
+constexpr std::size_t most_layers = 4096;
+
+void read_attention(ConfigReader& config, Description& out) {
+  AttentionDescription& attention = out.attention;
+  attention.heads = config.count("num_attention_heads", std::nullopt, 1, 65535);
+  attention.kv_heads = config.count("num_key_value_heads", attention.heads, 1, 65535);
+  if (attention.heads % attention.kv_heads != 0)
+    config.reject("num_key_value_heads", fmt::format("{} does not divide num_attention_heads = {}",
+                                                     attention.kv_heads, attention.heads));
+  if (!config.has("head_dim") && out.width % attention.heads != 0)
+    config.reject("num_attention_heads",
+                  fmt::format("{} does not divide hidden_size = {}, and there is no head_dim",
+                              attention.heads, out.width));
+  attention.key_width = attention.value_width = config.count("head_dim", out.width / attention.heads);
+  attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.key_width));
+}
+
+void read_activation(ConfigReader& config) {
+  const std::string activation = config.text("hidden_act", std::string("silu"));
+  if (activation != "silu" && activation != "swish")
+    config.reject("hidden_act",
+                  fmt::format("'{}' is not supported; expected silu", activation.substr(0, 40)));
+}
+
+void read_quantization(ConfigReader& config) {
+  if (!config.has("quantization_config")) return;
+  ConfigReader how = config.object("quantization_config");
+  const std::string method = how.text("quant_method", std::nullopt);
+  if (method != "fp8" && method != "mxfp4")
+    how.reject("quant_method", fmt::format("'{}' is not supported; expected fp8 (E4M3 with block scales) or "
+                                           "mxfp4, or weights in F32, F16 or BF16",
+                                           method.substr(0, 40)));
+  config.adopt(how);
+}
+
+Expected<Description> unknown(const std::string& type, const std::string& file) {
+  std::string known;
+  for (const Family& family : families())
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", family.model_type);
+  return input_error(input::printable(fmt::format(
+      "{}: model_type: '{}' is not among the architectures that run here: {}. Any other model can "
+      "be audited by what it recorded: a trace, or a plan whose runs its own engine makes "
+      "(docs/formats.md)",
+      file, type.substr(0, 80), known)));
+}
+
+}  // namespace
+
+std::size_t Description::sparse_layers() const noexcept {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(layers, [](const LayerDescription& layer) { return layer.sparse; }));
+}
+
+Expected<Description> describe(const input::Json& json, const std::string& file) {
+  if (!json.is_object()) return input_error(fmt::format("{}: expected a JSON object", file));
+  ConfigReader config(json, file);
+  Description out;
+  out.model_type = config.text("model_type", std::nullopt);
+  if (config.failed()) return tl::unexpected(config.finish().error());
+  const Family* family = find_family(out.model_type);
+  if (family == nullptr) return unknown(out.model_type, file);
+  out.names = family->names;
+  out.vocab = config.count("vocab_size", std::nullopt, 2);
+  out.width = config.count("hidden_size");
+  out.layers.resize(config.count("num_hidden_layers", std::nullopt, 1, most_layers));
+  out.norm_epsilon = config.number("rms_norm_eps", std::nullopt, 0.0, 1.0);
+  out.tied_embeddings = config.flag("tie_word_embeddings", false);
+  out.max_positions = config.count("max_position_embeddings", 2048, 1, std::size_t{1} << 32);
+  read_attention(config, out);
+  read_activation(config);
+  read_quantization(config);
+  out.attention.rotary.width = 0;
+  family->read(config, out);
+  if (out.attention.rotary.width == 0) {
+    RotaryDescription usual;
+    usual.theta = family->theta;
+    out.attention.rotary = read_rotary(config, out.attention.key_width, usual);
+  }
+  if (out.sparse_layers() == 0) config.reject("num_hidden_layers", "no layer has experts: nothing routes");
+  if (auto done = config.finish(); !done) return tl::unexpected(done.error());
+  if (const auto rule = make_rule(out.router.rule.id, out.router.rule.parameters); !rule)
+    return input_error(fmt::format("{}: {}", file, rule.error().message));
+  return out;
+}
+
+Expected<Description> read_description(const std::filesystem::path& path) {
+  const auto text = input::read_text(path, largest_config);
+  if (!text) return tl::unexpected(text.error());
+  const auto json = input::parse_json(*text, path.string(), Error::Kind::input);
+  if (!json) return tl::unexpected(json.error());
+  return describe(*json, path.string());
+}
+
+}  // namespace pastonly::checkpoint

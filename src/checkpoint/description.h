@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/rotary.h"
+#include "pastonly/routing_rule.h"
+
+namespace pastonly::checkpoint {
+
+enum class Norm { rms, layer };  ///< layer: mean removed, with a bias
+
+/// Normalisation of queries and keys: none; RMS over each head or over the whole projection, with gains,
+/// before rotation; RMS over each head without gains, after rotation (Llama 4).
+enum class QkNorm { none, per_head, whole, after_rotation };
+
+struct AttentionDescription {
+  std::size_t heads = 0;
+  std::size_t kv_heads = 0;
+  std::size_t key_width = 0;    ///< of one head's query and key
+  std::size_t value_width = 0;  ///< of one head's value
+  bool input_bias = false;      ///< of queries, keys and values
+  bool output_bias = false;
+  QkNorm qk_norm = QkNorm::none;
+  double scale = 1.0;          ///< of q . k
+  std::optional<double> clip;  ///< of queries, keys and values (OLMoE)
+  bool sinks = false;          ///< a learned logit beside every head's scores (gpt-oss)
+  RotaryDescription rotary;
+  Pairing pairing = Pairing::halves;
+  /// Queries of layers without rotation grow by 1 + scale * ln(1 + floor((position + 1) / every)) (Llama 4).
+  struct Temperature {
+    double every = 0.0, scale = 0.0;
+  };
+  std::optional<Temperature> temperature;
+
+  /// Multi-head latent attention (DeepSeek-V2, section 2.1): queries and keys have rotated parts of
+  /// rotary.width, keys and values come from a common projection of this rank. 0 = ordinary attention.
+  std::size_t kv_rank = 0;
+  std::size_t query_rank = 0;  ///< 0 = queries are projected at once
+  double rank_norm_epsilon = 1e-6;
+
+  bool latent() const noexcept { return kv_rank > 0; }
+};
+
+/// What a router says of a token before selection.
+enum class Score { softmax, sigmoid };
+/// How scores become combine weights of the experts that a token has.
+enum class GateForm {
+  raw,           ///< the score
+  renormalised,  ///< over the sum of the token's scores; equals a softmax over the chosen logits
+  sparse_mixer,  ///< one expert after the other: softmax over the logits near the largest that is left
+                 ///< (PhiMoE)
+};
+
+struct RouterDescription {
+  std::size_t experts = 0;
+  Score score = Score::softmax;
+  RuleSpec rule;  ///< what the configuration declares; a correction bias is added layer by layer
+  GateForm gate = GateForm::raw;
+  double gate_scale = 1.0;
+  bool gate_enters = false;  ///< the gate scales the expert's input, not its output (Llama 4)
+  bool bias = false;         ///< of the logits
+  bool correction_bias = false;
+  double jitter = 0.0;  ///< sparse_mixer: how far below the largest a logit may lie, relative
+};
+
+struct ExpertDescription {
+  std::size_t width = 0;
+  bool bias = false;
+  bool clamped =
+      false;  ///< (up + 1) gate sigmoid(alpha gate) of clamped values (gpt-oss), else silu(gate) up
+  double alpha = 0.0, limit = 0.0;
+  std::size_t shared_width = 0;  ///< of the expert every token takes; 0 = none
+  bool shared_gate = false;      ///< weighted by sigmoid(x w) (Qwen2-MoE)
+  std::size_t dense_width = 0;   ///< of layers without experts
+};
+
+struct LayerDescription {
+  bool sparse = true;      ///< has a router and experts
+  bool rotates = true;     ///< rotary positions
+  std::size_t window = 0;  ///< attention sees this many tokens, itself among them; 0 = all before
+  std::size_t chunk = 0;   ///< attention stays within chunks of this many positions; 0 = none
+};
+
+/// Where a family's tensors are. Names are relative to the layer; alternatives in the order they are tried.
+struct Names {
+  std::vector<std::string_view> blocks;   ///< module of router and experts: "mlp"
+  std::vector<std::string_view> routers;  ///< in it: "gate.weight"
+  std::string_view gate, up, down;        ///< an expert's own matrices: experts.E.gate.weight
+  /// All experts in one tensor: gate and up together, and down.
+  struct Fused {
+    std::string_view gate_up, down;
+    bool inputs_first = false;  ///< (experts, inputs, outputs)
+    bool interleaved = false;   ///< gate and up alternate
+  };
+  std::vector<Fused> fused;
+  std::string_view shared;         ///< module of the shared expert
+  std::string_view dense = "mlp";  ///< module of layers without experts
+};
+
+/// What a checkpoint computes: everything but the weights.
+struct Description {
+  std::string model_type;
+  std::size_t vocab = 0;
+  std::size_t width = 0;
+  Norm norm = Norm::rms;
+  double norm_epsilon = 1e-6;
+  double embedding_multiplier = 1.0;
+  double residual_multiplier = 1.0;
+  double logits_divisor = 1.0;
+  bool tied_embeddings = false;
+  bool head_bias = false;
+  std::size_t max_positions = 0;
+  AttentionDescription attention;
+  RouterDescription router;
+  ExpertDescription expert;
+  std::vector<LayerDescription> layers;
+  Names names;
+
+  std::size_t sparse_layers() const noexcept;
+};
+
+}  // namespace pastonly::checkpoint

@@ -1,0 +1,136 @@
+#include "checkpoint/encoding.h"
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "input/half_float.h"
+
+namespace pastonly::checkpoint {
+namespace {
+
+struct EncodingName {
+  std::string_view name;
+  Encoding encoding;
+  std::size_t bits;
+};
+constexpr auto encoding_names = std::to_array<EncodingName>({{"F32", Encoding::f32, 32},
+                                                             {"F16", Encoding::f16, 16},
+                                                             {"BF16", Encoding::bf16, 16},
+                                                             {"F64", Encoding::f64, 64},
+                                                             {"F8_E4M3", Encoding::e4m3, 8},
+                                                             {"MXFP4", Encoding::mxfp4, 4}});
+
+std::array<float, 256> make_e4m3_table() {
+  std::array<float, 256> table{};
+  for (std::size_t i = 0; i < table.size(); ++i) table[i] = e4m3_to_float(static_cast<std::uint8_t>(i));
+  return table;
+}
+
+const std::array<float, 256>& e4m3_table() {
+  static const std::array<float, 256> table = make_e4m3_table();
+  return table;
+}
+
+template <class Stored, class Convert>
+void convert(const std::byte* data, std::size_t first, std::size_t step, std::size_t count, float* out,
+             Convert&& to_float) {
+  const std::byte* from = data + first * sizeof(Stored);
+  if (step == 1) {
+    for (std::size_t i = 0; i < count; ++i) {
+      Stored stored;
+      std::memcpy(&stored, from + i * sizeof(Stored), sizeof(Stored));
+      out[i] = to_float(stored);
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    Stored stored;
+    std::memcpy(&stored, from + i * step * sizeof(Stored), sizeof(Stored));
+    out[i] = to_float(stored);
+  }
+}
+
+}  // namespace
+
+std::optional<Encoding> encoding_of(std::string_view dtype) noexcept {
+  for (const auto& entry : encoding_names) {
+    if (entry.name == dtype && entry.encoding != Encoding::mxfp4) return entry.encoding;
+  }
+  return std::nullopt;
+}
+
+std::string_view name(Encoding encoding) noexcept {
+  for (const auto& entry : encoding_names) {
+    if (entry.encoding == encoding) return entry.name;
+  }
+  return "";
+}
+
+std::size_t bits_of(Encoding encoding) noexcept {
+  for (const auto& entry : encoding_names) {
+    if (entry.encoding == encoding) return entry.bits;
+  }
+  return 0;
+}
+
+float e4m3_to_float(std::uint8_t bits) noexcept {
+  const int exponent = (bits >> 3) & 15, fraction = bits & 7;
+  float value = 0.0F;
+  if (exponent == 15 && fraction == 7) {
+    value = std::numeric_limits<float>::quiet_NaN();
+  } else if (exponent == 0) {
+    value = std::ldexp(static_cast<float>(fraction), -9);
+  } else {
+    value = std::ldexp(static_cast<float>(8 + fraction), exponent - 10);
+  }
+  return (bits & 0x80) != 0 ? -value : value;
+}
+
+float e8m0_to_float(std::uint8_t bits) noexcept {
+  if (bits == 255) return std::numeric_limits<float>::quiet_NaN();
+  return std::ldexp(1.0F, static_cast<int>(bits) - 127);
+}
+
+void decode(Encoding encoding, const std::byte* data, std::size_t first, std::size_t count, float* out) {
+  decode_strided(encoding, data, first, 1, count, out);
+}
+
+void decode_strided(Encoding encoding, const std::byte* data, std::size_t first, std::size_t step,
+                    std::size_t count, float* out) {
+  switch (encoding) {
+    case Encoding::f32:
+      return convert<float>(data, first, step, count, out, [](float value) { return value; });
+    case Encoding::f16:
+      return convert<std::uint16_t>(data, first, step, count, out, input::half_to_float);
+    case Encoding::bf16:
+      return convert<std::uint16_t>(data, first, step, count, out, input::bfloat_to_float);
+    case Encoding::f64:
+      return convert<double>(data, first, step, count, out,
+                             [](double value) { return static_cast<float>(value); });
+    case Encoding::e4m3: {
+      const auto& table = e4m3_table();
+      return convert<std::uint8_t>(data, first, step, count, out,
+                                   [&](std::uint8_t bits) { return table[bits]; });
+    }
+    case Encoding::mxfp4:
+      break;  // has scales: decode_mxfp4
+  }
+}
+
+void decode_mxfp4(const std::byte* blocks, const std::byte* scales, std::size_t count, float* out) {
+  static constexpr std::array<float, 16> values{0.0F,  0.5F,  1.0F,  1.5F,  2.0F,  3.0F,  4.0F,  6.0F,
+                                                -0.0F, -0.5F, -1.0F, -1.5F, -2.0F, -3.0F, -4.0F, -6.0F};
+  for (std::size_t block = 0; block < count / 32; ++block) {
+    const float scale = e8m0_to_float(std::to_integer<std::uint8_t>(scales[block]));
+    for (std::size_t i = 0; i < 16; ++i) {
+      const auto pair = std::to_integer<std::uint8_t>(blocks[block * 16 + i]);
+      out[block * 32 + 2 * i] = values[pair & 15] * scale;
+      out[block * 32 + 2 * i + 1] = values[pair >> 4] * scale;
+    }
+  }
+}
+
+}  // namespace pastonly::checkpoint

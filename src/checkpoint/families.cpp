@@ -1,0 +1,93 @@
+#include <vector>
+
+#include "checkpoint/family.h"
+#include "checkpoint/family_reading.h"
+
+namespace pastonly::checkpoint {
+namespace {
+
+const Names& qwen_names() {
+  static const Names names{{"mlp"},        {"gate.weight"}, "gate_proj",
+                           "up_proj",      "down_proj",     {{"experts.gate_up_proj", "experts.down_proj"}},
+                           "shared_expert"};
+  return names;
+}
+
+const Names& mixtral_names() {
+  static const Names names{{"block_sparse_moe", "mlp"},
+                           {"gate.weight", "router.weight"},
+                           "w1",
+                           "w3",
+                           "w2",
+                           {{"experts.gate_up_proj", "experts.down_proj"}},
+                           ""};
+  return names;
+}
+
+Names deepseek_names() {
+  Names names = qwen_names();
+  names.shared = "shared_experts";
+  return names;
+}
+
+std::vector<Family> make_families() {
+  return {
+      {"olmoe", "OLMoE", 1e4, qwen_names(), read_olmoe},
+      {"mixtral", "Mixtral", 1e6, mixtral_names(), read_mixtral},
+      {"qwen2_moe", "Qwen2-MoE", 1e4, qwen_names(), read_qwen2},
+      {"qwen3_moe", "Qwen3-MoE", 1e4, qwen_names(), read_qwen3},
+      {"granitemoe",
+       "GraniteMoE",
+       1e4,
+       {{"block_sparse_moe"},
+        {"router.layer.weight", "router.weight"},
+        "",
+        "",
+        "",
+        {{"input_linear.weight", "output_linear.weight"}, {"experts.gate_up_proj", "experts.down_proj"}},
+        ""},
+       read_granite},
+      {"phimoe", "PhiMoE", 1e6, mixtral_names(), read_phi},
+      {"gpt_oss",
+       "gpt-oss",
+       1.5e5,
+       {{"mlp"},
+        {"router.weight"},
+        "",
+        "",
+        "",
+        {{"experts.gate_up_proj", "experts.down_proj", true, true}},
+        ""},
+       read_gpt_oss},
+      {"deepseek_v2", "DeepSeek-V2", 1e4, deepseek_names(), read_deepseek_v2},
+      {"deepseek_v3", "DeepSeek-V3", 1e4, deepseek_names(), read_deepseek_v3},
+      {"llama4_text",
+       "Llama 4 (text)",
+       5e5,
+       {{"feed_forward"},
+        {"router.weight"},
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+        {{"experts.gate_up_proj", "experts.down_proj", true, false}},
+        "shared_expert",
+        "feed_forward"},
+       read_llama4},
+  };
+}
+
+}  // namespace
+
+std::span<const Family> families() {
+  static const std::vector<Family> all = make_families();
+  return all;
+}
+
+const Family* find_family(std::string_view model_type) {
+  for (const Family& family : families()) {
+    if (family.model_type == model_type) return &family;
+  }
+  return nullptr;
+}
+
+}  // namespace pastonly::checkpoint

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "checkpoint/config_reader.h"
+#include "checkpoint/description.h"
+#include "input/json.h"
+#include "pastonly/error.h"
+
+namespace pastonly::checkpoint {
+
+/// An architecture of transformers, by its model_type.
+struct Family {
+  std::string_view model_type;
+  std::string_view title;
+  double theta;  ///< rope_theta where the configuration has none
+  Names names;
+  /// What differs from the common part, which is read before. Errors stay in the reader.
+  void (*read)(ConfigReader& config, Description& out);
+};
+
+/// All that can be run, in the order of the documentation. The only list.
+std::span<const Family> families();
+/// nullptr where there is none.
+const Family* find_family(std::string_view model_type);
+
+/// Reads config.json. Input errors name the file and the key; an unknown model_type lists the known ones.
+Expected<Description> read_description(const std::filesystem::path& config);
+Expected<Description> describe(const input::Json& config, const std::string& file);
+
+}  // namespace pastonly::checkpoint

@@ -1,0 +1,14 @@
+#include "checkpoint/family_reading.h"
+
+namespace pastonly::checkpoint {
+
+void read_olmoe(ConfigReader& config, Description& out) {
+  read_experts(config, "num_experts", "intermediate_size", out);
+  read_softmax_router(config, out, config.flag("norm_topk_prob", false));
+  auto& attention = out.attention;
+  attention.qk_norm = QkNorm::whole;
+  attention.input_bias = attention.output_bias = config.flag("attention_bias", false);
+  if (config.has("clip_qkv")) attention.clip = config.number("clip_qkv", std::nullopt, 0.0, 1e6);
+}
+
+}  // namespace pastonly::checkpoint

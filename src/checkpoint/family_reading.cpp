@@ -1,0 +1,51 @@
+#include "checkpoint/family_reading.h"
+
+#include <cstddef>
+#include <string>
+
+namespace pastonly::checkpoint {
+
+RuleSpec top_k(ConfigReader& config, const Description& out) {
+  const std::size_t k = config.count("num_experts_per_tok");
+  if (k > out.router.experts) config.reject("num_experts_per_tok", "more than there are experts");
+  return {"top-k", {{"k", k}}};
+}
+
+void read_experts(ConfigReader& config, std::string_view count, std::string_view width, Description& out) {
+  constexpr std::size_t most = 65535;
+  std::string_view found = count;
+  for (const std::string_view key : {"num_experts", "num_local_experts", "n_routed_experts"}) {
+    if (key == found || !config.has(key)) continue;
+    if (!config.has(found)) {
+      found = key;
+    } else if (config.count(key, std::nullopt, 1, most) != config.count(found, std::nullopt, 1, most)) {
+      config.reject(key, "another number than under " + std::string(found));
+    }
+  }
+  out.router.experts = config.count(found, std::nullopt, 1, most);
+  out.expert.width = config.count(width);
+}
+
+void read_softmax_router(ConfigReader& config, Description& out, bool renormalised) {
+  out.router.rule = top_k(config, out);
+  out.router.gate = renormalised ? GateForm::renormalised : GateForm::raw;
+}
+
+void set_window(ConfigReader& config, Description& out) {
+  const std::size_t window = config.count("sliding_window", 0, 0, std::size_t{1} << 32);
+  for (LayerDescription& layer : out.layers) layer.window = window;
+}
+
+void read_layer_types(ConfigReader& config, Description& out, std::size_t window, std::size_t chunk) {
+  const auto types = config.texts("layer_types");
+  if (types.empty()) return;
+  if (types.size() != out.layers.size()) return config.reject("layer_types", "expected one entry a layer");
+  for (std::size_t l = 0; l < types.size(); ++l) {
+    out.layers[l].window = types[l] == "sliding_attention" ? window : 0;
+    out.layers[l].chunk = types[l] == "chunked_attention" ? chunk : 0;
+    if (types[l] != "sliding_attention" && types[l] != "chunked_attention" && types[l] != "full_attention")
+      return config.reject("layer_types", "expected full_attention, sliding_attention or chunked_attention");
+  }
+}
+
+}  // namespace pastonly::checkpoint

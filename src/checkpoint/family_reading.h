@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string_view>
+
+#include "checkpoint/config_reader.h"
+#include "checkpoint/description.h"
+#include "pastonly/routing_rule.h"
+
+namespace pastonly::checkpoint {
+
+// What families read of their configurations in the same way. Errors stay in the reader.
+
+/// top-k by num_experts_per_tok.
+RuleSpec top_k(ConfigReader& config, const Description& out);
+
+/// The number of experts, under its usual key or under another that versions of transformers have written,
+/// and their width.
+void read_experts(ConfigReader& config, std::string_view count, std::string_view width, Description& out);
+
+/// Top-k of softmax scores.
+void read_softmax_router(ConfigReader& config, Description& out, bool renormalised);
+
+/// sliding_window of all layers.
+void set_window(ConfigReader& config, Description& out);
+
+/// layer_types: which layers see a window or a chunk.
+void read_layer_types(ConfigReader& config, Description& out, std::size_t window, std::size_t chunk);
+
+// One reader a family (family_*.cpp). Sources: the modeling files of transformers 5.
+
+void read_olmoe(ConfigReader& config, Description& out);
+void read_mixtral(ConfigReader& config, Description& out);
+void read_qwen2(ConfigReader& config, Description& out);
+void read_qwen3(ConfigReader& config, Description& out);
+void read_granite(ConfigReader& config, Description& out);
+void read_phi(ConfigReader& config, Description& out);
+void read_gpt_oss(ConfigReader& config, Description& out);
+void read_deepseek_v2(ConfigReader& config, Description& out);
+void read_deepseek_v3(ConfigReader& config, Description& out);
+void read_llama4(ConfigReader& config, Description& out);
+
+}  // namespace pastonly::checkpoint

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "checkpoint/description.h"
+#include "checkpoint/stored_matrix.h"
+#include "checkpoint/weights.h"
+#include "pastonly/error.h"
+
+namespace pastonly::checkpoint {
+
+/// Gains of a norm, and its bias where it has one, as float.
+struct NormWeights {
+  std::vector<float> gain;  // (width); empty = no such norm
+  std::vector<float> bias;  // (width); empty = none
+};
+
+/// A linear layer: the weights stay in the file, the bias is read.
+struct Linear {
+  StoredMatrix weight;
+  std::vector<float> bias;  // (outputs); empty = none
+  bool exists() const noexcept { return weight.data != nullptr; }
+};
+
+/// The three matrices of one SwiGLU.
+struct SwigluWeights {
+  Linear gate, up, down;
+};
+
+struct AttentionWeights {
+  Linear query, key, value, output;
+  NormWeights query_norm, key_norm;
+  std::vector<float> sinks;  // (heads)
+  // Latent attention: `query` follows `query_down` where there is one, `key` is the common projection of
+  // ranks and rotated keys, `value` makes keys and values of the ranks.
+  Linear query_down;
+  NormWeights query_rank_norm, kv_rank_norm;
+};
+
+struct LayerWeights {
+  NormWeights before_attention, before_experts;
+  AttentionWeights attention;
+  Linear router;
+  std::vector<float> correction;       // (experts) added to scores for selection alone
+  std::vector<SwigluWeights> experts;  // (experts); empty in dense layers
+  SwigluWeights shared;                ///< of every token; in dense layers the only one
+  Linear shared_gate;
+};
+
+struct ModelWeights {
+  Linear embedding;  ///< (vocab, width)
+  std::vector<LayerWeights> layers;
+  NormWeights last;
+  Linear head;  ///< (vocab, width)
+};
+
+/// Finds every tensor that the description needs and checks its shape and element type; tensors of the
+/// layers that nothing asks for are an error as well: they belong to another architecture. Input errors name
+/// file, tensor, what was expected and what was found. The weights must outlive the result.
+Expected<ModelWeights> bind(const Description& description, const Weights& weights);
+
+}  // namespace pastonly::checkpoint

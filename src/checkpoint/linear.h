@@ -1,0 +1,14 @@
+#pragma once
+
+#include "checkpoint/layer_weights.h"
+#include "checkpoint/workspace.h"
+
+namespace pastonly::checkpoint {
+
+/// y (rows, outputs) = x W^T + bias, tile by tile of the outputs in parallel.
+void apply(const Linear& linear, model::Block<const float> x, model::Block<float> y, Workspace& workspace);
+
+/// Adds the bias of outputs [first, first + c.columns) where there is one.
+void add_bias(const Linear& linear, std::size_t first, model::Block<float> c);
+
+}  // namespace pastonly::checkpoint

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+
+#include "checkpoint/description.h"
+#include "checkpoint/layer_weights.h"
+#include "model/block.h"
+
+namespace pastonly::checkpoint {
+
+/// y = gain x / sqrt(mean(x^2) + epsilon) of one row; without gains they count as 1. y may be x.
+void rms_norm(const float* x, const float* gain, std::size_t size, double epsilon, float* y);
+
+/// Row by row: RMS, or mean removed and a bias added.
+void normalise(Norm norm, const NormWeights& weights, double epsilon, model::Block<const float> x,
+               model::Block<float> y);
+
+}  // namespace pastonly::checkpoint

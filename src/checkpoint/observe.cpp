@@ -1,0 +1,150 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "checkpoint/attention.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/experts.h"
+#include "checkpoint/next_token.h"
+#include "checkpoint/norm.h"
+#include "checkpoint/router.h"
+#include "model/config_json.h"
+#include "model/lanes.h"
+#include "stats/parallel.h"
+
+namespace pastonly::checkpoint {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+bool all_finite(const model::Matrix<float>& matrix) {
+  const float* values = matrix.buffer().data();
+  float sum = 0.0F;  // 0 times a number is 0 unless the number is not finite
+  for (std::size_t i = 0; i < matrix.buffer().size(); ++i) sum += 0.0F * values[i];
+  return std::isfinite(sum);
+}
+
+/// hidden += factor * branch.
+void add_branch(double factor, Workspace& s) {
+  const std::size_t width = s.hidden.columns();
+  stats::parallel_for(s.hidden.rows(), [&](std::size_t t) {
+    model::accumulate(s.hidden.row(t), s.branch.row(t), width, static_cast<float>(factor));
+  });
+}
+
+std::string rule_text(const RoutingRule& rule) {
+  return input::Json{{"id", rule.id()}, {"parameters", model::to_json(rule.parameters())}}.dump();
+}
+
+TraceData::Layer layer_record(std::size_t index, const std::vector<float>& correction, bool scores,
+                              const Workspace& s) {
+  TraceData::Layer out;
+  out.index = LayerIndex{static_cast<std::uint32_t>(index)};
+  out.mask = s.routing.mask;
+  if (!scores) return out;
+  out.scores.assign(s.scores.buffer().begin(), s.scores.buffer().end());
+  out.logits.assign(s.router_logits.buffer().begin(), s.router_logits.buffer().end());
+  out.bias = correction;
+  const std::size_t experts = s.scores.columns();
+  out.gates.assign(s.scores.rows() * experts, 0.0F);
+  for (std::size_t route = 0; route < s.dispatch.routes(); ++route)
+    out.gates[s.dispatch.token(route) * experts + s.dispatch.expert(route)] = s.gates[route];
+  return out;
+}
+
+const RoutingRule& rule_in_force(const model::ObserveOptions& options, const RoutingRule& own,
+                                 std::size_t layer) {
+  if (!options.rules.empty()) return *options.rules[layer];
+  return options.rule != nullptr ? *options.rule : own;
+}
+
+/// The token that each position predicts; negative where it predicts none.
+std::vector<std::int64_t> targets_of(const model::Batch& batch, const PassExtras* extras) {
+  std::vector<std::int64_t> out(batch.layout.tokens(), -1);
+  for (std::size_t t = 0; t + 1 < out.size(); ++t) {
+    if (batch.predicts(t)) out[t] = batch.tokens[t + 1];
+  }
+  if (extras != nullptr && extras->next) out[batch.layout.positions - 1] = *extras->next;
+  return out;
+}
+
+}  // namespace
+
+Expected<void> Checkpoint::feed_forward(std::size_t index, const model::Batch& batch,
+                                        const model::ObserveOptions& options, Workspace& s,
+                                        TraceData& out) const {
+  const LayerWeights& weights = bound_.layers[index];
+  if (!description_.layers[index].sparse) {
+    dense_expert(description_, weights.shared, {}, true, s);
+    return {};
+  }
+  score(description_.router, weights, s);
+  if (!all_finite(s.router_logits)) return not_finite(fmt::format("layers.{}", index));
+  const RoutingRule& rule = rule_in_force(options, *rules_[index], index);
+  select(rule, batch, options.seed, s);
+  gate(description_.router, s);
+  if (out.rule.empty()) out.rule = rule_text(rule);
+  out.layers.push_back(layer_record(index, weights.correction, options.scores, s));
+  route_experts(description_, weights.experts, s);
+  if (weights.shared.gate.exists()) dense_expert(description_, weights.shared, weights.shared_gate, false, s);
+  return {};
+}
+
+Expected<void> Checkpoint::run_layer(std::size_t index, const model::Batch& batch,
+                                     const model::ObserveOptions& options, const RotaryTable& rotary,
+                                     Workspace& s, TraceData& out) const {
+  const LayerWeights& weights = bound_.layers[index];
+  normalise(description_.norm, weights.before_attention, description_.norm_epsilon, s.hidden.block(),
+            s.normed.block());
+  attention(description_, description_.layers[index], weights.attention, rotary, batch.layout, s);
+  add_branch(description_.residual_multiplier, s);
+  normalise(description_.norm, weights.before_experts, description_.norm_epsilon, s.hidden.block(),
+            s.normed.block());
+  if (auto done = feed_forward(index, batch, options, s, out); !done) return done;
+  add_branch(description_.residual_multiplier, s);
+  return all_finite(s.hidden) ? Expected<void>{} : not_finite(fmt::format("layers.{}", index));
+}
+
+Expected<TraceData> Checkpoint::observe(const model::Batch& batch, const model::ObserveOptions& options,
+                                        Workspace& s, PassExtras* extras) const {
+  if (auto good = check(batch); !good) return tl::unexpected(good.error());
+  const std::size_t tokens = batch.layout.tokens();
+  TraceData out;
+  out.mode = options.mode;
+  out.stage = Stage::dispatched;
+  out.vocab = description_.vocab;
+  out.producer = "pastonly";
+  out.layout = batch.layout;
+  out.tokens.assign(batch.tokens.begin(), batch.tokens.end());
+  out.valid.assign(batch.valid.begin(), batch.valid.end());
+  s.hidden.resize(tokens, description_.width);
+  s.normed.resize(tokens, description_.width);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    read_row(bound_.embedding.weight, static_cast<std::size_t>(batch.tokens[t]), s.hidden.row(t));
+    if (description_.embedding_multiplier != 1.0)
+      model::scale(s.hidden.row(t), description_.width,
+                   static_cast<float>(description_.embedding_multiplier));
+  }
+  const RotaryTable rotary(description_.attention.rotary, batch.layout.positions);
+  for (std::size_t l = 0; l < description_.layers.size(); ++l) {
+    if (auto done = run_layer(l, batch, options, rotary, s, out); !done) return tl::unexpected(done.error());
+  }
+  normalise(description_.norm, bound_.last, description_.norm_epsilon, s.hidden.block(), s.normed.block());
+  const auto targets = targets_of(batch, extras);
+  const auto found = log_probabilities(description_, bound_.head, s.normed.block(), targets, s,
+                                       extras != nullptr ? extras->logits : nullptr);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    if (targets[t] >= 0 && !std::isfinite(found[t]))
+      return tl::unexpected(not_finite(description_.tied_embeddings ? "norm" : "lm_head").error());
+  }
+  out.log_probs.assign(tokens, nan);
+  for (std::size_t t = 0; t + 1 < tokens; ++t) {
+    if (batch.predicts(t)) out.log_probs[t + 1] = found[t];
+  }
+  if (extras != nullptr && extras->next) extras->next_log_prob = found[batch.layout.positions - 1];
+  return out;
+}
+
+}  // namespace pastonly::checkpoint

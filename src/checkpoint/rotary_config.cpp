@@ -1,0 +1,126 @@
+#include "checkpoint/rotary_config.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+namespace pastonly::checkpoint {
+namespace {
+
+using Kind = RotaryDescription::Kind;
+
+constexpr double largest_theta = 1e12, largest_factor = 1e6;
+
+double mscale(double factor, double weight) {
+  return factor <= 1.0 ? 1.0 : 0.1 * weight * std::log(factor) + 1.0;
+}
+
+std::string_view key_of(const ConfigReader& config) {
+  return config.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+}
+
+std::string kind_of(ConfigReader& rope) {
+  return rope.has("rope_type") ? rope.text("rope_type", std::nullopt)
+                               : rope.text("type", std::string("default"));
+}
+
+std::size_t max_positions(ConfigReader& config) {
+  return config.count("max_position_embeddings", 2048, 1, std::size_t{1} << 32);
+}
+
+void read_yarn(ConfigReader& config, ConfigReader& rope, RotaryDescription& out) {
+  if (!rope.has("factor"))
+    out.factor = static_cast<double>(max_positions(config)) / static_cast<double>(out.original_positions);
+  out.beta_fast = rope.number("beta_fast", 32.0, 1e-6, 1e6);
+  out.beta_slow = rope.number("beta_slow", 1.0, 1e-6, 1e6);
+  out.truncate = rope.flag("truncate", true);
+  const double own = rope.number("mscale", 0.0, 0.0, 1e3), all = rope.number("mscale_all_dim", 0.0, 0.0, 1e3);
+  const double usual =
+      own > 0.0 && all > 0.0 ? mscale(out.factor, own) / mscale(out.factor, all) : mscale(out.factor, 1.0);
+  out.amplitude = rope.number("attention_factor", usual, 0.0, 1e3);
+}
+
+void read_longrope(ConfigReader& config, ConfigReader& rope, RotaryDescription& out) {
+  out.short_factors = rope.numbers("short_factor");
+  if (out.short_factors.size() != out.width / 2)
+    rope.reject("short_factor", fmt::format("expected {} numbers, half the width of a head, found {}",
+                                            out.width / 2, out.short_factors.size()));
+  const double factor = rope.has("factor") ? rope.number("factor", std::nullopt, 1e-6, largest_factor)
+                                           : static_cast<double>(max_positions(config)) /
+                                                 static_cast<double>(out.original_positions);
+  const double usual =
+      factor <= 1.0
+          ? 1.0
+          : std::sqrt(1.0 + std::log(factor) / std::log(static_cast<double>(out.original_positions)));
+  const double amplitude = rope.number("attention_factor", usual, 0.0, 1e3);
+  out.short_amplitude = rope.number("short_mscale", amplitude, 0.0, 1e3);
+  out.long_amplitude = rope.number("long_mscale", amplitude, 0.0, 1e3);
+}
+
+void read_kind(ConfigReader& config, ConfigReader& rope, const std::string& kind, RotaryDescription& out) {
+  if (kind == "default") return;
+  if (kind != "longrope" && kind != "su" && rope.has("factor"))
+    out.factor = rope.number("factor", std::nullopt, 1e-6, largest_factor);
+  const std::size_t original =
+      config.count("original_max_position_embeddings", max_positions(config), 1, std::size_t{1} << 32);
+  out.original_positions = rope.count("original_max_position_embeddings", original, 1, std::size_t{1} << 32);
+  if (kind == "linear") {
+    out.kind = Kind::linear;
+  } else if (kind == "dynamic") {
+    out.kind = Kind::dynamic;
+    out.original_positions = max_positions(config);
+  } else if (kind == "yarn") {
+    out.kind = Kind::yarn;
+    read_yarn(config, rope, out);
+  } else if (kind == "longrope" || kind == "su") {
+    out.kind = Kind::longrope;
+    read_longrope(config, rope, out);
+  } else if (kind == "llama3") {
+    out.kind = Kind::llama3;
+    out.low_frequency_factor = rope.number("low_freq_factor", std::nullopt, 1e-6, 1e6);
+    out.high_frequency_factor = rope.number("high_freq_factor", std::nullopt, 1e-6, 1e6);
+  } else {
+    rope.reject("rope_type", fmt::format("'{}' is not known; expected default, linear, dynamic, yarn, "
+                                         "longrope or llama3",
+                                         kind.substr(0, 40)));
+  }
+}
+
+}  // namespace
+
+RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const RotaryDescription& fallback) {
+  RotaryDescription out;
+  out.width = width;
+  out.theta = config.number("rope_theta", fallback.theta, 1.0, largest_theta);
+  const auto key = key_of(config);
+  if (!config.has(key)) {
+    const double theta = out.theta;
+    out = fallback;
+    out.width = width;
+    out.theta = theta;
+  } else {
+    ConfigReader rope = config.object(key);
+    out.theta = rope.number("rope_theta", out.theta, 1.0, largest_theta);
+    if (rope.number("partial_rotary_factor", 1.0, 0.0, 1.0) != 1.0)
+      rope.reject("partial_rotary_factor", "heads that turn in part are not supported");
+    read_kind(config, rope, kind_of(rope), out);
+    config.adopt(rope);
+  }
+  if (width % 2 != 0)
+    config.reject("head_dim", fmt::format("rotary positions need an even width, found {}", width));
+  return out;
+}
+
+double yarn_scale(ConfigReader& config) {
+  const auto key = key_of(config);
+  if (!config.has(key)) return 1.0;
+  ConfigReader rope = config.object(key);
+  if (kind_of(rope) == "default") return 1.0;
+  const double all = rope.number("mscale_all_dim", 0.0, 0.0, 1e3);
+  const double factor = rope.number("factor", 1.0, 1e-6, largest_factor);
+  const double scale = all > 0.0 ? mscale(factor, all) : 1.0;
+  return scale * scale;
+}
+
+}  // namespace pastonly::checkpoint

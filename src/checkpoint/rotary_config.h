@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstddef>
+
+#include "checkpoint/config_reader.h"
+#include "checkpoint/rotary.h"
+
+namespace pastonly::checkpoint {
+
+/// Reads rope_parameters, or rope_scaling and rope_theta of older configurations. `width` is what turns of a
+/// head; `fallback` stands where the configuration says nothing.
+RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const RotaryDescription& fallback);
+
+/// 1, or what yarn multiplies q . k with on top of the usual scale (mscale_all_dim, DeepSeek).
+double yarn_scale(ConfigReader& config);
+
+}  // namespace pastonly::checkpoint

@@ -1,0 +1,80 @@
+#include "cli/checkpoint_options.h"
+
+namespace pastonly::cli {
+namespace {
+
+std::string text_at(const Value& value, std::string_view key) {
+  const Value* found = value.find(key);
+  const auto* text = found != nullptr ? found->get_if<std::string>() : nullptr;
+  return text != nullptr ? *text : std::string();
+}
+
+std::size_t count_at(const Value& value, std::string_view key) {
+  const Value* found = value.find(key);
+  const auto* number = found != nullptr ? found->get_if<std::int64_t>() : nullptr;
+  return number != nullptr && *number > 0 ? static_cast<std::size_t>(*number) : 0;
+}
+
+}  // namespace
+
+void add_checkpoint_options(CLI::App& command, CheckpointOptions& options) {
+  constexpr const char* group = "How a checkpoint is run";
+  command
+      .add_option("--rule", options.rule,
+                  "Rule that it was trained under, in place of the declared one: expert-choice,k=8,chunk=512")
+      ->type_name("RULE")
+      ->group(group);
+  command
+      .add_option("--tokens", options.tokens,
+                  "Token ids to run it on: bytes, nanogpt, llm.c, megatron or npy, and the file; default: "
+                  "drawn from --source, or uniformly over the vocabulary")
+      ->type_name("FORMAT:FILE")
+      ->group(group);
+  command.add_option("--text", options.text, "Not possible: tokenise first, then --tokens")
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--positions", options.positions,
+                  "Positions of a row; with --batch, its rows. Default: by the model's size")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
+      ->group(group);
+  command
+      .add_option("--budget", options.budget,
+                  "Token positions that one check may run beyond the plan; default: by the model's size")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
+      ->group(group);
+}
+
+std::optional<std::string> given(const CheckpointOptions& options) {
+  if (!options.rule.empty()) return "--rule";
+  if (!options.tokens.empty()) return "--tokens";
+  if (!options.text.empty()) return "--text";
+  if (options.positions > 0) return "--positions";
+  if (options.budget > 0) return "--budget";
+  return std::nullopt;
+}
+
+void add_to_value(const CheckpointOptions& options, Value& value) {
+  if (!options.rule.empty()) value.set("rule", options.rule);
+  if (!options.tokens.empty()) value.set("tokens", options.tokens);
+  if (options.positions > 0) value.set("positions", options.positions);
+  if (options.budget > 0) value.set("budget", options.budget);
+}
+
+CheckpointOptions checkpoint_options_from(const Value& value) {
+  CheckpointOptions options;
+  options.rule = text_at(value, "rule");
+  options.tokens = text_at(value, "tokens");
+  options.positions = count_at(value, "positions");
+  options.budget = count_at(value, "budget");
+  return options;
+}
+
+bool is_checkpoint(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error) && std::filesystem::exists(path / "config.json", error);
+}
+
+}  // namespace pastonly::cli

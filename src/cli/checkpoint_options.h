@@ -1,0 +1,33 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "pastonly/error.h"
+#include "pastonly/value.h"
+
+namespace pastonly::cli {
+
+/// `--rule --tokens --text --positions --budget` as typed: how a checkpoint is run.
+struct CheckpointOptions {
+  std::string rule;    ///< id,key=value,...; "" = what config.json declares
+  std::string tokens;  ///< FORMAT:FILE; "" = drawn from the source, or uniformly
+  std::string text;
+  std::size_t positions = 0;  ///< of a row; 0 = by the size of the model
+  std::size_t budget = 0;     ///< token positions per check beyond the plan; 0 = by the size of the model
+};
+void add_checkpoint_options(CLI::App& command, CheckpointOptions& options);
+
+/// Whether any was given; the name of the first.
+std::optional<std::string> given(const CheckpointOptions& options);
+
+/// Adds to a report's options what was told, and reads it back.
+void add_to_value(const CheckpointOptions& options, Value& value);
+CheckpointOptions checkpoint_options_from(const Value& value);
+
+/// Whether the path is a directory that holds a config.json: a checkpoint, not a plan.
+bool is_checkpoint(const std::filesystem::path& path);
+
+}  // namespace pastonly::cli

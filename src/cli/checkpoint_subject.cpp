@@ -1,0 +1,117 @@
+#include "cli/checkpoint_subject.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "input/token_stream.h"
+#include "subject/live_model.h"
+#include "subject/token_draws.h"
+
+namespace pastonly::cli {
+namespace {
+
+constexpr double plan_work = 0x1p44;    // multiplications that the plan may cost, about
+constexpr double budget_work = 0x1p43;  // and one check beyond it
+constexpr double plan_runs = 40.0;
+
+/// Weights that one token passes.
+double active_weights(const checkpoint::Description& description) {
+  const auto& attention = description.attention;
+  const auto width = static_cast<double>(description.width);
+  const auto heads =
+      static_cast<double>(attention.heads * (2 * attention.key_width + 2 * attention.value_width));
+  double k = 1.0;
+  for (const auto& [key, value] : description.router.rule.parameters) {
+    if (const auto* count = value.get_if<std::int64_t>(); key == "k" && count != nullptr)
+      k = static_cast<double>(*count);
+  }
+  const auto inner = k * static_cast<double>(description.expert.width) +
+                     static_cast<double>(description.expert.shared_width);
+  return static_cast<double>(description.layers.size()) * width * (heads + 3.0 * inner) +
+         width * static_cast<double>(description.vocab);
+}
+
+/// Eight rows of 128, fewer and shorter where the plan would take too long.
+Layout layout_of(const checkpoint::Description& description, const AuditRequest& request) {
+  Layout layout{8, std::min<std::size_t>(128, description.max_positions)};
+  const double most = plan_work / (plan_runs * active_weights(description));
+  while (layout.sequences > 2 && static_cast<double>(layout.tokens()) > most) layout.sequences /= 2;
+  if (static_cast<double>(layout.tokens()) > most)
+    layout.positions = std::min<std::size_t>(64, layout.positions);
+  if (request.checkpoint.positions > 0) layout.positions = request.checkpoint.positions;
+  if (request.options.batch) layout.sequences = *request.options.batch;
+  if (request.options.order) layout.order = *request.options.order;
+  return layout;
+}
+
+Expected<DrawTokens> draw_of(const AuditRequest& request, const checkpoint::Description& description,
+                             std::size_t positions, Policy& policy) {
+  if (!request.checkpoint.tokens.empty()) {
+    const std::string& told = request.checkpoint.tokens;
+    const std::size_t colon = told.find(':');
+    if (colon == std::string::npos || colon + 1 == told.size())
+      return usage_error(fmt::format("--tokens {}: expected FORMAT:FILE, for example npy:ids.npy", told));
+    return draws_from(told.substr(colon + 1), told.substr(0, colon), description.vocab, positions);
+  }
+  if (!policy.source) {
+    policy.source = Source{"uniform", description.vocab};
+  } else if (policy.source->vocab > description.vocab) {
+    return usage_error(fmt::format("the source has {} tokens, the checkpoint's vocabulary {}",
+                                   policy.source->vocab, description.vocab));
+  }
+  return draws_from(*policy.source);
+}
+
+Expected<void> check_options(const AuditRequest& request) {
+  const input::TraceOptions& options = request.options;
+  if (!request.checkpoint.text.empty()) {
+    return usage_error(
+        "--text: a checkpoint's tokenizer cannot be run from here (no tokenizer library is part of this "
+        "program); tokenise the text with it, save the ids as a one-dimensional .npy and give them as "
+        "--tokens npy:FILE");
+  }
+  if (!options.shape.empty() || options.mode || options.stage || options.top_k || options.experts ||
+      !options.map.empty())
+    return usage_error(fmt::format(
+        "{} is a checkpoint: --shape, --mode, --stage, --top-k, --experts and --map are for recorded files",
+        request.subject));
+  return {};
+}
+
+}  // namespace
+
+Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy& policy) {
+  if (auto good = check_options(request); !good) return tl::unexpected(good.error());
+  std::optional<RuleSpec> rule;
+  if (!request.checkpoint.rule.empty()) {
+    auto spec = parse_rule(request.checkpoint.rule);
+    if (!spec) return tl::unexpected(spec.error());
+    rule = *std::move(spec);
+  }
+  auto opened = checkpoint::Checkpoint::open(request.subject, rule);
+  if (!opened) return tl::unexpected(opened.error());
+  CheckpointSubject out;
+  out.checkpoint = std::make_unique<checkpoint::Checkpoint>(*std::move(opened));
+  const checkpoint::Description& description = out.checkpoint->description();
+  LiveOptions live;
+  live.kind = "checkpoint";
+  live.name = request.subject;
+  live.layout = layout_of(description, request);
+  // What a configuration declares is how the model is served; only who trained it knows the other rule.
+  live.mode = rule ? Mode::train : Mode::eval;
+  live.seed = request.seed;
+  live.budget =
+      request.checkpoint.budget > 0
+          ? request.checkpoint.budget
+          : static_cast<std::uint64_t>(std::clamp(budget_work / active_weights(description), 0x1p12, 0x1p18));
+  live.files = out.checkpoint->files();
+  auto draw = draw_of(request, description, live.layout.positions, policy);
+  if (!draw) return tl::unexpected(draw.error());
+  auto subject = make_live(freeze(*out.checkpoint), *std::move(draw), live);
+  if (!subject) return tl::unexpected(subject.error());
+  out.subject = *std::move(subject);
+  return out;
+}
+
+}  // namespace pastonly::cli

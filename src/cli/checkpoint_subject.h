@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+
+#include "checkpoint/checkpoint.h"
+#include "cli/audit_session.h"
+#include "pastonly/error.h"
+#include "pastonly/subject.h"
+
+namespace pastonly::cli {
+
+/// A checkpoint opened for an audit. The subject refers to the checkpoint.
+struct CheckpointSubject {
+  std::unique_ptr<checkpoint::Checkpoint> checkpoint;
+  std::unique_ptr<Subject> subject;
+};
+
+/// Opens the request's directory as a live subject. Tokens drawn from a source make it the policy's. Errors
+/// as of opening the checkpoint; usage errors: options that belong to recorded subjects, --text.
+Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy& policy);
+
+}  // namespace pastonly::cli

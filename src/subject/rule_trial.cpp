@@ -1,0 +1,110 @@
+#include "subject/rule_trial.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "stats/parallel.h"
+
+namespace pastonly {
+namespace {
+
+using RunKind = Intervention::Kind;
+
+struct BitSum {
+  double bits = 0.0;
+  double tokens = 0.0;
+};
+
+/// Row `row` of `more` less `less`.
+BitSum row_difference(const Trace& more, const Trace& less, std::size_t row) {
+  BitSum out;
+  for (std::size_t s = 1; s < less.layout.positions; ++s) {
+    const std::size_t token = less.layout.token(row, s);
+    if (!less.valid.empty() && less.valid[token] == 0) continue;
+    const double bits = less.log_probs[token] - more.log_probs[token];
+    if (!std::isfinite(bits)) continue;
+    out.bits += bits / std::numbers::ln2;
+    out.tokens += 1.0;
+  }
+  return out;
+}
+
+bool comparable(const Trace& a, const Trace& b) {
+  return a.layout == b.layout && a.log_probs.size() == a.layout.tokens() &&
+         b.log_probs.size() == b.layout.tokens();
+}
+
+}  // namespace
+
+std::string Routed::name(const std::string& own) const {
+  if (by == By::rule) return rule;
+  return by == By::own ? own : own + " on shuffled tokens";
+}
+
+Expected<std::vector<Trace>> fresh_runs(Evidence& evidence, const Routed& routed, std::size_t first,
+                                        std::size_t count) {
+  std::vector<Expected<Trace>> found(count);
+  stats::parallel_for(count, [&](std::size_t i) {
+    Intervention run;
+    if (routed.by == Routed::By::own) {
+      found[i] = evidence.fresh_losses(first + i);
+      return;
+    }
+    run.kind = routed.by == Routed::By::own_shuffled ? RunKind::shuffle : RunKind::reroute;
+    run.seed = first + i;
+    run.rule = routed.rule;
+    found[i] = evidence.fresh_losses(first + i, run);
+  });
+  std::vector<Trace> out;
+  for (auto& trace : found) {
+    if (!trace) return tl::unexpected(trace.error());
+    out.push_back(*std::move(trace));
+  }
+  return out;
+}
+
+Expected<std::vector<Trace>> recorded_runs(Evidence& evidence, const Routed& routed) {
+  const auto base = evidence.base();
+  if (!base) return tl::unexpected(base.error());
+  if (routed.by == Routed::By::own) return std::vector<Trace>{*base};
+  const bool shuffled = routed.by == Routed::By::own_shuffled;
+  for (const Intervention* run : evidence.runs(shuffled ? RunKind::shuffle : RunKind::reroute)) {
+    if (run->base != evidence.runs().front().id || (!shuffled && run->rule != routed.rule)) continue;
+    auto trace = evidence.trace(*run);
+    if (!trace) return tl::unexpected(trace.error());
+    return std::vector<Trace>{*std::move(trace)};
+  }
+  return std::vector<Trace>{};
+}
+
+std::vector<double> loss_differences(std::span<const Trace> more, std::span<const Trace> less) {
+  std::vector<double> out;
+  for (std::size_t i = 0; i < std::min(more.size(), less.size()); ++i) {
+    if (!comparable(more[i], less[i])) continue;
+    BitSum batch;
+    for (std::size_t row = 0; row < less[i].layout.sequences; ++row) {
+      const BitSum here = row_difference(more[i], less[i], row);
+      if (less.size() == 1 && here.tokens > 0.0) out.push_back(here.bits / here.tokens);
+      batch.bits += here.bits;
+      batch.tokens += here.tokens;
+    }
+    if (less.size() > 1 && batch.tokens > 0.0) out.push_back(batch.bits / batch.tokens);
+  }
+  return out;
+}
+
+double mean_loss(std::span<const Trace> runs) {
+  BitSum all;
+  for (const Trace& trace : runs) {
+    for (std::size_t t = 0; t < trace.log_probs.size(); ++t) {
+      if (!std::isfinite(trace.log_probs[t]) || (!trace.valid.empty() && trace.valid[t] == 0)) continue;
+      all.bits -= trace.log_probs[t] / std::numbers::ln2;
+      all.tokens += 1.0;
+    }
+  }
+  return all.tokens > 0.0 ? all.bits / all.tokens : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace pastonly

@@ -1,0 +1,171 @@
+"""Tiny random checkpoints saved by transformers, run by pastonly: logits, router logits and gates must agree to 1e-4.
+
+usage: checkpoints.py RUN_CHECKPOINT DIRECTORY [--family TYPE] [--table PAGE]
+--table writes the outcome between the marks of a page (docs/checkpoints.md).
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+TOLERANCE = 1e-4
+BASE = dict(vocab_size=160, hidden_size=48, intermediate_size=40, num_hidden_layers=3, num_attention_heads=4,
+            num_key_value_heads=4, num_experts_per_tok=2, max_position_embeddings=512, initializer_range=0.2,
+            rms_norm_eps=1e-5, pad_token_id=None, bos_token_id=None, eos_token_id=None)
+EIGHT = dict(num_experts=8)
+LOCAL = dict(num_local_experts=8)
+LLAMA3 = dict(rope_type="llama3", rope_theta=1e4, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+              original_max_position_embeddings=64)
+YARN = dict(rope_type="yarn", rope_theta=1e4, factor=4.0, original_max_position_embeddings=64)
+LATENT = dict(n_routed_experts=8, moe_intermediate_size=24, n_shared_experts=2, first_k_dense_replace=1,
+              kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12)
+LONG = (1, 400)
+
+# (family, what is special, changes to the configuration, shape of the batch)
+CASES = [
+    ("olmoe", "", dict(EIGHT), (3, 20)),
+    ("olmoe", "grouped queries, renormalised, clipped, long", dict(EIGHT, num_key_value_heads=2, norm_topk_prob=True, clip_qkv=0.7), LONG),
+    ("olmoe", "tied embeddings, linear positions", dict(EIGHT, tie_word_embeddings=True, attention_bias=True, rope_parameters=dict(rope_type="linear", rope_theta=5e3, factor=3.0)), (2, 33)),
+    ("mixtral", "", dict(LOCAL), (3, 20)),
+    ("mixtral", "grouped queries, window, long", dict(LOCAL, num_key_value_heads=2, head_dim=16, sliding_window=70), LONG),
+    ("mixtral", "tied embeddings, yarn", dict(LOCAL, tie_word_embeddings=True, num_key_value_heads=1, head_dim=12, rope_parameters=YARN), (2, 150)),
+    ("qwen2_moe", "", dict(EIGHT, moe_intermediate_size=24, shared_expert_intermediate_size=36), (3, 20)),
+    ("qwen2_moe", "grouped queries, dense layers, window", dict(EIGHT, num_key_value_heads=2, moe_intermediate_size=24, shared_expert_intermediate_size=36, num_hidden_layers=5, decoder_sparse_step=2, mlp_only_layers=[3], norm_topk_prob=True, use_sliding_window=True, sliding_window=40, max_window_layers=3), LONG),
+    ("qwen2_moe", "tied embeddings, no biases, dynamic positions", dict(EIGHT, tie_word_embeddings=True, qkv_bias=False, moe_intermediate_size=24, shared_expert_intermediate_size=36, rope_parameters=dict(rope_type="dynamic", rope_theta=1e4, factor=2.0), max_position_embeddings=32), (2, 90)),
+    ("qwen3_moe", "", dict(EIGHT, moe_intermediate_size=24, head_dim=16), (3, 20)),
+    ("qwen3_moe", "grouped queries, dense layers, biases, long", dict(EIGHT, moe_intermediate_size=24, head_dim=8, num_key_value_heads=2, mlp_only_layers=[0], attention_bias=True, norm_topk_prob=True), LONG),
+    ("qwen3_moe", "tied embeddings, llama3 positions", dict(EIGHT, moe_intermediate_size=24, head_dim=20, tie_word_embeddings=True, rope_parameters=LLAMA3), (2, 150)),
+    ("granitemoe", "", dict(LOCAL, attention_multiplier=0.3, embedding_multiplier=2.0, residual_multiplier=0.4, logits_scaling=3.0), (3, 20)),
+    ("granitemoe", "tied embeddings, grouped queries, biases, long", dict(LOCAL, tie_word_embeddings=True, num_key_value_heads=2, attention_bias=True, attention_multiplier=0.2), LONG),
+    ("phimoe", "", dict(LOCAL, attention_bias=True, lm_head_bias=True, router_jitter_noise=0.05), (3, 20)),
+    ("phimoe", "tied embeddings, grouped queries, window, long", dict(LOCAL, tie_word_embeddings=True, num_key_value_heads=2, sliding_window=60), LONG),
+    ("phimoe", "longrope", dict(LOCAL, rope_parameters=dict(rope_type="longrope", rope_theta=1e4, short_factor=[1.0 + 0.1 * i for i in range(6)], long_factor=[1.0 + i for i in range(6)], short_mscale=1.1, long_mscale=1.3, original_max_position_embeddings=64)), (2, 90)),
+    ("gpt_oss", "", dict(LOCAL, head_dim=16, num_key_value_heads=2, sliding_window=8), (3, 20)),
+    ("gpt_oss", "long", dict(LOCAL, head_dim=8, num_key_value_heads=1, sliding_window=70, num_experts_per_tok=4), LONG),
+    ("gpt_oss", "tied embeddings, plain positions", dict(LOCAL, head_dim=12, tie_word_embeddings=True, rope_parameters=dict(rope_type="default", rope_theta=1e4)), (2, 33)),
+    ("deepseek_v2", "", dict(LATENT), (3, 20)),
+    ("deepseek_v2", "groups, queries at once, yarn, long", dict(LATENT, q_lora_rank=None, topk_method="group_limited_greedy", n_group=4, topk_group=2, routed_scaling_factor=3.0, rope_parameters=dict(YARN, mscale=0.7, mscale_all_dim=0.7)), LONG),
+    ("deepseek_v2", "tied embeddings, biases", dict(LATENT, tie_word_embeddings=True, attention_bias=True), (2, 33)),
+    ("deepseek_v3", "", dict(LATENT, n_group=4, topk_group=2), (3, 20)),
+    ("deepseek_v3", "one group, not renormalised, long", dict(LATENT, n_group=1, topk_group=1, norm_topk_prob=False, q_lora_rank=None), LONG),
+    ("deepseek_v3", "tied embeddings, halves, yarn", dict(LATENT, n_group=2, topk_group=1, tie_word_embeddings=True, rope_interleave=False, rope_parameters=dict(YARN, mscale=1.0, mscale_all_dim=1.0)), (2, 150)),
+    ("llama4_text", "", dict(LOCAL, intermediate_size_mlp=56, head_dim=16, num_hidden_layers=5), (3, 20)),
+    ("llama4_text", "dense layers, chunks, grouped queries, long", dict(LOCAL, intermediate_size_mlp=56, head_dim=8, num_key_value_heads=2, num_hidden_layers=5, interleave_moe_layer_step=2, attention_chunk_size=48, floor_scale=30, num_experts_per_tok=1), LONG),
+    ("llama4_text", "tied embeddings, no norm of queries", dict(LOCAL, intermediate_size_mlp=56, head_dim=16, tie_word_embeddings=True, use_qk_norm=False), (2, 33)),
+]
+
+
+def make(family, changes):
+    torch.manual_seed(7)
+    settings = {**BASE, **changes}
+    if settings.get("rope_parameters") is None:
+        settings.pop("rope_parameters", None)
+    config = transformers.AutoConfig.for_model(family, **settings)
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager")
+    with torch.no_grad():  # ones and zeros would hide mistakes
+        for name, values in list(model.named_parameters()) + list(model.named_buffers()):
+            if values.dim() == 1 and "inv_freq" not in name:
+                values.add_(0.2 * torch.randn_like(values))
+            elif "sinks" in name or name.endswith("_bias"):
+                values.add_(0.2 * torch.randn_like(values))
+    return model.eval()
+
+
+def watch(model):
+    """What every router returns, by the layer it stands in."""
+    seen = {}
+    for name, module in model.named_modules():
+        if "Router" in type(module).__name__:
+            layer = int(re.search(r"layers\.(\d+)\.", name).group(1))
+            module.register_forward_hook(lambda _m, _i, out, layer=layer: seen.update({layer: out}))
+    return seen
+
+
+def write(family, changes, shape, directory):
+    model = make(family, changes)
+    model.save_pretrained(directory)
+    tokens = torch.randint(0, model.config.vocab_size, shape, generator=torch.Generator().manual_seed(3))
+    save_file({"tokens": tokens}, os.path.join(directory, "input.safetensors"))
+    seen = watch(model)
+    with torch.no_grad():
+        logits = model(tokens).logits
+    return logits.flatten(0, 1), seen
+
+
+def routed(family, outputs, experts):
+    """Router logits and gates (tokens, experts), as transformers says them."""
+    if family == "llama4_text":
+        scores, logits = outputs
+        return logits, scores
+    logits, weights, indices = outputs
+    return logits, torch.zeros(logits.shape[0], experts).scatter_(1, indices, weights.float())
+
+
+def compare(family, logits, seen, directory):
+    found = load_file(os.path.join(directory, "output.safetensors"))
+    errors = {"logits": (found["logits"] - logits).abs().max().item(), "router": 0.0, "gates": 0.0, "decisions": 0}
+    layers = {int(name.split(".")[1]) for name in found if name.endswith(".mask")}
+    if layers != set(seen):
+        sys.exit(f"{directory}: layers with routers {sorted(layers)}, transformers has {sorted(seen)}")
+    for layer in seen:
+        own = found[f"layers.{layer}.logits"]
+        expected, gates = routed(family, seen[layer], own.shape[1])
+        errors["router"] = max(errors["router"], (own - expected).abs().max().item())
+        errors["gates"] = max(errors["gates"], (found[f"layers.{layer}.gates"] - gates).abs().max().item())
+        errors["decisions"] += (found[f"layers.{layer}.mask"].bool() != (gates != 0)).sum().item()
+    return errors
+
+
+def table(rows):
+    lines = ["| model_type | case | batch | logits | router logits | gates |", "|---|---|---|---|---|---|"]
+    for family, what, shape, errors in rows:
+        lines.append(f"| {family} | {what or 'plain'} | {shape[0]} x {shape[1]} | {errors['logits']:.0e} | "
+                     f"{errors['router']:.0e} | {errors['gates']:.0e} |")
+    return "\n".join(lines)
+
+
+def put(page, text):
+    with open(page, encoding="utf-8") as file:
+        before = file.read()
+    marks = re.compile(r"(<!-- parity -->\n).*?(\n<!-- /parity -->)", re.S)
+    with open(page, "w", encoding="utf-8") as file:
+        file.write(marks.sub(lambda m: m.group(1) + text + m.group(2), before))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("directory")
+    parser.add_argument("--family", action="append")
+    parser.add_argument("--table")
+    arguments = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    cases = [case for case in CASES if not arguments.family or case[0] in arguments.family]
+    rows, failed = [], []
+    for number, (family, what, changes, shape) in enumerate(cases):
+        directory = os.path.join(arguments.directory, f"checkpoint-{number}-{family}")
+        logits, seen = write(family, changes, shape, directory)
+        subprocess.run([arguments.binary, directory], check=True)
+        errors = compare(family, logits, seen, directory)
+        good = max(errors["logits"], errors["router"], errors["gates"]) <= TOLERANCE and errors["decisions"] == 0
+        rows.append((family, what, shape, errors))
+        print(f"{family:12} {what or 'plain':50} logits {errors['logits']:.1e} of {logits.abs().max().item():.2f}, "
+              f"router {errors['router']:.1e}, gates {errors['gates']:.1e}, other decisions {errors['decisions']}"
+              f"{'' if good else '  <- FAILED'}")
+        if not good:
+            failed.append((family, what))
+    if arguments.table:
+        put(arguments.table, table(rows))
+    if failed or not rows:
+        sys.exit(f"not the same as transformers: {failed}")
+    print(f"{len(rows)} checkpoints agree with transformers {transformers.__version__} to {TOLERANCE}")
+
+
+if __name__ == "__main__":
+    main()

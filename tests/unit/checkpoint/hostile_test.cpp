@@ -1,0 +1,260 @@
+#include <fmt/format.h>
+
+#include <cstring>
+#include <fstream>
+#include <limits>
+
+#include "checkpoint/family.h"
+#include "input/json.h"
+#include "input/safetensors.h"
+#include "unit/checkpoint/exported.h"
+
+namespace pastonly::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+using input::Json;
+using input::Tensor;
+
+/// An exported checkpoint to be broken: its tensors and configuration in memory.
+class Broken {
+ public:
+  Broken() {
+    model::ModelConfig config = exported_config();
+    config.qk_norm = model::QkNorm::whole;
+    export_model(config, directory_.path());
+    auto file = input::read_safetensors(path("model.safetensors"));
+    if (!file) FAIL(file.error().message);
+    file_ = *std::move(file);
+    std::ifstream in(path("config.json"));
+    config_ = Json::parse(in);
+  }
+  fs::path path(std::string_view name) const { return directory_.path() / name; }
+  Json& config() { return config_; }
+  std::vector<Tensor>& tensors() { return file_.tensors; }
+  Tensor& tensor(std::string_view name) {
+    for (Tensor& tensor : file_.tensors) {
+      if (tensor.name == name) return tensor;
+    }
+    FAIL("no tensor " << name);
+    return file_.tensors.front();
+  }
+  const TemporaryDirectory& directory() const { return directory_; }
+
+  /// In one file.
+  void write() {
+    directory_.write("config.json", config_.dump());
+    put("model.safetensors", file_.tensors);
+  }
+  /// In two shards, the first half of the tensors and the rest, with an index that says so.
+  Json write_shards() {
+    directory_.write("config.json", config_.dump());
+    const std::size_t half = file_.tensors.size() / 2;
+    Json index{{"metadata", Json::object()}, {"weight_map", Json::object()}};
+    for (std::size_t i = 0; i < file_.tensors.size(); ++i)
+      index["weight_map"][file_.tensors[i].name] = i < half ? "a.safetensors" : "b.safetensors";
+    put("a.safetensors", std::span(file_.tensors).first(half));
+    put("b.safetensors", std::span(file_.tensors).subspan(half));
+    fs::remove(path("model.safetensors"));
+    write_index(index);
+    return index;
+  }
+  void write_index(const Json& index) { directory_.write("model.safetensors.index.json", index.dump()); }
+  void put(std::string_view name, std::span<const Tensor> tensors) const {
+    const auto done = input::write_safetensors(path(name), {}, tensors);
+    if (!done) FAIL(done.error().message);
+  }
+  std::string error() const {
+    const auto opened = Checkpoint::open(directory_.path());
+    if (opened) return "";
+    CHECK(opened.error().kind == Error::Kind::input);
+    return opened.error().message;
+  }
+
+ private:
+  TemporaryDirectory directory_;
+  input::TensorFile file_;
+  Json config_;
+};
+
+void check_says(const std::string& message, std::initializer_list<std::string_view> parts) {
+  INFO("message: " << message);
+  CHECK_FALSE(message.empty());
+  for (const auto part : parts) {
+    INFO("expected: " << part);
+    CHECK(message.find(part) != std::string::npos);
+  }
+}
+
+constexpr std::string_view q_proj = "model.layers.1.self_attn.q_proj.weight";
+
+}  // namespace
+
+TEST_CASE("shards give what one file gives", "[checkpoint]") {
+  Broken whole, sharded;
+  whole.write();
+  sharded.write_shards();
+  const model::Sample sample({2, 12, TokenOrder::batch_major}, 11);
+  const auto a = observed(opened(whole.directory().path()), sample.batch());
+  const auto b = observed(opened(sharded.directory().path()), sample.batch());
+  for (std::size_t t = 0; t < 12; ++t) CHECK((t == 0 || a.log_probs[t] == b.log_probs[t]));
+}
+
+TEST_CASE("checkpoints with broken shards are refused", "[checkpoint]") {
+  Broken broken;
+  Json index = broken.write_shards();
+  CHECK(broken.error().empty());
+  const std::string first = index["weight_map"].begin().key();
+  SECTION("a shard is missing") {
+    fs::remove(broken.path("b.safetensors"));
+    check_says(broken.error(), {"b.safetensors", "missing"});
+  }
+  SECTION("a tensor is in the other shard") {
+    index["weight_map"][first] =
+        index["weight_map"][first] == "a.safetensors" ? "b.safetensors" : "a.safetensors";
+    broken.write_index(index);
+    check_says(broken.error(), {first, "index.json", "it is in"});
+  }
+  SECTION("the index names a tensor that nobody has") {
+    index["weight_map"]["model.extra.weight"] = "a.safetensors";
+    broken.write_index(index);
+    check_says(broken.error(), {"model.extra.weight", "a.safetensors", "no such tensor"});
+  }
+  SECTION("a shard holds a tensor that the index lacks") {
+    index["weight_map"].erase(first);
+    broken.write_index(index);
+    check_says(broken.error(), {first, "not in model.safetensors.index.json"});
+  }
+  SECTION("a shard's name leads out of the directory") {
+    for (const char* name : {"../a.safetensors", "/etc/passwd", "x/../a.safetensors", "..safetensors",
+                             "a.bin", "a\n.safetensors", "..\\a.safetensors"}) {
+      index["weight_map"][first] = name;
+      broken.write_index(index);
+      check_says(broken.error(), {first, "plain name"});
+      CHECK(broken.error().find('\n') == std::string::npos);
+    }
+  }
+  SECTION("a tensor stands in two shards") {
+    broken.put("a.safetensors", broken.tensors());
+    check_says(broken.error(), {"b.safetensors", "as well"});
+  }
+  SECTION("the index is no index") {
+    broken.write_index(Json::array({1}));
+    check_says(broken.error(), {"index.json", "weight_map"});
+    broken.write_index(Json{{"weight_map", {{"a", 3}}}});
+    check_says(broken.error(), {"'a'", "no file name"});
+    broken.write_index(Json{{"weight_map", Json::object()}});
+    check_says(broken.error(), {"names no tensor"});
+  }
+  SECTION("a shard is cut short") {
+    fs::resize_file(broken.path("a.safetensors"), fs::file_size(broken.path("a.safetensors")) - 4);
+    check_says(broken.error(), {"a.safetensors"});
+  }
+  SECTION("no weights at all") {
+    fs::remove(broken.path("model.safetensors.index.json"));
+    check_says(broken.error(), {"neither model.safetensors nor"});
+  }
+}
+
+TEST_CASE("tensors that are not what the configuration says are refused", "[checkpoint]") {
+  Broken broken;
+  SECTION("another shape") {
+    broken.config()["hidden_size"] = 24;
+    broken.config()["num_attention_heads"] = 4;
+    broken.config()["num_key_value_heads"] = 4;
+    broken.write();
+    check_says(broken.error(), {"model.embed_tokens.weight", "[11, 24]", "[11, 12]", "config.json"});
+  }
+  SECTION("a missing tensor") {
+    std::erase_if(broken.tensors(), [](const Tensor& tensor) { return tensor.name == q_proj; });
+    broken.write();
+    check_says(broken.error(), {q_proj, "missing", "[12, 12]"});
+  }
+  SECTION("a missing expert") {
+    std::erase_if(broken.tensors(),
+                  [](const Tensor& t) { return t.name == "model.layers.0.mlp.experts.3.up_proj.weight"; });
+    broken.write();
+    check_says(broken.error(), {"model.layers.0.mlp.experts.3.up_proj.weight", "missing"});
+  }
+  SECTION("integers for weights") {
+    broken.tensor(q_proj).type = DType::i32;
+    broken.write();
+    check_says(broken.error(), {q_proj, "I32", "not supported"});
+  }
+  SECTION("tensors of another architecture beside them") {
+    Tensor extra = broken.tensor("model.layers.0.self_attn.q_norm.weight");
+    extra.name = "model.layers.0.self_attn.sinks";
+    broken.tensors().push_back(extra);
+    broken.write();
+    check_says(broken.error(), {"model.layers.0.self_attn.sinks", "no place", "olmoe"});
+  }
+  SECTION("another architecture's tensors altogether") {
+    broken.config()["model_type"] = "mixtral";
+    broken.config()["num_local_experts"] = broken.config()["num_experts"];
+    broken.write();
+    check_says(broken.error(), {"mlp.experts.0.w1.weight", "missing"});
+  }
+}
+
+TEST_CASE("weights that are not finite are found and named when they are met", "[checkpoint]") {
+  for (const std::string name :
+       {"model.layers.1.mlp.experts.0.down_proj.weight", "model.layers.0.mlp.gate.weight",
+        "model.embed_tokens.weight", "lm_head.weight", "model.layers.1.input_layernorm.weight"}) {
+    Broken broken;
+    Tensor& tensor = broken.tensor(name);
+    std::vector<std::byte> bytes(tensor.bytes.begin(), tensor.bytes.end());
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (std::size_t at = 16; at + 4 <= bytes.size(); at += 48)
+      std::memcpy(bytes.data() + at, &nan, sizeof nan);
+    tensor.bytes = bytes;
+    broken.write();
+    const auto checkpoint = opened(broken.directory().path());
+    const model::Sample sample({2, 30, TokenOrder::batch_major}, 11);
+    Workspace workspace;
+    const auto data = checkpoint.observe(sample.batch(), {}, workspace);
+    REQUIRE_FALSE(data.has_value());
+    CHECK(data.error().kind == Error::Kind::input);
+    check_says(data.error().message, {name, "nan at element 4", "model.safetensors"});
+  }
+}
+
+TEST_CASE("configurations that contradict themselves are refused by key", "[checkpoint]") {
+  const auto refused = [](std::string_view key, const Json& value,
+                          std::initializer_list<std::string_view> parts) {
+    Broken broken;
+    broken.config()[std::string(key)] = value;
+    broken.write();
+    INFO(key << " = " << value.dump());
+    check_says(broken.error(), {"config.json", key});
+    check_says(broken.error(), parts);
+  };
+  refused("num_key_value_heads", 3, {"does not divide"});
+  refused("num_experts_per_tok", 6, {"more than there are experts"});
+  refused("num_local_experts", 7, {"another number"});
+  refused("hidden_size", "twelve", {"expected a whole number", "twelve"});
+  refused("hidden_size", -12, {"-12"});
+  refused("vocab_size", std::uint64_t{1} << 40, {"expected a whole number from 2"});
+  refused("num_hidden_layers", 100000, {"4096"});
+  refused("num_hidden_layers", 0, {"from 1"});
+  refused("rms_norm_eps", nullptr, {"missing"});
+  refused("rms_norm_eps", 2.0, {"0 to 1"});
+  refused("hidden_act", "gelu", {"expected silu"});
+  refused("head_dim", 5, {"even"});
+  refused("quantization_config", Json{{"quant_method", "gptq"}}, {"gptq"});
+  refused("quantization_config", 3, {"an object"});
+  refused("rope_parameters", Json{{"rope_type", "spiral"}}, {"spiral"});
+  refused("rope_parameters", Json{{"rope_type", "yarn"}, {"factor", 0}}, {"factor"});
+  refused("rope_parameters", Json{{"rope_type", "longrope"}, {"short_factor", {1.0}}}, {"short_factor"});
+  refused("model_type", "resnet", {"resnet", "olmoe, mixtral", "a trace, or a plan"});
+  refused("model_type", 3, {"expected a text"});
+}
+
+TEST_CASE("a configuration that is no JSON object is refused", "[checkpoint]") {
+  Broken broken;
+  for (const char* text : {"", "[1]", "{\"model_type\": \"olmoe\"", "{\"a\": 1, \"a\": 2}", "null"}) {
+    broken.directory().write("config.json", text);
+    check_says(broken.error(), {"config.json"});
+  }
+}
+
+}  // namespace pastonly::checkpoint
