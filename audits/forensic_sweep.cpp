@@ -18,7 +18,7 @@
 namespace pastonly {
 namespace {
 
-constexpr double kForensicShare = 0.5;         // of a live subject's budget
+constexpr double kForensicShare = 0.5;      // of a live subject's budget
 constexpr std::size_t kMostScreened = 8;    // batches per candidate
 constexpr std::size_t kMostConfirmed = 64;  // batches
 constexpr std::size_t kFewestConfirmed = 4;
