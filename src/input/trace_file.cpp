@@ -17,6 +17,8 @@ namespace pastonly::input {
 
 namespace {
 
+constexpr std::size_t most_layers = 8192;  // more than any model has; every check reports on each
+
 /// What keeps a trace's bytes alive: the mapped file and selections applied here.
 struct TraceStorage {
   std::shared_ptr<const void> file;
@@ -174,6 +176,10 @@ Expected<void> TraceReader::apply_selection(LayerRecord& layer) {
 }
 
 Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
+  if (roles.layers.size() > most_layers) {
+    return input_error(fmt::format("{}: {} layers, expected at most {}; cut the recording into several files",
+                                   file_.path, roles.layers.size(), most_layers));
+  }
   std::size_t applied = 0;
   for (const auto& [index, parts] : roles.layers) {
     auto layer = build_layer(index, parts, trace_.layout, options_, file_.path, trace_.hazards);
@@ -181,6 +187,11 @@ Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
     if (auto selected = apply_selection(*layer); !selected) return selected;
     applied += layer->selection_applied ? 1 : 0;
     trace_.layers.push_back(std::move(*layer));
+  }
+  if (options_.top_k && applied == 0) {
+    return usage_error(
+        fmt::format("--top-k {}: {} holds decisions already; the flag selects where only scores were kept",
+                    *options_.top_k, file_.path));
   }
   if (applied > 0) {
     const std::string told = options_.top_k ? fmt::format("top-{}", *options_.top_k) : trace_.rule;

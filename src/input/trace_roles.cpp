@@ -105,8 +105,8 @@ Expected<TraceRoles> mapped_roles(const TensorFile& file, const TraceOptions& op
       roles.layers[*layer][static_cast<std::size_t>(*kind_of(key))] = std::move(*array);
     }
     if (!found) {
-      return input_error(fmt::format("{}: no array '{}' for --map {}; it holds {}", file.path, pattern, key,
-                                     list_arrays(file)));
+      return usage_error(fmt::format("--map {}={}: {} has no array '{}'; it holds {}", key, pattern,
+                                     file.path, pattern, list_arrays(file)));
     }
   }
   return roles;

@@ -38,6 +38,7 @@ class Usage(Temporary):
                           ["audit", CLEAN, "--threads", "many"], ["audit", CLEAN, "--seed", "-1"],
                           ["audit", CLEAN, "--color", "pink"], ["audit", CLEAN, "--mode", "dream"],
                           ["audit", CLEAN, "--source", "zipf:3"], ["audit", CLEAN, "--map", "scores"],
+                          ["audit", CLEAN, "--map", "scores=absent"], ["audit", CLEAN, "--top-k", "2"],
                           ["audit", CLEAN, "-o", "pdf"], ["audit", CLEAN, "-o", "json", "-o", "text"],
                           ["audit", CLEAN, "-o", "json="], ["explain"], ["report"], ["verify"]):
             with self.subTest(arguments=arguments):

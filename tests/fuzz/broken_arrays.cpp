@@ -107,6 +107,7 @@ std::vector<BrokenCase> broken_npz() {
                  {"mask.npy", mask, false}}),
       {"'scores'", "|O"});
   add("lacks-an-array", zip_bytes({{"mask.npy", mask, false}}), {"'scores'", "--map"});
+  cases.back().kind = Error::Kind::usage;
   add("other-length",
       zip_bytes({{"scores.npy", npy_bytes(dictionary("'<f4'", "False", "(9, 4)"), 144), true},
                  {"mask.npy", mask, true}}),

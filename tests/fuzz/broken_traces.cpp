@@ -69,6 +69,11 @@ std::vector<BrokenCase> broken_traces() {
   add("vocab-zero", says(R"({"schema":"pastonly.trace/1","vocab":"0"})"), {"vocab"});
   add("vocab-negative", says(R"({"schema":"pastonly.trace/1","vocab":"-5"})"), {"vocab", "-5"});
   add("no-layers", with_tokens().bytes(), {"no routing"});
+  auto deep = with_tokens();
+  for (std::size_t layer = 0; layer < 8193; ++layer) {
+    deep.tensor(fmt::format("layers.{}.mask", layer), "U8", "[2,4,1]", 8);
+  }
+  add("layers-without-end", deep.bytes(), {"8193 layers", "8192"});
   add("tokens-float",
       trace().tensor("tokens", "F32", "[2,4]", 32).tensor("layers.0.mask", "U8", "[2,4,4]", 32).bytes(),
       {"'tokens'", "F32"});

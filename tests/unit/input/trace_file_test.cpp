@@ -267,6 +267,19 @@ TEST_CASE("a declared rule stands in for --top-k", "[input]") {
   }
 }
 
+TEST_CASE("--top-k is refused where the file holds decisions", "[input]") {
+  const TemporaryDirectory directory;
+  const auto mask = npy<std::uint8_t>("|b1", "(1, 2, 2)", {1, 0, 0, 1});
+  const auto path = directory.write("d.npz", fuzz::zip_bytes({{"layers.0.mask.npy", mask, false}}));
+  CHECK(read_trace(path));
+  TraceOptions options;
+  options.top_k = 1;
+  const auto refused = read_trace(path, options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::usage);
+  CHECK(refused.error().message.find("holds decisions") != std::string::npos);
+}
+
 TEST_CASE("--map names layers by number and refuses what it does not know", "[input]") {
   const TemporaryDirectory directory;
   const auto mask = npy<std::uint8_t>("|b1", "(1, 2, 2)", {1, 0, 0, 1});
@@ -288,7 +301,7 @@ TEST_CASE("--map names layers by number and refuses what it does not know", "[in
   options.map = {{"mask", "assign"}};
   refused = read_trace(path, options);
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().kind == Error::Kind::input);
+  CHECK(refused.error().kind == Error::Kind::usage);
   CHECK(refused.error().message.find("blk.11.assign") != std::string::npos);
 }
 
