@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "checks.h"
-#include "stats/parallel.h"
 #include "subject/evidence.h"
 #include "subject/layer_scan.h"
 
@@ -130,24 +129,24 @@ Expected<std::vector<std::pair<std::uint32_t, Trace>>> all_traces(Evidence& evid
   return traces;
 }
 
-std::vector<Part> scan_all(const std::vector<std::pair<std::uint32_t, Trace>>& traces, const Watch& watch) {
+std::vector<Part> scan_all(const std::vector<std::pair<std::uint32_t, Trace>>& traces,
+                           const std::vector<std::vector<Scan>>& layers) {
   std::vector<Part> parts;
-  for (const auto& [run, trace] : traces) {
-    parts.push_back({run, &trace, nullptr, {}});
-    for (const LayerRecord& layer : trace.layers) parts.push_back({run, &trace, &layer, {}});
+  for (std::size_t r = 0; r < traces.size(); ++r) {
+    const auto& [run, trace] = traces[r];
+    parts.push_back({run, &trace, nullptr, scan_batch(trace)});
+    for (std::size_t l = 0; l < layers[r].size(); ++l)
+      parts.push_back({run, &trace, &trace.layers[l], layers[r][l]});
   }
-  stats::parallel_for(parts.size(), [&](std::size_t i) {
-    Part& part = parts[i];
-    if (watch.stop()) return;
-    part.scan = part.layer == nullptr ? scan_batch(*part.trace) : scan_layer(*part.trace, *part.layer);
-  });
   return parts;
 }
 
 Outcome run_trace_integrity(const Pass& pass) {
   const auto traces = all_traces(pass.evidence);
   if (!traces) return traces.error();
-  const auto parts = scan_all(*traces, pass.evidence.watch());
+  const auto scans = pass.evidence.scans();
+  if (!scans) return scans.error();
+  const auto parts = scan_all(*traces, *scans);
   if (pass.evidence.watch().stop()) return Error{Error::Kind::interrupted, "interrupted"};
 
   Hazards hazards;

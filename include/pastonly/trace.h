@@ -68,6 +68,10 @@ struct LayerRecord {
 /// experts), into `out` (count * experts bytes). Ids out of range count as none here; loading
 /// reports them.
 void read_mask(const LayerRecord& layer, std::size_t first, std::size_t count, std::span<std::uint8_t> out);
+/// The same, pointing into the file where it holds just that (dense bytes of 0 and 1, and no gates); else
+/// fills and points into `scratch`.
+MatrixView<const std::uint8_t> mask_rows(const LayerRecord& layer, std::size_t first, std::size_t count,
+                                         std::vector<std::uint8_t>& scratch);
 /// The whole effective mask, (tokens, experts).
 Mask read_mask(const LayerRecord& layer);
 /// Gates as (tokens, experts), 0 where an expert was not chosen. Requires layer.gates.

@@ -15,14 +15,18 @@ bool gates_by_choice(const LayerRecord& layer) noexcept {
   return !layer.mask && layer.chosen && layer.gates && layer.gates->columns == layer.chosen->columns;
 }
 
-void mask_from_mask(const LayerRecord& layer, std::size_t first, std::size_t count, std::uint8_t* out) {
-  const TokenTensor& mask = *layer.mask;
+/// The mask's rows from `first` on where it is dense bytes, else nullptr.
+const std::uint8_t* mask_bytes(const TokenTensor& mask, std::size_t first) noexcept {
   const bool bytes = size_of(mask.type) == 1 &&
                      (mask.positions <= 1 || mask.position_stride == mask.columns) &&
                      (mask.sequences <= 1 || mask.sequence_stride == mask.positions * mask.columns);
+  return bytes ? reinterpret_cast<const std::uint8_t*>(mask.data) + first * mask.columns : nullptr;
+}
+
+void mask_from_mask(const LayerRecord& layer, std::size_t first, std::size_t count, std::uint8_t* out) {
+  const TokenTensor& mask = *layer.mask;
   const std::size_t entries = count * layer.experts;
-  if (bytes) {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(mask.data) + first * layer.experts;
+  if (const auto* from = mask_bytes(mask, first)) {
     for (std::size_t i = 0; i < entries; ++i) out[i] = from[i] != 0;
     return;
   }
@@ -77,6 +81,19 @@ void read_mask(const LayerRecord& layer, std::size_t first, std::size_t count, s
     std::fill_n(out.data(), count * layer.experts, std::uint8_t{0});
   }
   if (layer.gates && !gates_by_choice(layer)) clear_where_gate_is_zero(layer, first, count, out.data());
+}
+
+MatrixView<const std::uint8_t> mask_rows(const LayerRecord& layer, std::size_t first, std::size_t count,
+                                         std::vector<std::uint8_t>& scratch) {
+  const std::size_t entries = count * layer.experts;
+  if (const auto* bytes = layer.mask && !layer.gates ? mask_bytes(*layer.mask, first) : nullptr) {
+    std::uint8_t seen = 0;
+    for (std::size_t i = 0; i < entries; ++i) seen |= bytes[i];
+    if (seen <= 1) return {bytes, count, layer.experts};
+  }
+  scratch.resize(entries);
+  read_mask(layer, first, count, scratch);
+  return {scratch.data(), count, layer.experts};
 }
 
 Mask read_mask(const LayerRecord& layer) {

@@ -7,7 +7,6 @@
 namespace pastonly::routing {
 namespace {
 
-constexpr std::size_t kBlock = 4096;
 constexpr std::size_t kPositionBins = 16;
 constexpr std::size_t kTimeBins = 64;
 
@@ -22,8 +21,9 @@ struct Place {
 
 /// Adds a run of tokens that share a place; `mask` is (tokens, experts).
 void add_run(LoadSurvey& survey, const Place& place, const std::uint8_t* mask, std::size_t tokens,
-             std::vector<std::uint8_t>& lanes) {
+             std::vector<std::uint8_t>& scratch) {
   const std::size_t experts = survey.experts;
+  std::uint8_t* __restrict lanes = scratch.data();  // (experts) else bytes may alias anything
   LoadSurvey::Bin bin;
   bin.tokens = tokens;
   for (std::size_t i = 0; i < tokens; ++i) {
@@ -40,7 +40,7 @@ void add_run(LoadSurvey& survey, const Place& place, const std::uint8_t* mask, s
   }
   std::uint64_t* counts = survey.counts.data() + place.time_bin * experts;
   for (std::size_t first = 0; first < tokens; first += 255) {  // what a byte lane holds
-    std::fill(lanes.begin(), lanes.end(), std::uint8_t{0});
+    std::fill_n(lanes, experts, std::uint8_t{0});
     const std::size_t last = std::min(tokens, first + 255);
     for (std::size_t i = first; i < last; ++i) {
       const std::uint8_t* row = mask + i * experts;
@@ -67,39 +67,44 @@ LoadSurvey empty_survey(const Trace& trace, const LayerRecord& layer) {
 
 }  // namespace
 
-LoadSurvey survey_load(const Trace& trace, const LayerRecord& layer) {
-  const Layout& layout = trace.layout;
-  LoadSurvey survey = empty_survey(trace, layer);
-  if (layout.tokens() == 0 || layer.experts == 0) return survey;
-  const std::size_t position_width = width(layout.positions, kPositionBins);
-  const std::size_t time_width = width(layout.tokens(), kTimeBins);
+LoadCounter::LoadCounter(const Trace& trace, const LayerRecord& layer)
+    : trace_(trace),
+      survey_(empty_survey(trace, layer)),
+      position_width_(width(trace.layout.positions, kPositionBins)),
+      time_width_(width(trace.layout.tokens(), kTimeBins)),
+      lanes_(layer.experts) {}
+
+void LoadCounter::add(const LayerBlock& block) {
+  const Layout& layout = trace_.layout;
   const std::size_t stride = layout.order == TokenOrder::batch_major ? 1 : layout.sequences;
-  const auto valid = [&](std::size_t token) { return trace.valid.empty() || trace.valid[token] != 0; };
-  std::vector<std::uint8_t> block(kBlock * layer.experts);  // (kBlock, experts)
-  std::vector<std::uint8_t> lanes(layer.experts);
-  for (std::size_t row = 0; row < layout.sequences; ++row) {
-    for (std::size_t first = 0; first < layout.positions; first += kBlock) {
-      const std::size_t end = std::min(layout.positions, first + kBlock);
-      read_mask(layer, layout.token(row, first), end - first,
-                std::span(block).first((end - first) * layer.experts));
-      for (std::size_t s = first; s < end;) {
-        if (!valid(layout.token(row, s))) {
-          ++s;
-          continue;
-        }
-        const std::size_t seen = layout.router_index(row, s);
-        const Place here{row, s / position_width, seen / time_width};
-        // Tokens of a row stand `stride` apart in router order.
-        const std::size_t time_left = (time_width - seen % time_width + stride - 1) / stride;
-        const std::size_t most = std::min({end, s + time_left, (here.position_bin + 1) * position_width});
-        std::size_t stop = trace.valid.empty() ? most : s + 1;
-        while (stop < most && valid(layout.token(row, stop))) ++stop;
-        add_run(survey, here, block.data() + (s - first) * layer.experts, stop - s, lanes);
-        s = stop;
-      }
+  const auto valid = [&](std::size_t i) {
+    return trace_.valid.empty() || trace_.valid[block.first + i] != 0;
+  };
+  for (std::size_t i = 0; i < block.tokens();) {
+    if (!valid(i)) {
+      ++i;
+      continue;
     }
+    const std::size_t position = block.position + i, seen = layout.router_index(block.row, position);
+    const Place here{block.row, position / position_width_, seen / time_width_};
+    // Tokens of a row stand `stride` apart in router order.
+    const std::size_t time_left = (time_width_ - seen % time_width_ + stride - 1) / stride;
+    const std::size_t bin_left = (here.position_bin + 1) * position_width_ - position;
+    const std::size_t most = std::min({block.tokens(), i + time_left, i + bin_left});
+    std::size_t stop = trace_.valid.empty() ? most : i + 1;
+    while (stop < most && valid(stop)) ++stop;
+    add_run(survey_, here, block.mask.row(i).data(), stop - i, lanes_);
+    i = stop;
   }
-  return survey;
+}
+
+LoadSurvey survey_load(const Trace& trace, const LayerRecord& layer) {
+  LoadCounter counter(trace, layer);
+  LayerRecord decisions = layer;
+  decisions.scores.reset();
+  decisions.logits.reset();
+  for_each_block(trace.layout, decisions, [&](const LayerBlock& block) { counter.add(block); });
+  return counter.finish();
 }
 
 std::vector<std::uint64_t> LoadSurvey::expert_counts() const {

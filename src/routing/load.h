@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "pastonly/trace.h"
+#include "routing/layer_blocks.h"
 
 namespace pastonly::routing {
 
@@ -30,6 +32,20 @@ struct LoadSurvey {
   std::vector<std::uint64_t> expert_counts() const;
   /// Mean experts per token; 0 without tokens.
   double mean_experts() const noexcept;
+};
+
+/// Counts block after block (layer_blocks.h). Refers to the trace.
+class LoadCounter {
+ public:
+  LoadCounter(const Trace& trace, const LayerRecord& layer);
+  void add(const LayerBlock& block);
+  LoadSurvey finish() { return std::move(survey_); }
+
+ private:
+  const Trace& trace_;
+  LoadSurvey survey_;
+  std::size_t position_width_, time_width_;
+  std::vector<std::uint8_t> lanes_;  // (experts) scratch
 };
 
 LoadSurvey survey_load(const Trace& trace, const LayerRecord& layer);

@@ -30,11 +30,10 @@ std::uint64_t CounterRng::bits64() noexcept {
 double CounterRng::uniform() noexcept { return static_cast<double>(bits64() >> 11) * 0x1.0p-53; }
 
 std::uint64_t CounterRng::below(std::uint64_t bound) noexcept {
-  // Rejection of the incomplete last interval keeps every value equally likely.
-  const std::uint64_t threshold = (0 - bound) % bound;
+  // Rejection of the incomplete first interval, shorter than `bound`, keeps every value equally likely.
   for (;;) {
     const std::uint64_t draw = bits64();
-    if (draw >= threshold) return draw % bound;
+    if (draw >= bound || draw >= (0 - bound) % bound) return draw % bound;
   }
 }
 

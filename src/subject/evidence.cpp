@@ -17,6 +17,8 @@ namespace {
 // More batches than this settle nothing that these did not.
 constexpr double kMostFresh = 64.0;
 
+tl::unexpected<Error> no_base() { return not_recorded("the subject holds no base run"); }
+
 }  // namespace
 
 struct Evidence::State {
@@ -28,7 +30,7 @@ struct Evidence::State {
     std::optional<Expected<T>> value;
 
     template <class Make>
-    Expected<T> get(Make&& make) {
+    const Expected<T>& get(Make&& make) {
       const std::lock_guard lock(mutex);
       if (!value) tbb::this_task_arena::isolate([&] { value.emplace(make()); });
       return *value;
@@ -61,8 +63,8 @@ struct Evidence::State {
   std::mutex fresh_mutex;
   std::map<std::tuple<std::uint32_t, std::uint64_t, std::string>, Once<Trace>>
       fresh;  // entries stay in place
-  Once<std::vector<routing::Identification>> identified;
-  Once<std::vector<routing::LoadSurvey>> surveyed;
+  Once<Survey> surveyed;
+  Once<std::vector<routing::LoadSurvey>> loads;  // where there is no survey
 };
 
 Evidence::Evidence(Subject& subject, Watch watch)
@@ -85,7 +87,7 @@ std::vector<const Intervention*> Evidence::runs(Intervention::Kind kind) const {
 
 Expected<Trace> Evidence::base() {
   const auto bases = runs(Intervention::Kind::base);
-  if (bases.empty()) return not_recorded("the subject holds no base run");
+  if (bases.empty()) return no_base();
   return trace(*bases.front());
 }
 
@@ -130,67 +132,45 @@ Expected<Trace> Evidence::fresh_losses(std::size_t i, Intervention run) {
   return state_->losses(run);
 }
 
-namespace {
-
-bool is_judged(Intervention::Kind kind) {
-  // A shuffle permutes the rule's tokens in an order only its producer knows; a reroute is another rule; a
-  // stream is many batches.
-  using Kind = Intervention::Kind;
-  return kind != Kind::shuffle && kind != Kind::reroute && kind != Kind::stream;
-}
-
-const LayerRecord* find_layer(const Trace& trace, LayerIndex index) {
-  for (const auto& layer : trace.layers) {
-    if (layer.index == index) return &layer;
+Expected<Survey> Evidence::make_survey() {
+  std::optional<std::size_t> base;
+  std::vector<RecordedRun> recorded;
+  for (const auto& run : runs()) {
+    if (!is_judged(run.kind)) continue;
+    auto observed = trace(run);
+    if (!observed) return tl::unexpected(observed.error());
+    if (!base && run.kind == Intervention::Kind::base) base = recorded.size();
+    recorded.push_back({run, std::move(*observed)});
   }
-  return nullptr;
+  if (!base) return no_base();
+  auto found = survey(recorded, *base, watch().stop);
+  if (watch().stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+  return found;
 }
 
-routing::Identification identify_layer(const std::vector<std::pair<std::uint32_t, Trace>>& traces,
-                                       LayerIndex index) {
-  std::vector<routing::LayerRun> runs;
-  for (const auto& [id, trace] : traces) {
-    const auto* layer = find_layer(trace, index);
-    if (layer == nullptr) continue;
-    runs.push_back({id, trace.layout, trace.order_known, layer, trace.tokens, trace.valid});
-  }
-  return routing::identify(runs);
+const Expected<Survey>& Evidence::surveyed() {
+  return state_->surveyed.get([&] { return make_survey(); });
 }
-
-}  // namespace
 
 Expected<std::vector<routing::Identification>> Evidence::identifications() {
-  return state_->identified.get([&]() -> Expected<std::vector<routing::Identification>> {
-    auto first = base();
-    if (!first) return tl::unexpected(first.error());
-    std::vector<std::pair<std::uint32_t, Trace>> traces;
-    for (const auto& run : runs()) {
-      if (!is_judged(run.kind)) continue;
-      auto observed = trace(run);
-      if (!observed) return tl::unexpected(observed.error());
-      traces.emplace_back(run.id, std::move(*observed));
-    }
-    std::vector<routing::Identification> found(first->layers.size());
-    stats::parallel_for(found.size(), [&](std::size_t i) {
-      if (watch().stop()) return;
-      found[i] = identify_layer(traces, first->layers[i].index);
-    });
-    if (watch().stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
-    return found;
-  });
+  const auto& found = surveyed();
+  if (!found) return tl::unexpected(found.error());
+  return found->identifications;
 }
 
 Expected<std::vector<LayerFacts::Rule>> Evidence::rules() {
-  return identifications().map([](const std::vector<routing::Identification>& found) {
-    std::vector<LayerFacts::Rule> rules;
-    rules.reserve(found.size());
-    for (const auto& layer : found) rules.push_back(layer.rule);
-    return rules;
-  });
+  const auto& found = surveyed();
+  if (!found) return tl::unexpected(found.error());
+  std::vector<LayerFacts::Rule> rules;
+  rules.reserve(found->identifications.size());
+  for (const auto& layer : found->identifications) rules.push_back(layer.rule);
+  return rules;
 }
 
 Expected<std::vector<routing::LoadSurvey>> Evidence::loads() {
-  return state_->surveyed.get([&]() -> Expected<std::vector<routing::LoadSurvey>> {
+  if (const auto& found = surveyed()) return found->loads;
+  // Some run is missing, perhaps not the base.
+  return state_->loads.get([&]() -> Expected<std::vector<routing::LoadSurvey>> {
     const auto trace = base();
     if (!trace) return tl::unexpected(trace.error());
     std::vector<routing::LoadSurvey> surveys(trace->layers.size());
@@ -198,6 +178,25 @@ Expected<std::vector<routing::LoadSurvey>> Evidence::loads() {
                         [&](std::size_t i) { surveys[i] = routing::survey_load(*trace, trace->layers[i]); });
     return surveys;
   });
+}
+
+Expected<std::vector<std::vector<Scan>>> Evidence::scans() {
+  std::vector<std::vector<Scan>> scans;
+  const auto& found = surveyed();
+  std::size_t judged = 0;
+  for (const auto& run : runs()) {
+    if (found && is_judged(run.kind)) {
+      scans.push_back(found->scans[judged++]);
+      continue;
+    }
+    const auto observed = trace(run);
+    if (!observed) return tl::unexpected(observed.error());
+    std::vector<Scan>& its = scans.emplace_back(observed->layers.size());
+    stats::parallel_for(its.size(), [&](std::size_t l) {
+      if (!watch().stop()) its[l] = scan_layer(*observed, observed->layers[l]);
+    });
+  }
+  return scans;
 }
 
 }  // namespace pastonly

@@ -9,8 +9,7 @@
 #include "pastonly/mask.h"
 #include "pastonly/outcome.h"
 #include "pastonly/subject.h"
-#include "routing/identify/identify.h"
-#include "routing/load.h"
+#include "subject/survey.h"
 
 namespace pastonly {
 
@@ -57,8 +56,14 @@ class Evidence {
   Expected<std::vector<routing::Identification>> identifications();
   /// How the first base run's tokens spread over the experts, by the position of the layer in its trace.
   Expected<std::vector<routing::LoadSurvey>> loads();
+  /// What is odd in the layers of every run, aligned with runs(): by the position of the layer in the run's
+  /// trace. These three come from one pass over each layer of each run.
+  Expected<std::vector<std::vector<Scan>>> scans();
 
  private:
+  Expected<Survey> make_survey();
+  const Expected<Survey>& surveyed();
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -3,46 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <optional>
-
-#include "subject/score_scan.h"
+#include <utility>
 
 namespace pastonly {
-
-namespace {
-
-/// Scans one layer's decisions and weights; scores go to ScoreScan.
-class LayerScanner {
- public:
-  LayerScanner(const Trace& trace, const LayerRecord& layer);
-  Scan run();
-
- private:
-  bool valid(std::size_t token) const { return trace_.valid.empty() || trace_.valid[token] != 0; }
-  std::span<const std::uint8_t> valid(std::size_t first, std::size_t count) const {
-    return trace_.valid.empty() ? std::span<const std::uint8_t>{}
-                                : std::span(trace_.valid).subspan(first, count);
-  }
-  void scan_masks(std::size_t first, std::size_t count);
-  void scan_mask_values(std::size_t first, std::size_t count);
-  void scan_ids(std::size_t first, std::size_t count);
-  void scan_gates(std::size_t first, std::size_t count);
-  void compare_mask_with_ids(std::size_t first, std::size_t count);
-  void settle_unrouted();
-
-  const Trace& trace_;
-  const LayerRecord& layer_;
-  LayerRecord bare_;       // without gates: read_mask then gives what is recorded
-  LayerRecord ids_alone_;  // with neither mask nor gates
-  bool gates_by_choice_;
-  Scan scan_;
-  std::vector<std::uint8_t> recorded_, effective_, from_ids_;  // (block, experts)
-  std::vector<float> floats_;
-  std::vector<std::int64_t> integers_;
-  std::uint64_t unrouted_before_last_ = 0;
-  Sighting unrouted_elsewhere_;
-  Sighting unrouted_last_;
-};
 
 LayerScanner::LayerScanner(const Trace& trace, const LayerRecord& layer)
     : trace_(trace), layer_(layer), bare_(layer), ids_alone_(layer) {
@@ -51,54 +14,60 @@ LayerScanner::LayerScanner(const Trace& trace, const LayerRecord& layer)
   ids_alone_.mask.reset();
   gates_by_choice_ =
       layer.gates && layer.chosen && !layer.mask && layer.gates->columns == layer.chosen->columns;
+  const auto coarse = [](const TokenTensor& tensor) { return size_of(tensor.type) < 4; };
+  if (layer.scores) scores_.emplace(false, coarse(*layer.scores), layer.experts);
+  if (layer.logits) logits_.emplace(true, coarse(*layer.logits), layer.experts);
 }
 
-void LayerScanner::scan_masks(std::size_t first, std::size_t count) {
+void LayerScanner::scan_scores(const routing::LayerBlock& block) {
+  const auto valid = trace_.valid.empty() ? std::span<const std::uint8_t>{}
+                                          : std::span(trace_.valid).subspan(block.first, block.tokens());
+  auto& ranked = scores_ ? scores_ : logits_;
+  if (ranked) ranked->add(block.ranking, block.first, valid, scan_.sightings);
+  if (!scores_ || !logits_) return;
+  logits_->add(read_floats(*layer_.logits, block.first, block.tokens(), floats_), block.first, valid,
+               scan_.sightings);
+}
+
+void LayerScanner::scan_mask(const routing::LayerBlock& block) {
   const std::size_t experts = layer_.experts;
-  read_mask(bare_, first, count, recorded_);
-  const std::uint8_t* effective = recorded_.data();
+  recorded_ = block.mask;
   if (layer_.gates) {
-    read_mask(layer_, first, count, effective_);
-    effective = effective_.data();
+    recorded_ = mask_rows(bare_, block.first, block.tokens(), from_mask_);
     std::uint64_t filler = 0;
-    for (std::size_t i = 0; i < count * experts; ++i) filler += recorded_[i] > effective_[i];
+    for (std::size_t i = 0; i < recorded_.size(); ++i) filler += recorded_.data()[i] > block.mask.data()[i];
     scan_.filler_pairs += filler;
   }
-  for (std::size_t token = 0; token < count; ++token) {
-    if (!valid(first + token)) continue;
+  for (std::size_t i = 0; i < block.tokens(); ++i) {
+    const std::size_t token = block.first + i, position = block.position + i;
+    if (!valid(token)) continue;
     ++scan_.tokens;
     unsigned routed = 0;
-    const std::uint8_t* row = effective + token * experts;
+    const std::uint8_t* row = block.mask.row(i).data();
     for (std::size_t expert = 0; expert < experts; ++expert) routed |= row[expert];
     if (routed != 0) continue;
-    const std::size_t position = (first + token) % trace_.layout.positions;
     const bool last = position + 1 == trace_.layout.positions;
     if (position + 2 == trace_.layout.positions) ++unrouted_before_last_;
     Sighting& sighting = last ? unrouted_last_ : unrouted_elsewhere_;
-    if (sighting.count++ == 0) sighting.token = first + token;
+    if (sighting.count++ == 0) sighting.token = token;
   }
 }
 
-void LayerScanner::scan_mask_values(std::size_t first, std::size_t count) {
+void LayerScanner::scan_mask_values(const routing::LayerBlock& block) {
   if (!layer_.mask) return;
-  const TokenTensor& mask = *layer_.mask;
-  const bool bytes = size_of(mask.type) == 1 && mask.position_stride == mask.columns &&
-                     mask.sequence_stride == mask.positions * mask.columns;
-  if (bytes) {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(mask.data) + first * mask.columns;
-    std::uint8_t every = 0;
-    for (std::size_t i = 0; i < count * mask.columns; ++i) every |= from[i];
-    if (every <= 1) return;
-  }
-  const auto values = read_floats(mask, first, count, floats_);
-  for (std::size_t token = 0; token < count; ++token) {
+  // What could be used as it stands in the file is zeros and ones.
+  const auto* in_file =
+      reinterpret_cast<const std::uint8_t*>(layer_.mask->data) + block.first * layer_.experts;
+  if (recorded_.data() == in_file) return;
+  const auto values = read_floats(*layer_.mask, block.first, block.tokens(), floats_);
+  for (std::size_t i = 0; i < block.tokens(); ++i) {
     std::uint64_t odd = 0;
-    for (const float value : values.row(token)) odd += value != 0.0f && value != 1.0f;
-    if (odd == 0 || !valid(first + token)) continue;
+    for (const float value : values.row(i)) odd += value != 0.0f && value != 1.0f;
+    if (odd == 0 || !valid(block.first + i)) continue;
     for (std::size_t expert = 0; expert < values.columns(); ++expert) {
-      const float value = values(token, expert);
+      const float value = values(i, expert);
       if (value != 0.0f && value != 1.0f) {
-        scan_.sightings.add(Fault::mask_not_binary, first + token, expert, static_cast<double>(value));
+        scan_.sightings.add(Fault::mask_not_binary, block.first + i, expert, static_cast<double>(value));
       }
     }
   }
@@ -138,7 +107,7 @@ void LayerScanner::scan_gates(std::size_t first, std::size_t count) {
   MatrixView<const std::int64_t> ids;
   if (gates_by_choice_) ids = read_integers(*layer_.chosen, first, count, integers_);
   const auto unused = [&](std::size_t token, std::size_t column) {
-    if (!gates_by_choice_) return recorded_[token * layer_.experts + column] == 0;
+    if (!gates_by_choice_) return recorded_(token, column) == 0;
     return ids(token, column) < 0 || static_cast<std::uint64_t>(ids(token, column)) >= layer_.experts;
   };
   for (std::size_t token = 0; token < count; ++token) {
@@ -154,7 +123,7 @@ void LayerScanner::scan_gates(std::size_t first, std::size_t count) {
       for (std::size_t i = 0; i < columns; ++i)
         odd |= static_cast<std::uint32_t>(unused(token, i) && row[i] != 0.0f);
     } else {
-      const std::uint8_t* mask = recorded_.data() + token * columns;
+      const std::uint8_t* mask = recorded_.row(token).data();
       for (std::size_t i = 0; i < columns; ++i) {
         odd |= static_cast<std::uint32_t>(mask[i] == 0) & static_cast<std::uint32_t>(row[i] != 0.0f);
       }
@@ -175,14 +144,9 @@ void LayerScanner::scan_gates(std::size_t first, std::size_t count) {
 
 void LayerScanner::compare_mask_with_ids(std::size_t first, std::size_t count) {
   if (!layer_.mask || !layer_.chosen) return;
-  read_mask(ids_alone_, first, count, from_ids_);
+  const auto from_ids = mask_rows(ids_alone_, first, count, from_ids_);
   for (std::size_t token = 0; token < count; ++token) {
-    const auto row = static_cast<std::ptrdiff_t>(token * layer_.experts);
-    const auto end = row + static_cast<std::ptrdiff_t>(layer_.experts);
-    if (!valid(first + token) ||
-        std::equal(recorded_.begin() + row, recorded_.begin() + end, from_ids_.begin() + row)) {
-      continue;
-    }
+    if (!valid(first + token) || std::ranges::equal(recorded_.row(token), from_ids.row(token))) continue;
     scan_.sightings.add(Fault::mask_against_experts, first + token, 0, 0.0);
   }
 }
@@ -208,42 +172,27 @@ void LayerScanner::settle_unrouted() {
   scan_.sightings.add(Fault::unrouted_token, token, 0, 0.0, rest);
 }
 
-Scan LayerScanner::run() {
-  const std::size_t tokens = trace_.layout.tokens(), experts = layer_.experts;
-  // Blocks of scores, gates and masks together stay in the second-level cache.
-  const std::size_t block = std::clamp<std::size_t>(32'768 / experts, 1, 4096);
-  recorded_.resize(block * experts);
-  if (layer_.gates) effective_.resize(block * experts);
-  if (layer_.mask && layer_.chosen) from_ids_.resize(block * experts);
-  const auto coarse = [](const TokenTensor& tensor) { return size_of(tensor.type) < 4; };
-  std::optional<ScoreScan> scores, logits;
-  if (layer_.scores) scores.emplace(false, coarse(*layer_.scores), experts);
-  if (layer_.logits) logits.emplace(true, coarse(*layer_.logits), experts);
-  for (std::size_t first = 0; first < tokens; first += block) {
-    const std::size_t count = std::min(block, tokens - first);
-    if (scores) {
-      scores->add(read_floats(*layer_.scores, first, count, floats_), first, valid(first, count),
-                  scan_.sightings);
-    }
-    if (logits) {
-      logits->add(read_floats(*layer_.logits, first, count, floats_), first, valid(first, count),
-                  scan_.sightings);
-    }
-    scan_masks(first, count);
-    scan_mask_values(first, count);
-    scan_ids(first, count);
-    scan_gates(first, count);
-    compare_mask_with_ids(first, count);
-  }
-  if (scores) scores->finish(scan_.sightings);
-  if (logits) logits->finish(scan_.sightings);
-  settle_unrouted();
-  return scan_;
+void LayerScanner::add(const routing::LayerBlock& block) {
+  scan_scores(block);
+  scan_mask(block);
+  scan_mask_values(block);
+  scan_ids(block.first, block.tokens());
+  scan_gates(block.first, block.tokens());
+  compare_mask_with_ids(block.first, block.tokens());
 }
 
-}  // namespace
+Scan LayerScanner::finish() {
+  if (scores_) scores_->finish(scan_.sightings);
+  if (logits_) logits_->finish(scan_.sightings);
+  settle_unrouted();
+  return std::move(scan_);
+}
 
-Scan scan_layer(const Trace& trace, const LayerRecord& layer) { return LayerScanner(trace, layer).run(); }
+Scan scan_layer(const Trace& trace, const LayerRecord& layer) {
+  LayerScanner scanner(trace, layer);
+  routing::for_each_block(trace.layout, layer, [&](const routing::LayerBlock& block) { scanner.add(block); });
+  return scanner.finish();
+}
 
 Scan scan_batch(const Trace& trace) {
   Scan scan;

@@ -96,11 +96,16 @@ Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const st
   out.scores.resize(tokens.size() * experts);
   out.mask.reset(tokens.size(), experts);
   std::vector<float> scratch;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const auto scores = read_floats(*layer.ranking(), tokens[i], 1, scratch);
-    std::copy_n(scores.data(), experts, &out.scores[i * experts]);
-    read_mask(layer, tokens[i], 1, out.mask.view().row(i));
-    if (!trace.tokens.empty()) out.ids.push_back(trace.tokens[tokens[i]]);
+  for (std::size_t i = 0; i < tokens.size();) {
+    std::size_t count = 1;  // neighbours are read together
+    while (i + count < tokens.size() && tokens[i + count] == tokens[i] + count) ++count;
+    const auto scores = read_floats(*layer.ranking(), tokens[i], count, scratch);
+    std::copy_n(scores.data(), scores.size(), &out.scores[i * experts]);
+    read_mask(layer, tokens[i], count, {out.mask.view().row(i).data(), count * experts});
+    i += count;
+  }
+  for (const std::size_t token : tokens) {
+    if (!trace.tokens.empty()) out.ids.push_back(trace.tokens[token]);
   }
   return out;
 }
@@ -124,18 +129,19 @@ Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
 }
 
 void Moved::add(const Mask& before, const Mask& after) {
+  const std::uint8_t* one = before.view().data();
+  const std::uint8_t* other = after.view().data();
+  const std::size_t entries = before.tokens() * before.experts();
   std::size_t differing = 0;
-  for (std::size_t t = 0; t < before.tokens(); ++t) {
-    for (std::size_t e = 0; e < before.experts(); ++e) {
-      differing += before(t, e) != after(t, e) ? 1 : 0;
-      routes += before(t, e);
-    }
-  }
-  tokens += before.tokens();
-  decisions += before.tokens() * before.experts();
-  changed += differing;
-  unit_changed.push_back(static_cast<double>(differing));
-  unit_decisions.push_back(static_cast<double>(before.tokens() * before.experts()));
+  for (std::size_t i = 0; i < entries; ++i) differing += one[i] != other[i] ? 1 : 0;
+  add(entries, differing);
+}
+
+void Moved::add(std::size_t unit_decisions, std::size_t unit_changed) {
+  decisions += unit_decisions;
+  changed += unit_changed;
+  decisions_by_unit.push_back(static_cast<double>(unit_decisions));
+  changed_by_unit.push_back(static_cast<double>(unit_changed));
 }
 
 Measurement Moved::measurement(std::string name, LayerIndex layer, double alpha, std::uint64_t seed) const {
@@ -149,7 +155,7 @@ Measurement Moved::measurement(std::string name, LayerIndex layer, double alpha,
   stats::BootstrapOptions options;
   options.alpha = alpha;
   options.seed = seed;
-  if (const auto interval = stats::bootstrap_ratio(unit_changed, unit_decisions, options)) {
+  if (const auto interval = stats::bootstrap_ratio(changed_by_unit, decisions_by_unit, options)) {
     out.lower = interval->lower;
     out.upper = interval->upper;
   }

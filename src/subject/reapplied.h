@@ -48,11 +48,12 @@ Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
 
 /// Changed and looked-at mask entries, by unit of sampling.
 struct Moved {
-  std::size_t tokens = 0, decisions = 0, changed = 0, routes = 0;
-  std::vector<double> unit_changed, unit_decisions;
+  std::size_t decisions = 0, changed = 0;
+  std::vector<double> changed_by_unit, decisions_by_unit;
   bool sampled = false;
 
   void add(const Mask& before, const Mask& after);
+  void add(std::size_t unit_decisions, std::size_t unit_changed);
   Measurement measurement(std::string name, LayerIndex layer, double alpha, std::uint64_t seed) const;
 };
 

@@ -12,16 +12,16 @@ namespace {
 constexpr std::uint64_t few_rows = 1024, sampling = 16, float_rows = 256;
 constexpr std::uint32_t infinity_bits = 0x7f80'0000u;
 
-/// What a row tells at one go; integer operations, which compilers may reorder into vector code.
+/// What rows tell at one go; integer operations, which compilers may reorder into vector code.
 struct RowBits {
   std::uint32_t largest = 0;  // magnitude, as bits: they order like the numbers
   std::uint32_t signs = 0;
 };
 
-RowBits row_bits(std::span<const float> row) noexcept {
+RowBits row_bits(const float* values, std::size_t count) noexcept {
   RowBits out;
-  for (const float value : row) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(values[i]);
     out.largest = std::max(out.largest, bits & 0x7fff'ffffu);
     out.signs |= bits;
   }
@@ -36,10 +36,13 @@ double row_sum(std::span<const float> row) noexcept {
   for (; i + lanes <= row.size(); i += lanes) {
     for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += row[i + lane];
   }
-  double sum = 0.0;
-  for (const float part : sums) sum += static_cast<double>(part);
-  for (; i < row.size(); ++i) sum += static_cast<double>(row[i]);
-  return sum;
+  double wide[lanes];
+  for (std::size_t lane = 0; lane < lanes; ++lane) wide[lane] = static_cast<double>(sums[lane]);
+  for (std::size_t half = lanes / 2; half > 0; half /= 2) {
+    for (std::size_t lane = 0; lane < half; ++lane) wide[lane] += wide[lane + half];
+  }
+  for (; i < row.size(); ++i) wide[0] += static_cast<double>(row[i]);
+  return wide[0];
 }
 
 }  // namespace
@@ -47,6 +50,7 @@ double row_sum(std::span<const float> row) noexcept {
 ScoreScan::ScoreScan(bool logits, bool coarse, std::size_t experts)
     : logits_(logits),
       tolerance_(coarse ? 2e-2 : 1e-3),
+      sums_matter_(experts > 1),
       least_sum_(std::numeric_limits<double>::infinity()),
       most_sum_(-std::numeric_limits<double>::infinity()),
       block_sums_(experts, 0.0F),
@@ -55,7 +59,6 @@ ScoreScan::ScoreScan(bool logits, bool coarse, std::size_t experts)
       squares_(experts, 0.0) {}
 
 void ScoreScan::look_closer(std::span<const float> row, std::size_t token, Sightings& out) {
-  finite_ = false;
   for (std::size_t expert = 0; expert < row.size(); ++expert) {
     if (std::isfinite(row[expert])) continue;
     const bool minus = std::isinf(row[expert]) && row[expert] < 0.0f;
@@ -67,33 +70,52 @@ void ScoreScan::look_closer(std::span<const float> row, std::size_t token, Sight
 
 void ScoreScan::add(MatrixView<const float> block, std::size_t first, std::span<const std::uint8_t> valid,
                     Sightings& out) {
-  const std::size_t experts = block.columns();
-  float* sums = block_sums_.data();
+  if (valid.empty()) return add_valid(block, first, out);
   for (std::size_t token = 0; token < block.rows(); ++token) {
-    if (!valid.empty() && valid[token] == 0) continue;
-    const auto row = block.row(token);
-    const RowBits bits = row_bits(row);
-    if (bits.largest >= infinity_bits) {
-      look_closer(row, first + token, out);
-      continue;
-    }
-    ++rows_;
-    negative_ |= (bits.signs >> 31) != 0;
-    largest_ = std::max(largest_, std::bit_cast<float>(bits.largest));
-    const double sum = row_sum(row);
-    least_sum_ = std::min(least_sum_, sum);
-    most_sum_ = std::max(most_sum_, sum);
-    const float* values = row.data();
-    for (std::size_t expert = 0; expert < experts; ++expert) sums[expert] += values[expert];
-    if (rows_ % float_rows == 0) empty_block();
-    // The spread need not be known well: a sample of the rows gives it.
-    if (rows_ > few_rows && rows_ % sampling != 0) continue;
-    ++sampled_;
-    for (std::size_t expert = 0; expert < experts; ++expert) {
-      const double value = values[expert];
-      sampled_sums_[expert] += value;
-      squares_[expert] += value * value;
-    }
+    if (valid[token] != 0) add_valid(block.rows(token, 1), first + token, out);
+  }
+}
+
+void ScoreScan::add_valid(MatrixView<const float> rows, std::size_t first, Sightings& out) {
+  const RowBits bits = row_bits(rows.data(), rows.size());
+  if (bits.largest >= infinity_bits) {
+    finite_ = sums_matter_ = false;
+    for (std::size_t i = 0; i < rows.rows(); ++i) look_closer(rows.row(i), first + i, out);
+    return;
+  }
+  negative_ |= (bits.signs >> 31) != 0;
+  largest_ = std::max(largest_, std::bit_cast<float>(bits.largest));
+  if (!sums_matter_) {
+    rows_ += rows.rows();
+    return;
+  }
+  for (std::size_t i = 0; i < rows.rows(); ++i) add_sums(rows.row(i));
+  sums_matter_ = sums_are_equal();
+}
+
+/// Whether all rows so far add up to the same, as the rows of probabilities do. Once they do not, no later
+/// row can mend it.
+bool ScoreScan::sums_are_equal() const {
+  if (negative_) return false;
+  if (logits_) return least_sum_ >= 1.0 - tolerance_ && most_sum_ <= 1.0 + tolerance_;
+  return least_sum_ > 0.0 && most_sum_ - least_sum_ <= tolerance_ * most_sum_;
+}
+
+void ScoreScan::add_sums(std::span<const float> row) {
+  ++rows_;
+  const double sum = row_sum(row);
+  least_sum_ = std::min(least_sum_, sum);
+  most_sum_ = std::max(most_sum_, sum);
+  float* const sums = block_sums_.data();
+  for (std::size_t expert = 0; expert < row.size(); ++expert) sums[expert] += row[expert];
+  if (rows_ % float_rows == 0) empty_block();
+  // The spread need not be known well: a sample of the rows gives it.
+  if (rows_ > few_rows && rows_ % sampling != 0) return;
+  ++sampled_;
+  for (std::size_t expert = 0; expert < row.size(); ++expert) {
+    const double value = row[expert];
+    sampled_sums_[expert] += value;
+    squares_[expert] += value * value;
   }
 }
 
@@ -122,13 +144,11 @@ bool ScoreScan::columns_equal() const {
 void ScoreScan::finish(Sightings& out) {
   empty_block();
   if (rows_ == 0 || sums_.size() < 2 || !finite_) return;
-  const bool unit_rows = !negative_ && least_sum_ >= 1.0 - tolerance_ && most_sum_ <= 1.0 + tolerance_;
-  if (logits_ && unit_rows) out.add(Fault::scores_as_logits, 0, 0, least_sum_, rows_);
+  if (logits_ && sums_matter_) out.add(Fault::scores_as_logits, 0, 0, least_sum_, rows_);
   if (!logits_ && static_cast<double>(largest_) > 1.0 + tolerance_) {
     out.add(Fault::logits_as_scores, 0, 0, static_cast<double>(largest_), rows_);
   }
-  const bool equal_rows = !negative_ && least_sum_ > 0.0 && most_sum_ - least_sum_ <= tolerance_ * most_sum_;
-  if (!logits_ && equal_rows && rows_ >= 2 * sums_.size() && columns_equal()) {
+  if (!logits_ && sums_matter_ && rows_ >= 2 * sums_.size() && columns_equal()) {
     out.add(Fault::sinkhorn_scores, 0, 0, least_sum_, rows_);
   }
 }

@@ -22,7 +22,10 @@ class ScoreScan {
   void finish(Sightings& out);
 
  private:
+  void add_valid(MatrixView<const float> rows, std::size_t first, Sightings& out);
   void look_closer(std::span<const float> row, std::size_t token, Sightings& out);
+  bool sums_are_equal() const;
+  void add_sums(std::span<const float> row);
   void empty_block();
   bool columns_equal() const;
 
@@ -31,6 +34,7 @@ class ScoreScan {
   std::uint64_t rows_ = 0;
   bool finite_ = true;
   bool negative_ = false;
+  bool sums_matter_;      // as long as all rows may turn out to add up to the same
   float largest_ = 0.0f;  // magnitude
   double least_sum_, most_sum_;
   std::vector<float> block_sums_;  // (experts), of each column, the latest rows

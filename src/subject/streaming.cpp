@@ -1,33 +1,17 @@
 #include "subject/streaming.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "routing/capped.h"
-#include "routing/top_k.h"
 #include "stats/random.h"
 #include "subject/competing_tokens.h"
+#include "subject/streamed_capacity.h"
 
 namespace pastonly {
 namespace {
 
 constexpr std::size_t kFewTokens = 16;
-
-/// For each value how many earlier ones are not below it (NaN counts as the lowest), in O(n log n).
-std::vector<std::size_t> earlier_not_below(const std::vector<float>& values) {
-  const std::size_t n = values.size();
-  std::vector<std::size_t> order(n), rank(n), tree(n + 1, 0), out(n, 0);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto key = [&](std::size_t i) { return std::isfinite(values[i]) ? values[i] : -HUGE_VALF; };
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return key(a) > key(b); });
-  for (std::size_t r = 0; r < n; ++r) rank[order[r]] = r;
-  for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = rank[i]; j > 0; j -= j & (0 - j)) out[i] += tree[j];
-    for (std::size_t j = rank[i] + 1; j <= n; j += j & (0 - j)) ++tree[j];
-  }
-  return out;
-}
 
 /// `count` of the numbers below `limit`, ascending, all of them where there are no more.
 std::vector<std::size_t> sample(std::size_t limit, std::size_t count, std::uint64_t seed) {
@@ -74,73 +58,33 @@ bool expert_choice(const Trace& trace, const LayerRecord& layer, const Reapplied
   return true;
 }
 
-/// (token, choice) pairs of each expert, in order of token, all choices of one level together.
-struct Demand {
-  std::vector<std::size_t> tokens;
-  std::vector<float> priorities;
-};
-
-enum class Admit { choice_major, by_priority_choice_major, by_priority };
-
-/// Keeps a choice if fewer than `slots` of the visible ones stand before it.
-Mask stream_capped(const Excerpt& group, std::size_t k, std::size_t slots, Admit admit, bool renormalised) {
-  const std::size_t tokens = group.mask.tokens(), experts = group.mask.experts();
-  const routing::Choices choices = routing::top_choices(group.view(), k);
-  const bool levels = admit != Admit::by_priority;
-  std::vector<std::size_t> before(tokens * choices.k, 0);  // (tokens, choices) visible choices that go first
-  const std::size_t lists = levels ? choices.k : 1;
-  for (std::size_t level = 0; level < lists; ++level) {
-    std::vector<Demand> demand(experts);
-    std::vector<std::vector<std::size_t>> places(experts);
-    for (std::size_t t = 0; t < tokens; ++t) {
-      const auto own = choices.of(t);
-      float sum = 0.0F;
-      for (const auto e : own) sum += group.view()(t, e);
-      for (std::size_t j = levels ? level : 0; j < (levels ? level + 1 : choices.k); ++j) {
-        float priority = 0.0F;
-        if (admit == Admit::by_priority_choice_major) priority = group.view()(t, own[0]);
-        if (admit == Admit::by_priority) priority = group.view()(t, own[j]) / (renormalised ? sum : 1.0F);
-        demand[own[j]].tokens.push_back(t);
-        demand[own[j]].priorities.push_back(priority);
-        places[own[j]].push_back(t * choices.k + j);
-      }
-    }
-    for (std::size_t e = 0; e < experts; ++e) {
-      const auto ahead = earlier_not_below(demand[e].priorities);
-      for (std::size_t i = 0; i < ahead.size(); ++i) before[places[e][i]] += ahead[i];
-    }
-    // Every visible choice of this level stands before all later levels, the token's own included.
-    std::vector<std::size_t> seen(experts, 0);
-    for (std::size_t t = 0; levels && t < tokens; ++t) {
-      ++seen[choices.of(t)[level]];
-      for (std::size_t j = level + 1; j < choices.k; ++j) before[t * choices.k + j] += seen[choices.of(t)[j]];
-    }
-  }
-  Mask out(tokens, experts);
-  for (std::size_t t = 0; t < tokens; ++t) {
-    for (std::size_t j = 0; j < choices.k; ++j)
-      out(t, choices.of(t)[j]) = before[t * choices.k + j] < slots ? 1 : 0;
-  }
-  return out;
-}
-
 bool capped(const Trace& trace, const LayerRecord& layer, const Reapplied& rule, std::size_t budget,
             std::uint64_t seed, Moved& out) {
   routing::ParameterReader reader(rule.id, rule.parameters);
   const routing::CappedOptions options = routing::read_capped(reader, std::nullopt);
-  const bool renormalised =
-      rule.id == "drop-by-score" && reader.choice("rank", {"score", "renormalised"}, 0) == 1;
-  const Admit admit = rule.id == "gshard-top-2"     ? Admit::choice_major
-                      : rule.id == "batch-priority" ? Admit::by_priority_choice_major
-                                                    : Admit::by_priority;
+  const bool shares = rule.id == "drop-by-score" && reader.choice("rank", {"score", "renormalised"}, 0) == 1;
+  CappedChoice choice;
+  choice.k = options.k;
+  choice.slots = options.capacity.of(rule.width, layer.experts, static_cast<double>(options.k));
+  choice.admit = rule.id == "gshard-top-2"     ? Admit::choice_major
+                 : rule.id == "batch-priority" ? Admit::by_priority_choice_major
+                 : shares                      ? Admit::by_share
+                                               : Admit::by_priority;
   const CompetingTokens competing(trace, rule);
   const std::size_t fits =
       std::max<std::size_t>(1, budget / std::max<std::size_t>(1, rule.width * layer.experts));
   out.sampled = fits < competing.groups();
+  std::vector<float> floats;
+  std::vector<std::uint8_t> bits;
   for (const std::size_t g : sample(competing.groups(), fits, seed)) {
-    const Excerpt group = excerpt(trace, layer, competing.group(g));
-    const std::size_t slots = options.capacity.of(rule.width, layer.experts, static_cast<double>(options.k));
-    out.add(group.mask, stream_capped(group, options.k, slots, admit, renormalised));
+    auto tokens = competing.group(g);
+    // The group's tokens as they stand in the file, with what may be padding between them.
+    const std::size_t first = rule.per_sequence ? trace.layout.token(g, 0) : 0;
+    const std::size_t count = rule.per_sequence ? trace.layout.positions : trace.layout.tokens();
+    for (std::size_t& token : tokens) token -= first;
+    const auto scores = read_floats(*layer.ranking(), first, count, floats);
+    out.add(tokens.size() * layer.experts,
+            streamed_changes(scores, mask_rows(layer, first, count, bits), tokens, choice));
   }
   return true;
 }

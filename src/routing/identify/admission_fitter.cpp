@@ -160,7 +160,9 @@ void AdmissionFitter::read_completes(std::size_t i, const RunView& view, const G
   const auto& best = runs_.profile(i).best_count;
   for (std::size_t t = 0; t < trials_.size(); ++t) {
     if (!trials_[t].alive()) continue;
-    const std::size_t first = trials_[t].first_contested(group * runs_.experts(), runs_.experts());
+    std::size_t first = trials_[t].first_contested(group * runs_.experts(), runs_.experts(), k_);
+    // Ties are judged by all that was kept.
+    if (trials_[t].admission() == Admission::choice_major && !tied_.empty()) first = 0;
     for (std::size_t index = first; index < end && trials_[t].alive(); ++index) {
       if (best[groups.token(group, index)] == k_) read_complete(t, view, groups, group, index);
     }

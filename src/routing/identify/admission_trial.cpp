@@ -29,13 +29,18 @@ void AdmissionTrial::preset_kept(std::size_t slot, double lowest_score) {
   preset_ = true;
 }
 
-std::size_t AdmissionTrial::first_contested(std::size_t first_slot, std::size_t experts) const {
+std::size_t AdmissionTrial::first_contested(std::size_t first_slot, std::size_t experts,
+                                            std::size_t k) const {
   if (admission_ == Admission::by_chance || preset_) return nowhere;
+  // Where only last choices were refused, nothing of an earlier token stands behind them.
+  double before = -1.0;
+  if (admission_ == Admission::first_come) before = 0.0;
+  if (admission_ == Admission::choice_major) before = static_cast<double>(k) * rank_step;
   std::size_t first = nowhere;
   for (std::size_t slot = first_slot; slot < first_slot + experts; ++slot) {
     if (refused_[slot] == 0) continue;
-    if (admission_ != Admission::first_come) return 0;
-    first = std::min(first, static_cast<std::size_t>(borders_[slot].best_refused));
+    if (before < 0.0 || borders_[slot].best_refused < before) return 0;
+    first = std::min(first, static_cast<std::size_t>(borders_[slot].best_refused - before));
   }
   return first;
 }

@@ -59,7 +59,8 @@ class AdmissionTrial {
   /// Per expert of a group, 1 where somebody was refused.
   const std::uint8_t* refused(std::size_t first_slot) const noexcept { return refused_.data() + first_slot; }
   /// The first index from which on a kept wish can stand behind one that was refused; `nowhere` if none can.
-  std::size_t first_contested(std::size_t first_slot, std::size_t experts) const;
+  /// `k`: the rank of a last choice.
+  std::size_t first_contested(std::size_t first_slot, std::size_t experts, std::size_t k) const;
   static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
 
  private:

@@ -82,19 +82,30 @@ double best_share(const std::vector<Rejection>& rejected) {
 }  // namespace
 
 Identification identify(std::span<const LayerRun> runs) {
+  std::vector<RunProfile> profiles;
+  if (why_not_judged(runs).empty()) {
+    for (const auto& run : runs) profiles.push_back(profile(run, runs.size() == 1));
+  }
+  return identify(runs, std::move(profiles));
+}
+
+Identification identify(std::span<const LayerRun> runs, std::vector<RunProfile> profiles) {
   Identification found;
   found.rule.parameters = Value::Object{};
   found.not_judged = why_not_judged(runs);
   if (!found.not_judged.empty()) return found;
   std::vector<LayerRun> filled;
-  for (const auto& run : runs) {
-    if (run.layout.tokens() > 0 && run.layer->experts > 0) filled.push_back(run);
+  std::vector<RunProfile> their_profiles;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (runs[i].layout.tokens() == 0 || runs[i].layer->experts == 0) continue;
+    filled.push_back(runs[i]);
+    their_profiles.push_back(std::move(profiles[i]));
   }
   if (filled.empty()) {
     found.not_judged = "the layer holds no decision";
     return found;
   }
-  const RunSet set(filled);
+  const RunSet set(filled, std::move(their_profiles));
   if (set.tokens() == 0) {
     found.not_judged = "the layer holds no decision: every token is padding";
     return found;

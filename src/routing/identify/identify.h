@@ -8,18 +8,10 @@
 
 #include "pastonly/outcome.h"
 #include "pastonly/trace.h"
+#include "routing/identify/layer_run.h"
+#include "routing/identify/profile.h"
 
 namespace pastonly::routing {
-
-/// One run of one layer, as identification reads it. Everything is borrowed.
-struct LayerRun {
-  std::uint32_t run = 0;  ///< id of the run, for counterexamples
-  Layout layout;
-  bool order_known = true;  ///< false: both token orders are tried
-  const LayerRecord* layer = nullptr;
-  std::span<const std::int64_t> tokens;  // (B, S); empty where unknown
-  std::span<const std::uint8_t> valid;   // (B, S); empty = all valid
-};
 
 /// The decision at which a hypothesis failed, small enough to check by hand.
 struct Counterexample {
@@ -52,5 +44,8 @@ struct Identification {
 /// token ids; no files. Exact ties among scores may have been resolved either way. Runs of a layer without
 /// ranking scores, or whose mask was derived from the scores, are not judged.
 Identification identify(std::span<const LayerRun> runs);
+/// The same with the runs' profiles, made beforehand in a pass that others share: one for each run, any for
+/// runs without ranking scores.
+Identification identify(std::span<const LayerRun> runs, std::vector<hypotheses::RunProfile> profiles);
 
 }  // namespace pastonly::routing

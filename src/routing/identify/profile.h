@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <utility>
 #include <vector>
 
+#include "routing/identify/column_fold.h"
 #include "routing/identify/run_view.h"
+#include "routing/layer_blocks.h"
 
 namespace pastonly::routing::hypotheses {
 
@@ -36,9 +38,29 @@ struct RunProfile {
   std::vector<std::uint32_t> block_counts;        // (tokens / T, experts)
 };
 
-/// `keep_blocks`: fills the block_ arrays, a thirtieth of the run's size; left out where sequences are no
-/// whole number of blocks or tokens are skipped.
-RunProfile profile(const RunView& view, bool keep_blocks);
+/// Makes a profile from the blocks of a run, in order (layer_blocks.h).
+class Profiler {
+ public:
+  /// `keep_blocks`: fills the block_ arrays, a thirtieth of the run's size; left out where sequences are no
+  /// whole number of blocks or tokens are skipped. Requires ranking scores.
+  Profiler(const LayerRun& run, bool keep_blocks);
+  void add(const LayerBlock& block);
+  RunProfile finish() { return std::move(found_); }
+
+ private:
+  bool routed(std::size_t token) const noexcept { return skipped_.empty() || skipped_[token] == 0; }
+  void read_rows(const LayerBlock& block, std::size_t from, std::size_t end);
+  void read_tile(const LayerBlock& block, std::size_t from, std::size_t rows);
+  void find_nan(const LayerBlock& block, std::size_t from, std::size_t end);
+  void add_row(const RowOrder& row, std::size_t token);
+
+  std::vector<std::uint8_t> skipped_;  // (tokens)
+  RunProfile found_;
+  bool keep_blocks_;
+  ColumnFold tile_;
+  std::vector<float> sums_;  // (experts) of the latest tiles
+};
+RunProfile profile(const LayerRun& run, bool keep_blocks);
 
 /// The rank of the lowest chosen expert within its token: all above it, and the chosen ones; ties go to
 /// the chosen. 0 where none was chosen.

@@ -1,6 +1,7 @@
 #include "routing/identify/run_set.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pastonly::routing::hypotheses {
 namespace {
@@ -15,12 +16,11 @@ std::size_t bytes_of(std::span<const LayerRun> runs) {
 
 }  // namespace
 
-RunSet::RunSet(std::span<const LayerRun> runs) : runs_(runs) {
+RunSet::RunSet(std::span<const LayerRun> runs, std::vector<RunProfile> profiles)
+    : runs_(runs), profiles_(std::move(profiles)) {
   // A single run is held whatever its size: it would only be made again at once.
   const bool keep = runs.size() == 1 || bytes_of(runs) <= kept_bytes;
   if (keep) views_.resize(runs.size());
-  for (std::size_t i = 0; i < runs.size(); ++i)
-    profiles_.push_back(hypotheses::profile(*view(i), runs.size() == 1));
 }
 
 std::shared_ptr<const RunView> RunSet::view(std::size_t i) const {

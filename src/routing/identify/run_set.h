@@ -12,8 +12,8 @@ namespace pastonly::routing::hypotheses {
 /// again at each use where they are not, so that a plan of large runs stays within memory.
 class RunSet {
  public:
-  /// Requires ranking scores in every run.
-  explicit RunSet(std::span<const LayerRun> runs);
+  /// Requires ranking scores in every run, and a profile for each.
+  RunSet(std::span<const LayerRun> runs, std::vector<RunProfile> profiles);
 
   std::size_t size() const noexcept { return runs_.size(); }
   std::size_t experts() const noexcept { return runs_.front().layer->experts; }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "pastonly/matrix_view.h"
-#include "routing/identify/identify.h"
+#include "routing/identify/layer_run.h"
 
 namespace pastonly::routing::hypotheses {
 
@@ -24,6 +24,10 @@ inline float from_order_key(std::int32_t key) noexcept {
 inline constexpr auto lowest_key = std::numeric_limits<std::int32_t>::min();
 inline constexpr auto highest_key = std::numeric_limits<std::int32_t>::max();
 
+/// 1 where a token of the run is padding that nothing was routed for, (tokens); empty where there is none.
+/// Padding that the producer routed somewhere makes tokens of all of it.
+std::vector<std::uint8_t> skipped_tokens(const LayerRun& run);
+
 /// One run of one layer with its decisions at hand, batch-major. Scores point into the file where it
 /// holds aligned F32; else they are a copy.
 class RunView {
@@ -37,8 +41,7 @@ class RunView {
   std::size_t experts() const noexcept { return scores_.columns(); }
   MatrixView<const float> scores() const noexcept { return scores_; }     // (tokens, experts)
   MatrixView<const std::uint8_t> mask() const noexcept { return mask_; }  // (tokens, experts)
-  /// Whether the rule routed the token. Padding is left out unless the producer routed it, in which
-  /// case it is a token like any other.
+  /// Whether the rule routed the token: false for what skipped_tokens names.
   bool routed(std::size_t token) const noexcept { return skipped_.empty() || skipped_[token] == 0; }
   bool has_padding() const noexcept { return !skipped_.empty(); }
   /// Relative rounding of a recorded score: half a unit in its last place.
@@ -50,7 +53,7 @@ class RunView {
   MatrixView<const std::uint8_t> mask_;
   std::vector<float> score_copy_;
   std::vector<std::uint8_t> mask_copy_;
-  std::vector<std::uint8_t> skipped_;  // (tokens) 1 = not routed; empty = all are
+  std::vector<std::uint8_t> skipped_;  // (tokens)
   double rounding_;
 };
 

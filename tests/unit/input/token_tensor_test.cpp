@@ -112,5 +112,27 @@ TEST_CASE("the effective mask is mask and gate, by expert and by choice", "[inpu
   CHECK(out == std::vector<float>{0.4f, 0, 0.6f, 0, 0, 0, 0, 0.1f, 0});
 }
 
+TEST_CASE("mask rows stand in the file where they are the effective mask already", "[input]") {
+  std::vector<std::uint8_t> mask{1, 0, 1, 1, 0, 0};
+  const std::vector<float> gates{0.5f, 0.7f, 0.0f, 0.25f, 0.0f, 0.0f};
+  LayerRecord layer;
+  layer.experts = 3;
+  layer.mask = view(DType::u8, mask, 1, 2, 3);
+  std::vector<std::uint8_t> scratch;
+  CHECK(mask_rows(layer, 0, 2, scratch).data() == mask.data());
+  CHECK(mask_rows(layer, 1, 1, scratch).data() == mask.data() + 3);
+
+  mask[0] = 255;  // true, but not 1
+  const auto copied = mask_rows(layer, 0, 2, scratch);
+  CHECK(copied.data() == scratch.data());
+  CHECK(copied(0, 0) == 1);
+  CHECK(mask_rows(layer, 1, 1, scratch).data() == mask.data() + 3);
+
+  layer.gates = view(DType::f32, gates, 1, 2, 3);
+  const auto effective = mask_rows(layer, 0, 2, scratch);
+  CHECK(effective.data() == scratch.data());
+  CHECK(effective(0, 2) == 0);
+}
+
 }  // namespace
 }  // namespace pastonly

@@ -6,6 +6,7 @@
 #include "catch.h"
 #include "pastonly/routing_rule.h"
 #include "subject/rearranged.h"
+#include "subject/streamed_capacity.h"
 #include "toy/observe.h"
 
 using namespace pastonly;
@@ -74,6 +75,22 @@ TEST_CASE("streaming of capped rules agrees with routing every prefix", "[stream
       CHECK(moved->changed > 0);
     }
   }
+}
+
+TEST_CASE("streaming of capped rules takes tokens in router order and leaves padding out", "[streaming]") {
+  // Two sequences of two, sequence-major: the router saw tokens 0, 2, 1, 3. Expert 0 has one slot.
+  const std::vector<float> scores{0.9F, 0.1F, 0.8F, 0.2F, 0.7F, 0.3F, 0.6F, 0.4F};
+  const std::vector<std::uint8_t> mask{1, 0, 0, 0, 0, 0, 0, 0};
+  const std::vector<std::size_t> order{0, 2, 1, 3}, last_first{3, 1, 2, 0};
+  const CappedChoice first_choices{1, 1, Admit::choice_major}, by_score{1, 1, Admit::by_priority};
+  const auto changes = [&](const std::vector<std::size_t>& tokens, const CappedChoice& rule) {
+    return streamed_changes({scores.data(), 4, 2}, {mask.data(), 4, 2}, tokens, rule);
+  };
+  CHECK(changes(order, first_choices) == 0);
+  CHECK(changes(last_first, first_choices) == 2);  // token 3 is kept, token 0 no longer
+  CHECK(changes(order, by_score) == 0);
+  CHECK(changes(last_first, by_score) == 2);  // tokens 3 and 1 are kept too: nothing better is seen yet
+  CHECK(changes(std::vector<std::size_t>{1, 3}, first_choices) == 1);
 }
 
 TEST_CASE("streaming of expert choice keeps the best ceil(R n) seen so far", "[streaming]") {
