@@ -7,8 +7,6 @@
 #include <utility>
 
 namespace pastonly::routing::hypotheses {
-namespace {}  // namespace
-
 void GroupReader::read(const GroupChoice& choice, const float* scores, const std::uint8_t* mask) {
   const std::size_t n = values_.size();
   group_size_ = (n + choice.groups - 1) / choice.groups;
@@ -66,6 +64,26 @@ void GroupReader::add_best(std::size_t group, bool top2, double amount, std::spa
   if (top2 && second != best) bias[second] += amount;
 }
 
+bool GroupReader::exchange_groups(const GroupChoice& choice, std::size_t out, float lowest_chosen, double gap,
+                                  double rate, std::span<double> bias) const {
+  if (touched_[out] != 0) return false;
+  const auto harmless = [&](std::size_t g) {
+    bool lower = allowed_[g] == 0;
+    for (std::size_t e = g * group_size_; e < std::min((g + 1) * group_size_, values_.size()); ++e)
+      lower &= values_[e] <= lowest_chosen;
+    return lower;
+  };
+  const auto in = std::ranges::find_if(ranked_, harmless);
+  if (in == ranked_.end()) return false;
+  const double distance = static_cast<double>(merits_[out]) - static_cast<double>(merits_[*in]);
+  const double terms = choice.top2 ? 2.0 : 1.0;
+  if (distance / terms >= gap) return false;
+  const double step = rate * (distance + 1e-3) / (2.0 * terms);
+  add_best(*in, choice.top2, step, bias);
+  add_best(out, choice.top2, -step, bias);
+  return true;
+}
+
 void GroupReader::correct(const GroupChoice& choice, const std::uint8_t* mask, double rate,
                           std::span<double> bias) const {
   // A group that was chosen from but does not rank: lift it against the lowest that ranks untouched.
@@ -91,6 +109,8 @@ void GroupReader::correct(const GroupChoice& choice, const std::uint8_t* mask, d
   }
   if (chosen == values_.size() || left == values_.size()) return;
   const double gap = static_cast<double>(values_[left]) - static_cast<double>(values_[chosen]);
+  // Either the expert stands too high or its whole group does: what takes less is mended.
+  if (exchange_groups(choice, left / group_size_, values_[chosen], gap, rate, bias)) return;
   const double step = rate * (gap + 1e-3) / 2.0;
   bias[chosen] += step;
   bias[left] -= step;

@@ -30,6 +30,10 @@ class GroupReader {
 
  private:
   void read(const GroupChoice& choice, const float* scores, const std::uint8_t* mask);
+  /// Corrects so that group `out`, whose best stands `gap` above the lowest chosen expert, gives way to one
+  /// that holds nothing better; false where there is none or the gap itself is the smaller matter.
+  bool exchange_groups(const GroupChoice& choice, std::size_t out, float lowest_chosen, double gap,
+                       double rate, std::span<double> bias) const;
   void add_best(std::size_t group, bool top2, double amount, std::span<double> bias) const;
 
   std::vector<float> values_;          // (experts) score + bias
