@@ -1,8 +1,7 @@
 #include "routing/load.h"
 
 #include <algorithm>
-
-#include "routing/count_ones.h"
+#include <cstring>
 
 namespace pastonly::routing {
 namespace {
@@ -19,18 +18,33 @@ struct Place {
   std::size_t row = 0, position_bin = 0, time_bin = 0;
 };
 
-/// Adds a run of tokens that share a place; `mask` is (tokens, experts).
-void add_run(LoadSurvey& survey, const Place& place, const std::uint8_t* mask, std::size_t tokens,
-             std::vector<std::uint8_t>& scratch) {
-  const std::size_t experts = survey.experts;
-  std::uint8_t* __restrict lanes = scratch.data();  // (experts) else bytes may alias anything
+using ByteLanes = std::uint8_t __attribute__((vector_size(64)));
+
+/// Adds rows of zeros and ones to the counts of some of their columns, at most 64.
+void add_columns(const std::uint8_t* mask, std::size_t rows, std::size_t experts, std::size_t first,
+                 std::size_t columns, std::uint64_t* counts) {
+  for (std::size_t begin = 0; begin < rows; begin += 255) {  // what a byte holds
+    const std::size_t end = std::min(rows, begin + 255);
+    ByteLanes sums{};
+    for (std::size_t i = begin; i < end; ++i) {
+      ByteLanes row{};
+      std::memcpy(&row, mask + i * experts + first, columns == sizeof row ? sizeof row : columns);
+      sums += row;
+    }
+    for (std::size_t e = 0; e < columns; ++e) counts[first + e] += sums[e];
+  }
+}
+
+/// Adds the block's tokens [from, end), which share a place.
+void add_run(LoadSurvey& survey, const Place& place, const LayerBlock& block, std::size_t from,
+             std::size_t end) {
   LoadSurvey::Bin bin;
-  bin.tokens = tokens;
-  for (std::size_t i = 0; i < tokens; ++i) {
-    const std::size_t sum = count_ones(mask + i * experts, experts);
-    bin.pairs += sum;
-    bin.unrouted += sum == 0 ? 1 : 0;
-    survey.most_experts = std::max(survey.most_experts, sum);
+  bin.tokens = end - from;
+  for (std::size_t i = from; i < end; ++i) {
+    const std::size_t count = block.counts[i];
+    bin.pairs += count;
+    bin.unrouted += count == 0 ? 1 : 0;
+    survey.most_experts = std::max(survey.most_experts, count);
   }
   for (LoadSurvey::Bin* into : {&survey.total, &survey.by_row[place.row],
                                 &survey.by_position[place.position_bin], &survey.by_time[place.time_bin]}) {
@@ -38,15 +52,11 @@ void add_run(LoadSurvey& survey, const Place& place, const std::uint8_t* mask, s
     into->pairs += bin.pairs;
     into->unrouted += bin.unrouted;
   }
+  const std::size_t experts = survey.experts;
   std::uint64_t* counts = survey.counts.data() + place.time_bin * experts;
-  for (std::size_t first = 0; first < tokens; first += 255) {  // what a byte lane holds
-    std::fill_n(lanes, experts, std::uint8_t{0});
-    const std::size_t last = std::min(tokens, first + 255);
-    for (std::size_t i = first; i < last; ++i) {
-      const std::uint8_t* row = mask + i * experts;
-      for (std::size_t e = 0; e < experts; ++e) lanes[e] = static_cast<std::uint8_t>(lanes[e] + row[e]);
-    }
-    for (std::size_t e = 0; e < experts; ++e) counts[e] += lanes[e];
+  for (std::size_t first = 0; first < experts; first += sizeof(ByteLanes)) {
+    add_columns(block.mask.row(from).data(), end - from, experts, first,
+                std::min(sizeof(ByteLanes), experts - first), counts);
   }
 }
 
@@ -71,8 +81,7 @@ LoadCounter::LoadCounter(const Trace& trace, const LayerRecord& layer)
     : trace_(trace),
       survey_(empty_survey(trace, layer)),
       position_width_(width(trace.layout.positions, kPositionBins)),
-      time_width_(width(trace.layout.tokens(), kTimeBins)),
-      lanes_(layer.experts) {}
+      time_width_(width(trace.layout.tokens(), kTimeBins)) {}
 
 void LoadCounter::add(const LayerBlock& block) {
   const Layout& layout = trace_.layout;
@@ -93,7 +102,7 @@ void LoadCounter::add(const LayerBlock& block) {
     const std::size_t most = std::min({block.tokens(), i + time_left, i + bin_left});
     std::size_t stop = trace_.valid.empty() ? most : i + 1;
     while (stop < most && valid(stop)) ++stop;
-    add_run(survey_, here, block.mask.row(i).data(), stop - i, lanes_);
+    add_run(survey_, here, block, i, stop);
     i = stop;
   }
 }

@@ -45,7 +45,6 @@ class LoadCounter {
   const Trace& trace_;
   LoadSurvey survey_;
   std::size_t position_width_, time_width_;
-  std::vector<std::uint8_t> lanes_;  // (experts) scratch
 };
 
 LoadSurvey survey_load(const Trace& trace, const LayerRecord& layer);

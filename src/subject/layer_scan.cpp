@@ -30,7 +30,6 @@ void LayerScanner::scan_scores(const routing::LayerBlock& block) {
 }
 
 void LayerScanner::scan_mask(const routing::LayerBlock& block) {
-  const std::size_t experts = layer_.experts;
   recorded_ = block.mask;
   if (layer_.gates) {
     recorded_ = mask_rows(bare_, block.first, block.tokens(), from_mask_);
@@ -42,10 +41,7 @@ void LayerScanner::scan_mask(const routing::LayerBlock& block) {
     const std::size_t token = block.first + i, position = block.position + i;
     if (!valid(token)) continue;
     ++scan_.tokens;
-    unsigned routed = 0;
-    const std::uint8_t* row = block.mask.row(i).data();
-    for (std::size_t expert = 0; expert < experts; ++expert) routed |= row[expert];
-    if (routed != 0) continue;
+    if (block.counts[i] != 0) continue;
     const bool last = position + 1 == trace_.layout.positions;
     if (position + 2 == trace_.layout.positions) ++unrouted_before_last_;
     Sighting& sighting = last ? unrouted_last_ : unrouted_elsewhere_;

@@ -72,7 +72,7 @@ std::size_t changes(const std::vector<Wish>& wishes, const CappedChoice& rule) {
 class ChoiceReader {
  public:
   ChoiceReader(MatrixView<const float> scores, MatrixView<const std::uint8_t> mask, std::size_t k)
-      : scores_(scores), mask_(mask), chosen_(std::min(k, scores.columns())), keyed_(chosen_.size()) {}
+      : scores_(scores), mask_(mask), chosen_(std::min(k, scores.columns())) {}
 
   /// The experts that the token chose, in any order.
   std::span<const std::uint16_t> of(std::size_t token) {
@@ -92,33 +92,36 @@ class ChoiceReader {
     }
     return chosen_;
   }
-  /// What `of` gave, best first; ties: lower expert.
-  std::span<const std::uint16_t> ranked(std::size_t token) {
-    for (std::size_t j = 0; j < chosen_.size(); ++j) {
-      const std::uint64_t key = routing::order_key(scores_(token, chosen_[j]));
-      keyed_[j] = key << 16 | static_cast<std::uint16_t>(~chosen_[j]);
-    }
-    std::ranges::sort(keyed_, std::greater<>());
-    for (std::size_t j = 0; j < chosen_.size(); ++j) chosen_[j] = static_cast<std::uint16_t>(~keyed_[j]);
-    return chosen_;
+  /// How many of what `of` gave stand before `expert`; ties: lower expert first.
+  std::uint32_t level(std::size_t token, std::uint16_t expert) const {
+    const auto own = key(token, expert);
+    std::uint32_t before = 0;
+    for (const auto e : chosen_) before += key(token, e) > own ? 1U : 0U;
+    return before;
+  }
+  /// What orders the wishes for `expert` within a level, or where there are none. After `of`.
+  float priority(std::size_t token, std::uint16_t expert, Admit admit) {
+    if (admit == Admit::choice_major) return 0.0F;
+    if (admit == Admit::by_priority) return scores_(token, expert);
+    ranked_ = chosen_;
+    std::ranges::sort(ranked_, std::greater<>(), [&](std::uint16_t e) { return key(token, e); });
+    if (admit == Admit::by_priority_choice_major) return scores_(token, ranked_.front());
+    float sum = 0.0F;  // best first, as rules add
+    for (const auto e : ranked_) sum += scores_(token, e);
+    return scores_(token, expert) / sum;
   }
 
  private:
+  std::uint64_t key(std::size_t token, std::uint16_t expert) const {
+    return std::uint64_t{routing::order_key(scores_(token, expert))} << 16 |
+           static_cast<std::uint16_t>(~expert);
+  }
+
   MatrixView<const float> scores_;
   MatrixView<const std::uint8_t> mask_;
   std::vector<std::uint16_t> chosen_;  // (k)
-  std::vector<std::uint64_t> keyed_;   // (k)
+  std::vector<std::uint16_t> ranked_;  // (k) best first
 };
-
-float priority(std::span<const float> scores, std::span<const std::uint16_t> ranked, std::size_t level,
-               Admit admit) {
-  if (admit == Admit::choice_major) return 0.0F;
-  if (admit == Admit::by_priority_choice_major) return scores[ranked[0]];
-  if (admit == Admit::by_priority) return scores[ranked[level]];
-  float sum = 0.0F;
-  for (const auto e : ranked) sum += scores[e];
-  return scores[ranked[level]] / sum;
-}
 
 /// Neighbours in the order, read on one thread.
 struct Stretch {
@@ -171,21 +174,16 @@ class StreamedCapacity {
     });
   }
   void read(Stretch& stretch, ChoiceReader& reader, std::size_t token) const {
-    const auto chosen = reader.of(token);
-    bool any = false;
     stretch.changed += routing::count_ones(mask_.row(token).data(), wanted_.size());  // less what was chosen
-    for (const auto e : chosen) {
-      any |= contested(e);
-      stretch.changed -= mask_(token, e);
-      stretch.changed += !contested(e) && mask_(token, e) == 0 ? 1 : 0;
-    }
-    if (!any) return;
-    const auto ranked = reader.ranked(token);
-    for (std::uint32_t level = 0; level < ranked.size(); ++level) {
-      const auto e = ranked[level];
-      if (!contested(e)) continue;
-      const float its_priority = priority(scores_.row(token), ranked, level, rule_.admit);
-      stretch.wishes[e].push_back({level, its_priority, mask_(token, e) != 0});
+    for (const auto e : reader.of(token)) {
+      const bool recorded = mask_(token, e) != 0;
+      stretch.changed -= recorded ? 1 : 0;
+      if (contested(e)) {
+        stretch.wishes[e].push_back(
+            {reader.level(token, e), reader.priority(token, e, rule_.admit), recorded});
+      } else {
+        stretch.changed += recorded ? 0 : 1;
+      }
     }
   }
   std::vector<Wish> wishes(std::size_t e) const {

@@ -30,7 +30,8 @@ void drop_refuted(const RunSet& runs, const Grouping& grouping, std::vector<Admi
       const std::size_t token = groups.token(group, index);
       if (!view->routed(token)) continue;
       ++seen;
-      k = std::max(k, rank_of_lowest(*view, token));
+      const std::size_t best = runs.profile(0).best_count[token];
+      k = std::max(k, best != RunProfile::not_best ? best : rank_of_lowest(*view, token));
     }
   }
   AdmissionFitter fitter(runs, grouping, k, wanted);

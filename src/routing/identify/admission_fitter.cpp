@@ -215,11 +215,14 @@ void AdmissionFitter::fit_run(std::size_t i, std::size_t limit) {
   for (std::size_t group = 0, left = limit; group < groups.count(); ++group) {
     const std::size_t end = std::min(groups.size(), left);
     left -= end;
-    for (std::size_t index = 0; index < end && any_open(); ++index) {
+    bool open = any_open();
+    for (std::size_t index = 0; index < end && open; ++index) {
       const std::size_t token = groups.token(group, index);
       if (!view->routed(token)) continue;
       ++seen_;
-      if (best[token] != k_) read_incomplete(*view, groups, group, index);
+      if (best[token] == k_) continue;
+      read_incomplete(*view, groups, group, index);
+      open = any_open();
     }
   }
   for (std::size_t group = 0, left = limit; group < groups.count() && any_open(); ++group) {

@@ -13,6 +13,9 @@ struct ColumnFold {
   /// Adds `tokens` rows of scores and mask, (tokens, experts) each, contiguous: a few dozen at a time, so
   /// that they stay in the first-level cache while slice after slice of experts is read.
   void add(const float* scores, const std::uint8_t* mask, std::size_t tokens);
+  /// The same; ordered (tokens): 1 where a token was given its best experts and nothing else, ties either
+  /// way.
+  void add(const float* scores, const std::uint8_t* mask, std::size_t tokens, std::uint8_t* ordered);
   /// Adds the extremes and counts of other tokens, not their sums.
   void add(const std::int32_t* lowest, const std::int32_t* highest, const std::uint32_t* chosen);
   void clear();
@@ -23,12 +26,5 @@ struct ColumnFold {
   std::vector<std::uint32_t> counts;        // (experts) tokens that chose it
   std::vector<float> sums;                  // (experts) of scores: only over few tokens, since float
 };
-
-/// Whether a token was given its best experts and nothing else, ties either way.
-struct RowOrder {
-  bool ordered = true;
-  std::size_t count = 0;  ///< experts chosen
-};
-RowOrder row_order(const float* scores, const std::uint8_t* mask, std::size_t experts);
 
 }  // namespace pastonly::routing::hypotheses

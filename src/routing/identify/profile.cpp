@@ -57,11 +57,12 @@ void Profiler::read_tile(const LayerBlock& block, std::size_t from, std::size_t 
   const std::size_t n = sums_.size();
   const float* scores = block.ranking.row(from).data();
   const std::uint8_t* mask = block.mask.row(from).data();
-  for (std::size_t i = 0; i < rows; ++i) {
-    add_row(row_order(scores + i * n, mask + i * n, n), block.first + from + i);
-  }
+  std::uint8_t ordered[rows_a_tile];
   tile_.clear();
-  tile_.add(scores, mask, rows);
+  tile_.add(scores, mask, rows, ordered);
+  for (std::size_t i = 0; i < rows; ++i) {
+    add_row(ordered[i] != 0, block.counts[from + i], block.first + from + i);
+  }
   std::uint32_t* const counts = found_.sequence_counts.data() + block.row * n;
   for (std::size_t e = 0; e < n; ++e) {
     found_.lowest_chosen[e] = std::min(found_.lowest_chosen[e], tile_.lowest_chosen[e]);
@@ -86,8 +87,7 @@ void Profiler::find_nan(const LayerBlock& block, std::size_t from, std::size_t e
   }
 }
 
-void Profiler::add_row(const RowOrder& row, std::size_t token) {
-  const std::size_t count = row.count;
+void Profiler::add_row(bool ordered, std::size_t count, std::size_t token) {
   if (found_.tokens == 0) {
     found_.smallest_count = found_.largest_count = count;
     found_.first_count_change = token;
@@ -97,7 +97,7 @@ void Profiler::add_row(const RowOrder& row, std::size_t token) {
   found_.smallest_count = std::min(found_.smallest_count, count);
   found_.largest_count = std::max(found_.largest_count, count);
   ++found_.tokens;
-  if (row.ordered) {
+  if (ordered) {
     found_.best_count[token] = static_cast<std::uint16_t>(std::min<std::size_t>(count, 0xfffe));
     return;
   }

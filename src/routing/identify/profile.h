@@ -52,7 +52,7 @@ class Profiler {
   void read_rows(const LayerBlock& block, std::size_t from, std::size_t end);
   void read_tile(const LayerBlock& block, std::size_t from, std::size_t rows);
   void find_nan(const LayerBlock& block, std::size_t from, std::size_t end);
-  void add_row(const RowOrder& row, std::size_t token);
+  void add_row(bool ordered, std::size_t count, std::size_t token);
 
   std::vector<std::uint8_t> skipped_;  // (tokens)
   RunProfile found_;
