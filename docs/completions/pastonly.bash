@@ -21,11 +21,11 @@ _pastonly() {
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
-      options="--policy --check --source --rule --tokens --text --positions --budget --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
+      options="--policy --check --source --rule --tokens --text --positions --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
     lab) options="--out --policy --no-checks --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
-      options="--output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
+      options="--output --rule --tokens --positions --precision --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
     *) options="audit lab bound rules explain report verify compare --help --version" ;;

@@ -26,6 +26,8 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit" -l rule -x -d "Rule 
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l tokens -r -d "Token ids to run a checkpoint on, FORMAT:FILE"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l text -r -d "Not possible: tokenise first"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l positions -x -d "Positions of a row of a checkpoint"
+complete -c pastonly -n "__fish_seen_subcommand_from audit" -l precision -x -a "float32 bfloat16" -d "Of products with bfloat16 weights"
+complete -c pastonly -n "__fish_seen_subcommand_from audit" -l record -r -d "Keep what the runs showed"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l budget -x -d "Token positions of a check beyond the plan"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l log -r -d "Training log, LABEL:FILE, instead of a subject"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l unit -x -a "nats bits" -d "Of the logs' losses"

@@ -27,16 +27,23 @@ struct PassExtras {
   model::Matrix<float>* logits = nullptr;  ///< out where given: (tokens, vocab)
 };
 
+/// How products with weights in bfloat16 are computed: of exact float32 copies, or with the rows that enter
+/// rounded to bfloat16 as well, twice as fast where the processor multiplies such numbers. Routers are always
+/// exact.
+enum class Precision { float32, bfloat16 };
+
 /// A Hugging Face checkpoint that runs. Weights stay in memory-mapped files and are converted tile by tile;
-/// computation is in float32. A token's results hang on its row and on what its routing hangs on, to the last
+/// sums are in float32. A token's results hang on its row and on what its routing hangs on, to the last
 /// bit, not on the number of threads.
 class Checkpoint {
  public:
   /// Opens config.json and the weights of a directory. `rule`: routes every layer in place of the rule that
   /// the configuration declares; biased rules take the checkpoint's correction bias where they name none.
-  /// Input errors name file, key and tensor; usage errors: a rule that cannot be made.
+  /// Input errors name file, key and tensor; usage errors: a rule that cannot be made,
+  /// bfloat16 on a processor or a build without.
   static Expected<Checkpoint> open(const std::filesystem::path& directory,
-                                   const std::optional<RuleSpec>& rule = std::nullopt);
+                                   const std::optional<RuleSpec>& rule = std::nullopt,
+                                   Precision precision = Precision::float32);
 
   /// Runs the batch and returns what the routers did (mask, scores, gates, bias), with ln p of every token
   /// given the row's tokens before it, as model::Model::observe does. May be called from several threads with
@@ -66,6 +73,7 @@ class Checkpoint {
   Expected<void> not_finite(std::string_view part) const;
 
   std::string name_;
+  Precision precision_ = Precision::float32;
   std::filesystem::path config_;
   Description description_;
   std::shared_ptr<const Weights> weights_;

@@ -45,13 +45,14 @@ void activate(const ExpertDescription& expert, Block<const float> gates, Block<c
 }
 
 /// Columns [first, first + inner.columns) of the inner activations of x.
-void enter(const ExpertDescription& expert, const SwigluWeights& weights, Block<const float> x,
-           std::size_t first, Block<float> inner, ThreadScratch& scratch) {
+void enter(const ExpertDescription& expert, const SwigluWeights& weights, const Operand& x, std::size_t first,
+           Block<float> inner, ThreadScratch& scratch) {
   const std::size_t count = inner.columns;
-  scratch.values.resize(x.rows * count);
-  scratch.more_values.resize(x.rows * count);
-  const Block<float> gates(scratch.values.data(), x.rows, count);
-  const Block<float> ups(scratch.more_values.data(), x.rows, count);
+  const std::size_t rows = x.rows.rows;
+  scratch.values.resize(rows * count);
+  scratch.more_values.resize(rows * count);
+  const Block<float> gates(scratch.values.data(), rows, count);
+  const Block<float> ups(scratch.more_values.data(), rows, count);
   multiply(x, weights.gate.weight, first, count, gates, scratch.tile);
   multiply(x, weights.up.weight, first, count, ups, scratch.tile);
   add_bias(weights.gate, first, gates);
@@ -86,15 +87,17 @@ class ExpertGroup {
     if (routes_ == 0) return;
     gather();
     s_.inner.resize(routes_, d_.expert.width);
+    const Operand all = operand_of(s_.gathered.block(), experts_[first_].gate.weight, s_.rounded, s_);
     for_tiles(experts_[first_].gate.weight, [&](std::size_t e, std::size_t at, std::size_t count) {
-      enter(d_.expert, experts_[e], rows(s_.gathered, e), at, rows(s_.inner, e).column_range(at, count),
+      enter(d_.expert, experts_[e], rows(all, e), at, rows(s_.inner, e).column_range(at, count),
             s_.scratch.local());
     });
     s_.outputs.resize(routes_, d_.width);
+    const Operand inner = operand_of(s_.inner.block(), experts_[first_].down.weight, s_.rounded_inner, s_);
     for_tiles(experts_[first_].down.weight, [&](std::size_t e, std::size_t at, std::size_t count) {
       const Linear& down = experts_[e].down;
       const auto out = rows(s_.outputs, e).column_range(at, count);
-      multiply(rows(s_.inner, e), down.weight, at, count, out, s_.scratch.local().tile);
+      multiply(rows(inner, e), down.weight, at, count, out, s_.scratch.local().tile);
       add_bias(down, at, out);
     });
     scatter();
@@ -103,6 +106,11 @@ class ExpertGroup {
  private:
   Block<float> rows(model::Matrix<float>& matrix, std::size_t expert) const {
     return matrix.block(s_.dispatch.first(expert) - from_, s_.dispatch.count(expert));
+  }
+
+  Operand rows(const Operand& all, std::size_t expert) const {
+    const std::size_t first = s_.dispatch.first(expert) - from_;
+    return {all.rows.row_range(first, s_.dispatch.count(expert)), all.rounded, first};
   }
 
   /// body(expert, first output, outputs) for all tiles of experts with tokens.
@@ -170,9 +178,10 @@ void dense_expert(const Description& description, const SwigluWeights& weights, 
   ExpertDescription plain;  // gpt-oss, whose experts are clamped, has no shared ones
   workspace.dense_inner.resize(tokens, width);
   const Block<const float> x = workspace.normed.block();
+  const Operand entering = operand_of(x, weights.gate.weight, workspace.rounded, workspace);
   stats::parallel_for((width + tile - 1) / tile, [&](std::size_t task) {
     const std::size_t at = task * tile, count = std::min(tile, width - at);
-    enter(plain, weights, x, at, workspace.dense_inner.block().column_range(at, count),
+    enter(plain, weights, entering, at, workspace.dense_inner.block().column_range(at, count),
           workspace.scratch.local());
   });
   workspace.outputs.resize(tokens, description.width);

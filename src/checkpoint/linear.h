@@ -5,6 +5,11 @@
 
 namespace pastonly::checkpoint {
 
+/// The rows as they enter products with such a matrix: rounded into `rounded` where the workspace asks for
+/// it.
+Operand operand_of(model::Block<const float> rows, const StoredMatrix& matrix, Bf16Rows& rounded,
+                   const Workspace& workspace);
+
 /// y (rows, outputs) = x W^T + bias, tile by tile of the outputs in parallel.
 void apply(const Linear& linear, model::Block<const float> x, model::Block<float> y, Workspace& workspace);
 

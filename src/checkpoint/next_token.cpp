@@ -42,12 +42,13 @@ std::vector<double> log_probabilities(const Description& description, const Line
   std::vector<Part> parts(rows * tiles);
   std::vector<double> chosen(rows, std::numeric_limits<double>::quiet_NaN());
   if (logits != nullptr) logits->resize(rows, vocab);
+  const Operand entering = operand_of(hidden, head.weight, workspace.rounded, workspace);
   stats::parallel_for(tiles, [&](std::size_t task) {
     const std::size_t first = task * tile, count = std::min(tile, vocab - first);
     ThreadScratch& scratch = workspace.scratch.local();
     scratch.values.resize(rows * count);
     const model::Block<float> c(scratch.values.data(), rows, count);
-    multiply(hidden, head.weight, first, count, c, scratch.tile);
+    multiply(entering, head.weight, first, count, c, scratch.tile);
     add_bias(head, first, c);
     for (std::size_t row = 0; row < rows; ++row) {
       if (factor != 1.0F) model::scale(c.row(row), count, factor);

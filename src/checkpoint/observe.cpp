@@ -119,6 +119,7 @@ Expected<TraceData> Checkpoint::observe(const model::Batch& batch, const model::
   out.layout = batch.layout;
   out.tokens.assign(batch.tokens.begin(), batch.tokens.end());
   out.valid.assign(batch.valid.begin(), batch.valid.end());
+  s.bf16 = precision_ == Precision::bfloat16;
   s.hidden.resize(tokens, description_.width);
   s.normed.resize(tokens, description_.width);
   for (std::size_t t = 0; t < tokens; ++t) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/linear.h"
@@ -73,7 +74,9 @@ void score(const RouterDescription& router, const LayerWeights& weights, Workspa
   const std::size_t tokens = workspace.normed.rows();
   workspace.router_logits.resize(tokens, router.experts);
   workspace.scores.resize(tokens, router.experts);
+  const bool bf16 = std::exchange(workspace.bf16, false);
   apply(weights.router, workspace.normed.block(), workspace.router_logits.block(), workspace);
+  workspace.bf16 = bf16;
   for_token_ranges(tokens, [&](std::size_t first, std::size_t end) {
     for (std::size_t t = first; t < end; ++t) {
       const std::span<const float> logits(workspace.router_logits.row(t), router.experts);

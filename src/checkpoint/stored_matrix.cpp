@@ -67,13 +67,18 @@ Block<const float> tile(const StoredMatrix& matrix, std::size_t first, std::size
   return {scratch.tile.data(), count, matrix.inputs};
 }
 
-void multiply(Block<const float> x, const StoredMatrix& matrix, std::size_t first, std::size_t count,
+void multiply(const Operand& x, const StoredMatrix& matrix, std::size_t first, std::size_t count,
               Block<float> c, TileScratch& scratch) {
+  if (x.rounded != nullptr && matrix.encoding == Encoding::bf16 && !matrix.inputs_first &&
+      matrix.inputs % 2 == 0) {
+    const std::byte* from = matrix.data + (matrix.first + matrix.step * first) * matrix.line * 2;
+    return bf16_product(*x.rounded, x.first, from, matrix.step * matrix.line, matrix.inputs, c);
+  }
   const auto weights = tile(matrix, first, count, scratch);
   if (matrix.inputs_first) {
-    model::product_nn<float>(x, weights, c);
+    model::product_nn<float>(x.rows, weights, c);
   } else {
-    model::product_nt<float>(x, weights, c);
+    model::product_nt<float>(x.rows, weights, c);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "checkpoint/bf16_product.h"
 #include "checkpoint/encoding.h"
 #include "model/block.h"
 #include "model/buffer.h"
@@ -45,9 +46,17 @@ struct TileScratch {
 model::Block<const float> tile(const StoredMatrix& matrix, std::size_t first, std::size_t count,
                                TileScratch& scratch);
 
-/// c (rows, count) = x (rows, inputs) times outputs [first, first + count) of the matrix. A row of c hangs on
-/// its own row of x alone, to the last bit.
-void multiply(model::Block<const float> x, const StoredMatrix& matrix, std::size_t first, std::size_t count,
+/// What enters a product: rows of float and, where they are to be rounded, the same in bfloat16.
+struct Operand {
+  model::Block<const float> rows;
+  const Bf16Rows* rounded = nullptr;
+  std::size_t first = 0;  ///< of `rounded`: row 0 of `rows`
+};
+
+/// c (rows, count) = x (rows, inputs) times outputs [first, first + count) of the matrix. Where the matrix is
+/// bfloat16, outputs first, and x is there in bfloat16, that is multiplied; else float32 by float32. A row of
+/// c hangs on its own row of x alone, to the last bit.
+void multiply(const Operand& x, const StoredMatrix& matrix, std::size_t first, std::size_t count,
               model::Block<float> c, TileScratch& scratch);
 
 /// How many outputs a task of a product takes: its tile stays in the second-level cache.

@@ -110,7 +110,7 @@ void add_audit(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"nats", "bits"}))
       ->capture_default_str();
   add_output_option(*command, session);
-  add_checkpoint_options(*command, arguments->checkpoint);
+  add_checkpoint_options(*command, arguments->checkpoint, true);
   add_trace_options(*command, arguments->trace);
   add_session_options(*command, session, Shown::all);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });

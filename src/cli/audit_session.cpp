@@ -15,6 +15,7 @@
 #include "run/audit.h"
 #include "run/audit_logs.h"
 #include "subject/recorded.h"
+#include "subject/recording.h"
 
 namespace pastonly::cli {
 
@@ -98,6 +99,10 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   options.today = started.substr(0, 10);
   options.watch.progress = [&](double fraction, std::string_view what) { progress.report(fraction, what); };
   options.watch.stop = [] { return Interrupt::requested(); };
+  if (!request.checkpoint.record.empty()) {
+    if (auto kept = record_plan(**subject, request.checkpoint.record, options.watch); !kept)
+      return tl::unexpected(kept.error());
+  }
   auto report = audit(**subject, policy, options);
   if (!report) return report;
   auto files = hashes.wait();

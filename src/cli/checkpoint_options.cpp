@@ -17,7 +17,7 @@ std::size_t count_at(const Value& value, std::string_view key) {
 
 }  // namespace
 
-void add_checkpoint_options(CLI::App& command, CheckpointOptions& options) {
+void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool audit) {
   constexpr const char* group = "How a checkpoint is run";
   command
       .add_option("--rule", options.rule,
@@ -30,9 +30,6 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options) {
                   "drawn from --source, or uniformly over the vocabulary")
       ->type_name("FORMAT:FILE")
       ->group(group);
-  command.add_option("--text", options.text, "Not possible: tokenise first, then --tokens")
-      ->type_name("FILE")
-      ->group(group);
   command
       .add_option("--positions", options.positions,
                   "Positions of a row; with --batch, its rows. Default: by the model's size")
@@ -40,10 +37,26 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options) {
       ->check(CLI::PositiveNumber.description(""))
       ->group(group);
   command
+      .add_option("--precision", options.precision,
+                  "Of products with bfloat16 weights: float32, or bfloat16, which rounds what enters them")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str()
+      ->group(group);
+  if (!audit) return;
+  command.add_option("--text", options.text, "Not possible: tokenise first, then --tokens")
+      ->type_name("FILE")
+      ->group(group);
+  command
       .add_option("--budget", options.budget,
                   "Token positions that one check may run beyond the plan; default: by the model's size")
       ->type_name("N")
       ->check(CLI::PositiveNumber.description(""))
+      ->group(group);
+  command
+      .add_option("--record", options.record,
+                  "Keep what the plan's runs showed in a new directory, which audit and compare read")
+      ->type_name("DIRECTORY")
       ->group(group);
 }
 
@@ -53,6 +66,8 @@ std::optional<std::string> given(const CheckpointOptions& options) {
   if (!options.text.empty()) return "--text";
   if (options.positions > 0) return "--positions";
   if (options.budget > 0) return "--budget";
+  if (options.precision != "float32") return "--precision";
+  if (!options.record.empty()) return "--record";
   return std::nullopt;
 }
 
@@ -61,6 +76,7 @@ void add_to_value(const CheckpointOptions& options, Value& value) {
   if (!options.tokens.empty()) value.set("tokens", options.tokens);
   if (options.positions > 0) value.set("positions", options.positions);
   if (options.budget > 0) value.set("budget", options.budget);
+  if (options.precision == "bfloat16") value.set("precision", options.precision);
 }
 
 CheckpointOptions checkpoint_options_from(const Value& value) {
@@ -69,6 +85,7 @@ CheckpointOptions checkpoint_options_from(const Value& value) {
   options.tokens = text_at(value, "tokens");
   options.positions = count_at(value, "positions");
   options.budget = count_at(value, "budget");
+  if (text_at(value, "precision") == "bfloat16") options.precision = "bfloat16";
   return options;
 }
 

@@ -10,20 +10,23 @@
 
 namespace pastonly::cli {
 
-/// `--rule --tokens --text --positions --budget` as typed: how a checkpoint is run.
+/// `--rule --tokens --text --positions --budget --precision --record` as typed: how a checkpoint is run.
 struct CheckpointOptions {
   std::string rule;    ///< id,key=value,...; "" = what config.json declares
   std::string tokens;  ///< FORMAT:FILE; "" = drawn from the source, or uniformly
   std::string text;
   std::size_t positions = 0;  ///< of a row; 0 = by the size of the model
   std::size_t budget = 0;     ///< token positions per check beyond the plan; 0 = by the size of the model
+  std::string precision = "float32";  ///< or bfloat16
+  std::string record;                 ///< directory that receives the plan's runs; "" = none
 };
-void add_checkpoint_options(CLI::App& command, CheckpointOptions& options);
+/// `audit`: all of them; else what says how one batch is run (--rule, --tokens, --positions).
+void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool audit);
 
 /// Whether any was given; the name of the first.
 std::optional<std::string> given(const CheckpointOptions& options);
 
-/// Adds to a report's options what was told, and reads it back.
+/// Adds to a report's options what was told of the run, and reads it back.
 void add_to_value(const CheckpointOptions& options, Value& value);
 CheckpointOptions checkpoint_options_from(const Value& value);
 

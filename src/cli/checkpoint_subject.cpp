@@ -81,15 +81,21 @@ Expected<void> check_options(const AuditRequest& request) {
 
 }  // namespace
 
-Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy& policy) {
-  if (auto good = check_options(request); !good) return tl::unexpected(good.error());
+Expected<checkpoint::Checkpoint> open_directory(const std::string& path, const CheckpointOptions& options) {
   std::optional<RuleSpec> rule;
-  if (!request.checkpoint.rule.empty()) {
-    auto spec = parse_rule(request.checkpoint.rule);
+  if (!options.rule.empty()) {
+    auto spec = parse_rule(options.rule);
     if (!spec) return tl::unexpected(spec.error());
     rule = *std::move(spec);
   }
-  auto opened = checkpoint::Checkpoint::open(request.subject, rule);
+  using checkpoint::Precision;
+  return checkpoint::Checkpoint::open(
+      path, rule, options.precision == "bfloat16" ? Precision::bfloat16 : Precision::float32);
+}
+
+Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy& policy) {
+  if (auto good = check_options(request); !good) return tl::unexpected(good.error());
+  auto opened = open_directory(request.subject, request.checkpoint);
   if (!opened) return tl::unexpected(opened.error());
   CheckpointSubject out;
   out.checkpoint = std::make_unique<checkpoint::Checkpoint>(*std::move(opened));
@@ -99,7 +105,7 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   live.name = request.subject;
   live.layout = layout_of(description, request);
   // What a configuration declares is how the model is served; only who trained it knows the other rule.
-  live.mode = rule ? Mode::train : Mode::eval;
+  live.mode = request.checkpoint.rule.empty() ? Mode::eval : Mode::train;
   live.seed = request.seed;
   live.budget =
       request.checkpoint.budget > 0

@@ -15,6 +15,9 @@ struct CheckpointSubject {
   std::unique_ptr<Subject> subject;
 };
 
+/// Opens a checkpoint as its options say: rule and precision.
+Expected<checkpoint::Checkpoint> open_directory(const std::string& path, const CheckpointOptions& options);
+
 /// Opens the request's directory as a live subject. Tokens drawn from a source make it the policy's. Errors
 /// as of opening the checkpoint; usage errors: options that belong to recorded subjects, --text.
 Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy& policy);

@@ -1,0 +1,116 @@
+"""Hugging Face checkpoints on the command line."""
+
+import array
+import json
+import pathlib
+import random
+import struct
+import tempfile
+import unittest
+
+from program import audit, run
+
+CONFIG = {"model_type": "olmoe", "vocab_size": 24, "hidden_size": 16, "intermediate_size": 8, "num_hidden_layers": 2,
+          "num_attention_heads": 2, "num_key_value_heads": 2, "num_experts": 4, "num_experts_per_tok": 2,
+          "rms_norm_eps": 1e-5, "max_position_embeddings": 64}
+
+
+def tensors():
+    shapes = {"model.embed_tokens.weight": (24, 16), "model.norm.weight": (16,), "lm_head.weight": (24, 16)}
+    for layer in range(2):
+        at = f"model.layers.{layer}."
+        shapes |= {at + "input_layernorm.weight": (16,), at + "post_attention_layernorm.weight": (16,),
+                   at + "self_attn.q_norm.weight": (16,), at + "self_attn.k_norm.weight": (16,), at + "mlp.gate.weight": (4, 16)}
+        shapes |= {at + f"self_attn.{name}_proj.weight": (16, 16) for name in "qkvo"}
+        for expert in range(4):
+            shapes |= {at + f"mlp.experts.{expert}.{name}_proj.weight": (8, 16) for name in ("gate", "up")}
+            shapes[at + f"mlp.experts.{expert}.down_proj.weight"] = (16, 8)
+    return shapes
+
+
+def write(folder, config=None, seed=1):
+    folder.mkdir(exist_ok=True)
+    draws, header, data = random.Random(seed), {}, b""
+    for name, shape in tensors().items():
+        size = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        values = array.array("f", (draws.gauss(0.0, 0.4) + (len(shape) == 1) for _ in range(size)))
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [len(data), len(data) + 4 * size]}
+        data += values.tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+    (folder / "config.json").write_text(json.dumps(CONFIG | (config or {})))
+    return folder
+
+
+class Checkpoints(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.root = pathlib.Path(self.directory.name)
+        self.checkpoint = write(self.root / "model")
+
+    def test_the_declared_rule_passes_and_verifies(self):
+        path = self.root / "report.json"
+        done = run("audit", self.checkpoint, "--budget", 4096, "--positions", 32, "-o", f"json={path}", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(path.read_text())
+        self.assertEqual((report["subject"]["kind"], report["subject"]["mode"]), ("checkpoint", "eval"))
+        self.assertEqual(report["subject"]["options"], {"positions": 32, "budget": 4096})
+        self.assertEqual({pathlib.Path(file["path"]).name for file in report["subject"]["files"]},
+                         {"config.json", "model.safetensors"})
+        self.assertTrue(all(len(file["sha256"]) == 64 for file in report["subject"]["files"]))
+        self.assertEqual(run("verify", path).returncode, 0)
+        (self.checkpoint / "config.json").write_text("{}")
+        self.assertEqual(run("verify", path).returncode, 2)
+
+    def test_the_rule_it_was_trained_under(self):
+        path = self.root / "report.json"
+        done = run("audit", self.checkpoint, "--rule", "expert-choice,k=2,chunk=8", "--budget", 4096, "--positions", 32,
+                   "-o", f"json={path}", "--quiet")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        report = json.loads(path.read_text())
+        self.assertEqual(report["subject"]["mode"], "train")
+        self.assertIn("causal-mask", {finding["check"] for finding in report["findings"]})
+        self.assertEqual(run("verify", path).returncode, 0)
+
+    def test_tokens_of_a_file(self):
+        ids = random.Random(2)
+        (self.root / "ids.bin").write_bytes(array.array("H", (ids.randrange(24) for _ in range(3000))).tobytes())
+        report = audit(self.checkpoint, "--tokens", f"nanogpt:{self.root / 'ids.bin'}", "--positions", 32, "--budget", 4096,
+                       "--check", "causal-mask", expect=0)
+        self.assertEqual(report["subject"]["options"]["tokens"], f"nanogpt:{self.root / 'ids.bin'}")
+        (self.root / "ids.bin").write_bytes(array.array("H", [24] * 3000).tobytes())
+        done = run("audit", self.checkpoint, "--tokens", f"nanogpt:{self.root / 'ids.bin'}")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("24", done.stderr)
+
+    def test_records_and_compares(self):
+        plan = self.root / "plan"
+        audit(self.checkpoint, "--record", plan, "--positions", 16, "--budget", 4096, "--check", "causal-mask", expect=0)
+        recorded = audit(plan, "--check", "causal-mask", expect=0)
+        self.assertEqual(recorded["subject"]["kind"], "plan")
+        same = json.loads(run("compare", self.checkpoint, plan, "-o", "json").stdout)
+        self.assertEqual([layer["routes_kept"]["value"] for layer in same["layers"]], [1, 1])
+        other = write(self.root / "other", seed=2)
+        both = json.loads(run("compare", self.checkpoint, other, "-o", "json", "--positions", 16).stdout)
+        self.assertTrue(all(0 < layer["routes_kept"]["value"] < 1 for layer in both["layers"]))
+        self.assertEqual(run("audit", self.checkpoint, "--record", plan).returncode, 4)
+
+    def test_usage(self):
+        for arguments, says in ((("--text", "x.txt"), "--tokens npy:FILE"), (("--rule", "top-k"), "k"), (("--tokens", "x"), "FORMAT:FILE"),
+                                (("--top-k", "2"), "recorded"), (("--source", "uniform:99"), "99")):
+            done = run("audit", self.checkpoint, *arguments)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn(says, done.stderr)
+
+    def test_what_cannot_be_run_is_named(self):
+        for config, says in (({"model_type": "resnet"}, "llama4_text"), ({"hidden_size": 32}, "model.embed_tokens.weight"),
+                             ({"num_experts": 5}, "model.layers.0.mlp.gate.weight"), ({"rope_theta": "x"}, "rope_theta")):
+            done = run("audit", write(self.root / "broken", config))
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(says, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
