@@ -13,6 +13,8 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+import storing
+
 TOLERANCE = 1e-4
 BASE = dict(vocab_size=160, hidden_size=48, intermediate_size=40, num_hidden_layers=3, num_attention_heads=4,
             num_key_value_heads=4, num_experts_per_tok=2, max_position_embeddings=512, initializer_range=0.2,
@@ -26,7 +28,10 @@ LATENT = dict(n_routed_experts=8, moe_intermediate_size=24, n_shared_experts=2, 
               kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12)
 LONG = (1, 400)
 
-# (family, what is special, changes to the configuration, shape of the batch)
+QWEN3 = dict(EIGHT, moe_intermediate_size=24, head_dim=16)
+WIDE = dict(LATENT, hidden_size=160, moe_intermediate_size=136, intermediate_size=144, n_group=2, topk_group=1)
+
+# (family, what is special, changes to the configuration, shape of the batch[, how it is stored])
 CASES = [
     ("olmoe", "", dict(EIGHT), (3, 20)),
     ("olmoe", "grouped queries, renormalised, clipped, long", dict(EIGHT, num_key_value_heads=2, norm_topk_prob=True, clip_qkv=0.7), LONG),
@@ -57,6 +62,17 @@ CASES = [
     ("llama4_text", "", dict(LOCAL, intermediate_size_mlp=56, head_dim=16, num_hidden_layers=5), (3, 20)),
     ("llama4_text", "dense layers, chunks, grouped queries, long", dict(LOCAL, intermediate_size_mlp=56, head_dim=8, num_key_value_heads=2, num_hidden_layers=5, interleave_moe_layer_step=2, attention_chunk_size=48, floor_scale=30, num_experts_per_tok=1), LONG),
     ("llama4_text", "tied embeddings, no norm of queries", dict(LOCAL, intermediate_size_mlp=56, head_dim=16, tie_word_embeddings=True, use_qk_norm=False), (2, 33)),
+    ("olmoe", "experts in one tensor", dict(EIGHT), (2, 33), storing.fused),
+    ("mixtral", "experts in one tensor", dict(LOCAL), (2, 33), storing.fused),
+    ("qwen3_moe", "experts in one tensor", dict(QWEN3), (2, 33), storing.fused),
+    ("qwen3_moe", "shards", dict(QWEN3), (2, 33), storing.shards),
+    ("olmoe", "bfloat16", dict(EIGHT), (2, 33), storing.in_type(torch.bfloat16)),
+    ("granitemoe", "bfloat16", dict(LOCAL, attention_multiplier=0.3), (2, 33), storing.in_type(torch.bfloat16)),
+    ("llama4_text", "float16", dict(LOCAL, intermediate_size_mlp=56, head_dim=16), (2, 33), storing.in_type(torch.float16)),
+    ("gpt_oss", "bfloat16", dict(LOCAL, head_dim=16), (2, 33), storing.in_type(torch.bfloat16)),
+    ("gpt_oss", "MXFP4", dict(LOCAL, head_dim=16, hidden_size=64, intermediate_size=96), (2, 33), storing.mxfp4),
+    ("deepseek_v3", "E4M3 with block scales", dict(WIDE), (2, 33), storing.e4m3),
+    ("qwen3_moe", "E4M3 with block scales", dict(QWEN3, hidden_size=160, moe_intermediate_size=136), (2, 33), storing.e4m3),
 ]
 
 
@@ -86,9 +102,9 @@ def watch(model):
     return seen
 
 
-def write(family, changes, shape, directory):
+def write(family, changes, shape, directory, store=storing.one_file):
     model = make(family, changes)
-    model.save_pretrained(directory)
+    store(model, directory)
     tokens = torch.randint(0, model.config.vocab_size, shape, generator=torch.Generator().manual_seed(3))
     save_file({"tokens": tokens}, os.path.join(directory, "input.safetensors"))
     seen = watch(model)
@@ -148,9 +164,9 @@ def main():
     transformers.logging.disable_progress_bar()
     cases = [case for case in CASES if not arguments.family or case[0] in arguments.family]
     rows, failed = [], []
-    for number, (family, what, changes, shape) in enumerate(cases):
+    for number, (family, what, changes, shape, *store) in enumerate(cases):
         directory = os.path.join(arguments.directory, f"checkpoint-{number}-{family}")
-        logits, seen = write(family, changes, shape, directory)
+        logits, seen = write(family, changes, shape, directory, *store)
         subprocess.run([arguments.binary, directory], check=True)
         errors = compare(family, logits, seen, directory)
         good = max(errors["logits"], errors["router"], errors["gates"]) <= TOLERANCE and errors["decisions"] == 0
