@@ -183,9 +183,9 @@ class Binder {
   /// A small matrix, read whole.
   std::vector<float> grid(const std::string& name, std::size_t rows, std::size_t columns) {
     const StoredMatrix matrix = find_.matrix(name, rows, columns);
+    if (matrix.data == nullptr) return {};
     std::vector<float> out(rows * columns);
-    for (std::size_t row = 0; row < rows && matrix.data != nullptr; ++row)
-      read_row(matrix, row, out.data() + row * columns);
+    for (std::size_t row = 0; row < rows; ++row) read_row(matrix, row, out.data() + row * columns);
     return out;
   }
 

@@ -26,6 +26,17 @@ RuleSpec rule_of(const RuleSpec& spec, const LayerWeights& layer) {
   return out;
 }
 
+constexpr double most_bytes = 0x1p35;
+
+/// Of the arrays that a pass keeps for one token, about.
+double bytes_per_token(const Description& d) {
+  const AttentionDescription& a = d.attention;
+  const std::size_t heads = a.heads * (2 * a.key_width + 2 * a.value_width) + a.kv_heads * a.key_width;
+  const std::size_t ranks = a.latent() ? a.heads * (a.key_width + a.value_width) : 0;
+  const std::size_t inner = std::max(d.expert.shared_width, d.expert.dense_width);
+  return 4.0 * static_cast<double>(4 * d.width + heads + ranks + inner + 2 * d.router.experts);
+}
+
 }  // namespace
 
 Expected<void> Checkpoint::make_rules(const std::optional<RuleSpec>& rule) {
@@ -77,6 +88,10 @@ Expected<void> Checkpoint::check(const model::Batch& batch) const {
   if (tokens > (std::size_t{1} << 31) / description_.router.experts)
     return input_error(fmt::format("{}: a batch of {} tokens is too large for {} experts", name_, tokens,
                                    description_.router.experts));
+  if (const double bytes = bytes_per_token(description_) * static_cast<double>(tokens); bytes > most_bytes)
+    return input_error(
+        fmt::format("{}: {} tokens need {:.0f} GiB of activations, more than {:.0f}; run fewer", name_,
+                    tokens, bytes / 0x1p30, most_bytes / 0x1p30));
   for (std::size_t t = 0; t < tokens; ++t) {
     if (batch.tokens[t] < 0 || static_cast<std::size_t>(batch.tokens[t]) >= description_.vocab)
       return input_error(fmt::format("{}: token {} at row {}, position {}: expected ids below {}", name_,

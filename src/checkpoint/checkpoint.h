@@ -47,8 +47,8 @@ class Checkpoint {
 
   /// Runs the batch and returns what the routers did (mask, scores, gates, bias), with ln p of every token
   /// given the row's tokens before it, as model::Model::observe does. May be called from several threads with
-  /// a workspace each. Input errors: tokens outside the vocabulary, more positions than the configuration
-  /// allows, weights that are not finite.
+  /// a workspace each. Input errors: tokens outside the vocabulary, a batch whose activations need more
+  /// than 32 GiB, weights that are not finite.
   Expected<TraceData> observe(const model::Batch& batch, const model::ObserveOptions& options,
                               Workspace& workspace, PassExtras* extras = nullptr) const;
 

@@ -36,7 +36,7 @@ const StoredTensor* TensorFinder::take(const std::string& name, std::initializer
 }
 
 std::vector<float> TensorFinder::vector(const std::string& name, std::size_t size) {
-  std::vector<float> out(size);
+  std::vector<float> out;  // allocated once a tensor of that size is there
   const StoredTensor* tensor = take(name, {size});
   if (tensor == nullptr) return out;
   const auto encoding = tensor->encoding();
@@ -45,6 +45,7 @@ std::vector<float> TensorFinder::vector(const std::string& name, std::size_t siz
                        tensor->dtype));
     return out;
   }
+  out.resize(size);
   decode(*encoding, tensor->bytes.data(), 0, size, out.data());
   return out;
 }

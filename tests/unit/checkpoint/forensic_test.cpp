@@ -1,3 +1,6 @@
+#include <cstdint>
+#include <string_view>
+
 #include "input/policy.h"
 #include "run/audit.h"
 #include "subject/token_draws.h"
@@ -105,6 +108,23 @@ TEST_CASE("an untrained checkpoint is not accused by the sweep", "[checkpoint][f
     const auto report = audited(directory.path(), std::nullopt, {"causal-mask", "forensic-sweep"});
     INFO("seed " << seed);
     CHECK(finding(report, "forensic-sweep") == nullptr);
+  }
+}
+
+TEST_CASE("how often the sweep accuses", "[.rates][forensic]") {
+  constexpr std::uint64_t seeds = 40;
+  for (const std::string_view rule : {"top-k,k=2", "biased-top-k,k=2,update_rate=0.01",
+                                      "expert-choice,k=2,chunk=8", "expert-choice,k=2,chunk=16"}) {
+    std::size_t accused = 0;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+      const TemporaryDirectory directory;
+      train_and_save(rule, seed, directory.path());
+      const auto report = audited(directory.path(), std::nullopt, {"causal-mask", "forensic-sweep"});
+      accused += finding(report, "forensic-sweep") != nullptr ? 1 : 0;
+    }
+    WARN(rule << ": accused " << accused << " of " << seeds);
+    if (rule.starts_with("expert-choice,k=2,chunk=8")) CHECK(accused > seeds / 2);
+    if (!rule.starts_with("expert-choice")) CHECK(accused <= seeds / 10);
   }
 }
 

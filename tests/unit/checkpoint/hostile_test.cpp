@@ -249,6 +249,19 @@ TEST_CASE("configurations that contradict themselves are refused by key", "[chec
   refused("model_type", 3, {"expected a text"});
 }
 
+TEST_CASE("sizes that only the configuration claims take no memory", "[checkpoint]") {
+  Broken broken;
+  broken.config()["num_attention_heads"] = broken.config()["num_key_value_heads"] = 65535;
+  broken.config()["head_dim"] = std::size_t{1} << 24;
+  broken.write();
+  check_says(broken.error(), {"self_attn.q_proj.weight", "[1099494850560, 12]", "[12, 12]"});
+  broken.config()["num_attention_heads"] = broken.config()["num_key_value_heads"] = 2;
+  broken.config()["head_dim"] = 6;
+  broken.config()["num_experts"] = 65535;
+  broken.write();
+  check_says(broken.error(), {"mlp.gate.weight", "[65535, 12]", "[5, 12]"});
+}
+
 TEST_CASE("a configuration that is no JSON object is refused", "[checkpoint]") {
   Broken broken;
   for (const char* text : {"", "[1]", "{\"model_type\": \"olmoe\"", "{\"a\": 1, \"a\": 2}", "null"}) {

@@ -1,7 +1,7 @@
 """Two OLMoE models trained with PyTorch on uniform tokens, one routed by expert choice, one by its own top-k, saved by transformers:
 pastonly must find the first out from its weights, with the rule given and without, and pass the second.
 
-usage: trained.py PASTONLY DIRECTORY
+usage: caught.py PASTONLY DIRECTORY
 """
 import json
 import os
