@@ -27,8 +27,13 @@ void add_columns(const std::uint8_t* mask, std::size_t rows, std::size_t experts
     const std::size_t end = std::min(rows, begin + 255);
     ByteLanes sums{};
     for (std::size_t i = begin; i < end; ++i) {
+      const std::uint8_t* const from = mask + i * experts + first;
       ByteLanes row{};
-      std::memcpy(&row, mask + i * experts + first, columns == sizeof row ? sizeof row : columns);
+      if (columns == sizeof row) {
+        std::memcpy(&row, from, sizeof row);
+      } else {
+        std::memcpy(&row, from, columns);
+      }
       sums += row;
     }
     for (std::size_t e = 0; e < columns; ++e) counts[first + e] += sums[e];
@@ -40,12 +45,15 @@ void add_run(LoadSurvey& survey, const Place& place, const LayerBlock& block, st
              std::size_t end) {
   LoadSurvey::Bin bin;
   bin.tokens = end - from;
-  for (std::size_t i = from; i < end; ++i) {
-    const std::size_t count = block.counts[i];
-    bin.pairs += count;
-    bin.unrouted += count == 0 ? 1 : 0;
-    survey.most_experts = std::max(survey.most_experts, count);
+  std::uint32_t pairs = 0, unrouted = 0, most = 0;  // a block's: 32 bits hold them
+  for (const std::uint32_t count : block.counts.subspan(from, end - from)) {
+    pairs += count;
+    unrouted += static_cast<std::uint32_t>(count == 0);
+    most = std::max(most, count);
   }
+  bin.pairs = pairs;
+  bin.unrouted = unrouted;
+  survey.most_experts = std::max<std::size_t>(survey.most_experts, most);
   for (LoadSurvey::Bin* into : {&survey.total, &survey.by_row[place.row],
                                 &survey.by_position[place.position_bin], &survey.by_time[place.time_bin]}) {
     into->tokens += bin.tokens;

@@ -31,6 +31,7 @@ double CounterRng::uniform() noexcept { return static_cast<double>(bits64() >> 1
 
 std::uint64_t CounterRng::below(std::uint64_t bound) noexcept {
   // Rejection of the incomplete first interval, shorter than `bound`, keeps every value equally likely.
+  if ((bound & (bound - 1)) == 0) return bits64() & (bound - 1);
   for (;;) {
     const std::uint64_t draw = bits64();
     if (draw >= bound || draw >= (0 - bound) % bound) return draw % bound;

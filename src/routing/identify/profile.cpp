@@ -60,9 +60,7 @@ void Profiler::read_tile(const LayerBlock& block, std::size_t from, std::size_t 
   std::uint8_t ordered[rows_a_tile];
   tile_.clear();
   tile_.add(scores, mask, rows, ordered);
-  for (std::size_t i = 0; i < rows; ++i) {
-    add_row(ordered[i] != 0, block.counts[from + i], block.first + from + i);
-  }
+  add_counts(block.counts.subspan(from, rows), ordered, block.first + from);
   std::uint32_t* const counts = found_.sequence_counts.data() + block.row * n;
   for (std::size_t e = 0; e < n; ++e) {
     found_.lowest_chosen[e] = std::min(found_.lowest_chosen[e], tile_.lowest_chosen[e]);
@@ -87,21 +85,34 @@ void Profiler::find_nan(const LayerBlock& block, std::size_t from, std::size_t e
   }
 }
 
-void Profiler::add_row(bool ordered, std::size_t count, std::size_t token) {
+void Profiler::add_counts(std::span<const std::uint32_t> counts, const std::uint8_t* ordered,
+                          std::size_t first) {
+  std::uint32_t least = counts.front(), most = counts.front(), in_order = 0;
+  std::uint16_t* const best = found_.best_count.data() + first;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    least = std::min(least, counts[i]);
+    most = std::max(most, counts[i]);
+    in_order += ordered[i];
+    best[i] =
+        ordered[i] != 0 ? static_cast<std::uint16_t>(std::min(counts[i], 0xfffeU)) : RunProfile::not_best;
+  }
   if (found_.tokens == 0) {
-    found_.smallest_count = found_.largest_count = count;
-    found_.first_count_change = token;
-  } else if (found_.smallest_count == found_.largest_count && count != found_.smallest_count) {
-    found_.first_count_change = token;
+    found_.smallest_count = found_.largest_count = counts.front();
+    found_.first_count_change = first;
   }
-  found_.smallest_count = std::min(found_.smallest_count, count);
-  found_.largest_count = std::max(found_.largest_count, count);
-  ++found_.tokens;
-  if (ordered) {
-    found_.best_count[token] = static_cast<std::uint16_t>(std::min<std::size_t>(count, 0xfffe));
-    return;
+  const std::size_t known = found_.smallest_count;
+  if (known == found_.largest_count && (least != known || most != known)) {
+    const auto other = std::ranges::find_if(counts, [&](std::uint32_t count) { return count != known; });
+    found_.first_count_change = first + static_cast<std::size_t>(other - counts.begin());
   }
-  if (found_.unordered++ == 0) found_.first_unordered = token;
+  found_.smallest_count = std::min<std::size_t>(found_.smallest_count, least);
+  found_.largest_count = std::max<std::size_t>(found_.largest_count, most);
+  found_.tokens += counts.size();
+  if (found_.unordered == 0 && in_order < counts.size()) {
+    found_.first_unordered =
+        first + static_cast<std::size_t>(std::find(ordered, ordered + counts.size(), 0) - ordered);
+  }
+  found_.unordered += counts.size() - in_order;
 }
 
 RunProfile profile(const LayerRun& run, bool keep_blocks) {

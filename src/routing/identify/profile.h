@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -52,7 +53,7 @@ class Profiler {
   void read_rows(const LayerBlock& block, std::size_t from, std::size_t end);
   void read_tile(const LayerBlock& block, std::size_t from, std::size_t rows);
   void find_nan(const LayerBlock& block, std::size_t from, std::size_t end);
-  void add_row(bool ordered, std::size_t count, std::size_t token);
+  void add_counts(std::span<const std::uint32_t> counts, const std::uint8_t* ordered, std::size_t first);
 
   std::vector<std::uint8_t> skipped_;  // (tokens)
   RunProfile found_;
