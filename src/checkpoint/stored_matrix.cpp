@@ -10,7 +10,7 @@ namespace {
 
 using model::Block;
 
-constexpr std::size_t tile_floats = 64 * 1024;  // 256 KiB
+constexpr std::size_t tile_floats = std::size_t{64} << 10;  // 256 KiB
 
 /// `data` is mapped as it stands in the file, at any address.
 bool is_aligned(const std::byte* data) noexcept {

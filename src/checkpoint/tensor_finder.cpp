@@ -14,8 +14,8 @@ constexpr std::size_t mxfp4_block = 32;
 
 }  // namespace
 
-void TensorFinder::reject(std::string message) {
-  if (error_.empty()) error_ = input::printable(std::move(message));
+void TensorFinder::reject(std::string_view message) {
+  if (error_.empty()) error_ = input::printable(message);
 }
 
 const StoredTensor* TensorFinder::take(const std::string& name, std::initializer_list<std::size_t> shape) {

@@ -30,7 +30,7 @@ class TensorFinder {
   std::vector<StoredMatrix> stack(const std::string& name, std::size_t experts, std::size_t outputs,
                                   std::size_t inputs, bool inputs_first);
 
-  void reject(std::string message);
+  void reject(std::string_view message);
   bool failed() const noexcept { return !error_.empty(); }
   const std::string& error() const noexcept { return error_; }
   const std::set<std::string, std::less<>>& taken() const noexcept { return taken_; }
