@@ -55,8 +55,8 @@ void survey_layer(const std::vector<RecordedRun>& runs, std::size_t base, std::s
 }  // namespace
 
 bool is_judged(Intervention::Kind kind) noexcept {
-  using Kind = Intervention::Kind;
-  return kind != Kind::shuffle && kind != Kind::reroute && kind != Kind::stream;
+  return kind != Intervention::Kind::shuffle && kind != Intervention::Kind::reroute &&
+         kind != Intervention::Kind::stream;
 }
 
 Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std::function<bool()>& stop) {
