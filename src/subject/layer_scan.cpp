@@ -181,7 +181,7 @@ Scan LayerScanner::finish() {
   if (scores_) scores_->finish(scan_.sightings);
   if (logits_) logits_->finish(scan_.sightings);
   settle_unrouted();
-  return std::move(scan_);
+  return scan_;
 }
 
 Scan scan_layer(const Trace& trace, const LayerRecord& layer) {
