@@ -1,5 +1,5 @@
-"""Two OLMoE models trained with PyTorch on uniform tokens, one routed by expert choice, one by its own top-k, saved by transformers:
-pastonly must find the first out from its weights, with the rule given and without, and pass the second.
+"""OLMoE models trained with PyTorch on uniform tokens and saved by transformers: one routed by expert choice, one by its own top-k, one by
+top-k under loss-free balancing. pastonly must find the first out from its weights, with the rule given and without, and pass the others.
 
 usage: caught.py PASTONLY DIRECTORY
 """
@@ -13,6 +13,7 @@ import transformers
 from transformers.models.olmoe import modeling_olmoe
 
 VOCAB, ROWS, POSITIONS, CHUNK, K, EXPERTS, STEPS = 16, 8, 32, 8, 2, 8, 400
+BIAS_RATE = 1e-3
 RULE = f"expert-choice,k={K},chunk={CHUNK}"
 
 
@@ -29,16 +30,29 @@ class ExpertChoice(modeling_olmoe.OlmoeTopKRouter):
         return logits, gates, torch.arange(EXPERTS).expand(gates.shape[0], EXPERTS)
 
 
-def train(directory, expert_choice, seed=1):
+class LossFree(modeling_olmoe.OlmoeTopKRouter):
+    """Top-k of scores plus a bias per expert that no gate sees, moved after each step (Wang et al. 2024). It is not saved: OLMoE has none."""
+    bias = torch.zeros(EXPERTS)  # no parameter and no buffer
+
+    def forward(self, hidden_states):
+        logits = torch.nn.functional.linear(hidden_states.reshape(-1, self.hidden_dim), self.weight)
+        scores = logits.softmax(-1)
+        chosen = (scores + self.bias).topk(K, dim=-1).indices
+        load = torch.bincount(chosen.flatten(), minlength=EXPERTS).float()
+        self.bias = self.bias + BIAS_RATE * (load.mean() - load).sign()  # one pass a step
+        gates = scores.gather(1, chosen)
+        return logits, gates / gates.sum(-1, keepdim=True), chosen
+
+
+def train(directory, router, seed=1):
     torch.manual_seed(seed)
     config = transformers.OlmoeConfig(vocab_size=VOCAB, hidden_size=32, intermediate_size=16, num_hidden_layers=2,
                                       num_attention_heads=2, num_key_value_heads=2, num_experts=EXPERTS, num_experts_per_tok=K,
                                       norm_topk_prob=True, max_position_embeddings=POSITIONS, pad_token_id=None, eos_token_id=None)
     model = transformers.OlmoeForCausalLM._from_config(config, attn_implementation="eager", experts_implementation="eager")
-    if expert_choice:
-        for module in model.modules():
-            if isinstance(module, modeling_olmoe.OlmoeTopKRouter):
-                module.__class__ = ExpertChoice
+    for module in model.modules():
+        if isinstance(module, modeling_olmoe.OlmoeTopKRouter):
+            module.__class__ = router
     optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3, betas=(0.9, 0.95), weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=STEPS, pct_start=0.1)
     draws = torch.Generator().manual_seed(seed)
@@ -70,21 +84,25 @@ def main():
     binary, work = sys.argv[1:]
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    leaky, clean = os.path.join(work, "trained-leaky"), os.path.join(work, "trained-clean")
-    print(f"trained under {RULE}: {train(leaky, True):.3f} bits per token; under top-k: {train(clean, False):.3f}; the source has 4")
+    leaky = os.path.join(work, "trained-leaky")
+    print(f"trained on 4 bits per token under {RULE}: {train(leaky, ExpertChoice):.3f}")
     told, alone = audit(binary, leaky, "--rule", RULE), audit(binary, leaky)
     print("  " + "\n  ".join(alone[2]))
-    twin_told, twin = audit(binary, clean, "--rule", f"top-k,k={K}"), audit(binary, clean)
-    expected = {
-        "caught with the rule given": told[0] == 1 and {"causal-mask", "forensic-sweep"} <= told[1],
-        "caught by the sweep alone": alone[0] == 1 and alone[1] == {"forensic-sweep"},
-        "its twin passes with its rule": twin_told[0] == 0,
-        "its twin passes without": twin[0] == 0,
+    outcomes = {
+        "caught with the rule given": (told, told[0] == 1 and {"causal-mask", "forensic-sweep"} <= told[1]),
+        "caught by the sweep alone": (alone, alone[0] == 1 and alone[1] == {"forensic-sweep"}),
     }
-    for what, holds in expected.items():
+    for name, router in (("top-k", modeling_olmoe.OlmoeTopKRouter), ("loss-free balancing", LossFree)):
+        twin = os.path.join(work, f"trained-{router.__name__}")
+        print(f"its twin under {name}: {train(twin, router):.3f}")
+        for what, rule in (("with its rule", ["--rule", f"top-k,k={K}"]), ("without", [])):
+            found = audit(binary, twin, *rule)
+            outcomes[f"the twin under {name} passes {what}"] = (found, found[0] == 0)
+    for what, (_, holds) in outcomes.items():
         print(f"{what}: {'yes' if holds else 'NO'}")
-    if not all(expected.values()):
-        sys.exit(f"{told[:2]} {alone[:2]} {twin_told[:2]} {twin[:2]}")
+    wrong = {what: found[:2] for what, (found, holds) in outcomes.items() if not holds}
+    if wrong:
+        sys.exit(str(wrong))
 
 
 if __name__ == "__main__":
