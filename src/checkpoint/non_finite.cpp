@@ -1,30 +1,61 @@
 #include "checkpoint/non_finite.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <vector>
+
+#include "checkpoint/tensor_finder.h"
 
 namespace pastonly::checkpoint {
+namespace {
+
+/// The matrices of a tensor with the scales beside it. None, or none with data, where it holds no weights of
+/// its own: integers, scales of others.
+std::vector<StoredMatrix> matrices_of(TensorFinder& find, const StoredTensor& tensor) {
+  constexpr std::string_view packed = "_blocks";
+  const auto& shape = tensor.shape;
+  if (shape.size() == 4 && tensor.name.ends_with(packed))
+    return find.stack(tensor.name.substr(0, tensor.name.size() - packed.size()), shape[0], shape[1],
+                      shape[2] * 32, false);
+  if (shape.size() == 3) return find.stack(tensor.name, shape[0], shape[1], shape[2], false);
+  if (shape.size() == 2) return {find.matrix(tensor.name, shape[0], shape[1])};
+  return {};
+}
+
+/// What is wrong with a run of numbers whose first is element `at`; "" for nothing.
+std::string bad_number(const std::vector<float>& values, std::size_t at) {
+  const auto bad = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
+  return bad == values.end()
+             ? ""
+             : fmt::format("{} at element {}", *bad, at + static_cast<std::size_t>(bad - values.begin()));
+}
+
+std::string bad_number(TensorFinder& find, const StoredTensor& tensor) {
+  if (tensor.bytes.empty()) return "";
+  if (tensor.shape.size() == 1) return bad_number(find.vector(tensor.name, tensor.shape[0]), 0);
+  std::size_t at = 0;
+  for (const StoredMatrix& matrix : matrices_of(find, tensor)) {
+    std::vector<float> row(matrix.inputs);
+    for (std::size_t i = 0; i < matrix.outputs && matrix.data != nullptr; ++i, at += row.size()) {
+      read_row(matrix, i, row.data());
+      if (auto found = bad_number(row, at); !found.empty()) return found;
+    }
+  }
+  return "";
+}
+
+}  // namespace
 
 std::string find_non_finite(const Weights& weights, std::string_view prefix) {
-  std::array<float, 4096> values{};
   for (auto at = weights.tensors().lower_bound(prefix); at != weights.tensors().end(); ++at) {
-    const auto& [name, tensor] = *at;
-    if (!name.starts_with(prefix)) break;
-    const auto encoding = tensor.encoding();
-    if (!encoding) continue;
-    const std::size_t size = tensor.bytes.size() * 8 / bits_of(*encoding);
-    for (std::size_t first = 0; first < size; first += values.size()) {
-      const std::size_t count = std::min(values.size(), size - first);
-      decode(*encoding, tensor.bytes.data(), first, count, values.data());
-      const auto bad = std::find_if(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count),
-                                    [](float value) { return !std::isfinite(value); });
-      if (bad != values.begin() + static_cast<std::ptrdiff_t>(count))
-        return fmt::format("{}: tensor '{}' holds {} at element {}", tensor.file, name, *bad,
-                           first + static_cast<std::size_t>(bad - values.begin()));
-    }
+    const StoredTensor& tensor = at->second;
+    if (!tensor.name.starts_with(prefix)) break;
+    TensorFinder find(weights);
+    if (const std::string bad = bad_number(find, tensor); !bad.empty())
+      return fmt::format("{}: tensor '{}' holds {}", tensor.file, fmt::join(find.taken(), "' times '"), bad);
   }
   return "";
 }

@@ -1,90 +1,8 @@
-#include <fmt/format.h>
-
-#include <cstring>
-#include <fstream>
-#include <limits>
-
 #include "checkpoint/family.h"
-#include "input/json.h"
-#include "input/safetensors.h"
-#include "unit/checkpoint/exported.h"
+#include "unit/checkpoint/broken.h"
 
 namespace pastonly::checkpoint {
 namespace {
-
-namespace fs = std::filesystem;
-using input::Json;
-using input::Tensor;
-
-/// An exported checkpoint to be broken: its tensors and configuration in memory.
-class Broken {
- public:
-  Broken() {
-    model::ModelConfig config = exported_config();
-    config.qk_norm = model::QkNorm::whole;
-    export_model(config, directory_.path());
-    auto file = input::read_safetensors(path("model.safetensors"));
-    if (!file) FAIL(file.error().message);
-    file_ = *std::move(file);
-    std::ifstream in(path("config.json"));
-    config_ = Json::parse(in);
-  }
-  fs::path path(std::string_view name) const { return directory_.path() / name; }
-  Json& config() { return config_; }
-  std::vector<Tensor>& tensors() { return file_.tensors; }
-  Tensor& tensor(std::string_view name) {
-    for (Tensor& tensor : file_.tensors) {
-      if (tensor.name == name) return tensor;
-    }
-    FAIL("no tensor " << name);
-    return file_.tensors.front();
-  }
-  const TemporaryDirectory& directory() const { return directory_; }
-
-  /// In one file.
-  void write() {
-    directory_.write("config.json", config_.dump());
-    put("model.safetensors", file_.tensors);
-  }
-  /// In two shards, the first half of the tensors and the rest, with an index that says so.
-  Json write_shards() {
-    directory_.write("config.json", config_.dump());
-    const std::size_t half = file_.tensors.size() / 2;
-    Json index{{"metadata", Json::object()}, {"weight_map", Json::object()}};
-    for (std::size_t i = 0; i < file_.tensors.size(); ++i)
-      index["weight_map"][file_.tensors[i].name] = i < half ? "a.safetensors" : "b.safetensors";
-    put("a.safetensors", std::span(file_.tensors).first(half));
-    put("b.safetensors", std::span(file_.tensors).subspan(half));
-    fs::remove(path("model.safetensors"));
-    write_index(index);
-    return index;
-  }
-  void write_index(const Json& index) { directory_.write("model.safetensors.index.json", index.dump()); }
-  void put(std::string_view name, std::span<const Tensor> tensors) const {
-    const auto done = input::write_safetensors(path(name), {}, tensors);
-    if (!done) FAIL(done.error().message);
-  }
-  std::string error() const {
-    const auto opened = Checkpoint::open(directory_.path());
-    if (opened) return "";
-    CHECK(opened.error().kind == Error::Kind::input);
-    return opened.error().message;
-  }
-
- private:
-  TemporaryDirectory directory_;
-  input::TensorFile file_;
-  Json config_;
-};
-
-void check_says(const std::string& message, std::initializer_list<std::string_view> parts) {
-  INFO("message: " << message);
-  CHECK_FALSE(message.empty());
-  for (const auto part : parts) {
-    INFO("expected: " << part);
-    CHECK(message.find(part) != std::string::npos);
-  }
-}
 
 constexpr std::string_view q_proj = "model.layers.1.self_attn.q_proj.weight";
 
@@ -193,28 +111,6 @@ TEST_CASE("tensors that are not what the configuration says are refused", "[chec
     broken.config()["num_local_experts"] = broken.config()["num_experts"];
     broken.write();
     check_says(broken.error(), {"mlp.experts.0.w1.weight", "missing"});
-  }
-}
-
-TEST_CASE("weights that are not finite are found and named when they are met", "[checkpoint]") {
-  for (const std::string name :
-       {"model.layers.1.mlp.experts.0.down_proj.weight", "model.layers.0.mlp.gate.weight",
-        "model.embed_tokens.weight", "lm_head.weight", "model.layers.1.input_layernorm.weight"}) {
-    Broken broken;
-    Tensor& tensor = broken.tensor(name);
-    std::vector<std::byte> bytes(tensor.bytes.begin(), tensor.bytes.end());
-    const float nan = std::numeric_limits<float>::quiet_NaN();
-    for (std::size_t at = 16; at + 4 <= bytes.size(); at += 48)
-      std::memcpy(bytes.data() + at, &nan, sizeof nan);
-    tensor.bytes = bytes;
-    broken.write();
-    const auto checkpoint = opened(broken.directory().path());
-    const model::Sample sample({2, 30, TokenOrder::batch_major}, 11);
-    Workspace workspace;
-    const auto data = checkpoint.observe(sample.batch(), {}, workspace);
-    REQUIRE_FALSE(data.has_value());
-    CHECK(data.error().kind == Error::Kind::input);
-    check_says(data.error().message, {name, "nan at element 4", "model.safetensors"});
   }
 }
 
