@@ -1,5 +1,6 @@
 #include "checkpoint/family_reading.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 
@@ -29,6 +30,41 @@ void read_experts(ConfigReader& config, std::string_view count, std::string_view
 void read_softmax_router(ConfigReader& config, Description& out, bool renormalised) {
   out.router.rule = top_k(config, out);
   out.router.gate = renormalised ? GateForm::renormalised : GateForm::raw;
+}
+
+void read_shared_experts(ConfigReader& config, Description& out, std::size_t usual) {
+  read_experts(config, "n_routed_experts", "moe_intermediate_size", out);
+  out.router.gate_scale = config.number("routed_scaling_factor", 1.0, -1e6, 1e6);
+  out.expert.shared_width = config.count("n_shared_experts", usual, 0, 1024) * out.expert.width;
+  const std::size_t dense = config.count("first_k_dense_replace", usual, 0);
+  for (std::size_t l = 0; l < std::min(dense, out.layers.size()); ++l) out.layers[l].sparse = false;
+  if (dense > 0) out.expert.dense_width = config.count("intermediate_size");
+}
+
+void read_groups(ConfigReader& config, Description& out, std::string_view group_score) {
+  const std::size_t groups = config.count("n_group", 1), kept = config.count("topk_group", 1);
+  if (out.router.experts % groups != 0) config.reject("n_group", "expected a divisor of n_routed_experts");
+  if (kept > groups) config.reject("topk_group", "more than n_group");
+  if (group_score == "top2" && out.router.experts / groups < 2)
+    config.reject("n_group", "groups of one expert have no two best");
+  auto& rule = out.router.rule;
+  rule.id = "group-limited-top-k";
+  rule.parameters.insert(
+      rule.parameters.end(),
+      {{"groups", groups}, {"topk_groups", kept}, {"group_score", std::string(group_score)}});
+  if (config.count("num_experts_per_tok") > out.router.experts / groups * kept)
+    config.reject("num_experts_per_tok", "more than topk_group groups hold");
+}
+
+void read_corrected_router(ConfigReader& config, Description& out) {
+  read_softmax_router(config, out, config.flag("norm_topk_prob", true));
+  out.router.score = Score::sigmoid;
+  out.router.correction_bias = true;
+  if (config.count("n_group", 1) > 1) {
+    read_groups(config, out, "top2");
+  } else {
+    out.router.rule.id = "biased-top-k";
+  }
 }
 
 void set_window(ConfigReader& config, Description& out) {

@@ -20,6 +20,16 @@ void read_experts(ConfigReader& config, std::string_view count, std::string_view
 /// Top-k of softmax scores.
 void read_softmax_router(ConfigReader& config, Description& out, bool renormalised);
 
+/// Experts as DeepSeek's families count them: routed ones, shared ones, none in the first layers. `usual`:
+/// how many are shared and how many layers have none where the configuration does not say.
+void read_shared_experts(ConfigReader& config, Description& out, std::size_t usual);
+
+/// Top-k among the experts of the best groups: n_group, topk_group.
+void read_groups(ConfigReader& config, Description& out, std::string_view group_score);
+
+/// DeepSeek-V3's router: sigmoid scores, to which a correction bias is added for selection alone.
+void read_corrected_router(ConfigReader& config, Description& out);
+
 /// sliding_window of all layers.
 void set_window(ConfigReader& config, Description& out);
 
@@ -37,6 +47,7 @@ void read_phi(ConfigReader& config, Description& out);
 void read_gpt_oss(ConfigReader& config, Description& out);
 void read_deepseek_v2(ConfigReader& config, Description& out);
 void read_deepseek_v3(ConfigReader& config, Description& out);
+void read_glm4(ConfigReader& config, Description& out);
 void read_llama4(ConfigReader& config, Description& out);
 
 }  // namespace pastonly::checkpoint

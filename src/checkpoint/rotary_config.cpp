@@ -89,26 +89,22 @@ void read_kind(ConfigReader& config, ConfigReader& rope, const std::string& kind
 
 }  // namespace
 
-RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const RotaryDescription& fallback) {
-  RotaryDescription out;
-  out.width = width;
-  out.theta = config.number("rope_theta", fallback.theta, 1.0, largest_theta);
+RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const RotaryDescription& fallback,
+                              std::optional<double> part) {
   const auto key = key_of(config);
-  if (!config.has(key)) {
-    const double theta = out.theta;
-    out = fallback;
-    out.width = width;
-    out.theta = theta;
-  } else {
-    ConfigReader rope = config.object(key);
-    out.theta = rope.number("rope_theta", out.theta, 1.0, largest_theta);
-    if (rope.number("partial_rotary_factor", 1.0, 0.0, 1.0) != 1.0)
-      rope.reject("partial_rotary_factor", "heads that turn in part are not supported");
-    read_kind(config, rope, kind_of(rope), out);
-    config.adopt(rope);
-  }
-  if (width % 2 != 0)
-    config.reject("head_dim", fmt::format("rotary positions need an even width, found {}", width));
+  RotaryDescription out = config.has(key) ? RotaryDescription{} : fallback;
+  ConfigReader rope = config.object(key);
+  const double theta = config.number("rope_theta", fallback.theta, 1.0, largest_theta);
+  out.theta = rope.number("rope_theta", theta, 1.0, largest_theta);
+  const double usual = part ? config.number("partial_rotary_factor", *part, 0.0, 1.0) : 1.0;
+  const double turning = rope.number("partial_rotary_factor", usual, 0.0, 1.0);
+  if (!part && turning != 1.0)
+    rope.reject("partial_rotary_factor", "heads of this family do not turn in part");
+  out.width = static_cast<std::size_t>(turning * static_cast<double>(width));
+  read_kind(config, rope, kind_of(rope), out);
+  config.adopt(rope);
+  if (out.width == 0 || out.width % 2 != 0)
+    config.reject("head_dim", fmt::format("rotary positions need an even width, found {}", out.width));
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "checkpoint/config_reader.h"
 #include "checkpoint/rotary.h"
@@ -8,8 +9,11 @@
 namespace pastonly::checkpoint {
 
 /// Reads rope_parameters, or rope_scaling and rope_theta of older configurations. `width` is what turns of a
-/// head; `fallback` stands where the configuration says nothing.
-RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const RotaryDescription& fallback);
+/// head; `fallback` stands where the configuration says nothing. `part`: of families whose heads may turn in
+/// part (partial_rotary_factor), the part that turns where the configuration says nothing; in all others
+/// such a configuration is rejected.
+RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const RotaryDescription& fallback,
+                              std::optional<double> part = std::nullopt);
 
 /// 1, or what yarn multiplies q . k with on top of the usual scale (mscale_all_dim, DeepSeek).
 double yarn_scale(ConfigReader& config);

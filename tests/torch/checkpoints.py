@@ -26,6 +26,7 @@ LLAMA3 = dict(rope_type="llama3", rope_theta=1e4, factor=8.0, low_freq_factor=1.
 YARN = dict(rope_type="yarn", rope_theta=1e4, factor=4.0, original_max_position_embeddings=64)
 LATENT = dict(n_routed_experts=8, moe_intermediate_size=24, n_shared_experts=2, first_k_dense_replace=1,
               kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12)
+GLM = dict(n_routed_experts=8, moe_intermediate_size=24, n_shared_experts=2, first_k_dense_replace=1)
 LONG = (1, 400)
 
 QWEN3 = dict(EIGHT, moe_intermediate_size=24, head_dim=16)
@@ -59,6 +60,9 @@ CASES = [
     ("deepseek_v3", "", dict(LATENT, n_group=4, topk_group=2), (3, 20)),
     ("deepseek_v3", "one group, not renormalised, long", dict(LATENT, n_group=1, topk_group=1, norm_topk_prob=False, q_lora_rank=None), LONG),
     ("deepseek_v3", "tied embeddings, halves, yarn", dict(LATENT, n_group=2, topk_group=1, tie_word_embeddings=True, rope_interleave=False, rope_parameters=dict(YARN, mscale=1.0, mscale_all_dim=1.0)), (2, 150)),
+    ("glm4_moe", "", dict(GLM), (3, 20)),
+    ("glm4_moe", "grouped queries and their norm, biases, groups, long", dict(GLM, num_key_value_heads=2, head_dim=16, use_qk_norm=True, attention_bias=True, n_group=4, topk_group=2, routed_scaling_factor=2.5), LONG),
+    ("glm4_moe", "tied embeddings, whole heads turn, yarn", dict(GLM, tie_word_embeddings=True, norm_topk_prob=False, n_shared_experts=1, rope_parameters=dict(YARN, partial_rotary_factor=1.0)), (2, 150)),
     ("llama4_text", "", dict(LOCAL, intermediate_size_mlp=56, head_dim=16, num_hidden_layers=5), (3, 20)),
     ("llama4_text", "dense layers, chunks, grouped queries, long", dict(LOCAL, intermediate_size_mlp=56, head_dim=8, num_key_value_heads=2, num_hidden_layers=5, interleave_moe_layer_step=2, attention_chunk_size=48, floor_scale=30, num_experts_per_tok=1), LONG),
     ("llama4_text", "tied embeddings, no norm of queries", dict(LOCAL, intermediate_size_mlp=56, head_dim=16, tie_word_embeddings=True, use_qk_norm=False), (2, 33)),

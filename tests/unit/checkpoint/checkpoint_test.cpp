@@ -25,6 +25,15 @@ const std::vector<Shape> shapes{
      [](ModelConfig& c) {
        c.qk_norm = model::QkNorm::per_head, c.kv_heads = 1, c.tied_embeddings = true, c.dense_layers = 1;
      }},
+    {"glm4-moe",
+     [](ModelConfig& c) {
+       c.qk_norm = model::QkNorm::per_head, c.kv_heads = 1, c.qkv_bias = true, c.dense_layers = 1;
+       c.shared_width = 2 * c.expert_width;
+       c.router.score = model::Score::sigmoid, c.router.gate_scale = 2.5;
+       c.router.rule = {"biased-top-k", {{"k", 2}, {"bias", Value::Array{0.3, -0.2, 0.0, 0.4, -0.1}}}};
+     }},
+    {"glm4-moe, plain",
+     [](ModelConfig& c) { c.router.score = model::Score::sigmoid, c.router.gate = model::Gate::raw; }},
 };
 
 void check_close(const std::vector<float>& a, const std::vector<float>& b) {

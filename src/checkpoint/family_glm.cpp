@@ -1,0 +1,15 @@
+#include "checkpoint/family_reading.h"
+#include "checkpoint/rotary_config.h"
+
+namespace pastonly::checkpoint {
+
+void read_glm4(ConfigReader& config, Description& out) {
+  read_shared_experts(config, out, 1);
+  read_corrected_router(config, out);
+  auto& attention = out.attention;
+  attention.input_bias = config.flag("attention_bias", false);
+  if (config.flag("use_qk_norm", false)) attention.qk_norm = QkNorm::per_head;
+  attention.rotary = read_rotary(config, attention.key_width, {}, 0.5);
+}
+
+}  // namespace pastonly::checkpoint
