@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "fuzz/broken_case.h"
+#include "fuzz/tiny_checkpoint.h"
+#include "unit/input/temporary_directory.h"
 
 namespace {
 
@@ -50,9 +52,16 @@ int main(int argc, char** argv) {
       ++written;
     }
   }
-  const auto folder = fs::path(argv[1]) / "fuzz_documents";
-  fs::create_directories(folder);
-  for (const auto document : documents) std::ofstream(folder / std::to_string(written++)) << document;
+  const auto write = [&](std::string_view target, std::string_view document) {
+    const auto folder = fs::path(argv[1]) / target;
+    fs::create_directories(folder);
+    std::ofstream(folder / std::to_string(written++)) << document;
+  };
+  for (const auto document : documents) write("fuzz_documents", document);
+  for (const auto& config : pastonly::fuzz::tiny_configs()) write("fuzz_checkpoint", config);
+  const pastonly::TemporaryDirectory scratch;
+  write("fuzz_checkpoint",
+        pastonly::fuzz::write_tiny_checkpoint(scratch.path(), pastonly::fuzz::tiny_config("olmoe")));
   std::cout << written << " seeds\n";
   return 0;
 }
