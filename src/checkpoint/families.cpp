@@ -62,6 +62,7 @@ std::vector<Family> make_families() {
       {"deepseek_v2", "DeepSeek-V2", 1e4, deepseek_names(), read_deepseek_v2},
       {"deepseek_v3", "DeepSeek-V3", 1e4, deepseek_names(), read_deepseek_v3},
       {"glm4_moe", "GLM-4 MoE", 1e4, deepseek_names(), read_glm4},
+      {"dots1", "dots.llm1", 1e4, deepseek_names(), read_dots1},
       {"llama4_text",
        "Llama 4 (text)",
        5e5,

@@ -45,7 +45,7 @@ void read_deepseek_v2(ConfigReader& config, Description& out) {
 
 void read_deepseek_v3(ConfigReader& config, Description& out) {
   read_deepseek(config, out);
-  read_corrected_router(config, out);
+  read_corrected_router(config, out, config.flag("norm_topk_prob", true));
   out.attention.pairing = config.flag("rope_interleave", true) ? Pairing::neighbours : Pairing::halves;
   if (config.text("scoring_func", std::string("sigmoid")) != "sigmoid")
     config.reject("scoring_func", "expected sigmoid");

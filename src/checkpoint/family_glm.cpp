@@ -5,7 +5,7 @@ namespace pastonly::checkpoint {
 
 void read_glm4(ConfigReader& config, Description& out) {
   read_shared_experts(config, out, 1);
-  read_corrected_router(config, out);
+  read_corrected_router(config, out, config.flag("norm_topk_prob", true));
   auto& attention = out.attention;
   attention.input_bias = config.flag("attention_bias", false);
   if (config.flag("use_qk_norm", false)) attention.qk_norm = QkNorm::per_head;

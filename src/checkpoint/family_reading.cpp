@@ -56,8 +56,8 @@ void read_groups(ConfigReader& config, Description& out, std::string_view group_
     config.reject("num_experts_per_tok", "more than topk_group groups hold");
 }
 
-void read_corrected_router(ConfigReader& config, Description& out) {
-  read_softmax_router(config, out, config.flag("norm_topk_prob", true));
+void read_corrected_router(ConfigReader& config, Description& out, bool renormalised) {
+  read_softmax_router(config, out, renormalised);
   out.router.score = Score::sigmoid;
   out.router.correction_bias = true;
   if (config.count("n_group", 1) > 1) {

@@ -28,7 +28,7 @@ void read_shared_experts(ConfigReader& config, Description& out, std::size_t usu
 void read_groups(ConfigReader& config, Description& out, std::string_view group_score);
 
 /// DeepSeek-V3's router: sigmoid scores, to which a correction bias is added for selection alone.
-void read_corrected_router(ConfigReader& config, Description& out);
+void read_corrected_router(ConfigReader& config, Description& out, bool renormalised);
 
 /// sliding_window of all layers.
 void set_window(ConfigReader& config, Description& out);
@@ -48,6 +48,7 @@ void read_gpt_oss(ConfigReader& config, Description& out);
 void read_deepseek_v2(ConfigReader& config, Description& out);
 void read_deepseek_v3(ConfigReader& config, Description& out);
 void read_glm4(ConfigReader& config, Description& out);
+void read_dots1(ConfigReader& config, Description& out);
 void read_llama4(ConfigReader& config, Description& out);
 
 }  // namespace pastonly::checkpoint
