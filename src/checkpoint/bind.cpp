@@ -109,9 +109,10 @@ class Binder {
   }
 
   SwigluWeights swiglu(const std::string& module, std::size_t width) {
-    return {find_.linear(module + "gate_proj", width, d_.width, false),
-            find_.linear(module + "up_proj", width, d_.width, false),
-            find_.linear(module + "down_proj", d_.width, width, false)};
+    const bool bias = d_.expert.dense_bias;
+    return {find_.linear(module + "gate_proj", width, d_.width, bias),
+            find_.linear(module + "up_proj", width, d_.width, bias),
+            find_.linear(module + "down_proj", d_.width, width, bias)};
   }
 
   /// The first alternative that exists, else the first.
@@ -133,7 +134,11 @@ class Binder {
     out.router.weight = find_.matrix(router, r.experts, d_.width);
     const std::string module = router.substr(0, router.rfind('.') + 1);
     if (r.bias) out.router.bias = find_.vector(module + "bias", r.experts);
-    if (r.correction_bias) out.correction = find_.vector(module + "e_score_correction_bias", r.experts);
+    if (r.correction_bias) {
+      const std::string correction = block + std::string(d_.names.correction);
+      out.correction =
+          d_.names.correction_is_row ? grid(correction, 1, r.experts) : find_.vector(correction, r.experts);
+    }
     experts(block, out.experts);
     if (d_.expert.shared_width > 0)
       out.shared = swiglu(fmt::format("{}{}.", block, d_.names.shared), d_.expert.shared_width);
@@ -198,8 +203,8 @@ class Binder {
       const std::string layers = prefix_ + "layers.";
       if (name.starts_with(layers))
         std::from_chars(name.data() + layers.size(), name.data() + name.size(), l);
-      // Layers beyond the last predict further tokens in training (DeepSeek-V3).
-      if (!ours || l >= d_.layers.size()) continue;
+      // Layers beyond the last predict further tokens in training (DeepSeek-V3), as mtp_ modules do (ERNIE).
+      if (!ours || l >= d_.layers.size() || name.starts_with(prefix_ + "mtp_")) continue;
       return find_.reject(
           fmt::format("{}: tensor '{}' has no place in a {} as config.json describes it; is "
                       "this another architecture's file?",

@@ -76,6 +76,7 @@ struct ExpertDescription {
   std::size_t shared_width = 0;  ///< of the expert every token takes; 0 = none
   bool shared_gate = false;      ///< weighted by sigmoid(x w) (Qwen2-MoE)
   std::size_t dense_width = 0;   ///< of layers without experts
+  bool dense_bias = false;       ///< of shared experts and of layers without experts
 };
 
 struct LayerDescription {
@@ -97,8 +98,10 @@ struct Names {
     bool interleaved = false;   ///< gate and up alternate
   };
   std::vector<Fused> fused;
-  std::string_view shared;         ///< module of the shared expert
-  std::string_view dense = "mlp";  ///< module of layers without experts
+  std::string_view shared;                                       ///< module of the shared expert
+  std::string_view dense = "mlp";                                ///< module of layers without experts
+  std::string_view correction = "gate.e_score_correction_bias";  ///< beside the experts
+  bool correction_is_row = false;                                ///< (1, experts)
 };
 
 /// What a checkpoint computes: everything but the weights.

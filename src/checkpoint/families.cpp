@@ -30,6 +30,13 @@ Names deepseek_names() {
   return names;
 }
 
+Names ernie_names() {
+  Names names = deepseek_names();
+  names.correction = "moe_statics.e_score_correction_bias";
+  names.correction_is_row = true;
+  return names;
+}
+
 std::vector<Family> make_families() {
   return {
       {"olmoe", "OLMoE", 1e4, qwen_names(), read_olmoe},
@@ -63,6 +70,7 @@ std::vector<Family> make_families() {
       {"deepseek_v3", "DeepSeek-V3", 1e4, deepseek_names(), read_deepseek_v3},
       {"glm4_moe", "GLM-4 MoE", 1e4, deepseek_names(), read_glm4},
       {"dots1", "dots.llm1", 1e4, deepseek_names(), read_dots1},
+      {"ernie4_5_moe", "ERNIE 4.5 MoE", 5e5, ernie_names(), read_ernie},
       {"llama4_text",
        "Llama 4 (text)",
        5e5,

@@ -6,9 +6,9 @@
 
 namespace pastonly::checkpoint {
 
-RuleSpec top_k(ConfigReader& config, const Description& out) {
-  const std::size_t k = config.count("num_experts_per_tok");
-  if (k > out.router.experts) config.reject("num_experts_per_tok", "more than there are experts");
+RuleSpec top_k(ConfigReader& config, const Description& out, std::string_view key) {
+  const std::size_t k = config.count(key);
+  if (k > out.router.experts) config.reject(key, "more than there are experts");
   return {"top-k", {{"k", k}}};
 }
 

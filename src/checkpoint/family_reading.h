@@ -10,8 +10,8 @@ namespace pastonly::checkpoint {
 
 // What families read of their configurations in the same way. Errors stay in the reader.
 
-/// top-k by num_experts_per_tok.
-RuleSpec top_k(ConfigReader& config, const Description& out);
+/// top-k by num_experts_per_tok, or by the family's own name of it.
+RuleSpec top_k(ConfigReader& config, const Description& out, std::string_view key = "num_experts_per_tok");
 
 /// The number of experts, under its usual key or under another that versions of transformers have written,
 /// and their width.
@@ -49,6 +49,7 @@ void read_deepseek_v2(ConfigReader& config, Description& out);
 void read_deepseek_v3(ConfigReader& config, Description& out);
 void read_glm4(ConfigReader& config, Description& out);
 void read_dots1(ConfigReader& config, Description& out);
+void read_ernie(ConfigReader& config, Description& out);
 void read_llama4(ConfigReader& config, Description& out);
 
 }  // namespace pastonly::checkpoint

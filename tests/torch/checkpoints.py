@@ -27,6 +27,7 @@ YARN = dict(rope_type="yarn", rope_theta=1e4, factor=4.0, original_max_position_
 LATENT = dict(n_routed_experts=8, moe_intermediate_size=24, n_shared_experts=2, first_k_dense_replace=1,
               kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=12)
 GLM = dict(n_routed_experts=8, moe_intermediate_size=24, n_shared_experts=2, first_k_dense_replace=1)
+ERNIE = dict(moe_num_experts=8, moe_k=2, moe_intermediate_size=24)
 LONG = (1, 400)
 
 QWEN3 = dict(EIGHT, moe_intermediate_size=24, head_dim=16)
@@ -66,6 +67,9 @@ CASES = [
     ("dots1", "", dict(GLM), (3, 20)),
     ("dots1", "grouped queries, biases, groups, window, long", dict(GLM, num_key_value_heads=2, head_dim=16, attention_bias=True, n_group=4, topk_group=2, norm_topk_prob=True, routed_scaling_factor=2.5, sliding_window=70, max_window_layers=1), LONG),
     ("dots1", "tied embeddings, yarn", dict(GLM, tie_word_embeddings=True, rope_parameters=YARN), (2, 150)),
+    ("ernie4_5_moe", "", dict(ERNIE, tie_word_embeddings=False), (3, 20)),
+    ("ernie4_5_moe", "grouped queries, dense layers, biases, long", dict(ERNIE, tie_word_embeddings=False, num_key_value_heads=2, head_dim=16, use_bias=True, num_hidden_layers=6, moe_layer_end_index=4, moe_layer_interval=2), LONG),
+    ("ernie4_5_moe", "tied embeddings, no shared experts", dict(ERNIE, moe_num_shared_experts=0, moe_layer_start_index=0), (2, 33)),
     ("llama4_text", "", dict(LOCAL, intermediate_size_mlp=56, head_dim=16, num_hidden_layers=5), (3, 20)),
     ("llama4_text", "dense layers, chunks, grouped queries, long", dict(LOCAL, intermediate_size_mlp=56, head_dim=8, num_key_value_heads=2, num_hidden_layers=5, interleave_moe_layer_step=2, attention_chunk_size=48, floor_scale=30, num_experts_per_tok=1), LONG),
     ("llama4_text", "tied embeddings, no norm of queries", dict(LOCAL, intermediate_size_mlp=56, head_dim=16, tie_word_embeddings=True, use_qk_norm=False), (2, 33)),

@@ -1,0 +1,27 @@
+#include "checkpoint/family_reading.h"
+
+namespace pastonly::checkpoint {
+
+void read_ernie(ConfigReader& config, Description& out) {
+  read_experts(config, "moe_num_experts", "moe_intermediate_size", out);
+  out.router.rule = top_k(config, out, "moe_k");
+  out.router.rule.id = "biased-top-k";
+  out.router.correction_bias = true;
+  out.router.gate = GateForm::renormalised;
+  // Of the sum that gates are divided by: softmax scores of the chosen are never that small.
+  config.number("moe_norm_min", 1e-12, 0.0, 1e-6);
+  out.expert.shared_width = config.count("moe_num_shared_experts", 2, 0, 1024) * out.expert.width;
+  out.expert.dense_width = config.count("intermediate_size");
+  out.attention.pairing = Pairing::neighbours;
+  const bool bias = config.flag("use_bias", false);
+  out.attention.input_bias = out.attention.output_bias = out.expert.dense_bias = out.head_bias = bias;
+  out.tied_embeddings = config.flag("tie_word_embeddings", true);
+  const std::size_t first = config.count("moe_layer_start_index", 1, 0),
+                    every = config.count("moe_layer_interval", 1);
+  const double last = config.number("moe_layer_end_index", -1.0, -1.0, 1e6);  // -1: of all
+  for (std::size_t l = 0; l < out.layers.size(); ++l)
+    out.layers[l].sparse =
+        (l + 1) % every == 0 && l >= first && (last < 0.0 || static_cast<double>(l) <= last);
+}
+
+}  // namespace pastonly::checkpoint
