@@ -37,6 +37,12 @@ Names ernie_names() {
   return names;
 }
 
+Names minimax_names() {
+  Names names = mixtral_names();
+  names.correction = "e_score_correction_bias";
+  return names;
+}
+
 std::vector<Family> make_families() {
   return {
       {"olmoe", "OLMoE", 1e4, qwen_names(), read_olmoe},
@@ -71,6 +77,7 @@ std::vector<Family> make_families() {
       {"glm4_moe", "GLM-4 MoE", 1e4, deepseek_names(), read_glm4},
       {"dots1", "dots.llm1", 1e4, deepseek_names(), read_dots1},
       {"ernie4_5_moe", "ERNIE 4.5 MoE", 5e5, ernie_names(), read_ernie},
+      {"minimax_m2", "MiniMax-M2", 5e6, minimax_names(), read_minimax_m2},
       {"llama4_text",
        "Llama 4 (text)",
        5e5,

@@ -50,6 +50,7 @@ void read_deepseek_v3(ConfigReader& config, Description& out);
 void read_glm4(ConfigReader& config, Description& out);
 void read_dots1(ConfigReader& config, Description& out);
 void read_ernie(ConfigReader& config, Description& out);
+void read_minimax_m2(ConfigReader& config, Description& out);
 void read_llama4(ConfigReader& config, Description& out);
 
 }  // namespace pastonly::checkpoint

@@ -44,7 +44,8 @@ Json base_config(std::string_view model_type) {
           {"q_lora_rank", 4},
           {"qk_nope_head_dim", 2},
           {"qk_rope_head_dim", 2},
-          {"v_head_dim", 2}};
+          {"v_head_dim", 2},
+          {"rotary_dim", 2}};
 }
 
 Json rope(std::string_view kind) {
