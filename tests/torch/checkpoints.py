@@ -86,6 +86,7 @@ CASES = [
     ("gpt_oss", "bfloat16", dict(LOCAL, head_dim=16), (2, 33), storing.in_type(torch.bfloat16)),
     ("gpt_oss", "MXFP4", dict(LOCAL, head_dim=16, hidden_size=64, intermediate_size=96), (2, 33), storing.mxfp4),
     ("deepseek_v3", "E4M3 with block scales", dict(WIDE), (2, 33), storing.e4m3),
+    ("minimax_m2", "E4M3 with block scales", dict(LOCAL, head_dim=48, hidden_size=160, intermediate_size=136, rotary_dim=24), (2, 33), storing.e4m3),
     ("qwen3_moe", "E4M3 with block scales", dict(QWEN3, hidden_size=160, moe_intermediate_size=136), (2, 33), storing.e4m3),
 ]
 

@@ -61,7 +61,7 @@ def e4m3(model, directory):
     path = os.path.join(directory, "model.safetensors")
     out, exact = {}, {}
     for name, values in load_file(path).items():
-        if not name.endswith("_proj.weight") and "kv_a_proj" not in name:
+        if not re.search(r"(_proj|_proj_with_mqa|\.w[123])\.weight$", name):
             out[name] = values
             continue
         cut = blocks(values)
