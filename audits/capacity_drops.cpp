@@ -54,7 +54,7 @@ LayerDrops drop_rate(const routing::LoadSurvey& load, double asked, LayerIndex i
     drops.rate.lower = interval->lower;
     drops.rate.upper = interval->upper;
   }
-  drops.p_value = stats::mean_exceeds_zero(beyond);
+  drops.p_value = stats::mean_exceeds(beyond);
   return drops;
 }
 

@@ -13,27 +13,21 @@
 #include "stats/location_test.h"
 #include "stats/mean_interval.h"
 #include "subject/evidence.h"
+#include "subject/paired_loss.h"
 #include "subject/rule_trial.h"
+#include "subject/suspects.h"
 
 namespace pastonly {
 namespace {
 
-constexpr double kForensicShare = 0.5;      // of a live subject's budget
-constexpr std::size_t kMostScreened = 8;    // batches per candidate
-constexpr std::size_t kMostConfirmed = 64;  // batches
+using RunKind = Intervention::Kind;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kForensicShare = 0.5;  // of a live subject's budget
+constexpr std::size_t kBatchesDrawn = Evidence::most_fresh;
 constexpr std::size_t kFewestConfirmed = 4;
-
-/// A rule that a model may have been trained under, and the same with its chunks filled at random.
-struct Suspect {
-  Routed in_order;
-  Routed control;
-};
-
-Suspect expert_choice(std::int64_t k, std::size_t chunk) {
-  const std::string parameters = chunk == 0 ? fmt::format("k={}", k) : fmt::format("k={},chunk={}", k, chunk);
-  return {{Routed::By::rule, "expert-choice," + parameters},
-          {Routed::By::rule, "expert-choice(shuffled)," + parameters}};
-}
+constexpr double kLeastBits = 0.001;       // per token: differences below are no accusation, however certain
+constexpr std::size_t kRunsConfirmed = 4;  // of one batch: in order, causal, and two for company
 
 /// Whether every layer's rule is known to be causal.
 Expected<bool> own_is_causal(Evidence& evidence) {
@@ -48,17 +42,6 @@ std::int64_t experts_per_token(const Trace& base) {
   const auto bits = mask.view();
   const auto kept = static_cast<double>(std::count(bits.data(), bits.data() + bits.size(), 1));
   return std::max<std::int64_t>(1, std::llround(kept / static_cast<double>(mask.tokens())));
-}
-
-/// Powers of two in which every expert gets a token, up to the batch; the batch itself last.
-std::vector<std::size_t> chunks(const Trace& base, std::int64_t k) {
-  std::vector<std::size_t> out;
-  const std::size_t experts = base.layers.front().experts, tokens = base.layout.tokens();
-  for (std::size_t chunk = 2; chunk < tokens; chunk *= 2) {
-    if (chunk * static_cast<std::size_t>(k) >= experts && tokens % chunk == 0) out.push_back(chunk);
-  }
-  out.push_back(0);
-  return out;
 }
 
 Measurement figure(std::string name, double value, std::uint64_t samples) {
@@ -76,31 +59,32 @@ Measurement spread(std::string name, const std::vector<double>& values, double a
   return out;
 }
 
-std::string in_words(const Measurement& drop) {
-  if (!drop.lower || !drop.upper) return fmt::format("{:.3f}", drop.value);
-  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", drop.value, *drop.lower, *drop.upper);
-}
+/// What a suspect's loss was held against on the same tokens: words for the finding, and differences by unit.
+struct Contrast {
+  std::string figure;
+  std::string words;
+  std::vector<double> bits;  // (units) more bits per token than under the suspect
+};
 
-/// The loss under a suspect against a causal rule and against the suspect's own control, on the same tokens.
-void hold(const Pass& pass, const std::string& suspect, const std::string& causal,
-          const std::vector<double>& below_causal, const std::vector<double>& below_control, double loss,
-          Ran& out) {
-  if (below_causal.size() < 2 || below_control.size() < 2) return;
-  const double alpha = pass.policy.alpha;
-  const Measurement drop = spread("drop_below_causal", below_causal, alpha);
-  const Measurement reliance = spread("drop_below_shuffled", below_control, alpha);
+/// The suspect's loss against a causal rule's, and against its own where its tokens compete with others.
+void hold(const Pass& pass, const std::string& suspect, const Contrast& causal, const Contrast& apart,
+          double loss, Ran& out) {
+  if (causal.bits.size() < 2 || apart.bits.size() < 2) return;
+  const Measurement drop = spread(causal.figure, causal.bits, pass.policy.alpha);
+  const Measurement reliance = spread(apart.figure, apart.bits, pass.policy.alpha);
   out.measurements.push_back(drop);
   out.measurements.push_back(reliance);
   Claim claim;
   claim.id = "anomalous-loss";
   claim.basis = Claim::Basis::statistical;
   // Both must hold: the larger p-value is valid for their union (Berger 1982).
-  claim.p_value = std::max(stats::mean_exceeds_zero(below_causal), stats::mean_exceeds_zero(below_control));
+  claim.p_value =
+      std::max(stats::mean_exceeds(causal.bits, kLeastBits), stats::mean_exceeds(apart.bits, kLeastBits));
   claim.amount = drop.value < reliance.value ? drop : reliance;
   claim.message = fmt::format(
-      "routed by {} the model loses {:.3f} bits per token: {} less than by {}, and {} less than by the same "
-      "rule on tokens in random order. It reads what that rule tells of the future",
-      suspect, loss, in_words(drop), causal, in_words(reliance));
+      "routed by {} the model loses {:.3f} bits per token: {} less than {}, and {} less than {}. It reads "
+      "what that rule tells of the future",
+      suspect, loss, with_interval(drop), causal.words, with_interval(reliance), apart.words);
   claim.help = fmt::format(
       "The model was trained under this rule or one like it. Audit it with --rule {} for the interventions, "
       "and train it again under a rule of tokens' own scores.",
@@ -108,96 +92,171 @@ void hold(const Pass& pass, const std::string& suspect, const std::string& causa
   out.claims.push_back(std::move(claim));
 }
 
+/// A way of routing on trial and its losses so far, in bits per token by batch.
+struct Suspect {
+  Routed routed;
+  std::vector<double> losses = {};  // (batches)
+
+  std::string name() const { return routed.rule.empty() ? "its own rule" : routed.rule; }
+  double mean() const {
+    const double sum = std::accumulate(losses.begin(), losses.end(), 0.0);
+    return std::isfinite(sum) ? sum / static_cast<double>(losses.size()) : kInfinity;
+  }
+};
+
+/// Successive halving (Karnin, Koren and Somekh 2013): every round runs those left on new batches and drops
+/// the half that lost most so far. A round takes about so many runs, or one for each.
+struct Halving {
+  std::size_t runs = 0, batches = 0;
+
+  static std::size_t batches_each(std::size_t alive, std::size_t round) {
+    return std::max<std::size_t>(1, round / alive);
+  }
+  static std::size_t left(std::size_t alive) { return (alive + 1) / 2; }
+
+  Halving(std::size_t suspects, std::size_t round) {
+    for (std::size_t alive = suspects; alive > 1; alive = left(alive)) {
+      runs += alive * batches_each(alive, round);
+      batches += batches_each(alive, round);
+    }
+  }
+};
+
 /// What is asked of a live subject: which suspect loses least on some batches, and whether that holds on
 /// others.
 class LiveSweep {
  public:
-  LiveSweep(const Pass& pass, const Trace& base, bool causal) : pass_(pass), causal_(causal) {
-    const std::int64_t k = experts_per_token(base);
-    for (const std::size_t chunk : chunks(base, k)) suspects_.push_back(expert_choice(k, chunk));
-    if (!causal) {
-      suspects_.push_back({{Routed::By::own, ""}, {Routed::By::own_shuffled, ""}});
-      reference_ = {Routed::By::rule, fmt::format("top-k,k={}", k)};
-    }
+  LiveSweep(const Pass& pass, const Trace& base, bool causal)
+      : pass_(pass), base_(base), causal_(causal), k_(experts_per_token(base)) {
+    if (!causal) reference_ = {RunKind::reroute, fmt::format("top-k,k={}", k_)};
   }
 
   Outcome run() {
-    const auto runs = pass_.evidence.fresh_batches(kForensicShare);
+    const auto runs = pass_.evidence.fresh_runs_allowed(kForensicShare);
     if (!runs) return runs.error();
-    screened_ = std::min(kMostScreened, *runs / 2 / suspects_.size());
-    confirmed_ = std::min(kMostConfirmed, *runs / 2 / 3);
-    if (screened_ == 0 || confirmed_ < kFewestConfirmed)
-      return Skipped{fmt::format("the budget allows {} runs, the sweep needs {} (--budget)", *runs,
-                                 std::max(2 * suspects_.size(), 6 * kFewestConfirmed))};
+    for (const bool fine : {true, false}) {
+      gather(fine);
+      if (*runs >= fewest()) break;
+    }
+    if (*runs < fewest())
+      return Skipped{
+          fmt::format("the budget allows {} runs of {} tokens, the sweep over {} rules needs {}: "
+                      "--budget {}",
+                      *runs, base_.layout.tokens(), alive_.size(), fewest(), budget())};
+    if (alive_.empty()) return Skipped{"no leaky rule fits this number of experts"};
     Ran out;
-    const auto best = screen(out);
-    if (!best) return best.error();
-    if (auto done = confirm(suspects_[*best], out); !done) return done.error();
+    const std::size_t round = round_of(*runs);
+    const Halving screening(alive_.size(), round);
+    if (auto done = screen(round, out); !done) return done.error();
+    const std::size_t batches =
+        std::min(kBatchesDrawn - screening.batches, (*runs - screening.runs) / kRunsConfirmed);
+    if (auto done = confirm(batches, out); !done) return done.error();
     return out;
   }
 
  private:
-  Expected<std::size_t> screen(Ran& out) {
-    std::size_t best = 0;
-    double lowest = std::numeric_limits<double>::infinity();
-    for (std::size_t i = 0; i < suspects_.size(); ++i) {
-      const auto traces = fresh_runs(pass_.evidence, suspects_[i].in_order, 0, screened_);
-      if (!traces) return tl::unexpected(traces.error());
-      const double loss = mean_loss(*traces);
-      if (!std::isfinite(loss)) continue;
-      out.measurements.push_back(
-          figure(fmt::format("loss[{}]", suspects_[i].in_order.name("own rule")), loss, screened_));
-      if (loss < lowest) best = i;
-      lowest = std::min(lowest, loss);
-    }
-    return best;
+  void gather(bool fine) {
+    alive_.clear();
+    if (!causal_) alive_.push_back({});
+    for (auto& rule : suspects(base_.layout, base_.layers.front().experts, k_, fine))
+      alive_.push_back({{RunKind::reroute, std::move(rule)}});
   }
 
-  Expected<void> confirm(const Suspect& suspect, Ran& out) {
-    const auto in_order = fresh_runs(pass_.evidence, suspect.in_order, screened_, confirmed_);
-    const auto control = fresh_runs(pass_.evidence, suspect.control, screened_, confirmed_);
-    const auto causal = fresh_runs(pass_.evidence, reference_, screened_, confirmed_);
-    for (const auto* found : {&in_order, &control, &causal}) {
+  std::size_t fewest() const { return Halving(alive_.size(), 0).runs + kRunsConfirmed * kFewestConfirmed; }
+
+  std::uint64_t budget() const {
+    const auto tokens = static_cast<double>(fewest() * base_.layout.tokens());
+    return static_cast<std::uint64_t>(std::ceil(tokens / kForensicShare));
+  }
+
+  /// As many runs in a round as leave half of them, and half of the batches, for what is confirmed.
+  std::size_t round_of(std::size_t runs) const {
+    std::size_t round = 0;
+    for (std::size_t more = 1; more <= runs; ++more) {
+      const Halving halving(alive_.size(), more);
+      if (2 * halving.runs > runs || 2 * halving.batches > kBatchesDrawn) break;
+      round = more;
+    }
+    return round;
+  }
+
+  Expected<void> screen(std::size_t round, Ran& out) {
+    while (alive_.size() > 1) {
+      const std::size_t each = Halving::batches_each(alive_.size(), round);
+      for (Suspect& suspect : alive_) {
+        const auto traces = fresh_runs(pass_.evidence, suspect.routed, screened_, each);
+        if (!traces) return tl::unexpected(traces.error());
+        for (const Trace& trace : *traces) suspect.losses.push_back(mean_loss({&trace, 1}));
+        if (pass_.evidence.watch().stop())
+          return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+      }
+      screened_ += each;
+      std::ranges::stable_sort(alive_, {}, &Suspect::mean);
+      for (const std::size_t left = Halving::left(alive_.size()); alive_.size() > left; alive_.pop_back())
+        state(alive_.back(), out);
+    }
+    state(alive_.front(), out);
+    return {};
+  }
+
+  static void state(const Suspect& suspect, Ran& out) {
+    if (std::isfinite(suspect.mean()))
+      out.measurements.push_back(
+          figure(fmt::format("loss[{}]", suspect.name()), suspect.mean(), suspect.losses.size()));
+  }
+
+  Expected<void> confirm(std::size_t batches, Ran& out) {
+    const Suspect& suspect = alive_.front();
+    const auto in_order = fresh_runs(pass_.evidence, suspect.routed, screened_, batches);
+    const auto causal = fresh_runs(pass_.evidence, reference_, screened_, batches);
+    const auto apart =
+        fresh_runs(pass_.evidence, {RunKind::company, suspect.routed.rule}, screened_, batches);
+    for (const auto* found : {&in_order, &causal, &apart}) {
       if (!*found) return tl::unexpected(found->error());
     }
-    const std::string name = reference_.name(causal_ ? "its own rule" : "");
-    out.measurements.push_back(figure("loss_causal", mean_loss(*causal), confirmed_));
-    hold(pass_, suspect.in_order.name("its own rule"), name, loss_differences(*causal, *in_order),
-         loss_differences(*control, *in_order), mean_loss(*in_order), out);
+    out.measurements.push_back(figure("loss_causal", mean_loss(*causal), batches));
+    hold(pass_, suspect.name(),
+         {"drop_below_causal", "by " + Suspect{reference_}.name(), loss_differences(*causal, *in_order)},
+         {"drop_below_company", "where every token competes with another batch's",
+          loss_differences(*apart, *in_order)},
+         mean_loss(*in_order), out);
     return {};
   }
 
   const Pass& pass_;
+  const Trace& base_;
   bool causal_;
-  std::vector<Suspect> suspects_;
+  std::int64_t k_;
   Routed reference_;
-  std::size_t screened_ = 0, confirmed_ = 0;
+  std::vector<Suspect> alive_;
+  std::size_t screened_ = 0;  // batches
 };
 
 /// The recorded base against its reroute to a causal rule and its shuffle, where a plan holds both.
 Outcome recorded(const Pass& pass, bool causal) {
   Ran out;
-  Routed reference, shuffled{Routed::By::own_shuffled, ""};
-  for (const Intervention* run : pass.evidence.runs(Intervention::Kind::reroute)) {
-    const auto traces = recorded_runs(pass.evidence, {Routed::By::rule, run->rule});
+  Routed reference;
+  for (const Intervention* run : pass.evidence.runs(RunKind::reroute)) {
+    const auto traces = recorded_runs(pass.evidence, {RunKind::reroute, run->rule});
     if (!traces) return traces.error();
     const double loss = mean_loss(*traces);
     if (!std::isfinite(loss)) continue;
     out.measurements.push_back(figure(fmt::format("loss[{}]", run->rule), loss, traces->size()));
-    if (reference.rule.empty() && run->rule.starts_with("top-k")) reference = {Routed::By::rule, run->rule};
+    if (reference.rule.empty() && run->rule.starts_with("top-k")) reference = {RunKind::reroute, run->rule};
   }
   const auto base = recorded_runs(pass.evidence, {});
   if (!base) return base.error();
   if (out.measurements.empty() || !std::isfinite(mean_loss(*base)))
     return Skipped{"the subject is not live, and no reroute with log-probabilities is recorded"};
-  out.measurements.push_back(figure("loss[own rule]", mean_loss(*base), 1));
+  out.measurements.push_back(figure("loss[its own rule]", mean_loss(*base), 1));
   if (causal || reference.rule.empty()) return out;
   const auto other = recorded_runs(pass.evidence, reference),
-             control = recorded_runs(pass.evidence, shuffled);
+             shuffled = recorded_runs(pass.evidence, {RunKind::shuffle, ""});
   if (!other) return other.error();
-  if (!control) return control.error();
-  hold(pass, "its own rule", reference.rule, loss_differences(*other, *base),
-       loss_differences(*control, *base), mean_loss(*base), out);
+  if (!shuffled) return shuffled.error();
+  hold(pass, "its own rule", {"drop_below_causal", "by " + reference.rule, loss_differences(*other, *base)},
+       {"drop_below_shuffled", "on tokens in random order", loss_differences(*shuffled, *base)},
+       mean_loss(*base), out);
   return out;
 }
 
@@ -217,13 +276,13 @@ Outcome run_forensic_sweep(const Pass& pass) {
 const Check forensic_sweep_check{
     "forensic-sweep",
     "Under which rule the loss is too low",
-    "Runs the same model under expert choice of every chunk size and asks under which rule it loses least; "
-    "on "
-    "other tokens it then compares that loss with the loss under a causal rule and with the same rule on "
-    "tokens "
-    "in random order. A model that was trained under a leaky rule gives itself away by losing less than "
-    "under "
-    "both, whatever its files say of its rule. Statistical: both differences must be above chance.",
+    "Runs the same model under the leaky rules that it may have been trained under (expert choice by chunk "
+    "size, drops by score, balancing over the batch) and asks under which it loses least; on other tokens it "
+    "then compares that loss with the loss under a causal rule and with the same rule where every token "
+    "competes with the tokens of another batch. A model that was trained under a leaky rule gives itself "
+    "away "
+    "by losing less than under both, whatever its files say of its rule. Statistical: both differences must "
+    "be above chance.",
     {.log_probs = true},
     run_forensic_sweep};
 

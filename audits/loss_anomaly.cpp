@@ -8,6 +8,7 @@
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
 #include "subject/evidence.h"
+#include "subject/paired_loss.h"
 #include "subject/reliance.h"
 #include "subject/source_paths.h"
 
@@ -23,11 +24,6 @@ void suspect(const Measurement& difference, std::string id, std::string message,
   claim.message = std::move(message);
   claim.help = std::move(help);
   out.claims.push_back(std::move(claim));
-}
-
-std::string with_interval(const Measurement& figure) {
-  if (!figure.lower || !figure.upper) return fmt::format("{:.3f}", figure.value);
-  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", figure.value, *figure.lower, *figure.upper);
 }
 
 Expected<void> measure_reliance(const Pass& pass, Ran& out) {
@@ -47,6 +43,34 @@ Expected<void> measure_reliance(const Pass& pass, Ran& out) {
           with_interval(reliance)),
       "No proof: first-come capacity is causal and moves as well. causal-mask tells whether later tokens are "
       "what it reads.",
+      out);
+  return {};
+}
+
+/// No claim: a model is at its best under the rule it was trained under, whichever that is.
+Expected<void> measure_top_k(const Pass& pass, Ran& out) {
+  const auto pairs = top_k_losses(pass.evidence);
+  if (!pairs) return tl::unexpected(pairs.error());
+  if (pairs->empty()) return {};
+  out.measurements.push_back(pairs->runs("loss_top_k", pass.policy.alpha, pass.seed));
+  out.measurements.push_back(pairs->difference("top_k_gap", pass.policy.alpha, pass.seed));
+  return {};
+}
+
+Expected<void> measure_twin(const Pass& pass, Ran& out) {
+  const auto pairs = twin_losses(pass.evidence);
+  if (!pairs) return tl::unexpected(pairs.error());
+  if (pairs->empty()) return {};
+  const Measurement gap = pairs->difference("twin_gap", pass.policy.alpha, pass.seed);
+  out.measurements.push_back(pairs->runs("loss_twin", pass.policy.alpha, pass.seed));
+  out.measurements.push_back(gap);
+  suspect(
+      gap, "twin-gap",
+      fmt::format("the model loses {} bits per token less than its causal twin: so much of the leak it uses, "
+                  "where the two differ in their routing alone",
+                  with_interval(gap)),
+      "No proof: twins differ by their seeds as well. causal-mask shows what routing reads, forensic-sweep "
+      "under which rule.",
       out);
   return {};
 }
@@ -116,11 +140,12 @@ Expected<void> measure_leak(const Pass& pass, Ran& out) {
 
 Outcome run_loss_anomaly(const Pass& pass) {
   Ran out;
-  for (const auto measure : {measure_leak, measure_reliance, measure_streaming}) {
+  for (const auto measure :
+       {measure_leak, measure_reliance, measure_top_k, measure_streaming, measure_twin}) {
     if (auto done = measure(pass, out); !done) return done.error();
   }
   if (out.measurements.empty())
-    return Skipped{"the source is not named, and no shuffle or stream run holds log-probabilities"};
+    return Skipped{"the source is not named, and no shuffle, reroute or stream run holds log-probabilities"};
   return out;
 }
 
@@ -133,7 +158,9 @@ const Check loss_anomaly_check{
     "own "
     "loss on the same tokens minus the model's, where the source is known; an e-value tells it from luck. "
     "Reliance: the loss under shuffled routing minus the loss in order. Streaming gap: the loss with nothing "
-    "after each token minus the loss in order. Reliance and gap overstate a leak and prove none.",
+    "after each token minus the loss in order. Top-k gap: the same under plain top-k. Twin gap: the loss of "
+    "a causal twin minus the loss in order. Reliance and gaps overstate "
+    "a leak and prove none.",
     {.log_probs = true},
     run_loss_anomaly};
 

@@ -21,8 +21,8 @@ _pastonly() {
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
-      options="--policy --check --source --rule --tokens --text --positions --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
-    lab) options="--out --policy --no-checks --output $session" ;;
+      options="--policy --check --source --rule --twin --tokens --text --positions --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
+    lab) options="--out --policy --no-checks --export --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
       options="--output --rule --tokens --positions --precision --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;

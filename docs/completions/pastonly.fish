@@ -20,9 +20,11 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -l policy
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify compare" -F
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l out -r -F -d "Directory that keeps the arms"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l no-checks -d "Train and evaluate alone"
+complete -c pastonly -n "__fish_seen_subcommand_from lab" -l export -r -F -d "Save the arms as checkpoints"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l check -x -d "Run this check only"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l source -x -d "What the tokens were drawn from"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l rule -x -d "Rule that a checkpoint was trained under"
+complete -c pastonly -n "__fish_seen_subcommand_from audit" -l twin -r -d "Checkpoint trained causally on the same"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l tokens -r -d "Token ids to run a checkpoint on, FORMAT:FILE"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l text -r -d "Not possible: tokenise first"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l positions -x -d "Positions of a row of a checkpoint"

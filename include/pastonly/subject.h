@@ -61,6 +61,9 @@ class Subject {
   /// Runs a plan names without an output, for "not assessed".
   virtual const std::vector<Intervention>& missing() const noexcept = 0;
   virtual Expected<Trace> observe(const Intervention& run) = 0;
+  /// A model that was trained causally on what this one was trained on, live with the same draws: equal runs
+  /// hold equal tokens. nullptr where none was given.
+  virtual Subject* twin() const noexcept { return nullptr; }
 };
 
 }  // namespace pastonly

@@ -99,12 +99,17 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   options.today = started.substr(0, 10);
   options.watch.progress = [&](double fraction, std::string_view what) { progress.report(fraction, what); };
   options.watch.stop = [] { return Interrupt::requested(); };
+  std::unique_ptr<Recording> recording;
   if (!request.checkpoint.record.empty()) {
-    if (auto kept = record_plan(**subject, request.checkpoint.record, options.watch); !kept)
-      return tl::unexpected(kept.error());
+    auto started_recording = Recording::start(**subject, request.checkpoint.record);
+    if (!started_recording) return tl::unexpected(started_recording.error());
+    recording = *std::move(started_recording);
   }
-  auto report = audit(**subject, policy, options);
+  auto report = audit(recording ? static_cast<Subject&>(*recording) : **subject, policy, options);
   if (!report) return report;
+  if (recording) {
+    if (auto kept = recording->finish(options.watch); !kept) return tl::unexpected(kept.error());
+  }
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
 

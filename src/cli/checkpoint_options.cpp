@@ -44,6 +44,11 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->capture_default_str()
       ->group(group);
   if (!audit) return;
+  command
+      .add_option("--twin", options.twin,
+                  "Checkpoint of a model trained causally on the same: what is lost less than by it is leak")
+      ->type_name("DIRECTORY")
+      ->group(group);
   command.add_option("--text", options.text, "Not possible: tokenise first, then --tokens")
       ->type_name("FILE")
       ->group(group);
@@ -62,6 +67,7 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
 
 std::optional<std::string> given(const CheckpointOptions& options) {
   if (!options.rule.empty()) return "--rule";
+  if (!options.twin.empty()) return "--twin";
   if (!options.tokens.empty()) return "--tokens";
   if (!options.text.empty()) return "--text";
   if (options.positions > 0) return "--positions";
@@ -73,6 +79,7 @@ std::optional<std::string> given(const CheckpointOptions& options) {
 
 void add_to_value(const CheckpointOptions& options, Value& value) {
   if (!options.rule.empty()) value.set("rule", options.rule);
+  if (!options.twin.empty()) value.set("twin", options.twin);
   if (!options.tokens.empty()) value.set("tokens", options.tokens);
   if (options.positions > 0) value.set("positions", options.positions);
   if (options.budget > 0) value.set("budget", options.budget);
@@ -82,6 +89,7 @@ void add_to_value(const CheckpointOptions& options, Value& value) {
 CheckpointOptions checkpoint_options_from(const Value& value) {
   CheckpointOptions options;
   options.rule = text_at(value, "rule");
+  options.twin = text_at(value, "twin");
   options.tokens = text_at(value, "tokens");
   options.positions = count_at(value, "positions");
   options.budget = count_at(value, "budget");

@@ -12,7 +12,7 @@ namespace pastonly::cli {
 namespace {
 
 constexpr double plan_work = 0x1p44;    // multiplications that the plan may cost, about
-constexpr double budget_work = 0x1p43;  // and one check beyond it
+constexpr double budget_work = 0x1p45;  // and one check beyond it
 constexpr double plan_runs = 40.0;
 
 /// Weights that one token passes.
@@ -61,6 +61,21 @@ Expected<DrawTokens> draw_of(const AuditRequest& request, const checkpoint::Desc
                                    policy.source->vocab, description.vocab));
   }
   return draws_from(*policy.source);
+}
+
+/// The twin, routed as its configuration declares. Usage error: it reads other tokens than the model.
+Expected<checkpoint::Checkpoint> open_twin(const CheckpointOptions& options,
+                                           const checkpoint::Description& description) {
+  CheckpointOptions as_declared = options;
+  as_declared.rule.clear();
+  auto twin = open_directory(options.twin, as_declared);
+  if (twin && twin->description().vocab != description.vocab) {
+    return usage_error(
+        fmt::format("--twin {}: its vocabulary has {} tokens, the checkpoint's {}; a twin reads "
+                    "the same tokens",
+                    options.twin, twin->description().vocab, description.vocab));
+  }
+  return twin;
 }
 
 Expected<void> check_options(const AuditRequest& request) {
@@ -114,6 +129,19 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   live.files = out.checkpoint->files();
   auto draw = draw_of(request, description, live.layout.positions, policy);
   if (!draw) return tl::unexpected(draw.error());
+  if (!request.checkpoint.twin.empty()) {
+    auto twin = open_twin(request.checkpoint, description);
+    if (!twin) return tl::unexpected(twin.error());
+    out.twin = std::make_unique<checkpoint::Checkpoint>(*std::move(twin));
+    LiveOptions as_served = live;
+    as_served.name = request.checkpoint.twin;
+    as_served.mode = Mode::eval;
+    auto subject = make_live(freeze(*out.twin), *draw, as_served);
+    if (!subject) return tl::unexpected(subject.error());
+    live.twin = *std::move(subject);
+    const auto files = out.twin->files();
+    live.files.insert(live.files.end(), files.begin(), files.end());
+  }
   auto subject = make_live(freeze(*out.checkpoint), *std::move(draw), live);
   if (!subject) return tl::unexpected(subject.error());
   out.subject = *std::move(subject);

@@ -9,9 +9,9 @@
 
 namespace pastonly::cli {
 
-/// A checkpoint opened for an audit. The subject refers to the checkpoint.
+/// A checkpoint opened for an audit, and its twin where one was named. The subject refers to both.
 struct CheckpointSubject {
-  std::unique_ptr<checkpoint::Checkpoint> checkpoint;
+  std::unique_ptr<checkpoint::Checkpoint> checkpoint, twin;
   std::unique_ptr<Subject> subject;
 };
 

@@ -7,6 +7,8 @@
 #include "cli/lab_session.h"
 #include "cli/outputs.h"
 #include "input/policy.h"
+#include "input/printable.h"
+#include "lab/exported.h"
 
 namespace pastonly::cli {
 namespace {
@@ -16,6 +18,7 @@ struct LabArguments {
   std::string directory;
   std::string policy;
   bool no_checks = false;
+  std::string exported;
 };
 
 Expected<LabRequest> lab_request_of(const LabArguments& arguments) {
@@ -29,6 +32,23 @@ Expected<LabRequest> lab_request_of(const LabArguments& arguments) {
                     !arguments.no_checks};
 }
 
+/// Saves the arms as checkpoints and says which could not be.
+Expected<void> export_trained(const LabRequest& request, const std::string& directory, bool quiet) {
+  const auto arms = lab::export_arms(request.experiment, request.directory, directory);
+  if (!arms) return tl::unexpected(arms.error());
+  for (const auto& arm : *arms) {
+    if (quiet) break;
+    if (arm.obstacle.empty()) {
+      fmt::print(stderr, "pastonly: {} saved as checkpoint {}\n", input::printable(arm.arm),
+                 arm.directory.string());
+    } else {
+      fmt::print(stderr, "pastonly: {} is not saved as a checkpoint: {}\n", input::printable(arm.arm),
+                 arm.obstacle);
+    }
+  }
+  return {};
+}
+
 int run_lab_command(const LabArguments& arguments, const Session& session) {
   const auto request = lab_request_of(arguments);
   if (!request) return complain(request.error());
@@ -38,6 +58,10 @@ int run_lab_command(const LabArguments& arguments, const Session& session) {
   const auto report = run_lab(*request, session);
   if (!report) return complain(report.error());
   if (auto written = outputs->write(*report); !written) return complain(written.error());
+  if (!arguments.exported.empty()) {
+    if (auto done = export_trained(*request, arguments.exported, session.quiet); !done)
+      return complain(done.error());
+  }
   if (!outputs->to_stdout() && !session.quiet) {
     fmt::print(stderr, "pastonly: {}: completed\n", arguments.experiment);
   }
@@ -58,6 +82,10 @@ void add_lab(CLI::App& app, Session& session) {
                       "Judge by this policy and exit as audit does; without it exit 0 once completed");
   command->add_flag("--no-checks", arguments->no_checks,
                     "Train and evaluate alone, without the checks on every arm");
+  command
+      ->add_option("--export", arguments->exported,
+                   "Save every arm's model as a Hugging Face checkpoint in this directory, declared as top-k")
+      ->type_name("DIRECTORY");
   command->footer("Interrupted or killed at any moment, a rerun goes on with at most the last seconds lost.");
   add_output_option(*command, session);
   add_session_options(*command, session, Shown::work);

@@ -22,6 +22,8 @@ std::string_view name(Intervention::Kind kind) noexcept {
       return "reroute";
     case Intervention::Kind::stream:
       return "stream";
+    case Intervention::Kind::company:
+      return "company";
   }
   return "unknown";
 }

@@ -182,6 +182,7 @@ Intervention RunReader::read() {
       break;
     case RunKind::base:
     case RunKind::repeat:
+    case RunKind::company:
       break;
   }
   return run;

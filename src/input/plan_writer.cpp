@@ -48,6 +48,7 @@ nlohmann::ordered_json to_json(const Intervention& run) {
       break;
     case Intervention::Kind::base:
     case Intervention::Kind::repeat:
+    case Intervention::Kind::company:
       break;
   }
   return json;

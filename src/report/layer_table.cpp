@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "report/paragraph.h"
@@ -24,15 +23,6 @@ std::map<std::uint32_t, double> flip_rates(const Report& report) {
     }
   }
   return rates;
-}
-
-std::string bar(double value, double largest) {
-  constexpr int cells = 8;
-  if (largest <= 0.0 || value <= 0.0) return "";
-  const int filled = std::max(1, static_cast<int>(std::lround(cells * value / largest)));
-  std::string out;
-  for (int i = 0; i < filled; ++i) out += "█";
-  return out;
 }
 
 std::string causal_word(const Report::Layer& layer) {
@@ -122,7 +112,7 @@ std::string layer_table(const Report& report, const TextStyle& style) {
   for (const auto& layer : report.layers) {
     std::string flips = "-";
     if (const auto rate = rates.find(layer.index); rate != rates.end()) {
-      flips = fmt::format("{:.2f}% {}", 100.0 * rate->second, bar(rate->second, largest));
+      flips = fmt::format("{:.2f}% {}", 100.0 * rate->second, bar(rate->second, largest, 8));
     }
     const std::string rule = layer.facts.rule ? rule_in_words(*layer.facts.rule) : "-";
     Row cells{shortened(rule, 38), causal_word(layer), std::move(flips),

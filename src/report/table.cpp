@@ -1,6 +1,7 @@
 #include "report/table.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "report/paragraph.h"
 
@@ -18,6 +19,14 @@ std::string aligned(const std::vector<Row>& rows, bool color) {
     line.erase(line.find_last_not_of(' ') + 1);
     out += (r == 0 ? inked(line, Ink::dim, color) : line) + "\n";
   }
+  return out;
+}
+
+std::string bar(double value, double largest, int cells) {
+  if (largest <= 0.0 || value <= 0.0) return "";
+  const int filled = std::max(1, static_cast<int>(std::lround(cells * value / largest)));
+  std::string out;
+  for (int i = 0; i < filled; ++i) out += "█";
   return out;
 }
 

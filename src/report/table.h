@@ -10,4 +10,7 @@ using Row = std::vector<std::string>;
 /// length.
 std::string aligned(const std::vector<Row>& rows, bool color);
 
+/// A bar of up to so many cells; one at least for what is above 0.
+std::string bar(double value, double largest, int cells);
+
 }  // namespace pastonly::report

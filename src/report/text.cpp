@@ -9,6 +9,7 @@
 #include "input/printable.h"
 #include "report/experiment.h"
 #include "report/layer_table.h"
+#include "report/loss_table.h"
 #include "report/paragraph.h"
 #include "report/words.h"
 
@@ -205,7 +206,8 @@ std::string write_text(const Report& report, const TextStyle& style) {
            "\n" + findings(report, style) + layer_table(report, style) + detection(report, style);
   }
   return verdict_line(report, style) + reasons(report, style) + findings(report, style) +
-         layer_table(report, style) + detection(report, style) + not_assessed(report, style);
+         layer_table(report, style) + loss_table(report, style) + detection(report, style) +
+         not_assessed(report, style);
 }
 
 }  // namespace pastonly::report

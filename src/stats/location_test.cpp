@@ -7,7 +7,7 @@
 
 namespace pastonly::stats {
 
-double mean_exceeds_zero(std::span<const double> values) {
+double mean_exceeds(std::span<const double> values, double bound) {
   double count = 0.0, sum = 0.0;
   for (const double value : values) {
     if (!std::isfinite(value)) continue;
@@ -21,9 +21,9 @@ double mean_exceeds_zero(std::span<const double> values) {
     if (std::isfinite(value)) squares += (value - mean) * (value - mean);
   }
   const double error = std::sqrt(squares / (count - 1.0) / count);
-  if (!(error > 0.0)) return mean > 0.0 ? 0.0 : 1.0;
+  if (!(error > 0.0)) return mean > bound ? 0.0 : 1.0;
   const boost::math::students_t distribution(count - 1.0);
-  return boost::math::cdf(boost::math::complement(distribution, mean / error));
+  return boost::math::cdf(boost::math::complement(distribution, (mean - bound) / error));
 }
 
 double kendall_trend(std::span<const double> values) {

@@ -14,9 +14,6 @@ namespace pastonly {
 
 namespace {
 
-// More batches than this settle nothing that these did not.
-constexpr double kMostFresh = 64.0;
-
 tl::unexpected<Error> no_base() { return not_recorded("the subject holds no base run"); }
 
 }  // namespace
@@ -113,13 +110,18 @@ Intervention Evidence::fresh_run(std::size_t i) {
   return run;
 }
 
-Expected<std::size_t> Evidence::fresh_batches(double share) {
+Expected<std::size_t> Evidence::fresh_runs_allowed(double share) {
   const Capabilities can = state_->subject.capabilities();
   if (!can.live || !can.fresh) return std::size_t{0};
   const auto first = base();
   if (!first) return tl::unexpected(first.error());
   const double tokens = static_cast<double>(std::max<std::size_t>(1, first->layout.tokens()));
-  return static_cast<std::size_t>(std::min(share * static_cast<double>(can.budget) / tokens, kMostFresh));
+  return static_cast<std::size_t>(share * static_cast<double>(can.budget) / tokens);
+}
+
+Expected<std::size_t> Evidence::fresh_batches(double share) {
+  const auto runs = fresh_runs_allowed(share);
+  return runs ? Expected<std::size_t>(std::min(*runs, most_fresh)) : runs;
 }
 
 Expected<Trace> Evidence::fresh_losses(std::size_t i) { return state_->losses(fresh_run(i)); }
@@ -128,7 +130,7 @@ Expected<Trace> Evidence::fresh_losses(std::size_t i, Intervention run) {
   run.base = fresh_run(i).id;
   // Ids of their own: chance is drawn by id.
   run.id =
-      *run.base + (1U << 30) + static_cast<std::uint32_t>(kMostFresh) * static_cast<std::uint32_t>(run.kind);
+      *run.base + (1U << 30) + static_cast<std::uint32_t>(most_fresh) * static_cast<std::uint32_t>(run.kind);
   return state_->losses(run);
 }
 

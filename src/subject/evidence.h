@@ -41,8 +41,12 @@ class Evidence {
   /// Batches of a live subject beyond its plan (Capabilities::fresh): base run i of them, i = 0, 1, ...; each
   /// is drawn independently of the plan's and of one another.
   static Intervention fresh_run(std::size_t i);
-  /// How many of them a check may ask for with a share of the subject's budget; 0 where it draws none.
+  /// How many runs of a batch's size a check may ask for with a share of the subject's budget; 0 where it
+  /// draws no fresh batches.
+  Expected<std::size_t> fresh_runs_allowed(double share);
+  /// How many fresh batches it may ask for, each run once: no more than most_fresh.
   Expected<std::size_t> fresh_batches(double share);
+  static constexpr std::size_t most_fresh = 64;  ///< more settle nothing that these do not
   /// What the model said of the tokens of fresh batch i in order: its trace without the layers. Observed once
   /// and kept, as are those below.
   Expected<Trace> fresh_losses(std::size_t i);

@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "routing/company.h"
 #include "routing/permuted.h"
 #include "stats/random.h"
 #include "subject/batches.h"
@@ -21,7 +22,7 @@ namespace {
 using Kind = Intervention::Kind;
 
 /// What separates the draws of one subject from one another.
-enum class Purpose : std::uint64_t { base, suffix, batch, length, chance };
+enum class Purpose : std::uint64_t { base, suffix, batch, length, chance, company };
 
 std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::uint64_t a, std::uint64_t b = 0,
                      std::uint64_t c = 0) {
@@ -58,6 +59,18 @@ void copy_token(const TraceData& from, std::size_t from_token, std::size_t to_to
   }
 }
 
+/// One layer's scores, (tokens, experts), as the router sees its tokens.
+std::vector<float> in_router_order(const Layout& layout, const TraceData::Layer& layer) {
+  const std::size_t experts = layer.mask.experts();
+  std::vector<float> out(layer.scores.size());
+  for (std::size_t row = 0; row < layout.sequences; ++row) {
+    for (std::size_t position = 0; position < layout.positions; ++position)
+      std::copy_n(layer.scores.data() + layout.token(row, position) * experts, experts,
+                  out.data() + layout.router_index(row, position) * experts);
+  }
+  return out;
+}
+
 /// Rules that replace the layers' own for one pass; none where these serve.
 struct RulesInForce {
   std::vector<std::unique_ptr<RoutingRule>> made;
@@ -80,9 +93,11 @@ class LiveModel final : public Subject {
   const std::vector<Intervention>& interventions() const noexcept override { return runs_; }
   const std::vector<Intervention>& missing() const noexcept override { return missing_; }
   Expected<Trace> observe(const Intervention& run) override;
+  Subject* twin() const noexcept override { return options_.twin.get(); }
 
  private:
   RulesInForce rules(const Intervention& run, std::uint64_t chance) const;
+  Expected<RulesInForce> in_company(const Intervention& run, const model::ObserveOptions& how) const;
   TokenBatch base_of(const Intervention& run) const;
   Expected<TokenBatch> batch_of(const Intervention& run) const;
   Expected<TraceData> route(const Intervention& run, const TokenBatch& batch);
@@ -180,17 +195,49 @@ Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& 
   model::ObserveOptions how;
   how.mode = options_.mode;
   how.seed = derive(options_.seed, Purpose::chance, run.id);
-  if (run.kind != Kind::reroute) {
-    const RulesInForce in_force = rules(run, how.seed);
+  std::unique_ptr<RoutingRule> other;
+  RulesInForce in_force;
+  if (run.kind == Kind::reroute || (run.kind == Kind::company && !run.rule.empty())) {
+    const auto spec = parse_rule(run.rule);
+    if (!spec) return tl::unexpected(spec.error());
+    auto made = make_rule(spec->id, spec->parameters);
+    if (!made) return tl::unexpected(made.error());
+    other = *std::move(made);
+    how.rule = other.get();
+  } else {
+    in_force = rules(run, how.seed);
     how.rules = in_force.rules;
-    return pass(batch, how);
   }
-  const auto spec = parse_rule(run.rule);
-  if (!spec) return tl::unexpected(spec.error());
-  const auto other = make_rule(spec->id, spec->parameters);
-  if (!other) return tl::unexpected(other.error());
-  how.rule = other->get();
+  if (run.kind != Kind::company) return pass(batch, how);
+  const auto company = in_company(run, how);
+  if (!company) return tl::unexpected(company.error());
+  how.rules = company->rules;
   return pass(batch, how);
+}
+
+Expected<RulesInForce> LiveModel::in_company(const Intervention& run,
+                                             const model::ObserveOptions& how) const {
+  TokenBatch others;
+  others.layout = options_.layout;
+  others.tokens = draw_(derive(options_.seed, Purpose::company, run.base.value_or(run.id), run.seed),
+                        others.layout.sequences, others.layout.positions);
+  const auto data = pass(others, how);
+  if (!data) return tl::unexpected(data.error());
+  RulesInForce out;
+  auto scores = data->layers.begin();
+  for (std::size_t l = 0; l < model_->facts().rules.size(); ++l) {
+    const RoutingRule* rule = model_->facts().rules[l];
+    if (rule != nullptr) {
+      if (how.rule != nullptr) rule = how.rule;
+      if (!how.rules.empty()) rule = how.rules[l];
+      rule = out.made
+                 .emplace_back(std::make_unique<routing::CompanyRule>(
+                     *rule, in_router_order(others.layout, *scores++), run.seed))
+                 .get();
+    }
+    out.rules.push_back(rule);
+  }
+  return out;
 }
 
 Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,

@@ -32,6 +32,7 @@ struct LiveOptions {
   std::uint64_t memory = std::uint64_t{512} << 20;
   std::uint64_t budget = std::uint64_t{1} << 18;  ///< Capabilities::budget
   std::vector<FileRecord> files;                  ///< what the model was read from, for reports
+  std::shared_ptr<Subject> twin;                  ///< Subject::twin(), of the same layout and seed
 };
 
 /// A frozen model as a subject that answers every intervention (docs/how-it-works.md):
@@ -41,6 +42,9 @@ struct LiveOptions {
 ///   the prefix, nested in the cut. batch, length: likewise.
 /// - shuffle: every layer's own rule, state included, sees all tokens of the batch in one random order.
 /// - reroute: one rule for all layers, without the state that the layers have learned.
+/// - company: as reroute (or the layers' own rules), with every token among the tokens of another batch,
+/// drawn
+///   from (base, seed) and routed alike (routing/company.h).
 /// - stream: see Intervention::every; a row is run alone.
 /// The plan also reroutes to top-k with as many experts per token. Chance in routing (noise, random choices)
 /// is drawn anew for every run id. Traces hold tokens, masks, scores, gates, bias and log-probabilities

@@ -1,5 +1,7 @@
 #include "subject/paired_loss.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -93,6 +95,11 @@ std::optional<Measurement> paired_loss(std::string name, const Trace& base, std:
   PairedLoss pairs;
   if (!pairs.add(base, runs) || pairs.empty()) return std::nullopt;
   return pairs.difference(std::move(name), alpha, seed);
+}
+
+std::string with_interval(const Measurement& figure) {
+  if (!figure.lower || !figure.upper) return fmt::format("{:.3f}", figure.value);
+  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", figure.value, *figure.lower, *figure.upper);
 }
 
 }  // namespace pastonly

@@ -37,4 +37,7 @@ class PairedLoss {
 std::optional<Measurement> paired_loss(std::string name, const Trace& base, std::span<const Trace> runs,
                                        double alpha, std::uint64_t seed);
 
+/// "0.293 [0.279, 0.308]", or the value alone where it has no interval.
+std::string with_interval(const Measurement& figure);
+
 }  // namespace pastonly

@@ -38,24 +38,19 @@ bool comparable(const Trace& a, const Trace& b) {
 
 }  // namespace
 
-std::string Routed::name(const std::string& own) const {
-  if (by == By::rule) return rule;
-  return by == By::own ? own : own + " on shuffled tokens";
-}
-
 Expected<std::vector<Trace>> fresh_runs(Evidence& evidence, const Routed& routed, std::size_t first,
                                         std::size_t count) {
   std::vector<Expected<Trace>> found(count);
   stats::parallel_for(count, [&](std::size_t i) {
-    Intervention run;
-    if (routed.by == Routed::By::own) {
+    if (routed.kind == RunKind::base) {
       found[i] = evidence.fresh_losses(first + i);
       return;
     }
-    run.kind = routed.by == Routed::By::own_shuffled ? RunKind::shuffle : RunKind::reroute;
-    run.seed = first + i;
+    Intervention run;
+    run.kind = routed.kind;
     run.rule = routed.rule;
-    found[i] = evidence.fresh_losses(first + i, run);
+    run.seed = first + i;
+    found[i] = evidence.fresh_losses(first + i, std::move(run));
   });
   std::vector<Trace> out;
   for (auto& trace : found) {
@@ -68,10 +63,9 @@ Expected<std::vector<Trace>> fresh_runs(Evidence& evidence, const Routed& routed
 Expected<std::vector<Trace>> recorded_runs(Evidence& evidence, const Routed& routed) {
   const auto base = evidence.base();
   if (!base) return tl::unexpected(base.error());
-  if (routed.by == Routed::By::own) return std::vector<Trace>{*base};
-  const bool shuffled = routed.by == Routed::By::own_shuffled;
-  for (const Intervention* run : evidence.runs(shuffled ? RunKind::shuffle : RunKind::reroute)) {
-    if (run->base != evidence.runs().front().id || (!shuffled && run->rule != routed.rule)) continue;
+  if (routed.kind == RunKind::base) return std::vector<Trace>{*base};
+  for (const Intervention* run : evidence.runs(routed.kind)) {
+    if (run->base != evidence.runs().front().id || run->rule != routed.rule) continue;
     auto trace = evidence.trace(*run);
     if (!trace) return tl::unexpected(trace.error());
     return std::vector<Trace>{*std::move(trace)};

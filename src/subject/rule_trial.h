@@ -7,23 +7,22 @@
 #include <vector>
 
 #include "pastonly/error.h"
+#include "pastonly/intervention.h"
 #include "pastonly/trace.h"
 #include "subject/evidence.h"
 
 namespace pastonly {
 
-/// One way of routing whose loss can be asked for: the subject's own rule, in order or shuffled, or another.
+/// One way of routing whose loss can be asked for: a base as it is, or a run that changes the rule alone.
 struct Routed {
-  enum class By { own, own_shuffled, rule } by = By::own;
-  std::string rule;  ///< by rule: "id,key=value,..."
-  std::string name(const std::string& own) const;
+  Intervention::Kind kind = Intervention::Kind::base;
+  std::string rule;  ///< reroute, company: "id,key=value,..."; else ""
 };
 
 /// Losses of batches [first, first + count) that a live subject draws beyond its plan, routed in one way.
 Expected<std::vector<Trace>> fresh_runs(Evidence& evidence, const Routed& routed, std::size_t first,
                                         std::size_t count);
-/// Of the recorded base, routed in one way: the base itself, its shuffle, or its reroute to that very rule.
-/// Empty where nobody recorded it.
+/// The recorded base or its first run of that kind and rule. Empty where nobody recorded it.
 Expected<std::vector<Trace>> recorded_runs(Evidence& evidence, const Routed& routed);
 
 /// Mean bits per token of one run less those of another on the same tokens, one value for every independent

@@ -189,6 +189,7 @@ std::string contradicts_base(const Intervention& run, const Trace& output, const
     case Kind::repeat:
     case Kind::shuffle:
     case Kind::reroute:
+    case Kind::company:
       break;
     case Kind::stream:
       return check_stream(run, output, base);

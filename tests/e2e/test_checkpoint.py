@@ -43,6 +43,15 @@ def write(folder, config=None, seed=1):
     return folder
 
 
+EXPERIMENT = {
+    "schema": "pastonly.experiment/1", "name": "twins", "seed": 1, "source": "uniform:16",
+    "batch": {"sequences": 8, "positions": 32},
+    "model": {"layers": 2, "width": 32, "heads": 2, "kv_heads": 2, "head_width": 16, "experts": 8, "expert_width": 32},
+    "training": {"steps": 300},
+    "arms": [{"name": "leaky: chunk 8", "rule": "expert-choice,k=2,chunk=8"}, {"name": "causal", "rule": "top-k,k=2"},
+             {"name": "soft", "rule": "soft-moe", "router": {"gate": "raw"}}]}
+
+
 class Checkpoints(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory()
@@ -96,6 +105,30 @@ class Checkpoints(unittest.TestCase):
         both = json.loads(run("compare", self.checkpoint, other, "-o", "json", "--positions", 16).stdout)
         self.assertTrue(all(0 < layer["routes_kept"]["value"] < 1 for layer in both["layers"]))
         self.assertEqual(run("audit", self.checkpoint, "--record", plan).returncode, 4)
+
+    def test_a_leaky_arm_is_caught_from_its_checkpoint(self):
+        (self.root / "twins.json").write_text(json.dumps(EXPERIMENT))
+        done = run("lab", self.root / "twins.json", "--no-checks", "--out", self.root / "lab", "--export", self.root / "saved")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("soft is not saved as a checkpoint", done.stderr)
+        self.assertEqual(sorted(path.name for path in (self.root / "saved").iterdir()), ["causal", "leaky-chunk-8"])
+        leaky, causal = self.root / "saved/leaky-chunk-8", self.root / "saved/causal"
+        shape = ("--batch", 8, "--positions", 32, "--budget", 65536)
+        found = lambda report: {finding["check"] for finding in report["findings"] if finding["severity"] == "error"}
+        self.assertEqual(found(audit(leaky, *shape, expect=1)), {"forensic-sweep"})
+        told = audit(leaky, *shape, "--rule", "expert-choice,k=2,chunk=8", "--twin", causal, expect=1)
+        self.assertLessEqual({"causal-mask", "forensic-sweep", "loss-anomaly"}, found(told))
+        losses = next(check for check in told["checks"] if check["id"] == "loss-anomaly")["measurements"]
+        gap = next(figure for figure in losses if figure["name"] == "twin_gap")
+        self.assertGreater(gap["lower"], 0.02)
+        text = run("audit", leaky, *shape).stdout
+        self.assertIn("below a causal rule", text)
+        self.assertIn("by plain top-k", text)
+        audit(causal, *shape, expect=0)
+        audit(causal, *shape, "--rule", "top-k,k=2", expect=0)
+        other = run("audit", leaky, "--twin", self.checkpoint)
+        self.assertEqual(other.returncode, 4)
+        self.assertIn("same tokens", other.stderr)
 
     def test_usage(self):
         for arguments, says in ((("--text", "x.txt"), "--tokens npy:FILE"), (("--rule", "top-k"), "k"), (("--tokens", "x"), "FORMAT:FILE"),

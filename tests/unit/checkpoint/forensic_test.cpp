@@ -10,19 +10,20 @@
 namespace pastonly::checkpoint {
 namespace {
 
-constexpr Layout layout{8, 32};
+constexpr Layout usual{8, 32};
 
 /// Trained on uniform tokens under a rule and saved in OLMoE's layout, whose files declare a plain top-k.
-void train_and_save(std::string_view rule, std::uint64_t seed, const std::filesystem::path& directory) {
+void train_and_save(std::string_view rule, std::uint64_t seed, const std::filesystem::path& directory,
+                    const Layout& layout = usual, std::size_t steps = 300) {
   auto config = pastonly::small_config(rule);
   config.qk_norm = model::QkNorm::whole;
-  const auto model = trained_model(config, uniform_source(16), layout, 300, seed);
+  const auto model = trained_model(config, uniform_source(16), layout, steps, seed);
   const auto saved = model::save_hugging_face(model, directory, 2);
   if (!saved) FAIL(saved.error().message);
 }
 
 Report audited(const std::filesystem::path& directory, const std::optional<RuleSpec>& rule,
-               const std::vector<std::string>& checks) {
+               const std::vector<std::string>& checks, const Layout& layout = usual) {
   const auto checkpoint = opened(directory, rule);
   const auto draw = draws_from(Source{"uniform", 16});
   REQUIRE(draw.has_value());
@@ -30,7 +31,7 @@ Report audited(const std::filesystem::path& directory, const std::optional<RuleS
   live.kind = "checkpoint";
   live.layout = layout;
   live.mode = rule ? Mode::train : Mode::eval;
-  live.budget = 1 << 15;
+  live.budget = 1 << 16;
   auto subject = make_live(freeze(checkpoint), *draw, live);
   if (!subject) FAIL(subject.error().message);
   auto policy = input::read_policy("ci", "2026-01-01");
@@ -80,7 +81,22 @@ TEST_CASE("a checkpoint trained under expert choice is caught from its weights",
   CHECK(found->message.find("expert-choice,k=2,chunk=") != std::string::npos);
   CHECK(alone.verdict == Verdict::fail);
   CHECK(measured(alone, "loss[expert-choice,k=2,chunk=8]") < 4.0);
+  CHECK(measured(alone, "drop_below_company") > 0.02);
   CHECK(measured(alone, "loss_causal") > 4.0);
+}
+
+TEST_CASE("a checkpoint trained with drops by score in every sequence is caught as well",
+          "[checkpoint][forensic]") {
+  const TemporaryDirectory directory;
+  constexpr Layout rows{16, 16};
+  train_and_save("drop-by-score,k=2,capacity_factor=1,scope=sequence", 1, directory.path(), rows, 1500);
+  const auto report = audited(directory.path(), std::nullopt, {"causal-mask", "forensic-sweep"}, rows);
+  const auto* found = finding(report, "forensic-sweep");
+  REQUIRE(found != nullptr);
+  INFO(found->message);
+  // Neighbours of the rule, expert choice among them, read the same: any may come first.
+  CHECK(measured(report, "loss[drop-by-score,k=2,capacity_factor=1,scope=sequence]") < 4.0);
+  CHECK(measured(report, "drop_below_company") > 0.01);
 }
 
 TEST_CASE("its twins trained under causal rules pass both ways", "[checkpoint][forensic]") {
@@ -98,6 +114,40 @@ TEST_CASE("its twins trained under causal rules pass both ways", "[checkpoint][f
   }
 }
 
+TEST_CASE("against a causal twin the used leak is measured", "[checkpoint][forensic]") {
+  const TemporaryDirectory leaky, causal;
+  train_and_save("expert-choice,k=2,chunk=8", 1, leaky.path());
+  train_and_save("top-k,k=2", 1, causal.path());
+  const auto twin = opened(causal.path());
+  const auto against_twin = [&](const std::filesystem::path& directory, const std::optional<RuleSpec>& rule) {
+    const auto checkpoint = opened(directory, rule);
+    const auto draw = draws_from(Source{"uniform", 16});
+    REQUIRE(draw.has_value());
+    LiveOptions live;
+    live.layout = usual;
+    live.budget = 1 << 16;
+    auto other = make_live(freeze(twin), *draw, live);
+    REQUIRE(other.has_value());
+    live.twin = *std::move(other);
+    auto subject = make_live(freeze(checkpoint), *draw, live);
+    REQUIRE(subject.has_value());
+    AuditOptions options;
+    options.checks = {"loss-anomaly"};
+    auto policy = input::read_policy("ci", "2026-01-01");
+    REQUIRE(policy.has_value());
+    auto report = audit(**subject, *policy, options);
+    REQUIRE(report.has_value());
+    return std::move(*report);
+  };
+  const auto report = against_twin(leaky.path(), chunked);
+  // On uniform tokens the source says what the twin can know at best.
+  CHECK(measured(report, "twin_gap") > 0.02);
+  CHECK(measured(report, "loss_twin") == Approx(4.0).margin(0.05));
+  CHECK(measured(report, "twin_gap") ==
+        Approx(measured(report, "loss_twin") - measured(report, "loss_in_order")).margin(0.05));
+  CHECK(measured(against_twin(causal.path(), std::nullopt), "twin_gap") == 0.0);
+}
+
 TEST_CASE("an untrained checkpoint is not accused by the sweep", "[checkpoint][forensic]") {
   for (const std::uint64_t seed : {1, 2, 3, 4}) {
     const TemporaryDirectory directory;
@@ -112,19 +162,43 @@ TEST_CASE("an untrained checkpoint is not accused by the sweep", "[checkpoint][f
 }
 
 TEST_CASE("how often the sweep accuses", "[.rates][forensic]") {
-  constexpr std::uint64_t seeds = 40;
-  for (const std::string_view rule : {"top-k,k=2", "biased-top-k,k=2,update_rate=0.01",
-                                      "expert-choice,k=2,chunk=8", "expert-choice,k=2,chunk=16"}) {
+  struct Row {
+    std::string_view rule;
+    Layout layout;
+    std::size_t steps;
+    std::uint64_t seeds;
+    enum class Kind { causal, leaky, tried } kind;
+  };
+  constexpr Layout wide{8, 32}, rows{16, 16};
+  using enum Row::Kind;
+  for (const Row& row : {
+           Row{"top-k,k=2", wide, 300, 40, causal},
+           Row{"biased-top-k,k=2,update_rate=0.01", wide, 300, 40, causal},
+           Row{"token-major-capacity,k=2,capacity_factor=1", wide, 300, 40, causal},
+           Row{"top-k,k=2", rows, 1500, 20, causal},
+           Row{"fixed-capacity,k=2,capacity=5", rows, 1500, 20, causal},
+           Row{"expert-choice,k=2,chunk=8", wide, 300, 40, leaky},
+           Row{"expert-choice,k=2,chunk=16", wide, 300, 40, leaky},
+           Row{"expert-choice,k=2,chunk=64", wide, 300, 40, tried},
+           Row{"expert-choice,k=2", wide, 300, 40, tried},
+           Row{"expert-choice,k=2,scope=sequence", rows, 1500, 20, leaky},
+           Row{"drop-by-score,k=2,capacity_factor=1", wide, 300, 40, tried},
+           Row{"drop-by-score,k=2,capacity_factor=1,scope=sequence", rows, 1500, 20, leaky},
+           Row{"batch-priority,k=2,capacity_factor=1,scope=sequence", rows, 1500, 20, tried},
+           Row{"sinkhorn,k=2,scope=sequence", rows, 1500, 20, tried},
+       }) {
     std::size_t accused = 0;
-    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    for (std::uint64_t seed = 1; seed <= row.seeds; ++seed) {
       const TemporaryDirectory directory;
-      train_and_save(rule, seed, directory.path());
-      const auto report = audited(directory.path(), std::nullopt, {"causal-mask", "forensic-sweep"});
+      train_and_save(row.rule, seed, directory.path(), row.layout, row.steps);
+      const auto report =
+          audited(directory.path(), std::nullopt, {"causal-mask", "forensic-sweep"}, row.layout);
       accused += finding(report, "forensic-sweep") != nullptr ? 1 : 0;
     }
-    WARN(rule << ": accused " << accused << " of " << seeds);
-    if (rule.starts_with("expert-choice,k=2,chunk=8")) CHECK(accused > seeds / 2);
-    if (!rule.starts_with("expert-choice")) CHECK(accused <= seeds / 10);
+    WARN(row.rule << ", batch " << row.layout.sequences << " x " << row.layout.positions << ", " << row.steps
+                  << " steps: accused " << accused << " of " << row.seeds);
+    if (row.kind == leaky) CHECK(2 * accused > row.seeds);
+    if (row.kind == causal) CHECK(10 * accused <= row.seeds);
   }
 }
 

@@ -72,6 +72,25 @@ bool claims(const Ran& ran, std::string_view id) {
 
 }  // namespace
 
+TEST_CASE("company changes what leaky rules decide, and nothing else", "[live]") {
+  const auto leaky = small_model(small_config("expert-choice,k=2,chunk=8"));
+  for (const std::string_view rule : {"", "top-k,k=2", "drop-by-score,k=2,capacity_factor=1"}) {
+    INFO(rule);
+    const auto subject = live(leaky, small_live());
+    Intervention company = change(Kind::company);
+    company.rule = rule;
+    Intervention in_order = change(rule.empty() ? Kind::repeat : Kind::reroute);
+    in_order.rule = rule;
+    const Trace apart = observed(*subject, company), together = observed(*subject, in_order);
+    CHECK(apart.tokens == together.tokens);
+    // The first layer's scores hang on tokens alone.
+    const Mask a = read_mask(apart.layers[0]), b = read_mask(together.layers[0]);
+    CHECK((a == b) == (rule == "top-k,k=2"));
+    company.seed = 1;
+    CHECK((read_mask(observed(*subject, company).layers[0]) == a) == (rule == "top-k,k=2"));
+  }
+}
+
 TEST_CASE("a live model's runs are the model's own passes", "[live]") {
   const auto model = small_model(small_config("expert-choice,k=2,chunk=8"));
   const auto subject = live(model, small_live());

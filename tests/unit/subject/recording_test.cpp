@@ -26,8 +26,11 @@ TEST_CASE("what a live model's plan shows, its recording shows as well", "[recor
   const auto subject = live(model, small_live());
   const TemporaryDirectory directory;
   const auto path = directory.path() / "plan";
-  const auto written = record_plan(*subject, path);
-  REQUIRE(written);
+  const auto recording = Recording::start(*subject, path);
+  REQUIRE(recording);
+  const auto from_model = audit(**recording, Policy{}, {});
+  REQUIRE(from_model);
+  REQUIRE((*recording)->finish());
   const auto recorded = open_recorded(path);
   REQUIRE(recorded);
   REQUIRE((*recorded)->interventions().size() == subject->interventions().size());
@@ -43,9 +46,7 @@ TEST_CASE("what a live model's plan shows, its recording shows as well", "[recor
       CHECK(one.layers[l].mask == other.layers[l].mask);
     }
   }
-  const auto from_model = audit(*subject, Policy{}, {});
   const auto from_files = audit(**recorded, Policy{}, {});
-  REQUIRE(from_model);
   REQUIRE(from_files);
   const auto flips = figures(*from_model, "batch-isolation"), again = figures(*from_files, "batch-isolation");
   REQUIRE(flips.size() == again.size());
@@ -58,14 +59,16 @@ TEST_CASE("a recording replaces nothing, and is no plan before it is whole", "[r
   const auto subject = live(model, small_live());
   const TemporaryDirectory directory;
   directory.write("taken/note.txt", "mine");
-  const auto refused = record_plan(*subject, directory.path() / "taken");
+  const auto refused = Recording::start(*subject, directory.path() / "taken");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Error::Kind::usage);
   CHECK(refused.error().message.find("exists already") != std::string::npos);
+  const auto recording = Recording::start(*subject, directory.path() / "part");
+  REQUIRE(recording);
   Watch watch;
   int runs = 0;
   watch.stop = [&] { return ++runs > 3; };
-  const auto stopped = record_plan(*subject, directory.path() / "part", watch);
+  const auto stopped = (*recording)->finish(watch);
   REQUIRE_FALSE(stopped);
   CHECK(stopped.error().kind == Error::Kind::interrupted);
   CHECK_FALSE(input::read_plan(directory.path() / "part"));

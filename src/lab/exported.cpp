@@ -1,0 +1,64 @@
+#include "lab/exported.h"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <set>
+
+#include "lab/lab.h"
+#include "model/hugging_face.h"
+
+namespace pastonly::lab {
+namespace {
+
+/// A name for a directory that none before it has.
+std::string directory_name(const std::string& arm, std::set<std::string>& taken) {
+  std::string out;
+  for (const char c : arm) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_';
+    if (plain) {
+      out += c;
+    } else if (!out.empty() && out.back() != '-') {
+      out += '-';
+    }
+  }
+  while (!out.empty() && (out.back() == '-' || out.back() == '.')) out.pop_back();
+  out.erase(0, std::min(out.find_first_not_of('.'), out.size()));
+  if (out.empty()) out = "arm";
+  std::string name = out;
+  for (std::size_t i = 2; !taken.insert(name).second; ++i) name = out + "-" + std::to_string(i);
+  return name;
+}
+
+std::optional<std::size_t> experts_per_token(const RuleSpec& rule) {
+  for (const auto& [key, value] : rule.parameters) {
+    const auto* k = key == "k" ? value.get_if<std::int64_t>() : nullptr;
+    if (k != nullptr && *k > 0) return static_cast<std::size_t>(*k);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Expected<std::vector<ExportedArm>> export_arms(const Experiment& experiment,
+                                               const std::filesystem::path& store,
+                                               const std::filesystem::path& directory) {
+  std::vector<ExportedArm> out;
+  std::set<std::string> taken;
+  for (const Arm& arm : experiment.arms) {
+    auto trained = open_arm(experiment, arm, store);
+    if (!trained) return tl::unexpected(trained.error());
+    ExportedArm& one =
+        out.emplace_back(ExportedArm{arm.name, directory / directory_name(arm.name, taken), ""});
+    const RuleSpec& rule = arm.model.router.rule;
+    const bool own = rule.id == "top-k" || rule.id == "biased-top-k";
+    const auto saved = model::save_hugging_face((*trained)->model(), one.directory,
+                                                own ? std::nullopt : experts_per_token(rule));
+    if (saved) continue;
+    if (saved.error().kind != Error::Kind::usage) return tl::unexpected(saved.error());
+    one.obstacle = saved.error().message;
+  }
+  return out;
+}
+
+}  // namespace pastonly::lab

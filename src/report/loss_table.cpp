@@ -1,0 +1,91 @@
+#include "report/loss_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "report/paragraph.h"
+#include "report/table.h"
+#include "report/words.h"
+
+namespace pastonly::report {
+namespace {
+
+const Report::CheckEntry* ran(const Report& report, std::string_view id) {
+  const auto found = std::ranges::find(report.checks, id, &Report::CheckEntry::id);
+  return found == report.checks.end() ? nullptr : &*found;
+}
+
+const Measurement* measured(const Report::CheckEntry& check, std::string_view name) {
+  const auto found = std::ranges::find(check.measurements, name, &Measurement::name);
+  return found == check.measurements.end() ? nullptr : &*found;
+}
+
+std::string difference(const Measurement* figure) {
+  if (figure == nullptr) return "";
+  if (!figure->lower || !figure->upper) return fmt::format("{:+.3f}", figure->value);
+  return fmt::format("{:+.3f} [{:+.3f}, {:+.3f}]", figure->value, *figure->lower, *figure->upper);
+}
+
+std::string losses(const Report& report, const TextStyle& style) {
+  const auto* check = ran(report, "loss-anomaly");
+  if (check == nullptr) return "";
+  struct Way {
+    std::string_view words, loss, gap;
+  };
+  static constexpr std::array<Way, 6> ways{{{"in order", "loss_in_order", ""},
+                                            {"shuffled", "loss_shuffled", "reliance"},
+                                            {"nothing after each token", "loss_streaming", "streaming_gap"},
+                                            {"by plain top-k", "loss_top_k", "top_k_gap"},
+                                            {"the causal twin", "loss_twin", "twin_gap"},
+                                            {"the source itself", "source_entropy", ""}}};
+  std::vector<Row> rows{{"routed", "bits per token", "against in order"}};
+  for (const Way& way : ways) {
+    if (const auto* loss = measured(*check, way.loss)) {
+      rows.push_back({std::string(way.words), fmt::format("{:.3f}", loss->value),
+                      difference(measured(*check, way.gap))});
+    }
+  }
+  if (rows.size() < 3) return "";
+  return "\n" + inked("Losses", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
+}
+
+std::string sweep(const Report& report, const TextStyle& style) {
+  constexpr std::size_t shown = 6;
+  constexpr std::string_view prefix = "loss[";
+  const auto* check = ran(report, "forensic-sweep");
+  if (check == nullptr) return "";
+  std::vector<const Measurement*> tried;
+  for (const Measurement& figure : check->measurements) {
+    if (figure.name.starts_with(prefix)) tried.push_back(&figure);
+  }
+  const auto* causal = measured(*check, "loss_causal");
+  if (causal == nullptr || tried.empty()) return "";
+  std::ranges::sort(tried, {}, [](const Measurement* figure) { return figure->value; });
+  // A hundredth of a bit at least: noise draws no long bars.
+  const double most = std::max(0.01, causal->value - tried.front()->value);
+  std::vector<Row> rows{{"routed by", "bits per token", "below a causal rule"}};
+  for (const Measurement* figure : tried) {
+    if (rows.size() > shown) break;
+    const std::string rule = figure->name.substr(prefix.size(), figure->name.size() - prefix.size() - 1);
+    const double drop = causal->value - figure->value;
+    rows.push_back(
+        {rule, fmt::format("{:.3f}", figure->value), fmt::format("{:+.3f} {}", drop, bar(drop, most, 16))});
+  }
+  rows.push_back({"a causal rule", fmt::format("{:.3f}", causal->value), ""});
+  std::string out =
+      "\n" + inked("Forensic sweep", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
+  if (tried.size() > shown)
+    out += fmt::format("  … and {} rules that lose more (-o json has all)\n", tried.size() - shown);
+  return out;
+}
+
+}  // namespace
+
+std::string loss_table(const Report& report, const TextStyle& style) {
+  return losses(report, style) + sweep(report, style);
+}
+
+}  // namespace pastonly::report
