@@ -56,8 +56,10 @@ Claim leaky_claim(const routing::Identification& layer, LayerIndex index) {
   claim.basis = Claim::Basis::observation;
   claim.layers = {index};
   std::string others;
-  for (std::size_t i = 1; i < layer.rule.candidates.size(); ++i) {
-    others += (i == 1 ? ", as do " : ", ") + layer.rule.candidates[i].id;
+  const std::size_t candidates = layer.rule.candidates.size();
+  for (std::size_t i = 1; i < candidates; ++i) {
+    const char* joint = i > 1 ? ", " : candidates == 2 ? ", as does " : ", as do ";
+    others += joint + layer.rule.candidates[i].id;
   }
   claim.message = fmt::format("layer {}: {} explains every decision{}, and no causal rule does{}", raw(index),
                               *layer.rule.id, others, quote_failures(layer, true));

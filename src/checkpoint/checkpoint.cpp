@@ -8,6 +8,7 @@
 #include "checkpoint/bf16_product.h"
 #include "checkpoint/family.h"
 #include "checkpoint/non_finite.h"
+#include "checkpoint/rule_fit.h"
 #include "input/printable.h"
 
 namespace pastonly::checkpoint {
@@ -46,6 +47,9 @@ Expected<void> Checkpoint::make_rules(const std::optional<RuleSpec>& rule) {
     const RuleSpec spec = rule_of(rule ? *rule : description_.router.rule, bound_.layers[l]);
     auto made = make_rule(spec.id, spec.parameters);
     if (!made) return tl::unexpected(made.error());
+    if (rule) {
+      if (auto good = fits(**made, description_.router.experts); !good) return good;
+    }
     rules_.back() = *std::move(made);
   }
   return {};

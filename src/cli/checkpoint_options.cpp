@@ -1,5 +1,7 @@
 #include "cli/checkpoint_options.h"
 
+#include "cli/validators.h"
+
 namespace pastonly::cli {
 namespace {
 
@@ -23,18 +25,22 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       .add_option("--rule", options.rule,
                   "Rule that it was trained under, in place of the declared one: expert-choice,k=8,chunk=512")
       ->type_name("RULE")
+      ->check(not_empty())
       ->group(group);
   command
-      .add_option("--tokens", options.tokens,
-                  "Token ids to run it on: bytes, nanogpt, llm.c, megatron or npy, and the file; default: "
-                  "drawn from --source, or uniformly over the vocabulary")
+      .add_option(
+          "--tokens", options.tokens,
+          std::string("Token ids to run it on: bytes, nanogpt, llm.c, megatron or npy, and the file; "
+                      "default: drawn ") +
+              (audit ? "from --source, or uniformly over the vocabulary" : "uniformly over the vocabulary"))
       ->type_name("FORMAT:FILE")
+      ->check(not_empty())
       ->group(group);
   command
       .add_option("--positions", options.positions,
                   "Positions of a row; with --batch, its rows. Default: by the model's size")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive_whole())
       ->group(group);
   command
       .add_option("--precision", options.precision,
@@ -48,20 +54,23 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       .add_option("--twin", options.twin,
                   "Checkpoint of a model trained causally on the same: what is lost less than by it is leak")
       ->type_name("DIRECTORY")
+      ->check(not_empty())
       ->group(group);
   command.add_option("--text", options.text, "Not possible: tokenise first, then --tokens")
       ->type_name("FILE")
+      ->check(not_empty())
       ->group(group);
   command
       .add_option("--budget", options.budget,
                   "Token positions that one check may run beyond the plan; default: by the model's size")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive_whole())
       ->group(group);
   command
       .add_option("--record", options.record,
                   "Keep what the plan's runs showed in a new directory, which audit and compare read")
       ->type_name("DIRECTORY")
+      ->check(not_empty())
       ->group(group);
 }
 

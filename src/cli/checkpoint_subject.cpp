@@ -63,11 +63,16 @@ Expected<DrawTokens> draw_of(const AuditRequest& request, const checkpoint::Desc
   return draws_from(*policy.source);
 }
 
-/// The twin, routed as its configuration declares. Usage error: it reads other tokens than the model.
-Expected<checkpoint::Checkpoint> open_twin(const CheckpointOptions& options,
+/// The twin, routed as its configuration declares. Usage errors: it is the model itself, or reads other
+/// tokens.
+Expected<checkpoint::Checkpoint> open_twin(const CheckpointOptions& options, const std::string& subject,
                                            const checkpoint::Description& description) {
   CheckpointOptions as_declared = options;
   as_declared.rule.clear();
+  std::error_code ignored;
+  if (std::filesystem::equivalent(options.twin, subject, ignored))
+    return usage_error(
+        fmt::format("--twin {}: is the checkpoint itself; a twin is another model", options.twin));
   auto twin = open_directory(options.twin, as_declared);
   if (twin && twin->description().vocab != description.vocab) {
     return usage_error(
@@ -112,6 +117,9 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   if (auto good = check_options(request); !good) return tl::unexpected(good.error());
   auto opened = open_directory(request.subject, request.checkpoint);
   if (!opened) return tl::unexpected(opened.error());
+  if (const std::size_t known = opened->description().max_positions; request.checkpoint.positions > known)
+    return usage_error(fmt::format("--positions {}: {} was made for {} (max_position_embeddings)",
+                                   request.checkpoint.positions, request.subject, known));
   CheckpointSubject out;
   out.checkpoint = std::make_unique<checkpoint::Checkpoint>(*std::move(opened));
   const checkpoint::Description& description = out.checkpoint->description();
@@ -119,6 +127,7 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   live.kind = "checkpoint";
   live.name = request.subject;
   live.layout = layout_of(description, request);
+  live.told = request.options.batch.has_value();
   // What a configuration declares is how the model is served; only who trained it knows the other rule.
   live.mode = request.checkpoint.rule.empty() ? Mode::eval : Mode::train;
   live.seed = request.seed;
@@ -130,7 +139,7 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   auto draw = draw_of(request, description, live.layout.positions, policy);
   if (!draw) return tl::unexpected(draw.error());
   if (!request.checkpoint.twin.empty()) {
-    auto twin = open_twin(request.checkpoint, description);
+    auto twin = open_twin(request.checkpoint, request.subject, description);
     if (!twin) return tl::unexpected(twin.error());
     out.twin = std::make_unique<checkpoint::Checkpoint>(*std::move(twin));
     LiveOptions as_served = live;

@@ -54,17 +54,17 @@ void add_session_options(CLI::App& command, Session& session, Shown shown) {
   command.add_option("--seed", session.seed, "Seed of everything random; same seed, same report")
       ->type_name("N")
       ->check(digits)
-      ->group(group(shown == Shown::all));
+      ->group(group(shown == Shown::all || shown == Shown::drawn));
   command.add_option("--threads", session.threads, "Threads to use; 0 = all")
       ->type_name("N")
       ->check(CLI::Range(0U, 4096U).description(""))
-      ->group(group(shown != Shown::none && shown != Shown::color));
+      ->group(group(shown == Shown::all || shown == Shown::work));
   command.add_flag("--quiet,-q", session.quiet, "No progress on stderr")
-      ->group(group(shown != Shown::none && shown != Shown::color));
+      ->group(group(shown == Shown::all || shown == Shown::work));
   command.add_option("--color", session.color, "Color in text on stdout; auto honours NO_COLOR")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}))
-      ->group(group(shown == Shown::all || shown == Shown::color));
+      ->group(group(shown != Shown::work && shown != Shown::none));
 }
 
 void add_output_option(CLI::App& command, Session& session) {

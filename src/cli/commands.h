@@ -20,8 +20,9 @@ struct Session {
   int exit_code = 0;
 };
 
-/// Which of the options that every command accepts its help shows: all, threads and quiet, color, none.
-enum class Shown { all, work, color, none };
+/// Which of the options that every command accepts its help shows: all, threads and quiet, seed and color,
+/// color, none.
+enum class Shown { all, work, drawn, color, none };
 void add_session_options(CLI::App& command, Session& session, Shown shown);
 void add_output_option(CLI::App& command, Session& session);
 /// Prints the error as one line on stderr; the exit code that its kind asks for.

@@ -114,7 +114,7 @@ void add_compare(CLI::App& app, Session& session) {
   command->footer(
       "Exit codes: 0 compared, 2 files cannot be read or hold other tokens, layers or experts, 4 wrong "
       "usage.");
-  add_session_options(*command, session, Shown::color);
+  add_session_options(*command, session, Shown::drawn);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
 }
 

@@ -1,11 +1,23 @@
 #include "cli/file_hashes.h"
 
+#include <fmt/format.h>
+
 #include "input/hash.h"
 
 namespace pastonly::cli {
+namespace {
+
+std::vector<std::filesystem::file_time_type> last_written(const std::vector<FileRecord>& files) {
+  std::vector<std::filesystem::file_time_type> out;
+  std::error_code error;
+  for (const FileRecord& file : files) out.push_back(std::filesystem::last_write_time(file.path, error));
+  return out;
+}
+
+}  // namespace
 
 FileHashes::FileHashes(std::vector<FileRecord> files)
-    : files_(std::move(files)), thread_([this] { hash_all(); }) {}
+    : files_(std::move(files)), written_(last_written(files_)), thread_([this] { hash_all(); }) {}
 
 FileHashes::~FileHashes() {
   stop_ = true;
@@ -27,6 +39,11 @@ void FileHashes::hash_all() {
 Expected<std::vector<FileRecord>> FileHashes::wait() {
   thread_.join();
   if (!result_) return tl::unexpected(result_.error());
+  const auto written = last_written(files_);
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (written[i] != written_[i])
+      return input_error(fmt::format("{}: was written to during the audit; run it again", files_[i].path));
+  }
   return files_;
 }
 

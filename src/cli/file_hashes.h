@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -9,7 +10,8 @@
 
 namespace pastonly::cli {
 
-/// SHA-256 of the files an audit reads, computed beside it in a thread of its own.
+/// SHA-256 of the files an audit reads, computed beside it in a thread of its own. Files that are written to
+/// between construction and `wait` are an input error: what was audited is not what was hashed.
 class FileHashes {
  public:
   explicit FileHashes(std::vector<FileRecord> files);
@@ -23,6 +25,7 @@ class FileHashes {
  private:
   void hash_all();
   std::vector<FileRecord> files_;
+  std::vector<std::filesystem::file_time_type> written_;  // of each file, at construction
   std::atomic<bool> stop_{false};
   Expected<void> result_;
   std::thread thread_;

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "cli/clock.h"
 #include "cli/commands.h"
 #include "cli/lab_session.h"
 #include "cli/outputs.h"
+#include "cli/validators.h"
 #include "input/policy.h"
 #include "input/printable.h"
 #include "lab/exported.h"
@@ -32,6 +34,14 @@ Expected<LabRequest> lab_request_of(const LabArguments& arguments) {
                     !arguments.no_checks};
 }
 
+/// Before training rather than after it: where it cannot be made, hours would be lost. "": none is wanted.
+Expected<void> make_directory(const std::string& path) {
+  std::error_code error;
+  if (!path.empty()) std::filesystem::create_directories(path, error);
+  if (error) return usage_error(fmt::format("--export {}: cannot be made: {}", path, error.message()));
+  return {};
+}
+
 /// Saves the arms as checkpoints and says which could not be.
 Expected<void> export_trained(const LabRequest& request, const std::string& directory, bool quiet) {
   const auto arms = lab::export_arms(request.experiment, request.directory, directory);
@@ -55,6 +65,7 @@ int run_lab_command(const LabArguments& arguments, const Session& session) {
   auto outputs = Outputs::open(session.outputs, session.color,
                                {arguments.experiment, arguments.policy, request->experiment.tokens.file});
   if (!outputs) return complain(outputs.error());
+  if (auto made = make_directory(arguments.exported); !made) return complain(made.error());
   const auto report = run_lab(*request, session);
   if (!report) return complain(report.error());
   if (auto written = outputs->write(*report); !written) return complain(written.error());
@@ -85,7 +96,8 @@ void add_lab(CLI::App& app, Session& session) {
   command
       ->add_option("--export", arguments->exported,
                    "Save every arm's model as a Hugging Face checkpoint in this directory, declared as top-k")
-      ->type_name("DIRECTORY");
+      ->type_name("DIRECTORY")
+      ->check(not_empty());
   command->footer("Interrupted or killed at any moment, a rerun goes on with at most the last seconds lost.");
   add_output_option(*command, session);
   add_session_options(*command, session, Shown::work);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "cli/validators.h"
+
 namespace pastonly::cli {
 namespace {
 
@@ -38,9 +40,9 @@ std::string text_of(const Value* value) {
 
 void add_trace_options(CLI::App& command, TraceArguments& arguments) {
   constexpr const char* group = "What a foreign file does not say";
-  command.add_option("--batch", arguments.batch, "Sequences in a flattened array")
+  command.add_option("--batch", arguments.batch, "Sequences in a flattened array; of a checkpoint's batch")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive_whole())
       ->group(group);
   command.add_option("--layout", arguments.layout, "Order in which the router saw the tokens")
       ->type_name("ORDER")
@@ -49,7 +51,7 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
   command.add_option("--shape", arguments.shape, "Shape of a raw int32 file: TOKENS,LAYERS,K")
       ->delimiter(',')
       ->type_name("N,N,N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive_whole())
       ->group(group);
   command.add_option("--mode", arguments.mode, "Routing in force: train or eval")
       ->type_name("MODE")
@@ -61,11 +63,11 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
       ->group(group);
   command.add_option("--top-k", arguments.top_k, "Select the K best where only scores were kept")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive_whole())
       ->group(group);
   command.add_option("--experts", arguments.experts, "Experts per layer, where only expert ids were kept")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(positive_whole())
       ->group(group);
   command
       .add_option("--map", arguments.map,

@@ -53,12 +53,15 @@ Expected<Report> judge_again(Report report, const Policy& policy, std::string_vi
                     "Run the audit again",
                     policy.name, policy.alpha, report.policy.alpha));
   }
-  if (policy.source != report.policy.source) {
+  // A policy that names no source accepts the one that the audit was told or drew from.
+  Policy as_measured = policy;
+  if (!policy.source) as_measured.source = report.policy.source;
+  if (as_measured.source != report.policy.source) {
     return usage_error(
         fmt::format("policy {} names another source than the report was measured with. Run the audit again",
                     policy.name));
   }
-  judge(outcomes_of(report), policy, today, report);
+  judge(outcomes_of(report), as_measured, today, report);
   return report;
 }
 

@@ -38,9 +38,10 @@ bool drawn_by_chance(const ModelFacts& facts, const LiveOptions& options) {
          });
 }
 
-/// Of one trace: masks, scores and gates; tokens and log-probabilities.
-std::uint64_t trace_bytes(const ModelFacts& facts, const Layout& layout) {
-  return layout.tokens() * (facts.routed_layers * facts.experts * 9 + 16);
+/// Of one trace: masks, scores and gates; tokens and log-probabilities. In double, for no shape overflows it.
+double trace_bytes(const ModelFacts& facts, const Layout& layout) {
+  return static_cast<double>(layout.sequences) * static_cast<double>(layout.positions) *
+         static_cast<double>(facts.routed_layers * facts.experts * 9 + 16);
 }
 
 /// Copies one token's routing from one trace to another.
@@ -125,17 +126,29 @@ Expected<void> LiveModel::open() {
     if (const auto k = model_->facts().top_k) wanted.reroutes = {fmt::format("top-k,k={}", *k)};
     return make_plan(wanted, layout);
   };
-  runs_ = plan();
-  while (runs_.size() * trace_bytes(model_->facts(), layout) > options_.memory && layout.sequences > 1) {
-    layout.sequences /= 2;
+  const auto most = static_cast<double>(options_.memory);
+  // No plan is made of a shape of which a single trace does not fit: making it would take as long.
+  const auto needed = [&] {
+    const double trace = trace_bytes(model_->facts(), layout);
+    if (trace > most) return trace;
     runs_ = plan();
+    return static_cast<double>(runs_.size()) * trace;
+  };
+  const std::size_t wanted = layout.sequences;
+  double bytes = needed();
+  while (bytes > most && layout.sequences > 1) {
+    layout.sequences /= 2;
+    bytes = needed();
   }
-  const std::uint64_t needed = runs_.size() * trace_bytes(model_->facts(), layout);
-  if (needed > options_.memory)
+  if (bytes > most)
     return usage_error(
-        fmt::format("{}: the plan for one sequence of {} positions takes {} MB, more than {} MB; "
-                    "audit shorter sequences",
-                    options_.name, layout.positions, needed >> 20, options_.memory >> 20));
+        fmt::format("{}: the plan for one sequence of {} positions takes more than {} MB; audit shorter "
+                    "sequences",
+                    options_.name, layout.positions, options_.memory >> 20));
+  if (options_.told && layout.sequences < wanted)
+    return usage_error(
+        fmt::format("{}: the plan for {} sequences of {} positions takes more than {} MB; {} fit",
+                    options_.name, wanted, layout.positions, options_.memory >> 20, layout.sequences));
   if (draw_(options_.seed, layout.sequences, layout.positions).size() != layout.tokens() ||
       draw_(options_.seed, 1, 1).size() != 1)
     return usage_error(fmt::format("{}: the token source draws batches of the wrong size", options_.name));

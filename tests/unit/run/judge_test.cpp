@@ -358,3 +358,11 @@ TEST_CASE("judging again refuses a policy that would have measured differently",
   other.source = Source{"uniform", 64};
   CHECK_FALSE(judge_again(judged(clean()), other, today));
 }
+
+TEST_CASE("judging again keeps the source that a policy leaves open", "[judge]") {
+  Report report = judged(clean());
+  report.policy.source = Source{"uniform", 64};
+  const auto again = judge_again(report, strict(), today);
+  REQUIRE(again);
+  CHECK(again->policy.source == Source{"uniform", 64});
+}

@@ -1,0 +1,49 @@
+#include "checkpoint/rule_fit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace pastonly::checkpoint {
+namespace {
+
+constexpr std::array<std::string_view, 5> more_than_a_selection{
+    "soft-moe", "column-normalised-gate", "k-means", "k-means(same-batch)", "expert-autonomy"};
+
+std::optional<double> number(const Value& value) {
+  if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
+  if (const auto* real = value.get_if<double>()) return *real;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Expected<void> fits(const RoutingRule& rule, std::size_t experts) {
+  const auto refuse = [&](std::string_view why) {
+    return usage_error(fmt::format("rule {}: {}", rule.id(), why));
+  };
+  if (std::ranges::count(more_than_a_selection, rule.id()) > 0) {
+    return refuse(
+        "is more than a selection by the router's scores, and a checkpoint holds only those; record a plan "
+        "of "
+        "the model in training instead (docs/guide.md)");
+  }
+  if (rule.id().starts_with("gshard-top-2") && experts < 2) return refuse("needs two experts, a layer has 1");
+  for (const auto& [key, value] : rule.parameters()) {
+    const auto amount = number(value);
+    if (key == "k" && amount && *amount > static_cast<double>(experts))
+      return refuse(fmt::format("k = {} is more than the {} experts of a layer", *amount, experts));
+    if (key == "groups" && amount && experts % static_cast<std::size_t>(*amount) != 0)
+      return refuse(fmt::format("{} groups do not divide the {} experts of a layer", *amount, experts));
+    const auto* list = value.get_if<Value::Array>();
+    if ((key == "bias" || key == "thresholds") && list != nullptr && list->size() > 1 &&
+        list->size() != experts)
+      return refuse(fmt::format("{} has {} values, a layer {} experts", key, list->size(), experts));
+  }
+  return {};
+}
+
+}  // namespace pastonly::checkpoint

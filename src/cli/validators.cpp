@@ -1,0 +1,23 @@
+#include "cli/validators.h"
+
+#include <charconv>
+#include <cstdint>
+
+namespace pastonly::cli {
+
+CLI::Validator positive_whole() {
+  return {[](std::string& text) -> std::string {
+            std::int64_t number = 0;
+            const char* end = text.data() + text.size();
+            const auto read = std::from_chars(text.data(), end, number);
+            const bool good = read.ec == std::errc() && read.ptr == end && number >= 1;
+            return good ? "" : "'" + text + "' is not a whole number from 1 to 2^63 - 1";
+          },
+          ""};
+}
+
+CLI::Validator not_empty() {
+  return {[](std::string& text) -> std::string { return text.empty() ? "is empty" : ""; }, ""};
+}
+
+}  // namespace pastonly::cli

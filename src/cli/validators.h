@@ -1,0 +1,12 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace pastonly::cli {
+
+/// A whole number from 1 to 2^63 - 1, digits only.
+CLI::Validator positive_whole();
+/// Any text but "", which an unset variable of a script leaves behind.
+CLI::Validator not_empty();
+
+}  // namespace pastonly::cli
