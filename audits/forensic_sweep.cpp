@@ -10,6 +10,7 @@
 
 #include "checks.h"
 #include "pastonly/policy.h"
+#include "pastonly/routing_rule.h"
 #include "stats/location_test.h"
 #include "stats/mean_interval.h"
 #include "subject/evidence.h"
@@ -23,17 +24,21 @@ namespace {
 using RunKind = Intervention::Kind;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kForensicShare = 0.5;  // of a live subject's budget
+constexpr std::size_t kMostRuns = 128;
 constexpr std::size_t kBatchesDrawn = Evidence::most_fresh;
 constexpr std::size_t kFewestConfirmed = 4;
 constexpr double kLeastBits = 0.001;       // per token: differences below are no accusation, however certain
 constexpr std::size_t kRunsConfirmed = 4;  // of one batch: in order, causal, and two for company
 
-/// Whether every layer's rule is known to be causal.
+/// Whether causal rules explain the decisions of every layer. Others may explain them as well: the loss is
+/// then that of a causal rule either way.
 Expected<bool> own_is_causal(Evidence& evidence) {
   const auto rules = evidence.rules();
   if (!rules) return tl::unexpected(rules.error());
-  return std::ranges::all_of(*rules, [](const auto& rule) { return rule.causal == std::optional(true); });
+  return std::ranges::all_of(*rules, [](const LayerFacts::Rule& rule) {
+    const RuleInfo* const first = rule.id ? find_rule(*rule.id) : nullptr;
+    return rule.causal.value_or(first != nullptr && !first->usual.future);
+  });
 }
 
 std::int64_t experts_per_token(const Trace& base) {
@@ -98,14 +103,28 @@ struct Suspect {
   std::vector<double> losses = {};  // (batches)
 
   std::string name() const { return routed.rule.empty() ? "its own rule" : routed.rule; }
-  double mean() const {
+  double loss() const {
     const double sum = std::accumulate(losses.begin(), losses.end(), 0.0);
     return std::isfinite(sum) ? sum / static_cast<double>(losses.size()) : kInfinity;
+  }
+  /// Mean bits per token less than another on the same batches; those of `other` go on from these.
+  double below(const Suspect& other) const {
+    const double sum = std::inner_product(losses.begin(), losses.end(), other.losses.begin(), 0.0,
+                                          std::plus<>{}, [](double own, double its) { return its - own; });
+    return sum / static_cast<double>(losses.size());
+  }
+
+  Expected<void> run(Evidence& evidence, std::size_t first, std::size_t count) {
+    const auto traces = fresh_runs(evidence, routed, first, count);
+    if (!traces) return tl::unexpected(traces.error());
+    for (const Trace& trace : *traces) losses.push_back(mean_loss({&trace, 1}));
+    return {};
   }
 };
 
 /// Successive halving (Karnin, Koren and Somekh 2013): every round runs those left on new batches and drops
-/// the half that lost most so far. A round takes about so many runs, or one for each.
+/// the half that lost most so far. A round takes about so many runs, or one for each; the reference runs on
+/// every batch as well.
 struct Halving {
   std::size_t runs = 0, batches = 0;
 
@@ -116,7 +135,7 @@ struct Halving {
 
   Halving(std::size_t suspects, std::size_t round) {
     for (std::size_t alive = suspects; alive > 1; alive = left(alive)) {
-      runs += alive * batches_each(alive, round);
+      runs += (alive + 1) * batches_each(alive, round);
       batches += batches_each(alive, round);
     }
   }
@@ -128,28 +147,29 @@ class LiveSweep {
  public:
   LiveSweep(const Pass& pass, const Trace& base, bool causal)
       : pass_(pass), base_(base), causal_(causal), k_(experts_per_token(base)) {
-    if (!causal) reference_ = {RunKind::reroute, fmt::format("top-k,k={}", k_)};
+    if (!causal) reference_.routed = {RunKind::reroute, fmt::format("top-k,k={}", k_)};
   }
 
   Outcome run() {
-    const auto runs = pass_.evidence.fresh_runs_allowed(kForensicShare);
-    if (!runs) return runs.error();
+    const auto allowed = pass_.evidence.fresh_runs_allowed(1.0);
+    if (!allowed) return allowed.error();
+    const std::size_t runs = std::min(*allowed, kMostRuns);
     for (const bool fine : {true, false}) {
       gather(fine);
-      if (*runs >= fewest()) break;
+      if (runs >= fewest()) break;
     }
-    if (*runs < fewest())
-      return Skipped{
-          fmt::format("the budget allows {} runs of {} tokens, the sweep over {} rules needs {}: "
-                      "--budget {}",
-                      *runs, base_.layout.tokens(), alive_.size(), fewest(), budget())};
+    if (runs < fewest())
+      return Skipped{fmt::format(
+          "the budget allows {} runs of {} tokens, the sweep over {} rules needs {}: "
+          "--budget {}",
+          runs, base_.layout.tokens(), alive_.size(), fewest(), fewest() * base_.layout.tokens())};
     if (alive_.empty()) return Skipped{"no leaky rule fits this number of experts"};
     Ran out;
-    const std::size_t round = round_of(*runs);
+    const std::size_t round = round_of(runs);
     const Halving screening(alive_.size(), round);
     if (auto done = screen(round, out); !done) return done.error();
     const std::size_t batches =
-        std::min(kBatchesDrawn - screening.batches, (*runs - screening.runs) / kRunsConfirmed);
+        std::min(kBatchesDrawn - screening.batches, (runs - screening.runs) / kRunsConfirmed);
     if (auto done = confirm(batches, out); !done) return done.error();
     return out;
   }
@@ -163,11 +183,6 @@ class LiveSweep {
   }
 
   std::size_t fewest() const { return Halving(alive_.size(), 0).runs + kRunsConfirmed * kFewestConfirmed; }
-
-  std::uint64_t budget() const {
-    const auto tokens = static_cast<double>(fewest() * base_.layout.tokens());
-    return static_cast<std::uint64_t>(std::ceil(tokens / kForensicShare));
-  }
 
   /// As many runs in a round as leave half of them, and half of the batches, for what is confirmed.
   std::size_t round_of(std::size_t runs) const {
@@ -183,15 +198,14 @@ class LiveSweep {
   Expected<void> screen(std::size_t round, Ran& out) {
     while (alive_.size() > 1) {
       const std::size_t each = Halving::batches_each(alive_.size(), round);
+      if (auto done = reference_.run(pass_.evidence, screened_, each); !done) return done;
       for (Suspect& suspect : alive_) {
-        const auto traces = fresh_runs(pass_.evidence, suspect.routed, screened_, each);
-        if (!traces) return tl::unexpected(traces.error());
-        for (const Trace& trace : *traces) suspect.losses.push_back(mean_loss({&trace, 1}));
+        if (auto done = suspect.run(pass_.evidence, screened_, each); !done) return done;
         if (pass_.evidence.watch().stop())
           return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
       }
       screened_ += each;
-      std::ranges::stable_sort(alive_, {}, &Suspect::mean);
+      std::ranges::stable_sort(alive_, {}, &Suspect::loss);
       for (const std::size_t left = Halving::left(alive_.size()); alive_.size() > left; alive_.pop_back())
         state(alive_.back(), out);
     }
@@ -199,16 +213,18 @@ class LiveSweep {
     return {};
   }
 
-  static void state(const Suspect& suspect, Ran& out) {
-    if (std::isfinite(suspect.mean()))
-      out.measurements.push_back(
-          figure(fmt::format("loss[{}]", suspect.name()), suspect.mean(), suspect.losses.size()));
+  void state(const Suspect& suspect, Ran& out) const {
+    const auto samples = suspect.losses.size();
+    if (!std::isfinite(suspect.loss())) return;
+    out.measurements.push_back(figure(fmt::format("loss[{}]", suspect.name()), suspect.loss(), samples));
+    out.measurements.push_back(
+        figure(fmt::format("drop[{}]", suspect.name()), suspect.below(reference_), samples));
   }
 
   Expected<void> confirm(std::size_t batches, Ran& out) {
     const Suspect& suspect = alive_.front();
     const auto in_order = fresh_runs(pass_.evidence, suspect.routed, screened_, batches);
-    const auto causal = fresh_runs(pass_.evidence, reference_, screened_, batches);
+    const auto causal = fresh_runs(pass_.evidence, reference_.routed, screened_, batches);
     const auto apart =
         fresh_runs(pass_.evidence, {RunKind::company, suspect.routed.rule}, screened_, batches);
     for (const auto* found : {&in_order, &causal, &apart}) {
@@ -216,7 +232,7 @@ class LiveSweep {
     }
     out.measurements.push_back(figure("loss_causal", mean_loss(*causal), batches));
     hold(pass_, suspect.name(),
-         {"drop_below_causal", "by " + Suspect{reference_}.name(), loss_differences(*causal, *in_order)},
+         {"drop_below_causal", "by " + reference_.name(), loss_differences(*causal, *in_order)},
          {"drop_below_company", "where every token competes with another batch's",
           loss_differences(*apart, *in_order)},
          mean_loss(*in_order), out);
@@ -227,7 +243,7 @@ class LiveSweep {
   const Trace& base_;
   bool causal_;
   std::int64_t k_;
-  Routed reference_;
+  Suspect reference_;
   std::vector<Suspect> alive_;
   std::size_t screened_ = 0;  // batches
 };

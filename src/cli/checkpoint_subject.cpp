@@ -11,8 +11,8 @@
 namespace pastonly::cli {
 namespace {
 
-constexpr double plan_work = 0x1p44;    // multiplications that the plan may cost, about
-constexpr double budget_work = 0x1p45;  // and one check beyond it
+constexpr double plan_work = 0x1p42;    // multiplications that the plan may cost, about
+constexpr double budget_work = 0x1p43;  // and one check beyond it
 constexpr double plan_runs = 40.0;
 
 /// Weights that one token passes.

@@ -13,6 +13,8 @@
 namespace pastonly::report {
 namespace {
 
+constexpr double kShownBits = 0.0005;  // less is printed as 0
+
 const Report::CheckEntry* ran(const Report& report, std::string_view id) {
   const auto found = std::ranges::find(report.checks, id, &Report::CheckEntry::id);
   return found == report.checks.end() ? nullptr : &*found;
@@ -54,7 +56,7 @@ std::string losses(const Report& report, const TextStyle& style) {
 
 std::string sweep(const Report& report, const TextStyle& style) {
   constexpr std::size_t shown = 6;
-  constexpr std::string_view prefix = "loss[";
+  constexpr std::string_view prefix = "drop[";
   const auto* check = ran(report, "forensic-sweep");
   if (check == nullptr) return "";
   std::vector<const Measurement*> tried;
@@ -63,23 +65,21 @@ std::string sweep(const Report& report, const TextStyle& style) {
   }
   const auto* causal = measured(*check, "loss_causal");
   if (causal == nullptr || tried.empty()) return "";
-  std::ranges::sort(tried, {}, [](const Measurement* figure) { return figure->value; });
+  std::ranges::sort(tried, std::greater<>{}, [](const Measurement* figure) { return figure->value; });
   // A hundredth of a bit at least: noise draws no long bars.
-  const double most = std::max(0.01, causal->value - tried.front()->value);
-  std::vector<Row> rows{{"routed by", "bits per token", "below a causal rule"}};
+  const double most = std::max(0.01, tried.front()->value);
+  std::vector<Row> rows{{"routed by", "bits per token below a causal rule"}};
   for (const Measurement* figure : tried) {
     if (rows.size() > shown) break;
-    const std::string rule = figure->name.substr(prefix.size(), figure->name.size() - prefix.size() - 1);
-    const double drop = causal->value - figure->value;
-    rows.push_back(
-        {rule, fmt::format("{:.3f}", figure->value), fmt::format("{:+.3f} {}", drop, bar(drop, most, 16))});
+    rows.push_back({figure->name.substr(prefix.size(), figure->name.size() - prefix.size() - 1),
+                    fmt::format("{:+.3f} {}", figure->value,
+                                bar(figure->value < kShownBits ? 0.0 : figure->value, most, 16))});
   }
-  rows.push_back({"a causal rule", fmt::format("{:.3f}", causal->value), ""});
-  std::string out =
-      "\n" + inked("Forensic sweep", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
+  std::string more = fmt::format("a causal rule loses {:.3f}", causal->value);
   if (tried.size() > shown)
-    out += fmt::format("  … and {} rules that lose more (-o json has all)\n", tried.size() - shown);
-  return out;
+    more = fmt::format("… and {} rules that lose more; {} (-o json has all)", tried.size() - shown, more);
+  return "\n" + inked("Forensic sweep", Ink::bold, style.color) + "\n" + aligned(rows, style.color) + "  " +
+         more + "\n";
 }
 
 }  // namespace
