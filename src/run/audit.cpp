@@ -95,7 +95,8 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   std::atomic<std::size_t> current{0};
   Watch inner = options.watch;
   inner.progress = [&, count = checks->size()](double fraction, std::string_view what) {
-    options.watch.progress((static_cast<double>(current) + fraction) / static_cast<double>(count), what);
+    options.watch.progress((static_cast<double>(current) + fraction) / static_cast<double>(count),
+                           fmt::format("{}: {}", (*checks)[current]->id, what));
   };
   Evidence evidence(subject, inner);
   auto base = evidence.base();

@@ -1,8 +1,10 @@
 #include "subject/evidence.h"
 
+#include <fmt/format.h>
 #include <tbb/task_arena.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -38,8 +40,26 @@ struct Evidence::State {
     for (const auto& run : subject.interventions()) traces[run.id];
   }
 
+  /// A run of the subject, unless the user has asked to stop. A live one takes its time: says how many it did.
+  Expected<Trace> observe(const Intervention& run) {
+    if (watch.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+    auto trace = subject.observe(run);
+    if (!subject.capabilities().live) return trace;
+    const bool planned = traces.contains(run.id);
+    const std::size_t done = ++(planned ? runs_planned : runs_beyond);
+    if (planned) {
+      const auto all = traces.size();
+      watch.progress(static_cast<double>(done) / static_cast<double>(all),
+                     fmt::format("run {} of {} of the plan", done, all));
+    } else {
+      watch.progress(0.0, fmt::format("run {} beyond the plan", done));
+    }
+    return trace;
+  }
+
   Subject& subject;
   Watch watch;
+  std::atomic<std::size_t> runs_planned{0}, runs_beyond{0};
   std::map<std::uint32_t, Once<Trace>> traces;  // keys fixed from the start: lookups need no lock
   /// A trace without its layers, kept.
   Expected<Trace> losses(const Intervention& run) {
@@ -49,7 +69,7 @@ struct Evidence::State {
       entry = &fresh[{run.id, run.seed, run.rule}];
     }
     return entry->get([&]() -> Expected<Trace> {
-      auto trace = subject.observe(run);
+      auto trace = observe(run);
       if (!trace) return trace;
       trace->layers.clear();
       trace->storage.reset();  // only the layers point into it
@@ -90,8 +110,8 @@ Expected<Trace> Evidence::base() {
 
 Expected<Trace> Evidence::trace(const Intervention& run) {
   const auto found = state_->traces.find(run.id);
-  if (found == state_->traces.end()) return state_->subject.observe(run);  // live: nobody planned it
-  return found->second.get([&] { return state_->subject.observe(run); });
+  if (found == state_->traces.end()) return state_->observe(run);  // live: nobody planned it
+  return found->second.get([&] { return state_->observe(run); });
 }
 
 Expected<Trace> Evidence::base_of(const Intervention& run) {
