@@ -41,7 +41,15 @@ Expected<bool> own_is_causal(Evidence& evidence) {
   });
 }
 
-std::int64_t experts_per_token(const Trace& base) {
+/// Of the plan's reroute to top-k, which knows them before drops; else as many as the base kept.
+std::int64_t experts_per_token(Evidence& evidence, const Trace& base) {
+  for (const Intervention* run : evidence.runs(RunKind::reroute)) {
+    const auto spec = parse_rule(run->rule);
+    if (!spec || spec->id != "top-k") continue;
+    const auto k = std::ranges::find(spec->parameters, "k", &Parameters::value_type::first);
+    if (k == spec->parameters.end()) continue;
+    if (const auto* count = k->second.get_if<std::int64_t>()) return *count;
+  }
   const LayerRecord& layer = base.layers.front();
   const Mask mask = read_mask(layer);
   const auto bits = mask.view();
@@ -146,7 +154,7 @@ struct Halving {
 class LiveSweep {
  public:
   LiveSweep(const Pass& pass, const Trace& base, bool causal)
-      : pass_(pass), base_(base), causal_(causal), k_(experts_per_token(base)) {
+      : pass_(pass), base_(base), causal_(causal), k_(experts_per_token(pass.evidence, base)) {
     if (!causal) reference_.routed = {RunKind::reroute, fmt::format("top-k,k={}", k_)};
   }
 

@@ -143,8 +143,7 @@ Expected<DecodingData> gather_routing(const Pass& pass, const Trace& base) {
   limits.samples /= fresh + 1;
   DecodingData data;
   for (std::size_t i = 0; i <= fresh; ++i) {
-    const auto trace =
-        i == 0 ? Expected<Trace>(base) : pass.evidence.trace(Evidence::fresh_run(i - 1));
+    const auto trace = i == 0 ? Expected<Trace>(base) : pass.evidence.trace(Evidence::fresh_run(i - 1));
     if (!trace) return tl::unexpected(trace.error());
     const auto source = source_of_tokens(*trace, *pass.policy.source);
     if (!source) return tl::unexpected(source.error());

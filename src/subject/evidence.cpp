@@ -40,7 +40,8 @@ struct Evidence::State {
     for (const auto& run : subject.interventions()) traces[run.id];
   }
 
-  /// A run of the subject, unless the user has asked to stop. A live one takes its time: says how many it did.
+  /// A run of the subject, unless the user has asked to stop. A live one takes its time: says how many it
+  /// did.
   Expected<Trace> observe(const Intervention& run) {
     if (watch.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
     auto trace = subject.observe(run);
