@@ -65,6 +65,11 @@ Expected<std::pair<Trace, Trace>> traces_of(const CompareArguments& arguments, c
   const bool first_runs = is_checkpoint(arguments.first), second_runs = is_checkpoint(arguments.second);
   if (const auto option = given(arguments.checkpoint); option && !first_runs && !second_runs)
     return usage_error(fmt::format("{} is for checkpoints; neither path holds a config.json", *option));
+  if (first_runs != second_runs &&
+      !(arguments.checkpoint.tokens.empty() && arguments.checkpoint.positions == 0))
+    return usage_error(fmt::format(
+        "{} is run on the tokens that {} recorded: leave out --tokens and --positions",
+        first_runs ? arguments.first : arguments.second, first_runs ? arguments.second : arguments.first));
   const bool swap = first_runs && !second_runs;
   const std::string& from = swap ? arguments.second : arguments.first;
   const std::string& to = swap ? arguments.first : arguments.second;

@@ -38,6 +38,18 @@ std::optional<std::size_t> experts_per_token(const RuleSpec& rule) {
   return std::nullopt;
 }
 
+/// An export goes over an earlier one and over nothing else: a checkpoint of another program would be lost.
+Expected<void> is_free(const std::filesystem::path& directory) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    const std::filesystem::path name = entry.path().filename();
+    if (name == "config.json" || name == "model.safetensors" || name.extension() == ".tmp") continue;
+    return input_error(entry.path().string() +
+                       ": is of no export; nothing is saved over it: name another --export directory");
+  }
+  return {};
+}
+
 }  // namespace
 
 Expected<std::vector<ExportedArm>> export_arms(const Experiment& experiment,
@@ -50,6 +62,7 @@ Expected<std::vector<ExportedArm>> export_arms(const Experiment& experiment,
     if (!trained) return tl::unexpected(trained.error());
     ExportedArm& one =
         out.emplace_back(ExportedArm{arm.name, directory / directory_name(arm.name, taken), ""});
+    if (auto free = is_free(one.directory); !free) return tl::unexpected(free.error());
     const RuleSpec& rule = arm.model.router.rule;
     const bool own = rule.id == "top-k" || rule.id == "biased-top-k";
     const auto saved = model::save_hugging_face((*trained)->model(), one.directory,

@@ -22,12 +22,6 @@ std::string bits_words(const std::optional<double>& value) {
   return value ? fmt::format("{:.3f}", *value) : "-";
 }
 
-std::string signed_bits(const std::optional<double>& value) {
-  if (!value) return "-";
-  const std::string text = fmt::format("{:+.3f}", *value);
-  return text == "-0.000" ? "+0.000" : text;
-}
-
 std::string e_value(const std::optional<double>& log2_e) {
   return log2_e ? fmt::format("2^{}", std::lround(*log2_e)) : "-";
 }
@@ -78,11 +72,6 @@ std::string experiment_heading(const Experiment& experiment, const TextStyle& st
          wrapped(out + ".", 0, style.width) + "\n";
 }
 
-/// Lines under a table.
-std::string note(std::string_view text, const TextStyle& style) {
-  return "  " + wrapped(text, 2, style.width) + "\n";
-}
-
 std::string drop_words(const ArmGroup& group) {
   if (group.drop == nullptr || !group.drop->lower) return "-";
   return fmt::format("{} ±{:.3f}", signed_bits(group.drop->value),
@@ -124,13 +113,14 @@ std::string loss_table(const Experiment& experiment, const std::vector<ArmGroup>
   std::vector<Row> rows{std::move(head)};
   for (const ArmGroup& group : groups) {
     const Arm& arm = group.mean;
-    Row row{shortened(arm.name, 32), loss_words(arm), signed_bits(arm.leak_bits), e_value(arm.log2_e_value)};
+    Row row{shortened(arm.name, 32), loss_words(arm), arm.leak_bits ? signed_bits(*arm.leak_bits) : "-",
+            e_value(arm.log2_e_value)};
     if (seeds) row.push_back(drop_words(group));
     if (bound) row.push_back(carried(arm));
     row.push_back(picture(arm, scale));
     rows.push_back(std::move(row));
   }
-  return aligned(rows, style.color) + note(loss_note(experiment, groups, bound, seeds), style);
+  return aligned(rows, style.color) + table_note(loss_note(experiment, groups, bound, seeds), style.width);
 }
 
 std::string routing_table(const std::vector<ArmGroup>& groups, const TextStyle& style) {
@@ -144,11 +134,12 @@ std::string routing_table(const std::vector<ArmGroup>& groups, const TextStyle& 
                     bits_words(arm.evaluated.top_k)});
   }
   return aligned(rows, style.color) +
-         note(fmt::format(
-                  "The same models, routed by their rule on tokens in order and in random order, with only "
-                  "the past visible (on {} tokens), and by plain top-k: loss in bits per token.",
-                  grouped(streamed)),
-              style);
+         table_note(
+             fmt::format(
+                 "The same models, routed by their rule on tokens in order and in random order, with only "
+                 "the past visible (on {} tokens), and by plain top-k: loss in bits per token.",
+                 grouped(streamed)),
+             style.width);
 }
 
 }  // namespace

@@ -94,9 +94,9 @@ std::string legend(const Report& report, const TextStyle& style) {
   };
   const auto leaks = [](const auto& layer) { return layer.facts.leak.has_value(); };
   if (std::ranges::any_of(report.layers, leaks)) out += "; leak: estimated bits, (≥ certain)";
-  std::string text = "  " + wrapped(out, 2, style.width) + "\n";
+  std::string text = table_note(out, style.width);
   if (const auto open = any("open"); open != report.layers.end()) {
-    text += "  " + wrapped(open_in_words(*open->facts.rule), 2, style.width) + "\n";
+    text += table_note(open_in_words(*open->facts.rule), style.width);
   }
   return text;
 }

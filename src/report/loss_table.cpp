@@ -27,8 +27,9 @@ const Measurement* measured(const Report::CheckEntry& check, std::string_view na
 
 std::string difference(const Measurement* figure) {
   if (figure == nullptr) return "";
-  if (!figure->lower || !figure->upper) return fmt::format("{:+.3f}", figure->value);
-  return fmt::format("{:+.3f} [{:+.3f}, {:+.3f}]", figure->value, *figure->lower, *figure->upper);
+  if (!figure->lower || !figure->upper) return signed_bits(figure->value);
+  return fmt::format("{} [{}, {}]", signed_bits(figure->value), signed_bits(*figure->lower),
+                     signed_bits(*figure->upper));
 }
 
 std::string losses(const Report& report, const TextStyle& style) {
@@ -51,7 +52,11 @@ std::string losses(const Report& report, const TextStyle& style) {
     }
   }
   if (rows.size() < 3) return "";
-  return "\n" + inked("Losses", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
+  std::string out = "\n" + inked("Losses", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
+  if (measured(*check, "loss_streaming") != nullptr)
+    out += table_note("nothing after each token: of a sample of tokens, with the difference on that sample",
+                      style.width);
+  return out;
 }
 
 std::string sweep(const Report& report, const TextStyle& style) {
@@ -72,7 +77,7 @@ std::string sweep(const Report& report, const TextStyle& style) {
   for (const Measurement* figure : tried) {
     if (rows.size() > shown) break;
     rows.push_back({figure->name.substr(prefix.size(), figure->name.size() - prefix.size() - 1),
-                    fmt::format("{:+.3f} {}", figure->value,
+                    fmt::format("{} {}", signed_bits(figure->value),
                                 bar(figure->value < kShownBits ? 0.0 : figure->value, most, 16))});
   }
   std::string more = fmt::format("a causal rule loses {:.3f}", causal->value);

@@ -53,6 +53,10 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
   return out;
 }
 
+std::string table_note(std::string_view text, std::size_t width) {
+  return "  " + wrapped(text, 2, width) + "\n";
+}
+
 std::string inked(std::string_view text, Ink ink, bool color) {
   if (!color) return input::printable(text);
   static constexpr std::string_view codes[] = {"31;1", "32;1", "33", "1", "2"};

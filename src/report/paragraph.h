@@ -18,6 +18,9 @@ std::string shortened(std::string_view text, std::size_t width);
 /// follows text that already fills the indent. No newline at the end.
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);
 
+/// Lines under a table that say what its columns are.
+std::string table_note(std::string_view text, std::size_t width);
+
 /// ANSI attributes that reports use.
 enum class Ink { red, green, yellow, bold, dim };
 std::string inked(std::string_view text, Ink ink, bool color);

@@ -63,6 +63,11 @@ std::string layers_in_words(const std::vector<std::uint32_t>& layers) {
   return (layers.size() > 1 ? "layers " : "layer ") + out;
 }
 
+std::string signed_bits(double value) {
+  const std::string text = fmt::format("{:+.3f}", value);
+  return text == "-0.000" ? "+0.000" : text;
+}
+
 std::string grouped(std::uint64_t count) {
   std::string digits = fmt::format("{}", count);
   for (std::size_t i = digits.size(); i > 3;) {

@@ -20,6 +20,8 @@ std::string rule_in_words(const LayerFacts::Rule& rule);
 std::string witness_in_words(const Value& witness);
 /// "layer 3", "layers 0-5, 7", "" for none.
 std::string layers_in_words(const std::vector<std::uint32_t>& layers);
+/// "+0.250", three decimals; never "-0.000".
+std::string signed_bits(double value);
 /// 34816 -> "34,816"
 std::string grouped(std::uint64_t count);
 

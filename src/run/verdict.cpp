@@ -94,8 +94,10 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
   }
   for (const std::string& mode : policy.require_mode) {
     if (report.subject.mode != mode) {
-      reasons.push_back(fmt::format("{}ing-time routing not seen: the policy requires mode {}, this is {}",
-                                    mode == "train" ? "train" : "evaluat", mode, report.subject.mode));
+      const bool trainable = mode == "train" && report.subject.kind == "checkpoint";
+      reasons.push_back(fmt::format("{}ing-time routing not seen: the policy requires mode {}, this is {}{}",
+                                    mode == "train" ? "train" : "evaluat", mode, report.subject.mode,
+                                    trainable ? "; --rule names the rule it was trained under" : ""));
     }
   }
   if (report.subject.tokens < policy.min_tokens) {

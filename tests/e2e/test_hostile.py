@@ -1,5 +1,6 @@
 """Checkpoints that change or a user that errs while one is audited."""
 
+import json
 import os
 import pathlib
 import signal
@@ -9,7 +10,7 @@ import time
 import unittest
 
 from program import BINARY, ROOT, audit, run
-from test_checkpoint import write
+from test_checkpoint import EXPERIMENT, write
 
 
 class Hostile(unittest.TestCase):
@@ -88,12 +89,39 @@ class Hostile(unittest.TestCase):
         (self.root / "link").symlink_to(self.checkpoint)
         self.refused("--twin", self.root / "link", says="is the checkpoint itself")
 
+    def test_an_export_goes_over_no_other_checkpoint(self):
+        experiment = self.root / "one.json"
+        experiment.write_text(json.dumps(EXPERIMENT | {"training": {"steps": 2}, "arms": [{"name": "a", "rule": "top-k,k=2"}]}))
+        saved = self.root / "saved"
+        lab = lambda: run("lab", experiment, "--no-checks", "--quiet", "--out", self.root / "lab", "--export", saved)
+        self.assertEqual([lab().returncode for _ in range(2)], [0, 0])
+        (saved / "a" / "tokenizer.json").write_text("{}")
+        (saved / "a" / "config.json").write_text("mine")
+        done = lab()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("tokenizer.json", done.stderr)
+        self.assertEqual((saved / "a" / "config.json").read_text(), "mine")
+        (self.root / "file").write_text("")
+        done = run("lab", experiment, "--out", self.root / "none", "--export", self.root / "file")
+        self.assertEqual(done.returncode, 4)
+        self.assertFalse((self.root / "none").exists())
+
+    def test_a_recorded_plan_has_its_own_tokens(self):
+        plan = self.root / "plan"
+        audit(self.checkpoint, "--record", plan, "--positions", 16, "--check", "causal-mask", expect=0)
+        self.assertEqual(run("compare", self.checkpoint, plan).returncode, 0)
+        done = run("compare", plan, self.checkpoint, "--positions", 8)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("leave out", done.stderr)
+
     def test_a_report_is_judged_again(self):
         path = self.root / "report.json"
         done = run("audit", self.checkpoint, "--positions", 32, "--budget", 4096, "--quiet", "-o", f"json={path}")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(run("report", path, "--policy", "ci").returncode, 0)
-        self.assertEqual(run("report", path, "--policy", "release").returncode, 3)
+        release = run("report", path, "--policy", "release")
+        self.assertEqual(release.returncode, 3)
+        self.assertIn("--rule names", release.stdout)
 
 
 if __name__ == "__main__":

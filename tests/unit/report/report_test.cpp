@@ -240,6 +240,8 @@ TEST_CASE("no line of text is wider than asked", "[report]") {
 }
 
 TEST_CASE("small words", "[report]") {
+  CHECK(signed_bits(-0.0004) == "+0.000");
+  CHECK(signed_bits(-0.0006) == "-0.001");
   CHECK(grouped(0) == "0");
   CHECK(grouped(999) == "999");
   CHECK(grouped(1000) == "1,000");
