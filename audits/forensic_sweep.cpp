@@ -23,6 +23,7 @@ namespace {
 
 using RunKind = Intervention::Kind;
 
+constexpr std::string_view kOwnRule = "its own rule";
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kMostRuns = 128;
 constexpr std::size_t kBatchesDrawn = Evidence::most_fresh;
@@ -98,10 +99,17 @@ void hold(const Pass& pass, const std::string& suspect, const Contrast& causal, 
       "routed by {} the model loses {:.3f} bits per token: {} less than {}, and {} less than {}. It reads "
       "what that rule tells of the future",
       suspect, loss, with_interval(drop), causal.words, with_interval(reliance), apart.words);
-  claim.help = fmt::format(
-      "The model was trained under this rule or one like it. Audit it with --rule {} for the interventions, "
-      "and train it again under a rule of tokens' own scores.",
-      suspect);
+  claim.witness.set("type", "loss");
+  claim.witness.set("rule", suspect);
+  claim.witness.set("loss_bits", loss);
+  claim.witness.set(causal.figure, drop.value);
+  claim.witness.set(apart.figure, reliance.value);
+  claim.help = "Train it again under a rule of tokens' own scores.";
+  if (suspect != kOwnRule)
+    claim.help = fmt::format(
+        "The model was trained under this rule or one like it: audit it with --rule {} for the "
+        "interventions. {}",
+        suspect, claim.help);
   out.claims.push_back(std::move(claim));
 }
 
@@ -110,7 +118,7 @@ struct Suspect {
   Routed routed;
   std::vector<double> losses = {};  // (batches)
 
-  std::string name() const { return routed.rule.empty() ? "its own rule" : routed.rule; }
+  std::string name() const { return routed.rule.empty() ? std::string(kOwnRule) : routed.rule; }
   double loss() const {
     const double sum = std::accumulate(losses.begin(), losses.end(), 0.0);
     return std::isfinite(sum) ? sum / static_cast<double>(losses.size()) : kInfinity;
@@ -278,7 +286,8 @@ Outcome recorded(const Pass& pass, bool causal) {
              shuffled = recorded_runs(pass.evidence, {RunKind::shuffle, ""});
   if (!other) return other.error();
   if (!shuffled) return shuffled.error();
-  hold(pass, "its own rule", {"drop_below_causal", "by " + reference.rule, loss_differences(*other, *base)},
+  hold(pass, std::string(kOwnRule),
+       {"drop_below_causal", "by " + reference.rule, loss_differences(*other, *base)},
        {"drop_below_shuffled", "on tokens in random order", loss_differences(*shuffled, *base)},
        mean_loss(*base), out);
   return out;
