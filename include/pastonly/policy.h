@@ -46,6 +46,7 @@ struct Policy {
   double alpha = 0.05;
   std::uint64_t min_tokens = 1024;
   std::optional<Source> source;
+  std::string rule;  ///< that checkpoints were trained under, "id,key=value,..."; "" = what they declare
   /// Keyed "check" or "check/claim"; the longer key wins. A claim that no key names is a note.
   std::map<std::string, Severity, std::less<>> severity;
   std::vector<Ignore> ignore;

@@ -14,13 +14,31 @@
 namespace pastonly::checkpoint {
 namespace {
 
-/// The declared rule, or the one given, with the layer's correction bias where it takes one.
-RuleSpec rule_of(const RuleSpec& spec, const LayerWeights& layer) {
+bool names(const RuleSpec& spec, std::string_view key) {
+  return std::ranges::any_of(spec.parameters, [&](const auto& entry) { return entry.first == key; });
+}
+
+/// Whether a rule takes a number of experts per token that the spec leaves open: "k", "k=2", or
+/// "k|capacity|..." of which none is named.
+bool leaves_k_open(const RuleSpec& spec) {
+  const RuleInfo* const rule = find_rule(spec.id);
+  if (rule == nullptr) return false;
+  const std::string_view keys = rule->keys.substr(0, rule->keys.find(' '));
+  if (keys == "k" || keys.starts_with("k=")) return !names(spec, "k");
+  return keys.starts_with("k|") && !names(spec, "k") && !names(spec, "capacity") &&
+         !names(spec, "capacity_factor");
+}
+
+/// The declared rule, or the one given with as many experts per token as declared where it does not say, and
+/// with the layer's correction bias where it takes one.
+RuleSpec rule_of(const RuleSpec& spec, const RuleSpec& declared, const LayerWeights& layer) {
   RuleSpec out = spec;
+  if (leaves_k_open(out)) {
+    const auto k = std::ranges::find(declared.parameters, "k", &Parameters::value_type::first);
+    if (k != declared.parameters.end()) out.parameters.insert(out.parameters.begin(), *k);
+  }
   const bool biased = out.id == "biased-top-k" || out.id == "group-limited-top-k";
-  const bool named =
-      std::ranges::any_of(out.parameters, [](const auto& entry) { return entry.first == "bias"; });
-  if (!biased || named || layer.correction.empty()) return out;
+  if (!biased || names(out, "bias") || layer.correction.empty()) return out;
   Value::Array bias;
   for (const float value : layer.correction) bias.emplace_back(static_cast<double>(value));
   out.parameters.emplace_back("bias", std::move(bias));
@@ -44,7 +62,8 @@ Expected<void> Checkpoint::make_rules(const std::optional<RuleSpec>& rule) {
   for (std::size_t l = 0; l < description_.layers.size(); ++l) {
     rules_.emplace_back();
     if (!description_.layers[l].sparse) continue;
-    const RuleSpec spec = rule_of(rule ? *rule : description_.router.rule, bound_.layers[l]);
+    const RuleSpec spec =
+        rule_of(rule ? *rule : description_.router.rule, description_.router.rule, bound_.layers[l]);
     auto made = make_rule(spec.id, spec.parameters);
     if (!made) return tl::unexpected(made.error());
     if (rule) {

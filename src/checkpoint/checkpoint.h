@@ -38,7 +38,8 @@ enum class Precision { float32, bfloat16 };
 class Checkpoint {
  public:
   /// Opens config.json and the weights of a directory. `rule`: routes every layer in place of the rule that
-  /// the configuration declares; biased rules take the checkpoint's correction bias where they name none.
+  /// the configuration declares; where it names no k it takes the declared one, and biased rules take the
+  /// checkpoint's correction bias where they name none.
   /// Input errors name file, key and tensor; usage errors: a rule that cannot be made,
   /// bfloat16 on a processor or a build without.
   static Expected<Checkpoint> open(const std::filesystem::path& directory,

@@ -55,6 +55,8 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
   if (arguments.subject.empty() && arguments.logs.empty())
     return usage_error(
         "audit needs a trace file, a plan directory, a checkpoint, or training logs (--log LABEL:FILE)");
+  CheckpointOptions checkpoint = arguments.checkpoint;
+  if (checkpoint.rule.empty() && is_checkpoint(arguments.subject)) checkpoint.rule = policy->rule;
   const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
   return AuditRequest{arguments.subject,
                       *std::move(options),
@@ -63,7 +65,7 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
                       session.seed,
                       arguments.logs,
                       unit,
-                      arguments.checkpoint};
+                      std::move(checkpoint)};
 }
 
 int run_command(const AuditArguments& arguments, const Session& session) {

@@ -14,6 +14,7 @@
 #include "input/mapped_file.h"
 #include "input/printable.h"
 #include "input/source_text.h"
+#include "pastonly/routing_rule.h"
 
 namespace pastonly {
 
@@ -59,6 +60,7 @@ class PolicyReader {
   std::string read_alpha(const Json& value);
   std::string read_min_tokens(const Json& value);
   std::string read_source(const Json& value);
+  std::string read_rule(const Json& value);
   std::string read_severity(const Json& value);
   std::string read_ignores(const Json& value);
   std::string read_ignore(const Json& value, Policy::Ignore& ignore);
@@ -171,6 +173,17 @@ std::string PolicyReader::read_source(const Json& value) {
   return "";
 }
 
+std::string PolicyReader::read_rule(const Json& value) {
+  policy_.rule.clear();
+  if (value.is_null()) return "";
+  if (!value.is_string()) return "'rule' is neither null nor a rule such as \"expert-choice,chunk=512\"";
+  policy_.rule = value.get<std::string>();
+  const auto spec = parse_rule(policy_.rule);
+  if (!spec) return fmt::format("'rule': {}", spec.error().message);
+  if (find_rule(spec->id) == nullptr) return fmt::format("'rule': no routing rule is called {}", spec->id);
+  return "";
+}
+
 std::string PolicyReader::read_severity(const Json& value) {
   if (!value.is_object()) return "'severity' is no object";
   for (const auto& [key, level] : value.items()) {
@@ -226,11 +239,17 @@ std::string PolicyReader::read_ignores(const Json& value) {
 
 std::string PolicyReader::read(const Json& json) {
   static constexpr Key keys[] = {
-      {"schema", &PolicyReader::read_schema},         {"fail_on", &PolicyReader::read_fail_on},
-      {"require", &PolicyReader::read_require},       {"require_mode", &PolicyReader::read_require_mode},
-      {"limits", &PolicyReader::read_limits},         {"alpha", &PolicyReader::read_alpha},
-      {"min_tokens", &PolicyReader::read_min_tokens}, {"source", &PolicyReader::read_source},
-      {"severity", &PolicyReader::read_severity},     {"ignore", &PolicyReader::read_ignores},
+      {"schema", &PolicyReader::read_schema},
+      {"fail_on", &PolicyReader::read_fail_on},
+      {"require", &PolicyReader::read_require},
+      {"require_mode", &PolicyReader::read_require_mode},
+      {"limits", &PolicyReader::read_limits},
+      {"alpha", &PolicyReader::read_alpha},
+      {"min_tokens", &PolicyReader::read_min_tokens},
+      {"source", &PolicyReader::read_source},
+      {"severity", &PolicyReader::read_severity},
+      {"ignore", &PolicyReader::read_ignores},
+      {"rule", &PolicyReader::read_rule},
   };
   if (!json.is_object()) return "is no object";
   if (!json.contains("schema")) return "has no 'schema' (pastonly.policy/1)";

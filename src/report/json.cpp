@@ -215,6 +215,7 @@ Json policy_json(const Policy& policy) {
           {"alpha", policy.alpha},
           {"min_tokens", policy.min_tokens},
           {"source", std::move(source)},
+          {"rule", policy.rule.empty() ? Json(nullptr) : Json(policy.rule)},
           {"severity", std::move(severity)},
           {"ignore", std::move(ignores)}};
 }

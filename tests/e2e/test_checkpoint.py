@@ -83,6 +83,20 @@ class Checkpoints(unittest.TestCase):
         self.assertIn("causal-mask", {finding["check"] for finding in report["findings"]})
         self.assertEqual(run("verify", path).returncode, 0)
 
+    def test_a_policy_names_the_rule(self):
+        policy = self.root / "policy.json"
+        policy.write_text(json.dumps({"schema": "pastonly.policy/1", "rule": "expert-choice,chunk=8"}))
+        shape = ("--budget", 4096, "--positions", 32, "--check", "causal-mask")
+        report = audit(self.checkpoint, "--policy", policy, *shape, expect=1)
+        self.assertEqual(report["subject"]["options"]["rule"], "expert-choice,chunk=8")
+        self.assertEqual(report["policy"]["rules"]["rule"], "expert-choice,chunk=8")
+        # What the command line says comes first; a rule that names no k takes the declared one.
+        audit(self.checkpoint, "--policy", policy, "--rule", "top-k", *shape, expect=0)
+        policy.write_text(json.dumps({"schema": "pastonly.policy/1", "rule": "expert-choise"}))
+        done = run("audit", self.checkpoint, "--policy", policy)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("expert-choise", done.stderr)
+
     def test_tokens_of_a_file(self):
         ids = random.Random(2)
         (self.root / "ids.bin").write_bytes(array.array("H", (ids.randrange(24) for _ in range(3000))).tobytes())
@@ -131,7 +145,7 @@ class Checkpoints(unittest.TestCase):
         self.assertIn("same tokens", other.stderr)
 
     def test_usage(self):
-        for arguments, says in ((("--text", "x.txt"), "--tokens npy:FILE"), (("--rule", "top-k"), "k"), (("--tokens", "x"), "FORMAT:FILE"),
+        for arguments, says in ((("--text", "x.txt"), "--tokens npy:FILE"), (("--rule", "top-k,k=0"), "k"), (("--tokens", "x"), "FORMAT:FILE"),
                                 (("--top-k", "2"), "recorded"), (("--source", "uniform:99"), "99")):
             done = run("audit", self.checkpoint, *arguments)
             self.assertEqual(done.returncode, 4, done.stderr)
