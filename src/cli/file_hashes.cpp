@@ -9,6 +9,7 @@ namespace {
 
 std::vector<std::filesystem::file_time_type> last_written(const std::vector<FileRecord>& files) {
   std::vector<std::filesystem::file_time_type> out;
+  out.reserve(files.size());
   std::error_code error;
   for (const FileRecord& file : files) out.push_back(std::filesystem::last_write_time(file.path, error));
   return out;

@@ -35,6 +35,7 @@ bool reads_future(const std::string& rule, const Layout& layout, std::size_t exp
 std::vector<std::string> suspects(const Layout& layout, std::size_t experts, std::int64_t k, bool fine) {
   std::vector<std::string> all;
   const auto sizes = chunks(layout, experts, k, fine);
+  all.reserve(sizes.size());
   for (const std::size_t chunk : sizes) all.push_back(fmt::format("expert-choice,k={},chunk={}", k, chunk));
   for (const std::string_view scope : {"", ",scope=sequence"}) {
     const auto add = [&](const std::string& rule) { all.push_back(fmt::format("{}{}", rule, scope)); };
