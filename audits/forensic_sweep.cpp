@@ -11,6 +11,7 @@
 #include "checks.h"
 #include "pastonly/policy.h"
 #include "pastonly/routing_rule.h"
+#include "routing/parameter_values.h"
 #include "stats/location_test.h"
 #include "stats/mean_interval.h"
 #include "subject/evidence.h"
@@ -47,9 +48,7 @@ std::int64_t experts_per_token(Evidence& evidence, const Trace& base) {
   for (const Intervention* run : evidence.runs(RunKind::reroute)) {
     const auto spec = parse_rule(run->rule);
     if (!spec || spec->id != "top-k") continue;
-    const auto k = std::ranges::find(spec->parameters, "k", &Parameters::value_type::first);
-    if (k == spec->parameters.end()) continue;
-    if (const auto* count = k->second.get_if<std::int64_t>()) return *count;
+    if (const auto k = routing::top_k_of(spec->parameters)) return *k;
   }
   const LayerRecord& layer = base.layers.front();
   const Mask mask = read_mask(layer);
@@ -217,8 +216,6 @@ class LiveSweep {
       if (auto done = reference_.run(pass_.evidence, screened_, each); !done) return done;
       for (Suspect& suspect : alive_) {
         if (auto done = suspect.run(pass_.evidence, screened_, each); !done) return done;
-        if (pass_.evidence.watch().stop())
-          return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
       }
       screened_ += each;
       std::ranges::stable_sort(alive_, {}, &Suspect::loss);

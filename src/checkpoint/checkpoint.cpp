@@ -10,6 +10,7 @@
 #include "checkpoint/non_finite.h"
 #include "checkpoint/rule_fit.h"
 #include "input/printable.h"
+#include "routing/parameter_values.h"
 
 namespace pastonly::checkpoint {
 namespace {
@@ -34,8 +35,8 @@ bool leaves_k_open(const RuleSpec& spec) {
 RuleSpec rule_of(const RuleSpec& spec, const RuleSpec& declared, const LayerWeights& layer) {
   RuleSpec out = spec;
   if (leaves_k_open(out)) {
-    const auto k = std::ranges::find(declared.parameters, "k", &Parameters::value_type::first);
-    if (k != declared.parameters.end()) out.parameters.insert(out.parameters.begin(), *k);
+    if (const auto k = routing::top_k_of(declared.parameters))
+      out.parameters.emplace(out.parameters.begin(), "k", *k);
   }
   const bool biased = out.id == "biased-top-k" || out.id == "group-limited-top-k";
   if (!biased || names(out, "bias") || layer.correction.empty()) return out;

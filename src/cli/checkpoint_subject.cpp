@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "input/token_stream.h"
+#include "routing/parameter_values.h"
 #include "subject/live_model.h"
 #include "subject/token_draws.h"
 
@@ -21,11 +22,7 @@ double active_weights(const checkpoint::Description& description) {
   const auto width = static_cast<double>(description.width);
   const auto heads =
       static_cast<double>(attention.heads * (2 * attention.key_width + 2 * attention.value_width));
-  double k = 1.0;
-  for (const auto& [key, value] : description.router.rule.parameters) {
-    if (const auto* count = value.get_if<std::int64_t>(); key == "k" && count != nullptr)
-      k = static_cast<double>(*count);
-  }
+  const auto k = static_cast<double>(routing::top_k_of(description.router.rule.parameters).value_or(1));
   const auto inner = k * static_cast<double>(description.expert.width) +
                      static_cast<double>(description.expert.shared_width);
   return static_cast<double>(description.layers.size()) * width * (heads + 3.0 * inner) +

@@ -7,6 +7,7 @@
 
 #include "lab/lab.h"
 #include "model/hugging_face.h"
+#include "routing/parameter_values.h"
 
 namespace pastonly::lab {
 namespace {
@@ -31,14 +32,11 @@ std::string directory_name(const std::string& arm, std::set<std::string>& taken)
 }
 
 std::optional<std::size_t> experts_per_token(const RuleSpec& rule) {
-  for (const auto& [key, value] : rule.parameters) {
-    const auto* k = key == "k" ? value.get_if<std::int64_t>() : nullptr;
-    if (k != nullptr && *k > 0) return static_cast<std::size_t>(*k);
-  }
-  return std::nullopt;
+  const auto k = routing::top_k_of(rule.parameters);
+  return k && *k > 0 ? std::optional(static_cast<std::size_t>(*k)) : std::nullopt;
 }
 
-/// An export goes over an earlier one and over nothing else: a checkpoint of another program would be lost.
+/// An export goes over what has the files of one, and over nothing else.
 Expected<void> is_free(const std::filesystem::path& directory) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {

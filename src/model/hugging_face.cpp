@@ -8,6 +8,7 @@
 #include "input/atomic_file.h"
 #include "input/json.h"
 #include "input/safetensors.h"
+#include "routing/parameter_values.h"
 
 namespace pastonly::model {
 namespace {
@@ -46,14 +47,6 @@ constexpr Architecture qwen3{
     "",          QkNorm::per_head,      false};
 constexpr Architecture glm{"glm4_moe", "Glm4MoeForCausalLM", "n_routed_experts", "mlp",        "gate_proj",
                            "up_proj",  "down_proj",          "shared_experts",   QkNorm::none, false};
-
-std::size_t top_k(const RoutingRule& rule) {
-  for (const auto& [key, value] : rule.parameters()) {
-    const auto* k = key == "k" ? value.get_if<std::int64_t>() : nullptr;
-    if (k != nullptr) return static_cast<std::size_t>(*k);
-  }
-  return 0;
-}
 
 /// "" where the architecture can express the configuration, else what it lacks.
 std::string obstacle(const ModelConfig& c, bool rule_is_told) {
@@ -254,7 +247,10 @@ Expected<void> save_hugging_face(const Model& model, const std::filesystem::path
   const auto tensors = exported.run();
   auto written = input::write_safetensors(directory / "model.safetensors", {{"format", "pt"}}, tensors);
   if (!written) return written;
-  const std::size_t k = declared_k ? *declared_k : top_k(*model.network().routers().back().rule);
+  const std::size_t k =
+      declared_k ? *declared_k
+                 : static_cast<std::size_t>(
+                       routing::top_k_of(model.network().routers().back().rule->parameters()).value_or(0));
   return input::write_atomically(directory / "config.json", config_json(config, chosen, k).dump(2) + "\n");
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 
-#include "pastonly/value.h"
+#include "pastonly/routing_rule.h"
 
 namespace pastonly::routing {
 
@@ -12,6 +14,15 @@ inline Value::Array to_array(std::span<const float> numbers) {
   array.reserve(numbers.size());
   for (const float number : numbers) array.emplace_back(static_cast<double>(number));
   return array;
+}
+
+/// Experts per token, where a rule has such a parameter as a whole number.
+inline std::optional<std::int64_t> top_k_of(const Parameters& parameters) {
+  for (const auto& [key, value] : parameters) {
+    const auto* k = key == "k" ? value.get_if<std::int64_t>() : nullptr;
+    if (k != nullptr) return *k;
+  }
+  return std::nullopt;
 }
 
 }  // namespace pastonly::routing

@@ -4,18 +4,11 @@
 #include <cmath>
 #include <span>
 
+#include "routing/parameter_values.h"
 #include "subject/workspace_pool.h"
 
 namespace pastonly {
 namespace {
-
-/// Experts per token of a rule, where it has such a parameter.
-std::optional<std::int64_t> top_k_of(const Parameters& parameters) {
-  for (const auto& [key, value] : parameters) {
-    if (const auto* k = value.get_if<std::int64_t>(); key == "k" && k != nullptr) return *k;
-  }
-  return std::nullopt;
-}
 
 /// ln p of one token under logits, the softmax in double.
 double log_prob(std::span<const float> logits, std::size_t token) {
@@ -33,7 +26,7 @@ class FrozenLabModel final : public FrozenModel {
     facts_.experts = config.experts;
     facts_.routed_layers = config.layers - config.dense_layers;
     for (const auto& router : model.network().routers()) facts_.rules.push_back(router.rule.get());
-    facts_.top_k = top_k_of(config.router.rule.parameters);
+    facts_.top_k = routing::top_k_of(config.router.rule.parameters);
     facts_.noisy = config.router.score == model::Score::noisy;
   }
 
@@ -63,7 +56,7 @@ class FrozenCheckpoint final : public FrozenModel {
     facts_.experts = description.router.experts;
     facts_.routed_layers = description.sparse_layers();
     for (const auto& rule : checkpoint.rules()) facts_.rules.push_back(rule.get());
-    facts_.top_k = top_k_of(description.router.rule.parameters);
+    facts_.top_k = routing::top_k_of(description.router.rule.parameters);
   }
 
   const ModelFacts& facts() const noexcept override { return facts_; }
