@@ -25,7 +25,9 @@ void read_attention(ConfigReader& config, Description& out) {
     config.reject("num_attention_heads",
                   fmt::format("{} does not divide hidden_size = {}, and there is no head_dim",
                               attention.heads, out.width));
-  attention.key_width = attention.value_width = config.count("head_dim", out.width / attention.heads);
+  // Reading goes on after an error; what is divided by stays above zero.
+  const std::size_t usual = std::max<std::size_t>(out.width / attention.heads, 1);
+  attention.key_width = attention.value_width = config.count("head_dim", usual);
   attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.key_width));
 }
 
