@@ -61,6 +61,15 @@ class Subject {
   /// Runs a plan names without an output, for "not assessed".
   virtual const std::vector<Intervention>& missing() const noexcept = 0;
   virtual Expected<Trace> observe(const Intervention& run) = 0;
+  /// What the model said of the run's tokens: its trace without the layers.
+  virtual Expected<Trace> losses(const Intervention& run) {
+    auto trace = observe(run);
+    return trace ? Expected<Trace>(without_layers(*std::move(trace))) : trace;
+  }
+  /// Live: what is known of a run's trace before it is run: path, layout and tokens.
+  virtual Expected<Trace> outline(const Intervention&) {
+    return not_recorded("what a run would read is known of live subjects alone");
+  }
   /// A model that was trained causally on what this one was trained on, live with the same draws: equal runs
   /// hold equal tokens. nullptr where none was given.
   virtual Subject* twin() const noexcept { return nullptr; }

@@ -137,5 +137,7 @@ struct TraceData {
 Trace make_trace(TraceData data);
 /// The inverse, for any trace: what it holds as owned arrays, the mask as it stands (not reduced by gates).
 TraceData to_data(const Trace& trace);
+/// What the model said of the trace's tokens.
+Trace without_layers(Trace trace);
 
 }  // namespace pastonly

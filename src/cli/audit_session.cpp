@@ -11,6 +11,7 @@
 #include "cli/file_hashes.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/recording_identity.h"
 #include "cli/trace_options.h"
 #include "run/audit.h"
 #include "run/audit_logs.h"
@@ -67,6 +68,30 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
   return open_recorded(request.subject, request.options);
 }
 
+/// What keeps the subject's runs; nothing where nobody asked for it.
+Expected<std::unique_ptr<Recording>> record(const AuditRequest& request, const Policy& policy,
+                                            Subject& subject, const Watch& watch, Progress& progress) {
+  const std::string& directory = request.checkpoint.record;
+  if (directory.empty()) return nullptr;
+  const auto identity = identity_of(request, policy, subject);
+  if (!identity) return tl::unexpected(identity.error());
+  auto recording = Recording::start(subject, directory, *identity, watch);
+  if (!recording) return recording;
+  if (const std::size_t runs = (*recording)->runs_kept(); runs > 0)
+    progress.say(fmt::format("{} runs of an interrupted audit are taken up from {}", runs, directory));
+  return recording;
+}
+
+/// An interrupted audit of a checkpoint says how to go on.
+Error with_advice(Error error, const AuditRequest& request, const Recording* recording) {
+  if (error.kind != Error::Kind::interrupted || !is_checkpoint(request.subject)) return error;
+  error.message += recording != nullptr
+                       ? fmt::format("; {} keeps {} runs, and the same command goes on from them",
+                                     request.checkpoint.record, recording->runs_kept())
+                       : "; --record DIRECTORY would have kept the runs for the same command to go on from";
+  return error;
+}
+
 }  // namespace
 
 Expected<Report> run_audit(const AuditRequest& request, const Session& session) {
@@ -99,19 +124,16 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   options.today = started.substr(0, 10);
   options.watch.progress = [&](double fraction, std::string_view what) { progress.report(fraction, what); };
   options.watch.stop = [] { return Interrupt::requested(); };
-  std::unique_ptr<Recording> recording;
-  if (!request.checkpoint.record.empty()) {
-    auto started_recording = Recording::start(**subject, request.checkpoint.record);
-    if (!started_recording) return tl::unexpected(started_recording.error());
-    recording = *std::move(started_recording);
-  }
-  auto report = audit(recording ? static_cast<Subject&>(*recording) : **subject, policy, options);
-  if (!report) return report;
-  if (recording) {
-    if (auto kept = recording->finish(options.watch); !kept) return tl::unexpected(kept.error());
-  }
+  const auto recording = record(request, policy, **subject, options.watch, progress);
+  if (!recording) return tl::unexpected(recording.error());
+  auto report = audit(*recording ? static_cast<Subject&>(**recording) : **subject, policy, options);
+  if (!report) return tl::unexpected(with_advice(report.error(), request, recording->get()));
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
+  if (*recording) {
+    if (auto kept = (*recording)->finish(options.watch); !kept)
+      return tl::unexpected(with_advice(kept.error(), request, recording->get()));
+  }
 
   report->subject.files = *std::move(files);
   report->subject.options = to_value(request.options);

@@ -68,7 +68,8 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->group(group);
   command
       .add_option("--record", options.record,
-                  "Keep what the plan's runs showed in a new directory, which audit and compare read")
+                  "Keep what runs show: the same command goes on where it was interrupted; finished, the "
+                  "directory is a plan, which audit and compare read")
       ->type_name("DIRECTORY")
       ->check(not_empty())
       ->group(group);

@@ -20,7 +20,7 @@ struct CheckpointOptions {
   std::size_t positions = 0;  ///< of a row; 0 = by the size of the model
   std::size_t budget = 0;     ///< token positions per check beyond the plan; 0 = by the size of the model
   std::string precision = "float32";  ///< or bfloat16
-  std::string record;                 ///< directory that receives the plan's runs; "" = none
+  std::string record;                 ///< directory that keeps the runs; "" = none
 };
 /// `audit`: all of them; else what says how one batch is run (--rule, --tokens, --positions).
 void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool audit);

@@ -6,12 +6,24 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "input/printable.h"
+
 namespace pastonly::cli {
 
 Progress::Progress(bool quiet) : terminal_(isatty(STDERR_FILENO) != 0), quiet_(quiet), last_(Clock::now()) {}
 
-Progress::~Progress() {
+Progress::~Progress() { clear_bar(); }
+
+void Progress::clear_bar() {
   if (drawn_) fmt::print(stderr, "\r\x1b[K");
+  drawn_ = false;
+}
+
+void Progress::say(std::string_view what) {
+  if (quiet_) return;
+  const std::lock_guard lock(mutex_);
+  clear_bar();
+  fmt::print(stderr, "pastonly: {}\n", input::printable(what));
 }
 
 void Progress::report(double fraction, std::string_view what) {

@@ -17,8 +17,11 @@ class Progress {
   ~Progress();
 
   void report(double fraction, std::string_view what);
+  /// A line of its own, at once.
+  void say(std::string_view what);
 
  private:
+  void clear_bar();
   using Clock = std::chrono::steady_clock;
   std::mutex mutex_;
   bool terminal_ = false;

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
 
 namespace pastonly::input {
 
@@ -33,6 +34,18 @@ Expected<void> write_parts(std::FILE* file, const std::filesystem::path& path,
   }
   if (std::fflush(file) != 0 || ::fsync(::fileno(file)) != 0) return failed(path, "cannot be written");
   return {};
+}
+
+/// NAME.PID-ATTEMPT.tmp
+bool is_aside(std::string_view name) {
+  if (!name.ends_with(".tmp")) return false;
+  name.remove_suffix(4);
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot == 0) return false;
+  name.remove_prefix(dot + 1);
+  const std::size_t dash = name.find('-');
+  return dash != std::string_view::npos && dash > 0 && dash + 1 < name.size() &&
+         name.find_first_not_of("0123456789-") == std::string_view::npos;
 }
 
 }  // namespace
@@ -64,6 +77,13 @@ Expected<void> write_atomically(const std::filesystem::path& path, std::string_v
   const auto bytes = std::as_bytes(std::span(text));
   const std::array<std::span<const std::byte>, 1> parts{bytes};
   return write_atomically(path, parts);
+}
+
+void remove_left_aside(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    if (is_aside(entry.path().filename().string())) std::filesystem::remove(entry.path(), ignored);
+  }
 }
 
 }  // namespace pastonly::input

@@ -14,5 +14,8 @@ namespace pastonly::input {
 Expected<void> write_atomically(const std::filesystem::path& path,
                                 std::span<const std::span<const std::byte>> parts);
 Expected<void> write_atomically(const std::filesystem::path& path, std::string_view text);
+/// Removes what writers that were killed left beside their files in a directory. No other may be at work
+/// there.
+void remove_left_aside(const std::filesystem::path& directory);
 
 }  // namespace pastonly::input

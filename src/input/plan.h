@@ -25,6 +25,9 @@ struct Plan {
 Expected<Plan> read_plan(const std::filesystem::path& directory);
 Expected<Plan> parse_plan(std::string_view text, std::string_view name);
 Expected<void> write_plan(const std::filesystem::path& directory, const Plan& plan);
+/// A run as plan.json has it, on one line; a company, which no plan holds, with its rule and seed. Runs of
+/// equal text show the same.
+std::string run_text(const Intervention& run);
 /// "0007.in.safetensors", "0007.out.safetensors"
 std::string input_name(std::uint32_t id);
 std::string output_name(std::uint32_t id);

@@ -46,9 +46,12 @@ nlohmann::ordered_json to_json(const Intervention& run) {
       write_rows(run, json);
       json["every"] = run.every;
       break;
+    case Intervention::Kind::company:
+      json["rule"] = run.rule;
+      json["seed"] = run.seed;
+      break;
     case Intervention::Kind::base:
     case Intervention::Kind::repeat:
-    case Intervention::Kind::company:
       break;
   }
   return json;
@@ -65,6 +68,8 @@ nlohmann::ordered_json to_json(const Plan::Model& model) {
 
 }  // namespace
 
+std::string run_text(const Intervention& run) { return to_json(run).dump(); }
+
 Expected<void> write_plan(const std::filesystem::path& directory, const Plan& plan) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
@@ -73,7 +78,7 @@ Expected<void> write_plan(const std::filesystem::path& directory, const Plan& pl
   if (plan.model) text += fmt::format("  \"model\": {},\n", to_json(*plan.model).dump());
   text += "  \"runs\": [\n";
   for (std::size_t i = 0; i < plan.runs.size(); ++i) {
-    text += fmt::format("    {}{}\n", to_json(plan.runs[i]).dump(), i + 1 < plan.runs.size() ? "," : "");
+    text += fmt::format("    {}{}\n", run_text(plan.runs[i]), i + 1 < plan.runs.size() ? "," : "");
   }
   text += "  ]\n}\n";
   return write_atomically(directory / "plan.json", text);

@@ -102,6 +102,12 @@ TraceData to_data(const Trace& trace) {
   return data;
 }
 
+Trace without_layers(Trace trace) {
+  trace.layers.clear();
+  trace.storage.reset();  // only the layers point into it
+  return trace;
+}
+
 std::string_view name(Mode mode) noexcept {
   switch (mode) {
     case Mode::train:

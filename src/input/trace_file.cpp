@@ -35,11 +35,14 @@ class TraceReader {
     trace_.storage = storage_;
   }
   Expected<Trace> read();
+  /// Of a trace without layers.
+  Expected<Trace> read_losses();
 
  private:
   void note(std::string id, const std::string& message, std::size_t count = 1) {
     trace_.hazards.push_back({Hazard::Kind::oddity, std::move(id), printable(message), std::nullopt, count});
   }
+  void describe(const TraceMetadata& metadata);
   void note_assumptions(const TraceRoles& roles, const BatchShape& shape);
   Expected<void> read_tokens(const TraceRoles& roles);
   Expected<void> read_valid(const TraceRoles& roles);
@@ -54,6 +57,14 @@ class TraceReader {
   std::shared_ptr<TraceStorage> storage_;
   Trace trace_;
 };
+
+void TraceReader::describe(const TraceMetadata& metadata) {
+  trace_.mode = metadata.mode;
+  trace_.stage = metadata.stage;
+  trace_.vocab = metadata.vocab;
+  trace_.rule = metadata.rule;
+  trace_.producer = metadata.producer;
+}
 
 void TraceReader::note_assumptions(const TraceRoles& roles, const BatchShape& shape) {
   if (!roles.reading.empty()) note("foreign-format", fmt::format("{}: {}", file_.path, roles.reading));
@@ -211,11 +222,7 @@ Expected<Trace> TraceReader::read() {
   const auto shape = settle_shape(*roles, options_, metadata->order, input_, file_.path);
   if (!shape) return tl::unexpected(shape.error());
 
-  trace_.mode = metadata->mode;
-  trace_.stage = metadata->stage;
-  trace_.vocab = metadata->vocab;
-  trace_.rule = metadata->rule;
-  trace_.producer = metadata->producer;
+  describe(*metadata);
   trace_.layout = shape->layout;
   trace_.order_known = shape->order_known;
   note_assumptions(*roles, *shape);
@@ -226,6 +233,30 @@ Expected<Trace> TraceReader::read() {
   return std::move(trace_);
 }
 
+Expected<Trace> TraceReader::read_losses() {
+  const auto metadata = read_metadata(file_, options_);
+  if (!metadata) return tl::unexpected(metadata.error());
+  const auto roles = assign_roles(file_, options_);
+  if (!roles) return tl::unexpected(roles.error());
+  const auto misshapen = [&](const Tensor* tensor) {
+    return tensor != nullptr && (tensor->shape.size() != 2 || tensor->shape != roles->tokens->shape);
+  };
+  if (!roles->layers.empty() || !roles->unknown.empty() || roles->tokens == nullptr ||
+      roles->log_probs == nullptr || misshapen(roles->tokens) || misshapen(roles->log_probs) ||
+      misshapen(roles->valid))
+    return input_error(
+        fmt::format("{}: expected tokens and logprobs, (sequences, positions), and no layers", file_.path));
+  describe(*metadata);
+  trace_.layout = {roles->tokens->shape[0], roles->tokens->shape[1],
+                   metadata->order.value_or(TokenOrder::batch_major)};
+  for (const auto step :
+       {&TraceReader::read_tokens, &TraceReader::read_valid, &TraceReader::read_log_probs}) {
+    if (auto done = (this->*step)(*roles); !done) return tl::unexpected(done.error());
+  }
+  trace_.storage.reset();  // all that there is has been copied
+  return std::move(trace_);
+}
+
 }  // namespace
 
 Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions& options,
@@ -233,6 +264,12 @@ Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions
   const auto file = open_tensors(path, options);
   if (!file) return tl::unexpected(file.error());
   return TraceReader(*file, options, input).read().map_error(make_printable);
+}
+
+Expected<Trace> read_losses(const std::filesystem::path& path) {
+  const auto file = read_safetensors(path);
+  if (!file) return tl::unexpected(file.error());
+  return TraceReader(*file, {}, nullptr).read_losses().map_error(make_printable);
 }
 
 }  // namespace pastonly::input

@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "input/directory_lock.h"
 #include "lab/arm_report.h"
 #include "lab/store.h"
 
@@ -183,7 +184,7 @@ Report::Experiment heading(const Experiment& experiment, const Corpus& corpus) {
 Expected<Report::Experiment> run(const Experiment& experiment, const LabOptions& options) {
   const auto corpus = Corpus::open(experiment.tokens, experiment.batch.positions);
   if (!corpus) return tl::unexpected(corpus.error());
-  const auto lock = StoreLock::take(options.directory);
+  const auto lock = input::DirectoryLock::take(options.directory);
   if (!lock) return tl::unexpected(lock.error());
   // An arm that fails stops the others, which keep what they have.
   std::atomic<bool> failed = false;

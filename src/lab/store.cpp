@@ -1,12 +1,7 @@
 #include "lab/store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -68,26 +63,5 @@ Expected<void> ArmStore::write_result(const input::Json& result) const {
 }
 
 std::optional<input::Json> ArmStore::read_result() const { return read("result.json"); }
-
-Expected<StoreLock> StoreLock::take(const std::filesystem::path& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return input_error(fmt::format("{}: {}", directory.string(), error.message()));
-  const auto path = directory / "lock";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0) return input_error(fmt::format("{}: {}", path.string(), std::strerror(errno)));
-  // Given up by the system when the process ends, however it ends.
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    ::close(fd);
-    return input_error(fmt::format("{}: another pastonly lab works in this directory", directory.string()));
-  }
-  return StoreLock(fd);
-}
-
-StoreLock::StoreLock(StoreLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-StoreLock::~StoreLock() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 }  // namespace pastonly::lab

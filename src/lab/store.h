@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,20 +36,6 @@ class ArmStore {
 
   std::filesystem::path directory_;
   std::string key_;
-};
-
-/// Holds a directory against other processes for as long as it lives.
-class StoreLock {
- public:
-  /// Makes the directory where it is missing. Input errors: it cannot be made, or another process holds it.
-  static Expected<StoreLock> take(const std::filesystem::path& directory);
-  StoreLock(StoreLock&& other) noexcept;
-  StoreLock& operator=(StoreLock&&) = delete;
-  ~StoreLock();
-
- private:
-  explicit StoreLock(int fd) noexcept : fd_(fd) {}
-  int fd_;
 };
 
 }  // namespace pastonly::lab

@@ -42,9 +42,10 @@ struct Evidence::State {
 
   /// A run of the subject, unless the user has asked to stop. A live one takes its time: says how many it
   /// did.
-  Expected<Trace> observe(const Intervention& run) {
+  Expected<Trace> observe(const Intervention& run,
+                          Expected<Trace> (Subject::*asked)(const Intervention&) = &Subject::observe) {
     if (watch.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
-    auto trace = subject.observe(run);
+    auto trace = (subject.*asked)(run);
     if (!subject.capabilities().live) return trace;
     const bool planned = traces.contains(run.id);
     const std::size_t done = ++(planned ? runs_planned : runs_beyond);
@@ -62,20 +63,14 @@ struct Evidence::State {
   Watch watch;
   std::atomic<std::size_t> runs_planned{0}, runs_beyond{0};
   std::map<std::uint32_t, Once<Trace>> traces;  // keys fixed from the start: lookups need no lock
-  /// A trace without its layers, kept.
+  /// Subject::losses, kept.
   Expected<Trace> losses(const Intervention& run) {
     Once<Trace>* entry = nullptr;
     {
       const std::lock_guard lock(fresh_mutex);
       entry = &fresh[{run.id, run.seed, run.rule}];
     }
-    return entry->get([&]() -> Expected<Trace> {
-      auto trace = observe(run);
-      if (!trace) return trace;
-      trace->layers.clear();
-      trace->storage.reset();  // only the layers point into it
-      return trace;
-    });
+    return entry->get([&] { return observe(run, &Subject::losses); });
   }
 
   std::mutex fresh_mutex;

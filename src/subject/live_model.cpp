@@ -94,11 +94,15 @@ class LiveModel final : public Subject {
   const std::vector<Intervention>& interventions() const noexcept override { return runs_; }
   const std::vector<Intervention>& missing() const noexcept override { return missing_; }
   Expected<Trace> observe(const Intervention& run) override;
+  Expected<Trace> outline(const Intervention& run) override;
   Subject* twin() const noexcept override { return options_.twin.get(); }
 
  private:
   RulesInForce rules(const Intervention& run, std::uint64_t chance) const;
   Expected<RulesInForce> in_company(const Intervention& run, const model::ObserveOptions& how) const;
+  std::string path_of(const Intervention& run) const {
+    return fmt::format("{} run {}", options_.name, run.id);
+  }
   TokenBatch base_of(const Intervention& run) const;
   Expected<TokenBatch> batch_of(const Intervention& run) const;
   Expected<TraceData> route(const Intervention& run, const TokenBatch& batch);
@@ -301,9 +305,19 @@ Expected<Trace> LiveModel::observe(const Intervention& run) {
     auto data = run.kind == Kind::stream ? stream(run, *batch) : route(run, *batch);
     if (!data) return tl::unexpected(data.error());
     Trace trace = make_trace(std::move(*data));
-    trace.path = fmt::format("{} run {}", options_.name, run.id);
+    trace.path = path_of(run);
     return trace;
   });
+}
+
+Expected<Trace> LiveModel::outline(const Intervention& run) {
+  auto batch = batch_of(run);
+  if (!batch) return tl::unexpected(batch.error());
+  Trace trace;
+  trace.path = path_of(run);
+  trace.layout = batch->layout;
+  trace.tokens = std::move(batch->tokens);
+  return trace;
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ Expected<PairedLoss> twin_losses(Evidence& evidence) {
   if (twin == nullptr || bases.empty()) return out;
   const auto add = [&](const Expected<Trace>& own, const Intervention& run) -> Expected<void> {
     if (!own) return tl::unexpected(own.error());
-    const auto other = twin->observe(run);
+    const auto other = twin->losses(run);
     if (!other) return tl::unexpected(other.error());
     out.add(*own, std::span(&*other, 1));
     return {};

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "catch.h"
+#include "input/directory_lock.h"
 #include "input/hash.h"
 #include "lab/arm_report.h"
 #include "lab/store.h"
@@ -133,13 +134,13 @@ TEST_CASE("half-written and foreign files are never taken for an arm's own", "[l
 
 TEST_CASE("two processes do not work in one directory", "[lab]") {
   const TemporaryDirectory directory;
-  const auto held = StoreLock::take(directory.path());
+  const auto held = input::DirectoryLock::take(directory.path());
   REQUIRE(held);
   LabOptions options;
   options.directory = directory.path();
   const auto refused = run(tiny(), options);
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().message.find("another pastonly lab") != std::string::npos);
+  CHECK(refused.error().message.find("another pastonly works") != std::string::npos);
 }
 
 TEST_CASE("the evaluation's figures are those of the tokens that its seed draws", "[lab]") {
