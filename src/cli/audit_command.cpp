@@ -68,6 +68,16 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
                       std::move(checkpoint)};
 }
 
+/// An interrupted audit of a checkpoint says how to go on.
+Error with_advice(Error error, const AuditRequest& request) {
+  if (error.kind != Error::Kind::interrupted || !is_checkpoint(request.subject)) return error;
+  const std::string& kept = request.checkpoint.record;
+  error.message += kept.empty()
+                       ? "; --record DIRECTORY would have kept the runs, for the same command to go on from"
+                       : fmt::format("; the same command goes on from the runs that {} keeps", kept);
+  return error;
+}
+
 int run_command(const AuditArguments& arguments, const Session& session) {
   const auto request = request_of(arguments, session);
   if (!request) return complain(request.error());
@@ -77,7 +87,7 @@ int run_command(const AuditArguments& arguments, const Session& session) {
   auto outputs = Outputs::open(session.outputs, session.color, read);
   if (!outputs) return complain(outputs.error());
   const auto report = run_audit(*request, session);
-  if (!report) return complain(report.error());
+  if (!report) return complain(with_advice(report.error(), *request));
   if (auto written = outputs->write(*report); !written) return complain(written.error());
   if (!outputs->to_stdout() && !session.quiet) {
     fmt::print(stderr, "pastonly: {}: {}\n", input::printable(report->subject.name), name(report->verdict));

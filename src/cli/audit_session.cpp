@@ -78,18 +78,8 @@ Expected<std::unique_ptr<Recording>> record(const AuditRequest& request, const P
   auto recording = Recording::start(subject, directory, *identity, watch);
   if (!recording) return recording;
   if (const std::size_t runs = (*recording)->runs_kept(); runs > 0)
-    progress.say(fmt::format("{} runs of an interrupted audit are taken up from {}", runs, directory));
+    progress.say(fmt::format("going on from {} runs that {} keeps of an interrupted audit", runs, directory));
   return recording;
-}
-
-/// An interrupted audit of a checkpoint says how to go on.
-Error with_advice(Error error, const AuditRequest& request, const Recording* recording) {
-  if (error.kind != Error::Kind::interrupted || !is_checkpoint(request.subject)) return error;
-  error.message += recording != nullptr
-                       ? fmt::format("; {} keeps {} runs, and the same command goes on from them",
-                                     request.checkpoint.record, recording->runs_kept())
-                       : "; --record DIRECTORY would have kept the runs for the same command to go on from";
-  return error;
 }
 
 }  // namespace
@@ -127,12 +117,11 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   const auto recording = record(request, policy, **subject, options.watch, progress);
   if (!recording) return tl::unexpected(recording.error());
   auto report = audit(*recording ? static_cast<Subject&>(**recording) : **subject, policy, options);
-  if (!report) return tl::unexpected(with_advice(report.error(), request, recording->get()));
+  if (!report) return report;
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
   if (*recording) {
-    if (auto kept = (*recording)->finish(options.watch); !kept)
-      return tl::unexpected(with_advice(kept.error(), request, recording->get()));
+    if (auto kept = (*recording)->finish(options.watch); !kept) return tl::unexpected(kept.error());
   }
 
   report->subject.files = *std::move(files);

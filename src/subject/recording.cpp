@@ -41,14 +41,14 @@ Expected<void> Recording::test_kept(const Watch& watch) const {
 }
 
 Expected<Trace> Recording::take_up_or_run(const Intervention& run, KeptRuns::Part part) {
-  const auto outline = subject_.outline(run);
+  auto outline = subject_.outline(run);
   if (!outline) return outline;
   if (auto kept = runs_.find(run, *outline, part)) return *std::move(kept);
   {
     const std::lock_guard lock(mutex_);
     if (not_written_) return tl::unexpected(*not_written_);
   }
-  const auto trace = part == KeptRuns::Part::all ? subject_.observe(run) : subject_.losses(run);
+  auto trace = part == KeptRuns::Part::all ? subject_.observe(run) : subject_.losses(run);
   if (!trace) return trace;
   auto kept = runs_.keep(run, *trace, *outline, part);
   const std::lock_guard lock(mutex_);

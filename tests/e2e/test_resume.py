@@ -64,7 +64,7 @@ class Resumed(unittest.TestCase):
 
     def test_interrupted_it_goes_on_to_the_same(self):
         whole, said = self.finished(self.root / "whole")
-        self.assertNotIn("taken up", said)
+        self.assertNotIn("going on", said)
         folder = self.root / "cut"
         for how, seals in ((signal.SIGINT, 20), (signal.SIGKILL, 60), (signal.SIGTERM, 90)):
             code, said = self.cut(folder, how, seals)
@@ -72,10 +72,10 @@ class Resumed(unittest.TestCase):
             self.assertFalse((folder / "plan.json").exists())
             self.assertGreaterEqual(self.kept(folder), seals)
             if how != signal.SIGKILL:
-                self.assertIn(f"{folder} keeps {self.kept(folder)} runs, and the same command goes on from them", said)
+                self.assertIn(f"interrupted; the same command goes on from the runs that {folder} keeps", said)
         kept = self.kept(folder)
         again, said = self.finished(folder)
-        self.assertIn(f"{kept} runs of an interrupted audit are taken up from {folder}", said)
+        self.assertIn(f"going on from {kept} runs that {folder} keeps of an interrupted audit", said)
         self.assertEqual(again, whole)
         self.assertEqual(files(folder), files(self.root / "whole"))
 
@@ -140,7 +140,7 @@ class Resumed(unittest.TestCase):
             refused(f"{path} is", *same)
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         done = subprocess.run(self.command("plan", *tokens), cwd=self.root, capture_output=True, text=True, timeout=600)
-        self.assertIn("are taken up", done.stderr)
+        self.assertIn("going on from", done.stderr)
         self.assertFalse((folder / "unfinished").exists())
         self.assertEqual(run("audit", *same, "--record", folder).returncode, 4)
 
