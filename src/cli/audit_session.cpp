@@ -1,16 +1,10 @@
 #include "cli/audit_session.h"
 
 #include <fmt/format.h>
-#include <tbb/global_control.h>
-#include <tbb/info.h>
-
-#include <chrono>
 
 #include "cli/checkpoint_subject.h"
-#include "cli/clock.h"
 #include "cli/file_hashes.h"
-#include "cli/interrupt.h"
-#include "cli/progress.h"
+#include "cli/long_run.h"
 #include "cli/recording_identity.h"
 #include "cli/trace_options.h"
 #include "run/audit.h"
@@ -70,36 +64,25 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
 
 /// What keeps the subject's runs; nothing where nobody asked for it.
 Expected<std::unique_ptr<Recording>> record(const AuditRequest& request, const Policy& policy,
-                                            Subject& subject, const Watch& watch, Progress& progress) {
+                                            Subject& subject, LongRun& run) {
   const std::string& directory = request.checkpoint.record;
   if (directory.empty()) return nullptr;
   const auto identity = identity_of(request, policy, subject);
   if (!identity) return tl::unexpected(identity.error());
-  auto recording = Recording::start(subject, directory, *identity, watch);
+  auto recording = Recording::start(subject, directory, *identity, run.watch());
   if (!recording) return recording;
   if (const std::size_t runs = (*recording)->runs_kept(); runs > 0)
-    progress.say(fmt::format("going on from {} runs that {} keeps of an interrupted audit", runs, directory));
+    run.say(fmt::format("going on from {} runs that {} keeps of an interrupted audit", runs, directory));
   return recording;
 }
 
 }  // namespace
 
 Expected<Report> run_audit(const AuditRequest& request, const Session& session) {
-  const std::string started = utc_now();
-  const auto start = std::chrono::steady_clock::now();
-  const auto threads =
-      session.threads > 0 ? session.threads : static_cast<unsigned>(tbb::info::default_concurrency());
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
-  const Interrupt interrupt;
-  Progress progress(session.quiet);
-
-  const auto finish = [&](Report& report) {
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    report.run = {started, seconds.count(), request.seed, threads, session.arguments};
-  };
+  LongRun run(session);
   if (!request.logs.empty()) {
-    auto report = run_logs(request, started.substr(0, 10));
-    if (report) finish(*report);
+    auto report = run_logs(request, run.today());
+    if (report) report->run = run.record(request.seed);
     return report;
   }
   Policy policy = request.policy;
@@ -111,10 +94,9 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   AuditOptions options;
   options.checks = request.checks;
   options.seed = request.seed;
-  options.today = started.substr(0, 10);
-  options.watch.progress = [&](double fraction, std::string_view what) { progress.report(fraction, what); };
-  options.watch.stop = [] { return Interrupt::requested(); };
-  const auto recording = record(request, policy, **subject, options.watch, progress);
+  options.today = run.today();
+  options.watch = run.watch();
+  const auto recording = record(request, policy, **subject, run);
   if (!recording) return tl::unexpected(recording.error());
   auto report = audit(*recording ? static_cast<Subject&>(**recording) : **subject, policy, options);
   if (!report) return report;
@@ -127,7 +109,7 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   report->subject.files = *std::move(files);
   report->subject.options = to_value(request.options);
   add_to_value(request.checkpoint, report->subject.options);
-  finish(*report);
+  report->run = run.record(request.seed);
   return report;
 }
 

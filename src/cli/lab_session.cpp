@@ -1,17 +1,12 @@
 #include "cli/lab_session.h"
 
 #include <fmt/format.h>
-#include <tbb/global_control.h>
-#include <tbb/info.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 
 #include "cli/arm_audits.h"
-#include "cli/clock.h"
-#include "cli/interrupt.h"
-#include "cli/progress.h"
+#include "cli/long_run.h"
 #include "input/hash.h"
 #include "lab/arm_report.h"
 #include "lab/lab.h"
@@ -52,22 +47,17 @@ void add_comparison(const lab::Experiment& plan, const Report::Experiment& exper
 }  // namespace
 
 Expected<Report> run_lab(const LabRequest& request, const Session& session) {
-  const std::string started = utc_now();
-  const auto start = std::chrono::steady_clock::now();
-  const auto threads =
-      session.threads > 0 ? session.threads : static_cast<unsigned>(tbb::info::default_concurrency());
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
-  const Interrupt interrupt;
-  Progress progress(session.quiet);
+  LongRun run(session);
+  const Watch watch = run.watch();
 
   std::vector<FileRecord> files{{request.path, 0, ""}};
   if (!request.experiment.tokens.file.empty()) files.push_back({request.experiment.tokens.file, 0, ""});
   if (auto hashed = input::hash_files(files); !hashed) return tl::unexpected(hashed.error());
   lab::LabOptions options;
   options.directory = request.directory;
-  options.threads = threads;
-  options.progress = [&](double fraction, std::string_view what) { progress.report(fraction, what); };
-  options.stop = [] { return Interrupt::requested(); };
+  options.threads = run.threads();
+  options.progress = watch.progress;
+  options.stop = watch.stop;
   auto experiment = lab::run(request.experiment, options);
   if (!experiment) return tl::unexpected(experiment.error());
 
@@ -80,9 +70,9 @@ Expected<Report> run_lab(const LabRequest& request, const Session& session) {
   report.subject.files = std::move(files);
   report.subject.vocab = experiment->source.vocab;
   for (const auto& arm : experiment->arms) report.subject.tokens += arm.tokens;
-  ArmAuditOptions checks{request.directory, request.policy, started.substr(0, 10), {}, options.stop};
+  ArmAuditOptions checks{request.directory, request.policy, run.today(), {}, watch.stop};
   checks.progress = [&](double fraction, std::string_view what) {
-    progress.report(fraction, fmt::format("checks: {}", what));
+    watch.progress(fraction, fmt::format("checks: {}", what));
   };
   auto outcomes = request.checks ? audit_arms(request.experiment, checks, *experiment) : Outcomes{};
   if (!outcomes) return tl::unexpected(outcomes.error());
@@ -92,9 +82,8 @@ Expected<Report> run_lab(const LabRequest& request, const Session& session) {
   for (const auto& [check, outcome] : *outcomes) report.checks.push_back(entry_of(check, outcome, 0.0));
   Policy policy = request.policy;
   policy.source = request.experiment.tokens.source;
-  judge(*outcomes, policy, started.substr(0, 10), report);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  report.run = {started, seconds.count(), request.experiment.seed, threads, session.arguments};
+  judge(*outcomes, policy, run.today(), report);
+  report.run = run.record(request.experiment.seed);
   return report;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "routing/permuted.h"
+#include "routing/rule_around.h"
 #include "stats/parallel.h"
 #include "stats/random.h"
 
@@ -20,19 +21,16 @@ constexpr std::uint64_t kDropStreams = 0x4452'4F50'0000'0000ULL;
 
 bool depends_on_others(const Dependence& d) { return d.future || d.batch || d.order || d.length; }
 
-class Around : public RoutingRule {
+/// A rule around one that goes on learning.
+class Around : public routing::RuleAround {
  public:
-  Around(RoutingRule& rule, std::string id) : rule_(rule), id_(std::move(id)) {}
+  Around(RoutingRule& rule, std::string id) : RuleAround(rule), learner_(rule), id_(std::move(id)) {}
   std::string_view id() const noexcept override { return id_; }
-  Parameters parameters() const override { return rule_.parameters(); }
-  void learn(const Mask& routed) override { rule_.learn(routed); }
-  void learn(MatrixView<const float> scores, const Mask& routed) override { rule_.learn(scores, routed); }
-
- protected:
-  const RoutingRule& rule() const noexcept { return rule_; }
+  void learn(const Mask& routed) override { learner_.learn(routed); }
+  void learn(MatrixView<const float> scores, const Mask& routed) override { learner_.learn(scores, routed); }
 
  private:
-  RoutingRule& rule_;
+  RoutingRule& learner_;
   std::string id_;
 };
 
@@ -118,9 +116,6 @@ class Prefixes final : public Around {
 class Unchanged final : public Around {
  public:
   explicit Unchanged(RoutingRule& rule) : Around(rule, std::string(rule.id())) {}
-  Dependence dependence(const Layout& layout, std::size_t experts) const override {
-    return rule().dependence(layout, experts);
-  }
   void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const override {
     rule().select(scores, context, out);
   }

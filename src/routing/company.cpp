@@ -28,7 +28,7 @@ void CompanyRule::select(MatrixView<const float> scores, const RoutingContext& c
   Routing routed;
   for (std::size_t part = 0; part < std::min(kParts, order.size()); ++part) {
     for (std::size_t i = part; i < order.size(); i += kParts) place(scores.row(0).data(), order[i]);
-    rule_.select({mixed.data(), scores.rows(), scores.columns()}, context, routed);
+    rule().select({mixed.data(), scores.rows(), scores.columns()}, context, routed);
     for (std::size_t i = part; i < order.size(); i += kParts) {
       copy_row(routed.selected, order[i], out.selected);
       copy_row(routed.mask, order[i], out.mask);

@@ -35,7 +35,7 @@ std::vector<std::size_t> random_order(std::size_t n, std::uint64_t seed) {
 }
 
 void PermutedRule::select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const {
-  if (scores.empty()) return rule_.select(scores, context, out);
+  if (scores.empty()) return rule().select(scores, context, out);
   const auto order = random_order(scores.rows(), seed_);
   std::vector<float> moved(scores.size());  // (tokens, experts)
   for (std::size_t i = 0; i < order.size(); ++i)
@@ -46,7 +46,7 @@ void PermutedRule::select(MatrixView<const float> scores, const RoutingContext& 
   inner.tokens = tokens;
   inner.valid = valid;
   Routing routed;
-  rule_.select({moved.data(), scores.rows(), scores.columns()}, inner, routed);
+  rule().select({moved.data(), scores.rows(), scores.columns()}, inner, routed);
   put_back(routed.selected, order, out.selected);
   put_back(routed.mask, order, out.mask);
 }

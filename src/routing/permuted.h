@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "pastonly/routing_rule.h"
+#include "routing/rule_around.h"
 
 namespace pastonly::routing {
 
@@ -11,20 +11,14 @@ namespace pastonly::routing {
 std::vector<std::size_t> random_order(std::size_t n, std::uint64_t seed);
 
 /// Another rule that sees all tokens of the batch in random order, across sequences and chunks; masks come
-/// back in the tokens' own order. Parameters, id and dependence are the rule's. Keeps a reference to it.
-class PermutedRule final : public RoutingRule {
+/// back in the tokens' own order.
+class PermutedRule final : public RuleAround {
  public:
-  PermutedRule(const RoutingRule& rule, std::uint64_t seed) : rule_(rule), seed_(seed) {}
+  PermutedRule(const RoutingRule& rule, std::uint64_t seed) : RuleAround(rule), seed_(seed) {}
 
-  std::string_view id() const noexcept override { return rule_.id(); }
-  Parameters parameters() const override { return rule_.parameters(); }
-  Dependence dependence(const Layout& layout, std::size_t experts) const override {
-    return rule_.dependence(layout, experts);
-  }
   void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const override;
 
  private:
-  const RoutingRule& rule_;
   std::uint64_t seed_;
 };
 
