@@ -35,13 +35,6 @@ Ran ran_on(const Check& check, Subject& subject) {
   return std::get<Ran>(outcome);
 }
 
-std::optional<Measurement> measured(const Ran& ran, std::string_view name, bool of_layer = false) {
-  for (const Measurement& one : ran.measurements) {
-    if (one.name == name && one.layer.has_value() == of_layer) return one;
-  }
-  return std::nullopt;
-}
-
 double worst_flip_rate(const Ran& ran, std::string_view name) {
   double worst = -1.0;
   for (const Measurement& one : ran.measurements) {
@@ -99,11 +92,11 @@ TEST_CASE("many futures bound the leak of live expert choice and none of top-k",
   const auto clean = small_model(small_config("top-k,k=2"));
   const auto found = ran_on(future_information_check, *live(leaky, generous()));
   const auto none = ran_on(future_information_check, *live(clean, generous()));
-  CHECK(measured(found, "futures_per_prefix")->value == 200.0);
-  CHECK(*measured(found, "future_information")->lower > 0.1);
+  CHECK(find_measurement(found, "futures_per_prefix")->value == 200.0);
+  CHECK(*find_measurement(found, "future_information")->lower > 0.1);
   CHECK(*found.claims.at(0).p_value < 0.01);
-  CHECK(measured(none, "future_information")->value == 0.0);
-  CHECK(*measured(none, "future_information")->lower == 0.0);
+  CHECK(find_measurement(none, "future_information")->value == 0.0);
+  CHECK(*find_measurement(none, "future_information")->lower == 0.0);
   CHECK(*none.claims.at(0).p_value == 1.0);
 }
 
@@ -141,7 +134,7 @@ TEST_CASE("live subjects are truly rerouted and streamed", "[live-checks]") {
   const auto leaky = small_model(small_config("expert-choice,k=2,chunk=8"));
   const auto clean = small_model(small_config("top-k,k=2"));
   const auto swept = ran_on(chunk_sweep_check, *live(leaky, generous()));
-  const auto change = measured(swept, "rechunked_loss_change[16]");
+  const auto change = find_measurement(swept, "rechunked_loss_change[16]");
   REQUIRE(change);
   CHECK(change->lower.has_value());
   // Against the model's own passes under that rule.
@@ -161,7 +154,7 @@ TEST_CASE("live subjects are truly rerouted and streamed", "[live-checks]") {
   const auto kept = ran_on(forced_causality_check, *live(clean, generous()));
   CHECK(worst_flip_rate(streamed, "stream_flip_rate_decisions") > 0.0);
   CHECK(worst_flip_rate(kept, "stream_flip_rate_decisions") == 0.0);
-  CHECK(measured(kept, "streaming_gap")->value == Approx(0.0).margin(1e-5));
+  CHECK(find_measurement(kept, "streaming_gap")->value == Approx(0.0).margin(1e-5));
 }
 
 TEST_CASE("a rule written out is read back", "[live-checks]") {

@@ -13,9 +13,13 @@
 #include "checks.h"
 #include "pastonly/policy.h"
 #include "subject/evidence.h"
+#include "toy/observe.h"
 #include "toy/subject.h"
 
 namespace pastonly {
+
+using toy::find_claim;
+using toy::find_measurement;
 
 /// A recipe of one rule for all layers, eight rows of 64 uniform tokens over 64 words.
 inline toy::Recipe toy_recipe(std::string rule, std::uint64_t seed = 1) {
@@ -55,13 +59,6 @@ inline Ran ran(Outcome outcome) {
   return std::get<Ran>(std::move(outcome));
 }
 
-inline const Claim* find_claim(const Ran& result, std::string_view id) {
-  for (const Claim& claim : result.claims) {
-    if (claim.id == id) return &claim;
-  }
-  return nullptr;
-}
-
 /// Whether the judge would make a finding of it, were it the only test.
 inline bool rejects(const Claim* claim, const Policy& policy, double limit) {
   if (claim == nullptr) return false;
@@ -71,11 +68,8 @@ inline bool rejects(const Claim* claim, const Policy& policy, double limit) {
 
 inline std::optional<double> measured(const Ran& result, std::string_view name,
                                       std::optional<std::uint32_t> layer = std::nullopt) {
-  for (const Measurement& one : result.measurements) {
-    const bool here = layer ? one.layer && raw(*one.layer) == *layer : !one.layer;
-    if (one.name == name && here) return one.value;
-  }
-  return std::nullopt;
+  const Measurement* found = find_measurement(result, name, layer);
+  return found != nullptr ? std::optional(found->value) : std::nullopt;
 }
 
 }  // namespace pastonly

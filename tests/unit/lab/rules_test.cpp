@@ -3,28 +3,13 @@
 #include <algorithm>
 
 #include "catch.h"
-#include "stats/random.h"
+#include "unit/routing/made.h"
 
 namespace pastonly::lab {
 namespace {
 
 constexpr std::size_t kExperts = 8;
 constexpr Layout kLayout{4, 16};
-
-std::vector<float> random_scores(std::uint64_t seed, std::size_t tokens) {
-  stats::CounterRng rng(seed);
-  std::vector<float> scores(tokens * kExperts);
-  for (float& score : scores) score = static_cast<float>(rng.uniform());
-  return scores;
-}
-
-std::unique_ptr<RoutingRule> made(std::string_view text) {
-  const auto spec = parse_rule(text);
-  REQUIRE(spec);
-  auto rule = make_rule(spec->id, spec->parameters);
-  REQUIRE(rule);
-  return *std::move(rule);
-}
 
 Mask routed(const RoutingRule& rule, const std::vector<float>& scores, const Layout& layout,
             std::uint64_t seed = 0) {
@@ -44,7 +29,7 @@ double share_of_routes(const Mask& mask) {
 TEST_CASE("a shuffled rule routes as many tokens, in an order of its seed", "[lab][rules]") {
   const auto rule = made("expert-choice,k=2,chunk=8");
   const auto mixed = shuffled(*rule);
-  const auto scores = random_scores(1, kLayout.tokens());
+  const auto scores = random_scores(kLayout.tokens() * kExperts, 1);
   const Mask plain = routed(*rule, scores, kLayout), first = routed(*mixed, scores, kLayout, 1),
              again = routed(*mixed, scores, kLayout, 1), second = routed(*mixed, scores, kLayout, 2);
   CHECK(first == again);
@@ -81,7 +66,7 @@ TEST_CASE("a shuffled chunk is a sample of the whole batch", "[lab][rules]") {
 TEST_CASE("token-wise rules do not notice a shuffle, and state passes through", "[lab][rules]") {
   const auto rule = made("biased-top-k,k=2,update_rate=0.1");
   const auto mixed = shuffled(*rule);
-  const auto scores = random_scores(2, kLayout.tokens());
+  const auto scores = random_scores(kLayout.tokens() * kExperts, 2);
   const Mask plain = routed(*rule, scores, kLayout);
   CHECK(routed(*mixed, scores, kLayout, 3) == plain);
   mixed->learn({scores.data(), kLayout.tokens(), kExperts}, plain);
@@ -93,7 +78,7 @@ TEST_CASE("token-wise rules do not notice a shuffle, and state passes through", 
 TEST_CASE("random drops keep their share of routes", "[lab][rules]") {
   const auto rule = made("top-k,k=4");
   const Layout layout{64, 64};
-  const auto scores = random_scores(3, layout.tokens());
+  const auto scores = random_scores(layout.tokens() * kExperts, 3);
   const auto drops = dropping(*rule, 0.3);
   const Mask all = routed(*rule, scores, layout), kept = routed(*drops, scores, layout, 1);
   CHECK(share_of_routes(all) == 4.0);
@@ -112,10 +97,10 @@ TEST_CASE("streaming routing sees nothing later and no other row", "[lab][rules]
     INFO(text);
     const auto rule = made(text);
     const auto stream = streaming(*rule, kLayout, kExperts);
-    const auto scores = random_scores(4, kLayout.tokens());
+    const auto scores = random_scores(kLayout.tokens() * kExperts, 4);
     const Mask before = routed(*stream, scores, kLayout);
     // Everything after position 9 of row 2, and every other row, is redrawn.
-    auto changed = random_scores(5, kLayout.tokens());
+    auto changed = random_scores(kLayout.tokens() * kExperts, 5);
     const std::size_t first = kLayout.token(2, 0) * kExperts, last = kLayout.token(2, 10) * kExperts;
     std::copy(scores.begin() + first, scores.begin() + last, changed.begin() + first);
     const Mask after = routed(*stream, changed, kLayout);
@@ -127,7 +112,7 @@ TEST_CASE("streaming routing sees nothing later and no other row", "[lab][rules]
 }
 
 TEST_CASE("streaming is the rule applied to every prefix", "[lab][rules]") {
-  const auto scores = random_scores(6, kLayout.tokens());
+  const auto scores = random_scores(kLayout.tokens() * kExperts, 6);
   const auto prefix_mask = [&](const RoutingRule& rule, std::size_t row, std::size_t s) {
     const std::size_t first = kLayout.token(row, 0) * kExperts;
     const std::vector<float> own(scores.begin() + first, scores.begin() + first + (s + 1) * kExperts);

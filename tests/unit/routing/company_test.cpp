@@ -5,7 +5,7 @@
 
 #include "catch.h"
 #include "routing/permuted.h"
-#include "stats/random.h"
+#include "unit/routing/made.h"
 
 using namespace pastonly;
 using namespace pastonly::routing;
@@ -16,18 +16,7 @@ constexpr Layout kLayout{4, 16};
 constexpr std::size_t kExperts = 4;
 
 std::vector<float> drawn_scores(std::uint64_t seed) {
-  stats::CounterRng rng(seed);
-  std::vector<float> scores(kLayout.tokens() * kExperts);
-  for (float& score : scores) score = static_cast<float>(rng.uniform());
-  return scores;
-}
-
-std::unique_ptr<RoutingRule> made(std::string_view text) {
-  const auto spec = parse_rule(text);
-  REQUIRE(spec);
-  auto rule = make_rule(spec->id, spec->parameters);
-  REQUIRE(rule);
-  return std::move(*rule);
+  return random_scores(kLayout.tokens() * kExperts, seed);
 }
 
 Mask routed(const RoutingRule& rule, const std::vector<float>& scores) {

@@ -7,7 +7,7 @@ using pastonly::TokenOrder;
 
 namespace {
 
-constexpr std::array<std::string_view, 99> rules = {
+constexpr std::array<std::string_view, 99> rule_texts = {
     "top-k,k=1",
     "top-k,k=3",
     "biased-top-k,k=2,bias=[0.3;-0.2;0;0.1]",
@@ -119,5 +119,5 @@ constexpr std::array layouts = {Layout{1, 12},
 
 }  // namespace
 
-std::span<const std::string_view> dependence_rules() { return rules; }
+std::span<const std::string_view> dependence_rules() { return rule_texts; }
 std::span<const Layout> dependence_layouts() { return layouts; }

@@ -4,6 +4,7 @@
 #include "dependence_grid.h"
 #include "dependence_trial.h"
 #include "routing/gate.h"
+#include "unit/routing/made.h"
 
 using namespace pastonly;
 
@@ -34,15 +35,6 @@ std::size_t chunk_of(const RoutingRule& rule) {
     if (key == "chunk") return static_cast<std::size_t>(*value.get_if<std::int64_t>());
   }
   return 1;
-}
-
-std::unique_ptr<RoutingRule> made(std::string_view text) {
-  const auto spec = parse_rule(text);
-  REQUIRE(spec.has_value());
-  auto rule = make_rule(spec->id, spec->parameters);
-  INFO((rule ? "" : rule.error().message));
-  REQUIRE(rule.has_value());
-  return std::move(*rule);
 }
 
 }  // namespace

@@ -14,43 +14,43 @@ using stats::CounterRng;
 
 namespace {
 
-constexpr std::size_t kTokens = 400, kExperts = 8, kTopK = 2;
+constexpr std::size_t kTokens = 400, kGateExperts = 8, kTopK = 2;
 
 /// Sigmoid-like scores, the two best of score + bias kept, no gates yet.
 struct Layer {
-  std::vector<float> scores = std::vector<float>(kTokens * kExperts);
-  std::vector<float> gates = std::vector<float>(kTokens * kExperts);
-  std::vector<std::uint8_t> kept = std::vector<std::uint8_t>(kTokens * kExperts);
-  std::vector<double> bias = std::vector<double>(kExperts);
+  std::vector<float> scores = std::vector<float>(kTokens * kGateExperts);
+  std::vector<float> gates = std::vector<float>(kTokens * kGateExperts);
+  std::vector<std::uint8_t> kept = std::vector<std::uint8_t>(kTokens * kGateExperts);
+  std::vector<double> bias = std::vector<double>(kGateExperts);
 
   explicit Layer(std::uint64_t seed, double spread) {
     CounterRng rng(seed);
     for (float& score : scores) score = static_cast<float>(rng.uniform());
     for (double& b : bias) b = spread * (rng.uniform() - 0.5);
     for (std::size_t t = 0; t < kTokens; ++t) {
-      std::vector<std::size_t> order(kExperts);
+      std::vector<std::size_t> order(kGateExperts);
       std::iota(order.begin(), order.end(), std::size_t{0});
       std::ranges::sort(order, std::greater<>(), [&](std::size_t e) { return score(t, e) + bias[e]; });
-      for (std::size_t i = 0; i < kTopK; ++i) kept[t * kExperts + order[i]] = 1;
+      for (std::size_t i = 0; i < kTopK; ++i) kept[t * kGateExperts + order[i]] = 1;
     }
   }
-  double score(std::size_t t, std::size_t e) const { return double{scores[t * kExperts + e]}; }
+  double score(std::size_t t, std::size_t e) const { return double{scores[t * kGateExperts + e]}; }
   /// gate = y(token, expert), divided by its sum over the kept where asked.
   template <class Y>
   void weigh(Y&& y, bool renormalise, double scale = 1.0) {
     for (std::size_t t = 0; t < kTokens; ++t) {
       double sum = 0.0;
-      for (std::size_t e = 0; e < kExperts; ++e) sum += kept[t * kExperts + e] ? y(t, e) : 0.0;
-      for (std::size_t e = 0; e < kExperts; ++e) {
+      for (std::size_t e = 0; e < kGateExperts; ++e) sum += kept[t * kGateExperts + e] ? y(t, e) : 0.0;
+      for (std::size_t e = 0; e < kGateExperts; ++e) {
         const double gate = scale * y(t, e) / (renormalise ? sum : 1.0);
-        gates[t * kExperts + e] = kept[t * kExperts + e] ? static_cast<float>(gate) : 0.0F;
+        gates[t * kGateExperts + e] = kept[t * kGateExperts + e] ? static_cast<float>(gate) : 0.0F;
       }
     }
   }
   GateSample sample() const {
-    return {{scores.data(), kTokens, kExperts},
-            {gates.data(), kTokens, kExperts},
-            {kept.data(), kTokens, kExperts},
+    return {{scores.data(), kTokens, kGateExperts},
+            {gates.data(), kTokens, kGateExperts},
+            {kept.data(), kTokens, kGateExperts},
             kTopK,
             2e-5};
   }
@@ -92,7 +92,8 @@ TEST_CASE("biased gates are explained by score plus bias alone", "[routing][gate
       const auto fitted = fitted_biased_form(layer.sample());
       REQUIRE(fitted);
       CHECK(fitted->explained == 1.0);
-      for (std::size_t e = 0; e < kExperts; ++e) CHECK(fitted->bias[e] == Approx(layer.bias[e]).margin(1e-4));
+      for (std::size_t e = 0; e < kGateExperts; ++e)
+        CHECK(fitted->bias[e] == Approx(layer.bias[e]).margin(1e-4));
     }
   }
 }

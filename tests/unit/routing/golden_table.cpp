@@ -11,7 +11,7 @@ namespace {
 // 48 folders are reproduced. Seven cannot be: their noise came from PyTorch's or NumPy's generator
 // (random_tokens, random_second). "linspace" stands for numbers that are not stored with the vectors
 // but stated beside them: N of them from -0.2 to 0.2.
-constexpr std::array cases = {
+constexpr std::array listed_cases = {
     GoldenCase{"colossal_top1_first",
                "switch-capacity,capacity_formula=colossalai,min_capacity=4",
                Input::scores,
@@ -322,4 +322,4 @@ constexpr std::array cases = {
 
 }  // namespace
 
-std::span<const GoldenCase> golden_cases() { return cases; }
+std::span<const GoldenCase> golden_cases() { return listed_cases; }

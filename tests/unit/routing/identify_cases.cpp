@@ -213,3 +213,7 @@ routing::Identification identify_traces(const std::vector<Trace>& traces, std::s
   }
   return routing::identify(runs);
 }
+
+bool lists(const routing::Identification& found, std::string_view id) {
+  return std::ranges::any_of(found.rule.candidates, [&](const RuleCandidate& one) { return one.id == id; });
+}

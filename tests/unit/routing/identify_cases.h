@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pastonly/routing_rule.h"
@@ -34,3 +35,6 @@ pastonly::Trace make_case_trace(const IdentifyCase& which);
 /// Identifies one layer of the given traces of one model (runs 0, 1, ...).
 pastonly::routing::Identification identify_traces(const std::vector<pastonly::Trace>& traces,
                                                   std::size_t layer = 0);
+
+/// Whether a rule with this id is among those that are left.
+bool lists(const pastonly::routing::Identification& found, std::string_view id);

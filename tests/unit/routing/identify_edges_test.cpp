@@ -5,6 +5,7 @@
 #include "catch.h"
 #include "identify_cases.h"
 #include "stats/random.h"
+#include "unit/routing/made.h"
 
 using namespace pastonly;
 
@@ -23,17 +24,6 @@ Trace small_trace(std::size_t sequences, std::size_t positions, std::size_t expe
   for (std::size_t i = 0; i < mask.size(); ++i) layer.mask(i / experts, i % experts) = mask[i];
   data.layers.push_back(std::move(layer));
   return make_trace(std::move(data));
-}
-
-std::vector<float> random_scores(std::size_t count, std::uint64_t seed) {
-  stats::CounterRng rng(seed);
-  std::vector<float> scores(count);
-  for (float& score : scores) score = static_cast<float>(rng.uniform());
-  return scores;
-}
-
-bool lists(const routing::Identification& found, std::string_view id) {
-  return std::ranges::any_of(found.rule.candidates, [&](const RuleCandidate& one) { return one.id == id; });
 }
 
 std::string listed(const routing::Identification& found) {

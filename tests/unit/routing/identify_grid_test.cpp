@@ -12,10 +12,6 @@ using namespace pastonly;
 
 namespace {
 
-bool lists(const routing::Identification& found, const std::string& id) {
-  return std::ranges::any_of(found.rule.candidates, [&](const RuleCandidate& one) { return one.id == id; });
-}
-
 /// Whether a reported figure leaves `truth` possible: the figure itself, a range, or one of several.
 bool admits(const Value* reported, std::int64_t truth) {
   if (reported == nullptr) return true;  // a default, or not a parameter of the candidate

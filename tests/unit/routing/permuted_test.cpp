@@ -5,27 +5,12 @@
 #include <vector>
 
 #include "catch.h"
-#include "stats/random.h"
+#include "unit/routing/made.h"
 
 using namespace pastonly;
 using namespace pastonly::routing;
 
 namespace {
-
-std::vector<float> random_scores(std::size_t count, std::uint64_t seed) {
-  stats::CounterRng rng(seed);
-  std::vector<float> scores(count);
-  for (float& score : scores) score = static_cast<float>(rng.uniform());
-  return scores;
-}
-
-std::unique_ptr<RoutingRule> rule_of(std::string_view text) {
-  const auto spec = parse_rule(text);
-  REQUIRE(spec);
-  auto rule = make_rule(spec->id, spec->parameters);
-  REQUIRE(rule);
-  return std::move(*rule);
-}
 
 Mask selected(const RoutingRule& rule, const std::vector<float>& scores, const Layout& layout) {
   RoutingContext context;
@@ -56,7 +41,7 @@ TEST_CASE("random orders are permutations, by the seed and evenly", "[permuted]"
 TEST_CASE("expert choice in random order is expert choice of chunks drawn without looking", "[permuted]") {
   const Layout layout{4, 16};
   const auto scores = random_scores(64 * 4, 5);
-  const auto rule = rule_of("expert-choice,k=1,chunk=8");
+  const auto rule = made("expert-choice,k=1,chunk=8");
   const PermutedRule shuffled(*rule, 9);
   const Mask mask = selected(shuffled, scores, layout);
   // By hand: chunks of eight of the permuted tokens, of each the two best per expert (k T / N).
@@ -85,7 +70,7 @@ TEST_CASE("hash routing keeps its token in random order", "[permuted]") {
   RoutingContext context;
   context.layout = layout;
   context.tokens = tokens;
-  const auto rule = rule_of("hash,k=1");
+  const auto rule = made("hash,k=1");
   Routing own, permuted;
   rule->select({scores.data(), 16, 4}, context, own);
   PermutedRule(*rule, 1).select({scores.data(), 16, 4}, context, permuted);

@@ -6,19 +6,11 @@
 #include "catch.h"
 #include "pastonly/routing_rule.h"
 #include "stats/random.h"
+#include "unit/routing/made.h"
 
 using namespace pastonly;
 
 namespace {
-
-std::unique_ptr<RoutingRule> made(std::string_view text) {
-  const auto spec = parse_rule(text);
-  REQUIRE(spec.has_value());
-  auto rule = make_rule(spec->id, spec->parameters);
-  INFO((rule ? "" : rule.error().message));
-  REQUIRE(rule.has_value());
-  return std::move(*rule);
-}
 
 std::string refusal(std::string_view text) {
   const auto spec = parse_rule(text);
@@ -48,7 +40,7 @@ Routing route(std::string_view text, const std::vector<float>& scores, std::size
   return out;
 }
 
-std::vector<float> random_scores(std::size_t count, std::uint64_t seed, bool ties = false) {
+std::vector<float> normal_scores(std::size_t count, std::uint64_t seed, bool ties = false) {
   stats::CounterRng rng(seed);
   std::vector<float> scores(count);
   for (float& score : scores) {
@@ -131,7 +123,7 @@ TEST_CASE("parameters go round", "[routing]") {
     const auto again = make_rule(rule->id(), rule->parameters());
     REQUIRE(again.has_value());
     CHECK((*again)->parameters() == rule->parameters());
-    const auto scores = random_scores(24 * 4, 5);
+    const auto scores = normal_scores(24 * 4, 5);
     RoutingContext context;
     context.layout = {3, 8};
     Routing first, second;
@@ -183,7 +175,7 @@ TEST_CASE("what is wrong with parameters is named", "[routing]") {
 
 TEST_CASE("kept is selected, padding is not routed, any score is survived", "[routing]") {
   const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
-  std::vector<float> scores = random_scores(24 * 4, 9, true);
+  std::vector<float> scores = normal_scores(24 * 4, 9, true);
   for (std::size_t i = 0; i < scores.size(); i += 7) scores[i] = i % 3 == 0 ? nan : (i % 3 == 1 ? inf : -inf);
   std::vector<std::uint8_t> valid(24, 1);
   for (std::size_t t = 0; t < 24; t += 5) valid[t] = 0;

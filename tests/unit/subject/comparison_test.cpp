@@ -7,28 +7,28 @@ using namespace pastonly;
 
 namespace {
 
-constexpr std::size_t kRows = 2, kPositions = 6, kExperts = 4;
+constexpr std::size_t kRows = 2, kRowLength = 6, kExpertsEach = 4;
 
 TraceData blank() {
   TraceData data;
-  data.layout = {kRows, kPositions};
-  data.tokens.assign(kRows * kPositions, 0);
+  data.layout = {kRows, kRowLength};
+  data.tokens.assign(kRows * kRowLength, 0);
   for (std::uint32_t l = 0; l < 2; ++l) {
     TraceData::Layer& layer = data.layers.emplace_back();
     layer.index = LayerIndex{l};
-    layer.mask.reset(kRows * kPositions, kExperts);
-    layer.scores.resize(kRows * kPositions * kExperts);
+    layer.mask.reset(kRows * kRowLength, kExpertsEach);
+    layer.scores.resize(kRows * kRowLength * kExpertsEach);
     stats::CounterRng rng(l, 5);
-    for (std::size_t t = 0; t < kRows * kPositions; ++t) {
-      for (std::size_t e = 0; e < kExperts; ++e)
-        layer.scores[t * kExperts + e] = static_cast<float>(rng.uniform());
-      layer.mask(t, t % kExperts) = 1;
+    for (std::size_t t = 0; t < kRows * kRowLength; ++t) {
+      for (std::size_t e = 0; e < kExpertsEach; ++e)
+        layer.scores[t * kExpertsEach + e] = static_cast<float>(rng.uniform());
+      layer.mask(t, t % kExpertsEach) = 1;
     }
   }
   return data;
 }
 
-const std::vector<Region> kAll{{0, 0, kPositions}, {1, 1, kPositions}};
+const std::vector<Region> kAll{{0, 0, kRowLength}, {1, 1, kRowLength}};
 const Tolerances kTolerances{{{1e-5, 1e-5}, {1e-5, 1e-5}}, 1e-5};
 
 Difference diff(const TraceData& a, const TraceData& b, const std::vector<Region>& regions = kAll) {
@@ -50,24 +50,24 @@ TEST_CASE("flips are counted as by hand, on the regions and nowhere else", "[com
     const TraceData a = blank();
     TraceData b = a;
     for (auto& layer : b.layers) {
-      for (std::size_t t = 0; t < kRows * kPositions; ++t) {
-        for (std::size_t e = 0; e < kExperts; ++e) layer.mask(t, e) = rng.below(3) == 0;
+      for (std::size_t t = 0; t < kRows * kRowLength; ++t) {
+        for (std::size_t e = 0; e < kExpertsEach; ++e) layer.mask(t, e) = rng.below(3) == 0;
       }
     }
-    const std::vector<Region> regions{{0, 1, rng.below(kPositions + 1)}, {1, 0, rng.below(kPositions + 1)}};
+    const std::vector<Region> regions{{0, 1, rng.below(kRowLength + 1)}, {1, 0, rng.below(kRowLength + 1)}};
     const Difference found = diff(a, b, regions);
     for (std::size_t l = 0; l < 2; ++l) {
       std::size_t flips = 0, decisions = 0, routes = 0, moved = 0;
       for (const Region& region : regions) {
         for (std::size_t s = 0; s < region.positions; ++s) {
-          const std::size_t from = region.base_row * kPositions + s, to = region.run_row * kPositions + s;
+          const std::size_t from = region.base_row * kRowLength + s, to = region.run_row * kRowLength + s;
           bool differs = false;
-          for (std::size_t e = 0; e < kExperts; ++e) {
+          for (std::size_t e = 0; e < kExpertsEach; ++e) {
             ++decisions;
             routes += a.layers[l].mask(from, e);
             flips += a.layers[l].mask(from, e) != b.layers[l].mask(to, e);
-            differs |= std::abs(a.layers[l].scores[from * kExperts + e] -
-                                b.layers[l].scores[to * kExperts + e]) > 1e-5F;
+            differs |= std::abs(a.layers[l].scores[from * kExpertsEach + e] -
+                                b.layers[l].scores[to * kExpertsEach + e]) > 1e-5F;
           }
           moved += differs;
         }
@@ -112,7 +112,7 @@ TEST_CASE("an exchange at a near tie with moved scores is rounding", "[compariso
     const Difference found = diff(a, b);
     CHECK_FALSE(found.changed());
     CHECK(found.layers[0].rounding_flips == 3);
-    CHECK(found.layers[1].tokens == kPositions + 1);
+    CHECK(found.layers[1].tokens == kRowLength + 1);
   }
   SECTION("other experts, other rows and earlier tokens still count") {
     exchange(b, 1, 0, 0, 2);
@@ -126,11 +126,11 @@ TEST_CASE("an exchange far from a tie counts although scores moved in the last b
   TraceData a = blank();
   // Every token takes its best expert, so there is no bias that could move the boundary.
   for (auto& layer : a.layers) {
-    for (std::size_t t = 0; t < kRows * kPositions; ++t) {
+    for (std::size_t t = 0; t < kRows * kRowLength; ++t) {
       std::size_t best = 0;
-      for (std::size_t e = 0; e < kExperts; ++e) {
+      for (std::size_t e = 0; e < kExpertsEach; ++e) {
         layer.mask(t, e) = 0;
-        if (layer.scores[t * kExperts + e] > layer.scores[t * kExperts + best]) best = e;
+        if (layer.scores[t * kExpertsEach + e] > layer.scores[t * kExpertsEach + best]) best = e;
       }
       layer.mask(t, best) = 1;
     }
@@ -139,7 +139,7 @@ TEST_CASE("an exchange far from a tie counts although scores moved in the last b
   for (float& x : b.layers[0].scores) x *= 1.0F + 1e-6F;
   std::size_t best = 0;
   while (!a.layers[0].mask(0, best)) ++best;
-  exchange(b, 0, 0, best, (best + 1) % kExperts);
+  exchange(b, 0, 0, best, (best + 1) % kExpertsEach);
   const Difference found = diff(a, b);
   CHECK(found.layers[0].flips == 2);
   CHECK(found.layers[0].scores_rounded > 0);
@@ -172,22 +172,22 @@ TEST_CASE("padding is not looked at", "[comparison]") {
   TraceData a = blank(), b;
   b = a;
   exchange(b, 0, 1, 1, 2);
-  b.valid.assign(kRows * kPositions, 1);
+  b.valid.assign(kRows * kRowLength, 1);
   b.valid[1] = 0;
   CHECK_FALSE(diff(a, b).changed());
 }
 
 TEST_CASE("log-probabilities and gates have their tolerances", "[comparison]") {
   TraceData a = blank(), b;
-  a.log_probs.assign(kRows * kPositions, -1.0);
-  for (auto& layer : a.layers) layer.gates.assign(kRows * kPositions * kExperts, 0.5F);
+  a.log_probs.assign(kRows * kRowLength, -1.0);
+  for (auto& layer : a.layers) layer.gates.assign(kRows * kRowLength * kExpertsEach, 0.5F);
   b = a;
   b.log_probs[3] += 1e-6;
-  b.layers[1].gates[3 * kExperts + 3] += 1e-6F;
+  b.layers[1].gates[3 * kExpertsEach + 3] += 1e-6F;
   CHECK_FALSE(diff(a, b).changed());
   b.log_probs[3] += 1e-3;
   CHECK(diff(a, b).log_probs_moved == 1);
-  b.layers[1].gates[3 * kExperts + 3] += 1e-3F;
+  b.layers[1].gates[3 * kExpertsEach + 3] += 1e-3F;
   const Difference found = diff(a, b);
   CHECK(found.layers[1].gates_moved == 1);
   CHECK(found.layers[1].own_changes == 1);

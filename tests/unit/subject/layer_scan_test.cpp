@@ -10,26 +10,27 @@
 namespace pastonly {
 namespace {
 
-constexpr std::size_t sequences = 4, positions = 50, experts = 8, tokens = sequences * positions;
+constexpr std::size_t kScanSequences = 4, kScanPositions = 50, kScanExperts = 8,
+                      kScanTokens = kScanSequences * kScanPositions;
 
 /// Softmax top-2 of random logits: nothing is wrong with it.
 TraceData sound(std::uint64_t seed = 1) {
   stats::CounterRng rng(seed);
   TraceData data;
-  data.layout = {sequences, positions, TokenOrder::batch_major};
+  data.layout = {kScanSequences, kScanPositions, TokenOrder::batch_major};
   data.vocab = 64;
   TraceData::Layer layer;
-  layer.mask.reset(tokens, experts);
-  for (std::size_t t = 0; t < tokens; ++t) {
+  layer.mask.reset(kScanTokens, kScanExperts);
+  for (std::size_t t = 0; t < kScanTokens; ++t) {
     data.tokens.push_back(static_cast<std::int64_t>(rng.below(64)));
-    data.log_probs.push_back(t % positions == 0 ? std::nan("") : -rng.uniform());
-    std::vector<double> weights(experts);
+    data.log_probs.push_back(t % kScanPositions == 0 ? std::nan("") : -rng.uniform());
+    std::vector<double> weights(kScanExperts);
     double sum = 0.0;
     for (double& weight : weights) sum += weight = std::exp(rng.normal());
     for (const double weight : weights) layer.scores.push_back(static_cast<float>(weight / sum));
-    for (const std::size_t expert : {t % experts, (t + 3) % experts}) layer.mask(t, expert) = 1;
-    for (std::size_t e = 0; e < experts; ++e)
-      layer.gates.push_back(layer.mask(t, e) != 0 ? layer.scores[t * experts + e] : 0.0f);
+    for (const std::size_t expert : {t % kScanExperts, (t + 3) % kScanExperts}) layer.mask(t, expert) = 1;
+    for (std::size_t e = 0; e < kScanExperts; ++e)
+      layer.gates.push_back(layer.mask(t, e) != 0 ? layer.scores[t * kScanExperts + e] : 0.0f);
   }
   data.layers.push_back(std::move(layer));
   return data;
@@ -54,7 +55,7 @@ TEST_CASE("sound traces raise nothing", "[integrity]") {
 
 TEST_CASE("a token after one that nobody ran has no log-probability to miss", "[integrity]") {
   TraceData data = sound();
-  data.valid.assign(tokens, 1);
+  data.valid.assign(kScanTokens, 1);
   data.valid[9] = 0;
   data.log_probs[10] = std::nan("");
   CHECK(found(data) == Ids{});
@@ -68,7 +69,8 @@ TEST_CASE("each planted fault is found, counted, located, and alone", "[integrit
     std::string id;
     std::function<void(TraceData&)> plant;
   };
-  const std::size_t unused = 137 * experts + (137 + 1) % experts, used = 137 * experts + 137 % experts;
+  const std::size_t unused = 137 * kScanExperts + (137 + 1) % kScanExperts,
+                    used = 137 * kScanExperts + 137 % kScanExperts;
   const std::vector<Case> cases{
       {"mask-not-binary", [&](TraceData& d) { d.layers[0].mask.view().data()[used] = 255; }},
       {"gate-not-finite", [&](TraceData& d) { d.layers[0].gates[used] = infinity; }},
@@ -80,7 +82,7 @@ TEST_CASE("each planted fault is found, counted, located, and alone", "[integrit
       {"token-out-of-range", [&](TraceData& d) { d.tokens[7] = -1; }},
       {"logprob-positive", [&](TraceData& d) { d.log_probs[7] = 0.5; }},
       {"logprob-missing", [&](TraceData& d) { d.log_probs[7] = std::nan(""); }},
-      {"first-logprob", [&](TraceData& d) { d.log_probs[positions] = -4.0; }},
+      {"first-logprob", [&](TraceData& d) { d.log_probs[kScanPositions] = -4.0; }},
       {"logprob-minus-infinity",
        [&](TraceData& d) { d.log_probs[7] = -std::numeric_limits<double>::infinity(); }},
   };
@@ -96,15 +98,15 @@ TEST_CASE("each planted fault is found, counted, located, and alone", "[integrit
   const auto seen = scan_layer(trace, trace.layers[0]).sightings[Fault::gate_without_mask];
   CHECK(seen.count == 1);
   CHECK(seen.token == 137);
-  CHECK(seen.column == (137 + 1) % experts);
+  CHECK(seen.column == (137 + 1) % kScanExperts);
   CHECK(seen.value == 1.0);
 }
 
 TEST_CASE("empty rows: some, a last position that nobody recorded, and padding", "[integrity]") {
   const auto clear = [](TraceData& data, std::size_t token) {
-    for (std::size_t e = 0; e < experts; ++e) {
+    for (std::size_t e = 0; e < kScanExperts; ++e) {
       data.layers[0].mask(token, e) = 0;
-      data.layers[0].gates[token * experts + e] = 0.0f;
+      data.layers[0].gates[token * kScanExperts + e] = 0.0f;
     }
   };
   auto some = sound();
@@ -112,19 +114,20 @@ TEST_CASE("empty rows: some, a last position that nobody recorded, and padding",
   clear(some, 99);  // the end of sequence 1
   CHECK(found(some) == Ids{"all-zero-rows"});
   auto shorter = sound();
-  for (std::size_t row = 0; row < sequences; ++row) clear(shorter, row * positions + positions - 1);
+  for (std::size_t row = 0; row < kScanSequences; ++row)
+    clear(shorter, row * kScanPositions + kScanPositions - 1);
   CHECK(found(shorter) == Ids{"row-short"});
   // Drops towards the end of every sequence are no missing row.
   auto drops = sound();
-  for (std::size_t row = 0; row < sequences; ++row) {
-    for (std::size_t back = 1; back <= 5; ++back) clear(drops, row * positions + positions - back);
+  for (std::size_t row = 0; row < kScanSequences; ++row) {
+    for (std::size_t back = 1; back <= 5; ++back) clear(drops, row * kScanPositions + kScanPositions - back);
   }
   CHECK(found(drops) == Ids{"all-zero-rows"});
   auto padded = sound();
-  padded.valid.assign(tokens, 1);
+  padded.valid.assign(kScanTokens, 1);
   padded.valid[60] = 0;
   clear(padded, 60);
-  padded.layers[0].scores[60 * experts] = std::nanf("");
+  padded.layers[0].scores[60 * kScanExperts] = std::nanf("");
   CHECK(found(padded) == Ids{});
 }
 
@@ -132,8 +135,8 @@ TEST_CASE("ids: repeated, out of range, 255, and against the mask", "[integrity]
   auto data = sound();
   data.layers[0].gates.clear();
   std::vector<std::uint8_t> ids;
-  for (std::size_t t = 0; t < tokens; ++t) {
-    for (const std::size_t id : {t % experts, (t + 3) % experts})
+  for (std::size_t t = 0; t < kScanTokens; ++t) {
+    for (const std::size_t id : {t % kScanExperts, (t + 3) % kScanExperts})
       ids.push_back(static_cast<std::uint8_t>(id));
   }
   Trace trace = make_trace(data);
@@ -141,7 +144,7 @@ TEST_CASE("ids: repeated, out of range, 255, and against the mask", "[integrity]
   layer.chosen = *layer.mask;
   layer.chosen->columns = 2;
   layer.chosen->position_stride = 2;
-  layer.chosen->sequence_stride = 2 * positions;
+  layer.chosen->sequence_stride = 2 * kScanPositions;
   layer.chosen->data = reinterpret_cast<const std::byte*>(ids.data());
   const auto count = [&](Fault fault) { return scan_layer(trace, layer).sightings[fault].count; };
   CHECK(count(Fault::mask_against_experts) == 0);
@@ -166,16 +169,16 @@ TEST_CASE("scores under the wrong name, and the Sinkhorn matrix", "[integrity]")
   data = sound();
   auto& scores = data.layers[0].scores;
   for (int round = 0; round < 100; ++round) {
-    for (std::size_t e = 0; e < experts; ++e) {
+    for (std::size_t e = 0; e < kScanExperts; ++e) {
       double sum = 0.0;
-      for (std::size_t t = 0; t < tokens; ++t) sum += static_cast<double>(scores[t * experts + e]);
-      for (std::size_t t = 0; t < tokens; ++t)
-        scores[t * experts + e] /= static_cast<float>(sum * experts / tokens);
+      for (std::size_t t = 0; t < kScanTokens; ++t) sum += static_cast<double>(scores[t * kScanExperts + e]);
+      for (std::size_t t = 0; t < kScanTokens; ++t)
+        scores[t * kScanExperts + e] /= static_cast<float>(sum * kScanExperts / kScanTokens);
     }
-    for (std::size_t t = 0; t < tokens; ++t) {
+    for (std::size_t t = 0; t < kScanTokens; ++t) {
       double sum = 0.0;
-      for (std::size_t e = 0; e < experts; ++e) sum += static_cast<double>(scores[t * experts + e]);
-      for (std::size_t e = 0; e < experts; ++e) scores[t * experts + e] /= static_cast<float>(sum);
+      for (std::size_t e = 0; e < kScanExperts; ++e) sum += static_cast<double>(scores[t * kScanExperts + e]);
+      for (std::size_t e = 0; e < kScanExperts; ++e) scores[t * kScanExperts + e] /= static_cast<float>(sum);
     }
   }
   CHECK(found(data) == Ids{"sinkhorn-scores"});
