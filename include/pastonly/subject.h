@@ -42,6 +42,9 @@ struct SubjectInfo {
   Stage stage = Stage::unknown;
   std::optional<std::uint64_t> vocab;
   std::vector<FileRecord> files;
+  /// Of its routed layers in order, the id of the rule that each is routed by, where the subject routes
+  /// itself; else empty.
+  std::vector<std::string> rules;
 };
 
 /// What is audited. A recorded subject answers the interventions it holds and not_recorded to the

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "stats/parallel.h"
+#include "subject/known_rule.h"
 
 namespace pastonly {
 
@@ -163,6 +164,9 @@ Expected<Survey> Evidence::make_survey() {
   if (!base) return no_base();
   auto found = survey(recorded, *base, watch().stop);
   if (watch().stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+  const auto& known = state_->subject.info().rules;
+  for (std::size_t l = 0; l < std::min(known.size(), found.identifications.size()); ++l)
+    settle(found.identifications[l], known[l]);
   return found;
 }
 

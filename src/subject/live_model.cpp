@@ -82,8 +82,17 @@ class LiveModel final : public Subject {
  public:
   LiveModel(std::unique_ptr<FrozenModel> model, DrawTokens draw, LiveOptions options)
       : model_(std::move(model)), draw_(std::move(draw)), options_(std::move(options)) {
-    info_ = {options_.kind,     options_.name,         options_.mode,
-             Stage::dispatched, model_->facts().vocab, std::move(options_.files)};
+    info_ = {options_.kind,
+             options_.name,
+             options_.mode,
+             Stage::dispatched,
+             model_->facts().vocab,
+             std::move(options_.files),
+             {}};
+    if (options_.decorate) return;
+    for (const RoutingRule* rule : model_->facts().rules) {
+      if (rule != nullptr) info_.rules.emplace_back(rule->id());
+    }
   }
   Expected<void> open();
 

@@ -113,6 +113,8 @@ class Checkpoints(unittest.TestCase):
         audit(self.checkpoint, "--record", plan, "--positions", 16, "--budget", 4096, "--check", "causal-mask", expect=0)
         recorded = audit(plan, "--check", "causal-mask", expect=0)
         self.assertEqual(recorded["subject"]["kind"], "plan")
+        rules = audit(self.checkpoint, "--positions", 16, "--check", "rule-identification", expect=None)["layers"]
+        self.assertEqual([layer["rule"]["causal"] for layer in rules], [True, True])
         same = json.loads(run("compare", self.checkpoint, plan, "-o", "json").stdout)
         self.assertEqual([layer["routes_kept"]["value"] for layer in same["layers"]], [1, 1])
         other = write(self.root / "other", seed=2)

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string_view>
+
+#include "routing/identify/identify.h"
+
+namespace pastonly {
+
+/// Drops what only looks like the rule that the layer is known to be routed by, where that rule explains its
+/// decisions and is causal. A rule that looks ahead is left to what the decisions show.
+void settle(routing::Identification& layer, std::string_view rule);
+
+}  // namespace pastonly
