@@ -36,12 +36,15 @@ std::optional<std::size_t> experts_per_token(const RuleSpec& rule) {
   return k && *k > 0 ? std::optional(static_cast<std::size_t>(*k)) : std::nullopt;
 }
 
-/// An export goes over what has the files of one, and over nothing else.
+/// An export goes over another export, and over nothing else.
 Expected<void> is_free(const std::filesystem::path& directory) {
+  const bool export_before = model::saved_here(directory);
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     const std::filesystem::path name = entry.path().filename();
-    if (name == "config.json" || name == "model.safetensors" || name.extension() == ".tmp") continue;
+    if (name.extension() == ".tmp" ||
+        (export_before && (name == "config.json" || name == "model.safetensors")))
+      continue;
     return input_error(entry.path().string() +
                        ": is of no export; nothing is saved over it: name another --export directory");
   }

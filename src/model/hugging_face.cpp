@@ -7,6 +7,7 @@
 
 #include "input/atomic_file.h"
 #include "input/json.h"
+#include "input/mapped_file.h"
 #include "input/safetensors.h"
 #include "routing/parameter_values.h"
 
@@ -94,8 +95,12 @@ bool head_width_is_free(const Architecture& a) {
   return a.model_type != olmoe.model_type && a.model_type != qwen2.model_type;
 }
 
+constexpr const char* saved_by = "pastonly";
+constexpr std::size_t largest_config = 1 << 16;  // bytes, far more than any written here
+
 Json config_json(const ModelConfig& c, const Architecture& a, std::size_t k) {
   Json json{{"architectures", {a.class_name}},
+            {"saved_by", saved_by},
             {"model_type", a.model_type},
             {"vocab_size", c.vocab},
             {"hidden_size", c.width},
@@ -252,6 +257,14 @@ Expected<void> save_hugging_face(const Model& model, const std::filesystem::path
                  : static_cast<std::size_t>(
                        routing::top_k_of(model.network().routers().back().rule->parameters()).value_or(0));
   return input::write_atomically(directory / "config.json", config_json(config, chosen, k).dump(2) + "\n");
+}
+
+bool saved_here(const std::filesystem::path& directory) {
+  const auto path = directory / "config.json";
+  const auto text = input::read_text(path, largest_config);
+  if (!text) return false;
+  const auto json = input::parse_json(*text, path.string(), Error::Kind::input);
+  return json && json->is_object() && json->value("saved_by", Json()) == saved_by;
 }
 
 }  // namespace pastonly::model

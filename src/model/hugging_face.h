@@ -18,5 +18,7 @@ namespace pastonly::model {
 /// under, as checkpoints do: their files do not tell.
 Expected<void> save_hugging_face(const Model& model, const std::filesystem::path& directory,
                                  std::optional<std::size_t> declared_k = std::nullopt);
+/// Whether the directory's config.json is one that save_hugging_face wrote.
+bool saved_here(const std::filesystem::path& directory);
 
 }  // namespace pastonly::model
