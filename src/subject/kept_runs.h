@@ -19,7 +19,7 @@ namespace pastonly {
 /// hashes to: what is without a seal or not as the seal says counts as not there. Safe for several threads.
 class KeptRuns {
  public:
-  enum class Part { all, losses };  ///< losses: the trace without its layers, a thousandth of the size
+  enum class Part { all, losses };  ///< losses: the trace without its layers, 12 bytes a token
 
   /// `whose`: tells the subject from others in the folder, which must outlive this. `plan`: runs that are
   /// part of the plan directory.

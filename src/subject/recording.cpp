@@ -65,6 +65,7 @@ Expected<Trace> Recording::losses(const Intervention& run) {
 }
 
 Expected<void> Recording::finish(const Watch& watch) {
+  if (not_written_) return tl::unexpected(*not_written_);
   const auto& runs = subject_.interventions();
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (watch.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});

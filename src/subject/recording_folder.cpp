@@ -53,7 +53,7 @@ Expected<void> may_record_in(const fs::path& directory) {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(directory, error))) return {};
   const fs::path begun = directory / "unfinished" / identity_file;
-  const bool open = fs::is_directory(directory, error) && !fs::exists(directory / "plan.json", error) &&
+  const bool open = fs::is_directory(directory, error) &&
                     ((is_folder(begun.parent_path()) && is_file(begun)) || barely_begun(directory));
   if (open) return {};
   return usage_error(fmt::format(

@@ -32,7 +32,7 @@ class RecordingFolder {
   /// How many runs are kept.
   std::size_t runs() const;
   void forget_runs() const;
-  /// Removes the folder: what remains is a plan directory.
+  /// Removes the folder, once plan.json is written: what remains is a plan directory.
   void close() const;
 
  private:

@@ -149,6 +149,8 @@ const std::vector<Damage>& damages() {
          write(beyond(d, 0).string() + ".4711-1.tmp", "half");
          write(d / "unfinished/again.safetensors", "half");
        }},
+      {"the plan written, its folder not yet closed", 0,
+       [](const fs::path& d) { fs::copy_file(d.parent_path() / "whole/plan.json", d / "plan.json"); }},
       {"the base", 1000, [=](const fs::path& d) { fs::resize_file(planned(d, 0), 100); }},
   };
   return list;
