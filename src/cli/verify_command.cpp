@@ -6,6 +6,7 @@
 
 #include "cli/audit_session.h"
 #include "cli/commands.h"
+#include "cli/lab_session.h"
 #include "cli/outputs.h"
 #include "cli/report_file.h"
 #include "cli/trace_options.h"
@@ -74,6 +75,36 @@ std::string listing(const std::vector<Held>& held, std::size_t& broken) {
   return out;
 }
 
+Expected<std::vector<Held>> hold_audit(const Report& stated, const Session& session) {
+  const auto request = request_of(stated);
+  if (!request) return tl::unexpected(request.error());
+  const auto again = run_audit(*request, session);
+  if (!again) return tl::unexpected(again.error());
+  // A checkpoint's runs stand in no files: the second audit makes them anew, witnesses included.
+  std::vector<Held> held;
+  if (stated.subject.kind != "checkpoint") held = recheck_witnesses(stated, request->options);
+  for (auto& row : hold_against(stated, *again)) held.push_back(std::move(row));
+  return held;
+}
+
+/// Trains all arms again, in a directory of its own that an interrupted verification goes on from.
+Expected<std::vector<Held>> hold_experiment(const Report& stated, const Session& session) {
+  auto experiment = lab::read_experiment(stated.subject.name);
+  if (!experiment) return tl::unexpected(experiment.error());
+  const std::filesystem::path all = "pastonly-lab/verify";
+  const auto directory =
+      all / input::sha256_text(stated.subject.name + "\n" + stated.experiment->name).substr(0, 16);
+  const bool checks = std::ranges::any_of(
+      stated.experiment->arms, [](const Report::Experiment::Arm& arm) { return !arm.checks.empty(); });
+  const auto again = run_lab(
+      {stated.subject.name, *std::move(experiment), directory.string(), stated.policy, checks}, session);
+  if (!again) return tl::unexpected(again.error());
+  std::error_code ignored;
+  std::filesystem::remove_all(directory, ignored);
+  for (const auto& empty : {all, all.parent_path()}) std::filesystem::remove(empty, ignored);
+  return hold_against(stated, *again);
+}
+
 int run_command(const std::string& path, const Session& session) {
   const auto stated = read_report(path);
   if (!stated) return complain(stated.error());
@@ -88,26 +119,13 @@ int run_command(const std::string& path, const Session& session) {
                      "as the audit was given them: run verify in the folder that it ran in",
                      path, changed.size(), stated->subject.files.size())});
   }
-  if (stated->experiment) {
-    return complain({Error::Kind::usage,
-                     fmt::format("{}: made by pastonly lab: run the experiment again in an empty --out and "
-                                 "compare; equal seeds give equal figures",
-                                 path)});
-  }
-  const auto request = request_of(*stated);
-  if (!request) return complain(request.error());
-  const auto again = run_audit(*request, session);
-  if (!again) return complain(again.error());
-
-  // A checkpoint's runs stand in no files: the second audit makes them anew, witnesses included.
-  std::vector<Held> held;
-  if (stated->subject.kind != "checkpoint") held = recheck_witnesses(*stated, request->options);
-  for (auto& row : hold_against(*stated, *again)) held.push_back(std::move(row));
+  auto held = stated->experiment ? hold_experiment(*stated, session) : hold_audit(*stated, session);
+  if (!held) return complain(held.error());
   std::size_t broken = 0;
   std::string text =
-      fmt::format("{} files unchanged\n", stated->subject.files.size()) + listing(held, broken);
-  text += broken == 0 ? fmt::format("All {} statements hold.\n", held.size())
-                      : fmt::format("{} of {} statements do not hold.\n", broken, held.size());
+      fmt::format("{} files unchanged\n", stated->subject.files.size()) + listing(*held, broken);
+  text += broken == 0 ? fmt::format("All {} statements hold.\n", held->size())
+                      : fmt::format("{} of {} statements do not hold.\n", broken, held->size());
   if (const auto printed = print(text); !printed) return complain(printed.error());
   return broken == 0 ? 0 : 1;
 }
@@ -118,7 +136,7 @@ void add_verify(CLI::App& app, Session& session) {
   auto path = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand(
       "verify", "Recompute every witness and key figure of a report from the files it names");
-  command->add_option("report", *path, "JSON report of pastonly audit")->required();
+  command->add_option("report", *path, "JSON report of pastonly audit or pastonly lab")->required();
   command->footer(
       "Exit codes: 0 all statements hold, 1 some do not, 2 files are missing or changed, 4 wrong usage,\n"
       "130 interrupted.");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <initializer_list>
 #include <set>
@@ -217,6 +218,14 @@ Expected<void> check_whole(const Experiment& experiment, const std::string& name
   return {};
 }
 
+/// Of one directory below another, whatever else the experiment says.
+bool names_a_file(const std::string& name) {
+  return !name.empty() && name.size() <= 100 && name.front() != '.' &&
+         std::ranges::all_of(name, [](unsigned char c) {
+           return c >= 0x80 || std::isalnum(c) != 0 || c == ' ' || c == '-' || c == '.' || c == '_';
+         });
+}
+
 Expected<Experiment> experiment_of(const Json& json, const std::string& name, const std::string& directory) {
   ObjectReader reader(json, name);
   reader.allow({"schema", "name", "seed", "model", "training", "source", "batch", "evaluation", "arms"});
@@ -225,6 +234,10 @@ Expected<Experiment> experiment_of(const Json& json, const std::string& name, co
   }
   Experiment experiment;
   experiment.name = reader.text("name");
+  if (!names_a_file(experiment.name))
+    reader.fail(
+        "'name' is no file name: letters and digits, spaces and -._ (the arms are kept in a directory of "
+        "it)");
   experiment.batch = {16, 64, TokenOrder::batch_major};
   reader.whole("seed", 0, std::uint64_t{1} << 53, experiment.seed);
   if (!reader.need("arms").is_array() || reader.need("arms").empty())

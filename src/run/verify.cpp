@@ -111,9 +111,21 @@ Held compare_check(const Report::CheckEntry& stated, const Report::CheckEntry* a
   return row;
 }
 
-Held compare_limit(const Report& stated, const Report& again) {
-  const auto& a = stated.detection_limit;
-  const auto& b = again.detection_limit;
+std::vector<Held> compare_checks(const std::vector<Report::CheckEntry>& stated,
+                                 const std::vector<Report::CheckEntry>& recomputed) {
+  std::vector<Held> held;
+  for (const auto& check : stated) {
+    const auto again = std::ranges::find(recomputed, check.id, &Report::CheckEntry::id);
+    held.push_back(compare_check(check, again == recomputed.end() ? nullptr : &*again));
+  }
+  for (const auto& check : recomputed) {
+    if (std::ranges::find(stated, check.id, &Report::CheckEntry::id) == stated.end())
+      held.push_back({check.id + ", measurements", false, "the report leaves the check out"});
+  }
+  return held;
+}
+
+Held compare_limit(const std::optional<DetectionLimit>& a, const std::optional<DetectionLimit>& b) {
   Held row{"detection limit", a.has_value() == b.has_value(), ""};
   if (row.holds && a) {
     row.holds = close(a->trial_rate, b->trial_rate) && a->trials == b->trials &&
@@ -121,6 +133,19 @@ Held compare_limit(const Report& stated, const Report& again) {
   }
   if (!row.holds) row.why = fmt::format("recomputed: {} trials", b ? b->trials : 0);
   return row;
+}
+
+/// What was measured on each arm, one row an arm; the first difference is named.
+void compare_arms(const Report::Experiment& stated, const Report::Experiment& again,
+                  std::vector<Held>& held) {
+  for (std::size_t i = 0; i < std::min(stated.arms.size(), again.arms.size()); ++i) {
+    auto rows = compare_checks(stated.arms[i].checks, again.arms[i].checks);
+    rows.push_back(compare_limit(stated.arms[i].detection_limit, again.arms[i].detection_limit));
+    const auto broken = std::ranges::find(rows, false, &Held::holds);
+    const bool holds = broken == rows.end();
+    held.push_back({fmt::format("arm {}, checks", stated.arms[i].name), holds,
+                    holds ? "" : fmt::format("{}: {}", broken->what, broken->why)});
+  }
 }
 
 }  // namespace
@@ -148,17 +173,11 @@ bool agree(const Value& a, const Value& b) {
 std::vector<Held> hold_against(const Report& stated, const Report& recomputed) {
   std::vector<Held> held;
   compare_findings(stated, recomputed, held);
-  for (const auto& check : stated.checks) {
-    const auto again = std::ranges::find(recomputed.checks, check.id, &Report::CheckEntry::id);
-    held.push_back(compare_check(check, again == recomputed.checks.end() ? nullptr : &*again));
-  }
-  for (const auto& check : recomputed.checks) {
-    if (std::ranges::find(stated.checks, check.id, &Report::CheckEntry::id) == stated.checks.end()) {
-      held.push_back({check.id + ", measurements", false, "the report leaves the check out"});
-    }
-  }
+  for (auto& row : compare_checks(stated.checks, recomputed.checks)) held.push_back(std::move(row));
+  if (stated.experiment && recomputed.experiment)
+    compare_arms(*stated.experiment, *recomputed.experiment, held);
   for (auto& row : hold_parts_against(stated, recomputed)) held.push_back(std::move(row));
-  held.push_back(compare_limit(stated, recomputed));
+  held.push_back(compare_limit(stated.detection_limit, recomputed.detection_limit));
   Held verdict{"verdict", stated.verdict == recomputed.verdict, ""};
   if (!verdict.holds) {
     verdict.why = fmt::format("stated {}, recomputed {}", name(stated.verdict), name(recomputed.verdict));

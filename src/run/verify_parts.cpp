@@ -160,6 +160,59 @@ Held compare_layers(const std::vector<Report::Layer>& stated, const std::vector<
   return row;
 }
 
+/// What a report says of an arm beside its checks, in the report's own keys.
+Value::Object arm_value(const Report::Experiment::Arm& arm) {
+  Value bound;
+  if (arm.bound) {
+    bound = Value::Object{{"floor_bits", maybe(arm.bound->floor_bits)},
+                          {"capacity_bits", maybe(arm.bound->capacity_bits)},
+                          {"limit_bits", maybe(arm.bound->limit_bits)}};
+  }
+  Value::Array curve;
+  for (const auto& [step, bits] : arm.curve) curve.emplace_back(Value::Array{step, bits});
+  return {{"name", arm.name},
+          {"group", arm.group},
+          {"rule", arm.rule},
+          {"chunk", maybe(arm.chunk)},
+          {"shuffled", arm.shuffled},
+          {"drop_rate", arm.drop_rate},
+          {"seed", arm.seed},
+          {"steps", arm.steps},
+          {"loss_bits", arm.loss_bits},
+          {"lower", arm.lower},
+          {"upper", arm.upper},
+          {"leak_bits", maybe(arm.leak_bits)},
+          {"log2_e_value", maybe(arm.log2_e_value)},
+          {"bound", std::move(bound)},
+          {"evaluated", Value::Object{{"in_order", arm.evaluated.in_order},
+                                      {"shuffled", maybe(arm.evaluated.shuffled)},
+                                      {"streaming", maybe(arm.evaluated.streaming)},
+                                      {"top_k", maybe(arm.evaluated.top_k)}}},
+          {"tokens", arm.tokens},
+          {"streaming_tokens", arm.streaming_tokens},
+          {"evaluation_seed", arm.evaluation_seed},
+          {"curve", std::move(curve)},
+          {"weights", arm.weights}};
+}
+
+void compare_experiments(const Report::Experiment& stated, const Report::Experiment& again,
+                         std::vector<Held>& held) {
+  const auto source = [](const Report::Experiment::Source& from) {
+    return Value::Object{{"kind", from.kind},
+                         {"vocab", from.vocab},
+                         {"name", from.name},
+                         {"floor_bits", maybe(from.floor_bits)}};
+  };
+  held.push_back(compare("source of the tokens", source(stated.source), source(again.source)));
+  Held list{fmt::format("{} arms", again.arms.size()), stated.arms.size() == again.arms.size(), ""};
+  if (!list.holds) list.why = fmt::format("the report lists {}", stated.arms.size());
+  held.push_back(std::move(list));
+  for (std::size_t i = 0; i < std::min(stated.arms.size(), again.arms.size()); ++i) {
+    held.push_back(compare(fmt::format("arm {}", stated.arms[i].name), arm_value(stated.arms[i]),
+                           arm_value(again.arms[i])));
+  }
+}
+
 }  // namespace
 
 std::vector<Held> hold_parts_against(const Report& stated, const Report& recomputed) {
@@ -174,6 +227,12 @@ std::vector<Held> hold_parts_against(const Report& stated, const Report& recompu
   if (const auto ready = ready_policy(stated.policy.name)) {
     held.push_back(compare(fmt::format("policy {}, as it comes with the program", stated.policy.name),
                            rules_value(stated.policy), rules_value(*ready)));
+  }
+  if (stated.experiment && recomputed.experiment) {
+    compare_experiments(*stated.experiment, *recomputed.experiment, held);
+  } else if (stated.experiment || recomputed.experiment) {
+    held.push_back({"experiment", false,
+                    stated.experiment ? "the audit does not state it again" : "missing in the report"});
   }
   return held;
 }

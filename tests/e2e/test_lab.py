@@ -107,12 +107,31 @@ class Lab(unittest.TestCase):
         self.assertIn(f"{leaky['leak_bits']:+.3f}", rows[0])
         self.assertIn(" | 0 | ", rows[2])
 
+    def test_verify_trains_again(self):
+        report = self.report("out")
+        verify = lambda: run("verify", self.folder / "report.json", "--quiet", cwd=self.folder)
+        done = verify()
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("holds          arm causal, checks", done.stdout)
+        self.assertFalse((self.folder / "pastonly-lab").exists())
+        lies = (lambda arms: arms[0].update(loss_bits=arms[0]["loss_bits"] - 0.01), "arm chunk 4: loss_bits"), \
+               (lambda arms: arms[1]["checks"][0]["measurements"][0].update(value=7), "arm chunk 8, checks: "), \
+               (lambda arms: arms[2].update(weights="0" * 64), "arm causal: weights"), \
+               (lambda arms: arms.pop(), "the report lists 2")
+        for lie, named in lies:
+            told = json.loads(json.dumps(report))
+            lie(told["experiment"]["arms"])
+            (self.folder / "report.json").write_text(json.dumps(told))
+            done = verify()
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(named, done.stdout)
+
     def test_a_policy_decides_the_exit_code(self):
         self.assertEqual(self.report("out")["verdict"], "fail")
         self.report("out", "--policy", "ci", expect=1)
 
     def test_wrong_experiments_exit_4(self):
-        for damage in ({"arms": []}, {"modle": {}}, {"source": "zipf:4"}):
+        for damage in ({"arms": []}, {"modle": {}}, {"source": "zipf:4"}, {"name": "../up"}, {"name": ".."}, {"name": ""}, {"name": "a/b"}):
             self.path.write_text(json.dumps({**EXPERIMENT, **damage}))
             done = run("lab", self.path, "--out", self.folder / "out")
             self.assertEqual(done.returncode, 4, done.stderr)
