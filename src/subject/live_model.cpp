@@ -10,11 +10,10 @@
 #include <span>
 #include <utility>
 
-#include "routing/company.h"
-#include "routing/permuted.h"
 #include "stats/random.h"
 #include "subject/batches.h"
 #include "subject/plan_options.h"
+#include "subject/rules_in_force.h"
 
 namespace pastonly {
 namespace {
@@ -60,24 +59,6 @@ void copy_token(const TraceData& from, std::size_t from_token, std::size_t to_to
   }
 }
 
-/// One layer's scores, (tokens, experts), as the router sees its tokens.
-std::vector<float> in_router_order(const Layout& layout, const TraceData::Layer& layer) {
-  const std::size_t experts = layer.mask.experts();
-  std::vector<float> out(layer.scores.size());
-  for (std::size_t row = 0; row < layout.sequences; ++row) {
-    for (std::size_t position = 0; position < layout.positions; ++position)
-      std::copy_n(layer.scores.data() + layout.token(row, position) * experts, experts,
-                  out.data() + layout.router_index(row, position) * experts);
-  }
-  return out;
-}
-
-/// Rules that replace the layers' own for one pass; none where these serve.
-struct RulesInForce {
-  std::vector<std::unique_ptr<RoutingRule>> made;
-  std::vector<const RoutingRule*> rules;  // (layers), or empty
-};
-
 class LiveModel final : public Subject {
  public:
   LiveModel(std::unique_ptr<FrozenModel> model, DrawTokens draw, LiveOptions options)
@@ -107,7 +88,9 @@ class LiveModel final : public Subject {
   Subject* twin() const noexcept override { return options_.twin.get(); }
 
  private:
-  RulesInForce rules(const Intervention& run, std::uint64_t chance) const;
+  RulesInForce rules(const Intervention& run, std::uint64_t chance) const {
+    return own_rules(model_->facts(), options_.decorate, run, chance);
+  }
   Expected<RulesInForce> in_company(const Intervention& run, const model::ObserveOptions& how) const;
   std::string path_of(const Intervention& run) const {
     return fmt::format("{} run {}", options_.name, run.id);
@@ -201,22 +184,6 @@ Expected<TraceData> LiveModel::pass(const TokenBatch& batch, const model::Observ
   return data;
 }
 
-RulesInForce LiveModel::rules(const Intervention& run, std::uint64_t chance) const {
-  RulesInForce out;
-  const bool shuffled = run.kind == Kind::shuffle;
-  if (!shuffled && !options_.decorate) return out;
-  for (const RoutingRule* rule : model_->facts().rules) {
-    if (rule != nullptr && options_.decorate)
-      rule = out.made
-                 .emplace_back(options_.decorate(*rule, stats::CounterRng(chance, out.rules.size()).bits64()))
-                 .get();
-    if (rule != nullptr && shuffled)
-      rule = out.made.emplace_back(std::make_unique<routing::PermutedRule>(*rule, run.seed)).get();
-    out.rules.push_back(rule);
-  }
-  return out;
-}
-
 Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& batch) {
   model::ObserveOptions how;
   how.mode = options_.mode;
@@ -249,21 +216,7 @@ Expected<RulesInForce> LiveModel::in_company(const Intervention& run,
                         others.layout.sequences, others.layout.positions);
   const auto data = pass(others, how);
   if (!data) return tl::unexpected(data.error());
-  RulesInForce out;
-  auto scores = data->layers.begin();
-  for (std::size_t l = 0; l < model_->facts().rules.size(); ++l) {
-    const RoutingRule* rule = model_->facts().rules[l];
-    if (rule != nullptr) {
-      if (how.rule != nullptr) rule = how.rule;
-      if (!how.rules.empty()) rule = how.rules[l];
-      rule = out.made
-                 .emplace_back(std::make_unique<routing::CompanyRule>(
-                     *rule, in_router_order(others.layout, *scores++), run.seed))
-                 .get();
-    }
-    out.rules.push_back(rule);
-  }
-  return out;
+  return company_rules(model_->facts(), how, *data, run.seed);
 }
 
 Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,

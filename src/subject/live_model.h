@@ -9,6 +9,7 @@
 #include "pastonly/error.h"
 #include "pastonly/subject.h"
 #include "subject/frozen_model.h"
+#include "subject/rules_in_force.h"
 
 namespace pastonly {
 
@@ -16,10 +17,6 @@ namespace pastonly {
 /// from several threads at once.
 using DrawTokens = std::function<std::vector<std::int64_t>(std::uint64_t seed, std::size_t sequences,
                                                            std::size_t positions)>;
-
-/// Puts something around a layer's rule for one pass (the lab's arms that permute or drop): a rule that may
-/// draw by chance from the seed and that keeps a reference to the one given.
-using Decorate = std::function<std::unique_ptr<RoutingRule>(const RoutingRule& rule, std::uint64_t seed)>;
 
 struct LiveOptions {
   std::string kind = "lab";
