@@ -203,8 +203,16 @@ class Binder {
       const std::string layers = prefix_ + "layers.";
       if (name.starts_with(layers))
         std::from_chars(name.data() + layers.size(), name.data() + name.size(), l);
-      // Layers beyond the last predict further tokens in training (DeepSeek-V3), as mtp_ modules do (ERNIE).
-      if (!ours || l >= d_.layers.size() || name.starts_with(prefix_ + "mtp_")) continue;
+      // Some layers beyond the last predict further tokens in training (DeepSeek-V3), as mtp_ modules do
+      // (ERNIE).
+      if (!ours || name.starts_with(prefix_ + "mtp_")) continue;
+      if (l >= d_.layers.size()) {
+        if (l - d_.layers.size() < d_.training_layers) continue;
+        return find_.reject(fmt::format(
+            "{}: tensor '{}' is of a layer beyond num_hidden_layers = {} in config.json, which names no such "
+            "layer that predicts further tokens in training (num_nextn_predict_layers)",
+            tensor.file, name, d_.layers.size()));
+      }
       return find_.reject(
           fmt::format("{}: tensor '{}' has no place in a {} as config.json describes it; is "
                       "this another architecture's file?",

@@ -79,6 +79,9 @@ Expected<Description> describe(const input::Json& json, const std::string& file)
   out.vocab = config.count("vocab_size", std::nullopt, 2);
   out.width = config.count("hidden_size");
   out.layers.resize(config.count("num_hidden_layers", std::nullopt, 1, most_layers));
+  out.training_layers = config.count("num_nextn_predict_layers", 0, 0, most_layers) +
+                        config.count("num_mtp_modules", 0, 0, most_layers) *
+                            config.count("mtp_transformer_layers", 1, 0, most_layers);
   out.norm_epsilon = config.number("rms_norm_eps", std::nullopt, 0.0, 1.0);
   out.tied_embeddings = config.flag("tie_word_embeddings", false);
   out.max_positions = config.count("max_position_embeddings", 2048, 1, std::size_t{1} << 32);

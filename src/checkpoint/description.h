@@ -121,6 +121,7 @@ struct Description {
   RouterDescription router;
   ExpertDescription expert;
   std::vector<LayerDescription> layers;
+  std::size_t training_layers = 0;  ///< beyond these: they predict further tokens, and are not run
   Names names;
 
   std::size_t sparse_layers() const noexcept;

@@ -58,6 +58,8 @@ void read_groups(ConfigReader& config, Description& out, std::string_view group_
 
 void read_corrected_router(ConfigReader& config, Description& out, bool renormalised) {
   read_softmax_router(config, out, renormalised);
+  if (config.has("scoring_func") && config.text("scoring_func", std::nullopt) == "softmax")
+    config.reject("scoring_func", "expected sigmoid: it is what transformers computes here");
   out.router.score = Score::sigmoid;
   out.router.correction_bias = true;
   if (config.count("n_group", 1) > 1) {

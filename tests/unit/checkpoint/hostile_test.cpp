@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "checkpoint/family.h"
 #include "unit/checkpoint/broken.h"
 
@@ -105,6 +107,16 @@ TEST_CASE("tensors that are not what the configuration says are refused", "[chec
     broken.tensors().push_back(extra);
     broken.write();
     check_says(broken.error(), {"model.layers.0.self_attn.sinks", "no place", "olmoe"});
+  }
+  SECTION("layers beyond those that the configuration counts") {
+    const std::size_t layers = broken.config()["num_hidden_layers"];
+    broken.config()["num_hidden_layers"] = layers - 1;
+    broken.write();
+    check_says(broken.error(), {fmt::format("model.layers.{}.", layers - 1),
+                                fmt::format("num_hidden_layers = {}", layers - 1), "model.safetensors"});
+    broken.config()["num_nextn_predict_layers"] = 1;
+    broken.write();
+    CHECK(broken.error().empty());
   }
   SECTION("another architecture's tensors altogether") {
     broken.config()["model_type"] = "mixtral";

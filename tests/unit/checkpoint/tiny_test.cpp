@@ -24,6 +24,21 @@ TEST_CASE("a tiny checkpoint of every family runs, or says what its configuratio
   CHECK(family == families().back().model_type);
 }
 
+TEST_CASE("a router whose scores are declared otherwise than its family computes them is refused",
+          "[checkpoint]") {
+  for (const char* type : {"deepseek_v3", "glm4_moe", "dots1", "minimax_m2"}) {
+    INFO(type);
+    input::Json config = input::Json::parse(fuzz::tiny_config(type));
+    CHECK(describe(config, "config.json"));
+    config["scoring_func"] = "softmax";
+    const auto refused = describe(config, "config.json");
+    REQUIRE(!refused);
+    CHECK(refused.error().message.find("config.json: scoring_func: expected sigmoid") == 0);
+    config["scoring_func"] = 3;
+    CHECK(!describe(config, "config.json"));
+  }
+}
+
 /// Puts each value in the place of each entry in turn, and of those inside objects.
 template <class Visit>
 void for_each_change(input::Json& whole, input::Json& part, const input::Json& values, Visit&& visit) {
