@@ -272,7 +272,14 @@ Expected<Plan> read_plan(const std::filesystem::path& directory) {
   const auto path = directory / "plan.json";
   const auto text = read_text(path, largest_plan);
   if (!text) {
-    return input_error(text.error().message + "; a plan is a directory that holds plan.json and its runs");
+    std::error_code error;
+    const bool unfinished = std::filesystem::exists(directory / "unfinished" / "recording.json", error);
+    return input_error(text.error().message +
+                       (unfinished
+                            ? "; the audit that records here was interrupted or still runs: repeat its "
+                              "command, and the directory becomes a plan"
+                            : "; a plan is a directory that holds plan.json and its runs, a checkpoint "
+                              "one that holds config.json and its weights"));
   }
   return parse_plan(*text, path.string());
 }

@@ -51,6 +51,7 @@ Expected<Trace> Recording::take_up_or_run(const Intervention& run, KeptRuns::Par
   auto trace = part == KeptRuns::Part::all ? subject_.observe(run) : subject_.losses(run);
   if (!trace) return trace;
   auto kept = runs_.keep(run, *trace, *outline, part);
+  if (!kept) kept.error().message += "; what was recorded before stays: the same command goes on from there";
   const std::lock_guard lock(mutex_);
   if (!kept && !not_written_) not_written_ = kept.error();
   return kept;

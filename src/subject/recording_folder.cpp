@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t largest_identity = std::size_t{1} << 20;
+constexpr std::size_t most_shown = 300;  // characters of a value in a message
 constexpr const char* identity_file = "recording.json";
 constexpr const char* lock_file = "lock";
 
@@ -56,6 +57,15 @@ Expected<void> may_record_in(const fs::path& directory) {
   const bool open = fs::is_directory(directory, error) &&
                     ((is_folder(begun.parent_path()) && is_file(begun)) || barely_begun(directory));
   if (open) return {};
+  static_cast<void>(fs::symlink_status(begun, error));  // only to see whether it may be looked at
+  if (error == std::errc::permission_denied)
+    return input_error(fmt::format("{}: {}", begun.parent_path().string(), error.message()));
+  if (fs::exists(directory / "plan.json", error)) {
+    return usage_error(fmt::format(
+        "{0}: holds a plan already, as a finished recording does: `pastonly audit {0}` reads it; to record "
+        "anew, name another directory",
+        directory.string()));
+  }
   return usage_error(fmt::format(
       "{}: exists already; name a directory that is empty, not there, or left by an interrupted audit",
       directory.string()));
@@ -64,7 +74,9 @@ Expected<void> may_record_in(const fs::path& directory) {
 std::string shown(const nlohmann::ordered_json& json, const std::string& key) {
   const auto at = json.find(key);
   if (at == json.end()) return "nothing";
-  return at->is_string() ? fmt::format("'{}'", at->get_ref<const std::string&>()) : at->dump();
+  const std::string text =
+      at->is_string() ? fmt::format("'{}'", at->get_ref<const std::string&>()) : at->dump();
+  return text.size() <= most_shown ? text : text.substr(0, most_shown) + "...";
 }
 
 /// Usage error: what was recorded is not what is asked for.

@@ -20,7 +20,7 @@ class RecordingFolder {
  public:
   /// Makes the directory, or takes up one that an unfinished recording of the same identity left. Usage
   /// errors: it holds something else, a finished recording, or one of another identity (named with the first
-  /// key that differs). Input errors: it cannot be made, or another process works in it.
+  /// key that differs). Input errors: it cannot be made or read, or another process works in it.
   static Expected<RecordingFolder> claim(const std::filesystem::path& directory,
                                          const RecordingIdentity& identity);
 

@@ -73,6 +73,7 @@ class Resumed(unittest.TestCase):
             self.assertEqual(code, -how if how == signal.SIGKILL else 130, said)
             self.assertFalse((folder / "plan.json").exists())
             self.assertGreaterEqual(self.kept(folder), seals)
+            self.assertIn("was interrupted or still runs: repeat its command", run("audit", folder).stderr)
             if how != signal.SIGKILL:
                 self.assertIn(f"interrupted; the same command goes on from the runs that {folder} keeps", said)
         kept = self.kept(folder)
@@ -144,7 +145,9 @@ class Resumed(unittest.TestCase):
         done = subprocess.run(self.command("plan", *tokens), cwd=self.root, capture_output=True, text=True, timeout=600)
         self.assertIn("going on from", done.stderr)
         self.assertFalse((folder / "unfinished").exists())
-        self.assertEqual(run("audit", *same, "--record", folder).returncode, 4)
+        done = run("audit", *same, "--record", folder)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn(f"holds a plan already, as a finished recording does: `pastonly audit {folder}` reads it", done.stderr)
 
     def test_what_cannot_be_written(self):
         folder = self.root / "plan"
@@ -152,7 +155,8 @@ class Resumed(unittest.TestCase):
         done = subprocess.run(self.command(folder), cwd=ROOT, capture_output=True, text=True, timeout=120,
                               preexec_fn=few, restore_signals=False)  # Python ignores SIGXFSZ, and so must the audit
         self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn("0000.out.safetensors: cannot be written: File too large", done.stderr)
+        self.assertIn("0000.out.safetensors: cannot be written: File too large; what was recorded before stays: the same "
+                      "command goes on from there", done.stderr)
         self.finished(folder)
 
     def test_two_at_once(self):

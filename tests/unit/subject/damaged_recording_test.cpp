@@ -246,6 +246,13 @@ TEST_CASE("a recording goes on only where it is the same", "[recording]") {
     write(said, text);
     CHECK_FALSE(begin(RecordedAudits::identity()));
   }
+  auto swollen = input::Json::parse(right);
+  swollen["model"] = std::string(100000, 'x');
+  write(said, swollen.dump());
+  const auto brief = begin(RecordedAudits::identity());
+  REQUIRE_FALSE(brief);
+  CHECK(brief.error().message.find("...") != std::string::npos);
+  CHECK(brief.error().message.size() < 1000);
   write(said, right);
   {
     const auto lock = input::DirectoryLock::take(path / "unfinished");
@@ -264,12 +271,13 @@ TEST_CASE("directories of something else stay as they are", "[recording]") {
   const auto start = [&](const fs::path& path) {
     return Recording::start(audits.subject(), path, RecordedAudits::identity());
   };
-  const auto refused = [&](const fs::path& path, const fs::path& kept) {
+  const auto refused = [&](const fs::path& path, const fs::path& kept,
+                           const std::string& says = "exists already") {
     INFO(path);
     const auto started = start(path);
     REQUIRE_FALSE(started);
     CHECK(started.error().kind == Error::Kind::usage);
-    CHECK(started.error().message.find("exists already") != std::string::npos);
+    CHECK(started.error().message.find(says) != std::string::npos);
     CHECK(fs::exists(fs::symlink_status(kept)));
     CHECK_FALSE(fs::exists(path / "unfinished/lock"));
   };
@@ -279,7 +287,7 @@ TEST_CASE("directories of something else stay as they are", "[recording]") {
   refused(root / "both", directory.write("both/unfinished/lock.txt", "mine"));
   refused(root / "file", directory.write("file", "mine"));
   REQUIRE(audits.audit_in(root / "whole").error.empty());
-  refused(root / "whole", root / "whole/plan.json");
+  refused(root / "whole", root / "whole/plan.json", "holds a plan already");
   directory.write("linked-to/recording.json", "{}");
   fs::create_directory(root / "link");
   fs::create_directory_symlink(root / "linked-to", root / "link/unfinished");
