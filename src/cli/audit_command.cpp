@@ -32,7 +32,10 @@ Expected<void> known_checks(const std::vector<std::string>& ids) {
   for (const Check& check : all_checks()) all.emplace_back(check.id);
   for (const std::string& id : ids) {
     if (find_check(id) == nullptr) {
-      return usage_error(fmt::format("--check {}: no check has that id{}", id, did_you_mean(id, all)));
+      const std::string near = did_you_mean(id, all);
+      return usage_error(
+          fmt::format("--check {}: no check has that id{}", id,
+                      near.empty() ? fmt::format("; there are {}", fmt::join(all, ", ")) : near));
     }
   }
   return {};

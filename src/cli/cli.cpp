@@ -13,6 +13,7 @@ namespace pastonly::cli {
 namespace {
 
 constexpr int wrong_usage = 4;
+constexpr std::size_t longest_complaint = 4000;  // characters; what is wrong with a file may quote it
 
 constexpr const char* footer =
     "Exit codes: 0 pass, 1 the policy failed, 2 the audit could not be completed, 3 inconclusive,\n"
@@ -30,7 +31,10 @@ int usage_failure(const CLI::ParseError& error, const CLI::App& app) {
 }  // namespace
 
 int complain(const Error& error) {
-  fmt::print(stderr, "pastonly: {}\n", input::printable(error.message));
+  const std::string& said = error.message;
+  const bool whole = said.size() <= longest_complaint;
+  fmt::print(stderr, "pastonly: {}{}\n", input::printable(said.substr(0, longest_complaint)),
+             whole ? "" : "...");
   switch (error.kind) {
     case Error::Kind::usage:
       return wrong_usage;

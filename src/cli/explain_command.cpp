@@ -50,7 +50,7 @@ std::string needs_in_words(const Needs& needs) {
   add(needs.gates, "gates");
   add(needs.log_probs, "log-probabilities");
   add(needs.source, "the tokens' source");
-  return out.empty() ? "nothing beyond a trace" : out;
+  return out.empty() ? "masks alone" : out;
 }
 
 std::string explained(const Check& check) {
@@ -66,7 +66,11 @@ std::string suggestion(const std::string& id, const std::vector<std::string>& al
   return "; `pastonly rules` lists the rules, the checks are " + checks;
 }
 
-int run_command(const std::string& id) {
+/// Of a rule or finding as reports write it: "expert-choice,k=2,chunk=8", "causal-mask/flip".
+std::string id_in(const std::string& text) { return text.substr(0, text.find_first_of(",/ ")); }
+
+int run_command(const std::string& text) {
+  const std::string id = id_in(text);
   std::string page;
   if (const RuleInfo* rule = find_rule(id); rule != nullptr) page = explained(*rule);
   if (const Check* check = find_check(id); check != nullptr)
@@ -76,7 +80,7 @@ int run_command(const std::string& id) {
     for (const RuleInfo& rule : routing_rules()) all.emplace_back(rule.id);
     for (const Check& check : all_checks()) all.emplace_back(check.id);
     return complain(
-        {Error::Kind::usage, fmt::format("no rule or check is called {}{}", id, suggestion(id, all))});
+        {Error::Kind::usage, fmt::format("no rule or check is called {}{}", text, suggestion(id, all))});
   }
   const auto printed = print(page);
   return printed ? 0 : complain(printed.error());

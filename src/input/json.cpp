@@ -40,6 +40,12 @@ class Strictness {
   std::vector<std::set<std::string>> keys_;  // of the objects that are open
 };
 
+/// The library's message without the number that it begins with, "[json.exception.parse_error.101] ".
+std::string_view without_number(std::string_view message) {
+  const auto end = message.find("] ");
+  return message.starts_with("[json.exception") && end != message.npos ? message.substr(end + 2) : message;
+}
+
 }  // namespace
 
 Expected<Json> parse_json(std::string_view text, std::string_view name, Error::Kind kind, bool comments) {
@@ -57,7 +63,7 @@ Expected<Json> parse_json(std::string_view text, std::string_view name, Error::K
         [&](int depth, Json::parse_event_t event, Json& parsed) { return strictness(depth, event, parsed); },
         true, comments);
   } catch (const Json::exception& error) {
-    return fail(fmt::format("not JSON: {}", error.what()));
+    return fail(fmt::format("not JSON: {}", without_number(error.what())));
   } catch (const std::string& why) {  // thrown above: the only way to stop the parser early
     return fail(why);
   }

@@ -157,7 +157,8 @@ std::optional<DType> element_type(std::string_view descr) noexcept {
 }
 
 std::string refusal(std::string_view descr) {
-  if (descr.starts_with('>')) return "is big-endian; save it as little-endian (array.astype('<f4'))";
+  if (descr.starts_with('>'))
+    return fmt::format("is big-endian; save it as little-endian (array.astype('<{}'))", descr.substr(1, 39));
   if (descr.find('O') != std::string_view::npos) return "holds Python objects; save plain numbers";
   if (descr.find('V') != std::string_view::npos) return "holds raw bytes (bfloat16?); save it as float32";
   return "has an element type that is not read; save integers or floating-point numbers";

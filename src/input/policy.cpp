@@ -86,7 +86,7 @@ std::string number_between(const Json& value, std::string_view key, double least
 }
 
 std::string unknown_check(std::string_view key, std::string_view id) {
-  return fmt::format("{}: unknown check '{}'; `pastonly explain` lists them", key, id.substr(0, 60));
+  return fmt::format("{}: unknown check '{}' ({})", key, id.substr(0, 60), fmt::join(check_ids, ", "));
 }
 
 /// "check" or "check/claim".
@@ -258,7 +258,11 @@ std::string PolicyReader::read(const Json& json) {
     for (const auto& candidate : keys) {
       if (candidate.name == key) known = &candidate;
     }
-    if (known == nullptr) return fmt::format("unknown key '{}'", key.substr(0, 60));
+    if (known == nullptr) {
+      std::string all;
+      for (const Key& candidate : keys) all += (all.empty() ? "" : ", ") + std::string(candidate.name);
+      return fmt::format("unknown key '{}' ({})", key.substr(0, 60), all);
+    }
     if (auto why = (this->*known->read)(value); !why.empty()) return why;
   }
   return "";

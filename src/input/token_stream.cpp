@@ -74,7 +74,7 @@ Expected<void> TokenStream::read(std::size_t first, std::span<std::int64_t> out)
     const std::int64_t id = id_at(type_, data_, first + i);
     if (id < 0 || static_cast<std::uint64_t>(id) >= vocab_) {
       return input_error(printable(
-          fmt::format("{}: token {} is {}, not below the vocabulary's {}", path_, first + i, id, vocab_)));
+          fmt::format("{}: token {} is {}; the vocabulary has 0 to {}", path_, first + i, id, vocab_ - 1)));
     }
     out[i] = id;
   }
@@ -193,8 +193,10 @@ class StreamReader {
     if (file->tensors.size() != 1) return fail("holds no array of numbers");
     const Tensor& tensor = file->tensors.front();
     if (tensor.shape.size() != 1 || is_float(tensor.type) || tensor.type == DType::boolean) {
-      return fail(fmt::format("expected one dimension of integers, found {} of {}", tensor.shape.size(),
-                              name(tensor.type)));
+      return fail(
+          fmt::format("expected one dimension of integers, found shape ({}) of {}; save "
+                      "ids.reshape(-1).astype('int32')",
+                      fmt::join(tensor.shape, ", "), name(tensor.type)));
     }
     stream_.storage_.push_back(file->storage);
     return finish(tensor.bytes.data(), tensor.shape.front(), tensor.type);

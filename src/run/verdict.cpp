@@ -106,10 +106,11 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
   }
 }
 
-bool ignores_a_change(const Report& report) {
-  return std::ranges::any_of(report.findings, [](const Report::Finding& finding) {
-    return finding.suppressed && finding.check == "causal-mask";
-  });
+/// Whether decisions changed with the future, beyond chance. Where this is asked the policy let it pass: by
+/// an ignore, by fail_on or by a severity.
+bool tolerates_a_change(const Ran& ran) {
+  return std::ranges::any_of(
+      ran.claims, [](const Claim& claim) { return claim.id != "stochastic" && claim.id != "rounding"; });
 }
 
 /// A pass rests on interventions alone: without them, or where they could not have seen, there is none.
@@ -133,7 +134,7 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
   const auto trials = fmt::format("{} trial{}", limit->trials, limit->trials == 1 ? "" : "s");
   if (limit->trial_rate >= 1.0) {
     reasons.push_back(trials + " of a changed future rule nothing out: " +
-                      (ignores_a_change(report) ? "decisions changed, which the policy ignores"
+                      (tolerates_a_change(*ran) ? "decisions changed, which the policy lets pass"
                                                 : "chance moves decisions as well"));
   } else if (limit->trial_rate > policy.limits.trial_rate) {
     reasons.push_back(fmt::format(

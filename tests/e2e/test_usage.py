@@ -54,6 +54,13 @@ class Usage(Temporary):
         self.assertIn("causal-mask", self.refused(4, "audit", CLEAN, "--check", "casual-mask"))
         self.assertIn("expert-choice", self.refused(4, "explain", "expert-chioce"))
         self.assertIn("load-balance", self.refused(4, "explain", "load-balanc"))
+        self.assertIn("there are trace-integrity, ", self.refused(4, "audit", CLEAN, "--check", "everything"))
+
+    def test_rules_and_findings_are_explained_as_reports_write_them(self):
+        for text, name in (("expert-choice,k=2,chunk=8", "expert-choice"), ("causal-mask/flip", "causal-mask"),
+                           ("biased-top-k(same-batch),k=2", "biased-top-k(same-batch)")):
+            self.assertEqual(run("explain", text).stdout, run("explain", name).stdout)
+            self.assertTrue(run("explain", text).stdout.startswith(f"{name} - "))
 
     def test_policies(self):
         def policy(text):
@@ -125,9 +132,16 @@ class Inputs(Temporary):
         broken = self.folder / "broken.safetensors"
         broken.write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{nope}  ")
         self.assertIn("broken.safetensors", self.refused(2, "audit", broken))
+        header = json.dumps({"layers.0.scores": {"dtype": "F32", "shape": [1] * 100000, "data_offsets": [0, 8]}}).encode()
+        broken.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+        said = self.refused(2, "audit", broken)
+        self.assertTrue(said.rstrip().endswith("..."))
+        self.assertLess(len(said), 5000)
         empty = self.folder / "empty"
         empty.mkdir()
-        self.assertIn("a plan is a directory that holds plan.json", self.refused(2, "audit", empty))
+        said = self.refused(2, "audit", empty)
+        self.assertIn("a plan is a directory that holds plan.json", said)
+        self.assertIn("a checkpoint one that holds config.json", said)
 
     def test_a_plan_with_missing_outputs_is_inconclusive_and_lists_them(self):
         plan = self.plan()
@@ -257,7 +271,7 @@ class Reports(Temporary):
         other = self.folder / "other.json"
         other.write_text('{"schema": "pastonly.policy/1", "alpha": 0.001}')
         self.assertIn("Run the audit again", self.refused(4, "report", path, "--policy", other))
-        for broken, why in (("{}", "schema"), ("", "not JSON"), ('{"schema": "pastonly.report/9"}', "report/9"),
+        for broken, why in (("{}", "schema"), ("", "not JSON: parse error at line 1"), ('{"schema": "pastonly.report/9"}', "report/9"),
                             ('{"verdict": "pass", "verdict": "fail"}', "twice"), ("[" * 100000, "deeper")):
             path.write_text(broken)
             self.assertIn(why, self.refused(2, "report", path))

@@ -56,7 +56,8 @@ std::vector<BrokenCase> broken_npy() {
   add("format-2-cut", std::string("\x93NUMPY\x02\x00\x10\x00", 10), {"header"});
   add("object", npy_bytes(dictionary("'|O'", "False", "(4, 2)"), 64), {"|O", "objects"});
   add("structure", npy_bytes(dictionary("[('x', '<f4')]", "False", "(4, 2)"), 32), {"structure"});
-  add("big-endian", npy_bytes(dictionary("'>f4'", "False", "(4, 2)"), 32), {">f4", "big-endian"});
+  add("big-endian", npy_bytes(dictionary("'>f4'", "False", "(4, 2)"), 32),
+      {">f4", "big-endian", "astype('<f4')"});
   add("void", npy_bytes(dictionary("'|V2'", "False", "(4, 2)"), 16), {"V2"});
   add("complex", npy_bytes(dictionary("'<c8'", "False", "(4, 2)"), 64), {"<c8"});
   add("data-short", good.substr(0, good.size() - 1), {"32", "31"});

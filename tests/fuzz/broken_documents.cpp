@@ -97,10 +97,10 @@ std::vector<BrokenCase> broken_policies() {
   add("no-schema", "{}", {"schema"});
   add("schema", R"({"schema": "pastonly.policy/9"})", {"schema"});
   add("key-twice", R"({"schema": "pastonly.policy/1", "alpha": 0.1, "alpha": 0.2})", {"'alpha'", "twice"});
-  keys("key-unknown", R"("fail-on": "error")", {"'fail-on'"});
+  keys("key-unknown", R"("fail-on": "error")", {"'fail-on'", "fail_on, require"});
   keys("fail-on", R"("fail_on": "always")", {"fail_on"});
   keys("require-text", R"("require": "causal-mask")", {"require"});
-  keys("require-unknown", R"("require": ["causal-masks"])", {"require", "'causal-masks'"});
+  keys("require-unknown", R"("require": ["causal-masks"])", {"require", "'causal-masks'", "causal-mask, "});
   keys("mode-unknown", R"("require_mode": ["training"])", {"require_mode"});
   keys("limit-unknown", R"("limits": {"bits": 1})", {"limits.bits"});
   keys("limit-negative", R"("limits": {"leak_bits": -1})", {"limits.leak_bits"});

@@ -43,7 +43,7 @@ std::vector<BrokenCase> broken_token_streams() {
   };
   add("empty.txt", "bytes", "", {"no tokens"});
   add("odd.bin", "nanogpt", "abc", {"3 bytes", "U16"});
-  add("id.bin", "nanogpt", packed<std::uint16_t>({1, 2000}), {"token 1 is 2000", "1000"});
+  add("id.bin", "nanogpt", packed<std::uint16_t>({1, 2000}), {"token 1 is 2000", "0 to 999"});
   add("short.bin", "llm.c", "abc", {"header"});
   add("magic.bin", "llm.c", llm_c_bytes(20240326, 1, 2, 4), {"20240326", "20240520"});
   add("version.bin", "llm.c", llm_c_bytes(20240520, 7, 2, 4), {"version 7"});
@@ -51,7 +51,7 @@ std::vector<BrokenCase> broken_token_streams() {
   add("negative.bin", "llm.c", llm_c_bytes(20240520, 1, -1, 4), {"-1 tokens"});
   add("wide.bin", "llm.c", llm_c_bytes(20240801, 7, 2, 4), {"2 tokens of 4 bytes"});
   add("dimensions.npy", "npy", npy_bytes("{'descr': '<i4', 'fortran_order': False, 'shape': (2, 2), }", 16),
-      {"one dimension"});
+      {"one dimension", "shape (2, 2) of I32", "reshape(-1)"});
   add("floats.npy", "npy", npy_bytes("{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", 16),
       {"integers", "F32"});
   const auto megatron = [&](std::string name, std::string index, std::vector<std::string> mentions) {
