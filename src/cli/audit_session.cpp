@@ -104,6 +104,8 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   if (!files) return tl::unexpected(files.error());
   if (*recording) {
     if (auto kept = (*recording)->finish(options.watch); !kept) return tl::unexpected(kept.error());
+    run.say(
+        fmt::format("{} is a plan directory now, which audit and compare read", request.checkpoint.record));
   }
 
   report->subject.files = *std::move(files);

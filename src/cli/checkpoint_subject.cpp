@@ -60,8 +60,8 @@ Expected<DrawTokens> draw_of(const AuditRequest& request, const checkpoint::Desc
   return draws_from(*policy.source);
 }
 
-/// The twin, routed as its configuration declares. Usage errors: it is the model itself, or reads other
-/// tokens.
+/// The twin, routed as its configuration declares. Input errors: it is no checkpoint. Usage errors: it is the
+/// model itself, or reads other tokens.
 Expected<checkpoint::Checkpoint> open_twin(const CheckpointOptions& options, const std::string& subject,
                                            const checkpoint::Description& description) {
   CheckpointOptions as_declared = options;
@@ -70,6 +70,9 @@ Expected<checkpoint::Checkpoint> open_twin(const CheckpointOptions& options, con
   if (std::filesystem::equivalent(options.twin, subject, ignored))
     return usage_error(
         fmt::format("--twin {}: is the checkpoint itself; a twin is another model", options.twin));
+  if (!is_checkpoint(options.twin))
+    return input_error(
+        fmt::format("--twin {}: holds no config.json; a twin is a checkpoint directory", options.twin));
   auto twin = open_directory(options.twin, as_declared);
   if (twin && twin->description().vocab != description.vocab) {
     return usage_error(

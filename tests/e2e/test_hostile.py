@@ -88,6 +88,9 @@ class Hostile(unittest.TestCase):
         self.refused("--twin", self.checkpoint, says="is the checkpoint itself")
         (self.root / "link").symlink_to(self.checkpoint)
         self.refused("--twin", self.root / "link", says="is the checkpoint itself")
+        done = run("audit", self.checkpoint, "--twin", self.root)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"--twin {self.root}: holds no config.json", done.stderr)
 
     def test_an_export_goes_over_no_other_checkpoint(self):
         experiment = self.root / "one.json"

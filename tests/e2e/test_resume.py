@@ -67,6 +67,7 @@ class Resumed(unittest.TestCase):
     def test_interrupted_it_goes_on_to_the_same(self):
         whole, said = self.finished(self.root / "whole")
         self.assertNotIn("going on", said)
+        self.assertIn(f"{self.root / 'whole'} is a plan directory now", said)
         folder = self.root / "cut"
         for how, seals in ((signal.SIGINT, 20), (signal.SIGKILL, 45), (signal.SIGTERM, 70)):
             code, said = self.cut(folder, how, seals)

@@ -39,6 +39,15 @@ TEST_CASE("a router whose scores are declared otherwise than its family computes
   }
 }
 
+TEST_CASE("an odd rotary_dim is refused by its own key", "[checkpoint]") {
+  input::Json config = input::Json::parse(fuzz::tiny_config("minimax_m2"));
+  config["rotary_dim"] = 1U;
+  const auto refused = describe(config, "config.json");
+  REQUIRE(!refused);
+  INFO(refused.error().message);
+  CHECK(refused.error().message.find("config.json: rotary_dim: expected an even number") == 0);
+}
+
 /// Puts each value in the place of each entry in turn, and of those inside objects.
 template <class Visit>
 void for_each_change(input::Json& whole, input::Json& part, const input::Json& values, Visit&& visit) {
