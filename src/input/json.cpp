@@ -40,13 +40,12 @@ class Strictness {
   std::vector<std::set<std::string>> keys_;  // of the objects that are open
 };
 
-/// The library's message without the number that it begins with, "[json.exception.parse_error.101] ".
-std::string_view without_number(std::string_view message) {
+}  // namespace
+
+std::string_view without_number(std::string_view message) noexcept {
   const auto end = message.find("] ");
   return message.starts_with("[json.exception") && end != message.npos ? message.substr(end + 2) : message;
 }
-
-}  // namespace
 
 Expected<Json> parse_json(std::string_view text, std::string_view name, Error::Kind kind, bool comments) {
   const auto fail = [&](std::string_view why) {

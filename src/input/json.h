@@ -14,4 +14,7 @@ using Json = nlohmann::json;
 Expected<Json> parse_json(std::string_view text, std::string_view name, Error::Kind kind,
                           bool comments = false);
 
+/// The library's message without the number that it begins with, "[json.exception.parse_error.101] ".
+std::string_view without_number(std::string_view message) noexcept;
+
 }  // namespace pastonly::input

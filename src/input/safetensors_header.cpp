@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "input/json.h"
+
 namespace pastonly::input {
 
 namespace {
-
-using Json = nlohmann::json;
 
 /// Follows the header's few levels: {tensor: {dtype, shape: [..], data_offsets: [..]}, __metadata__: {..}}.
 /// Returning false from an event stops the parser; `problem` then says why.
@@ -37,7 +37,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   bool start_array(std::size_t) override;
   bool end_array() override;
   bool parse_error(std::size_t position, const std::string&, const Json::exception& error) override {
-    problem = fmt::format("header is not valid JSON at byte {}: {}", position, error.what());
+    problem = fmt::format("header is not valid JSON at byte {}: {}", position, without_number(error.what()));
     return false;
   }
 

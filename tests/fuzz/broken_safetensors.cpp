@@ -37,7 +37,8 @@ std::vector<BrokenCase> broken_safetensors() {
   add("array-header", safetensors_bytes("[]", 0), {"'{'"});
   add("no-header", safetensors_bytes("", 0), {"'{'"});
   header("invalid-utf8", "\"\xff\xfe\":{}", 0, {"JSON"});
-  add("truncated-json", safetensors_bytes("{\"a\":{\"dtype\":\"U8\"", 4), {"JSON"});
+  add("truncated-json", safetensors_bytes("{\"a\":{\"dtype\":\"U8\"", 4),
+      {"JSON at byte 19: parse error at line 1"});
   add("nul-byte", safetensors_bytes(std::string("{}\0{}", 5), 0), {"NUL"});
   add("after-the-object", safetensors_bytes("{}{}", 0), {"JSON"});
   header("tensor-twice", good + "," + good, 4, {"'a'", "twice"});
