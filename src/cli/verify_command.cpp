@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 
@@ -87,21 +88,35 @@ Expected<std::vector<Held>> hold_audit(const Report& stated, const Session& sess
   return held;
 }
 
+/// Where arms are trained again: the user's own cache, so that nothing trained comes with what is verified.
+Expected<std::filesystem::path> training_directory(const Report& stated) {
+  const auto set = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::filesystem::path(value != nullptr ? value : "");
+  };
+  std::filesystem::path cache = set("XDG_CACHE_HOME");
+  if (cache.empty() && !set("HOME").empty()) cache = set("HOME") / ".cache";
+  if (cache.empty())
+    return usage_error(
+        "neither XDG_CACHE_HOME nor HOME is set; the arms are trained again in a folder there");
+  std::error_code error;
+  const auto experiment = std::filesystem::absolute(stated.subject.name, error).string();
+  return cache / "pastonly" / "verify" / input::sha256_text(experiment).substr(0, 16);
+}
+
 /// Trains all arms again, in a directory of its own that an interrupted verification goes on from.
 Expected<std::vector<Held>> hold_experiment(const Report& stated, const Session& session) {
   auto experiment = lab::read_experiment(stated.subject.name);
   if (!experiment) return tl::unexpected(experiment.error());
-  const std::filesystem::path all = "pastonly-lab/verify";
-  const auto directory =
-      all / input::sha256_text(stated.subject.name + "\n" + stated.experiment->name).substr(0, 16);
+  const auto directory = training_directory(stated);
+  if (!directory) return tl::unexpected(directory.error());
   const bool checks = std::ranges::any_of(
       stated.experiment->arms, [](const Report::Experiment::Arm& arm) { return !arm.checks.empty(); });
   const auto again = run_lab(
-      {stated.subject.name, *std::move(experiment), directory.string(), stated.policy, checks}, session);
+      {stated.subject.name, *std::move(experiment), directory->string(), stated.policy, checks}, session);
   if (!again) return tl::unexpected(again.error());
   std::error_code ignored;
-  std::filesystem::remove_all(directory, ignored);
-  for (const auto& empty : {all, all.parent_path()}) std::filesystem::remove(empty, ignored);
+  std::filesystem::remove_all(*directory, ignored);
   return hold_against(stated, *again);
 }
 

@@ -109,11 +109,14 @@ class Lab(unittest.TestCase):
 
     def test_verify_trains_again(self):
         report = self.report("out")
-        verify = lambda: run("verify", self.folder / "report.json", "--quiet", cwd=self.folder)
+        verify = lambda: run("verify", self.folder / "report.json", "--quiet", env={"XDG_CACHE_HOME": str(self.folder / "cache")})
         done = verify()
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("holds          arm causal, checks", done.stdout)
-        self.assertFalse((self.folder / "pastonly-lab").exists())
+        self.assertEqual(list((self.folder / "cache/pastonly/verify").iterdir()), [])
+        done = run("verify", self.folder / "report.json", env={"XDG_CACHE_HOME": "", "HOME": ""})
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("XDG_CACHE_HOME", done.stderr)
         lies = (lambda arms: arms[0].update(loss_bits=arms[0]["loss_bits"] - 0.01), "arm chunk 4: loss_bits"), \
                (lambda arms: arms[1]["checks"][0]["measurements"][0].update(value=7), "arm chunk 8, checks: "), \
                (lambda arms: arms[2].update(weights="0" * 64), "arm causal: weights"), \
