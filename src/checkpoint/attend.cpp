@@ -28,12 +28,13 @@ void soften(float* row, std::size_t size, const AttentionHead& head) {
 
 }  // namespace
 
-void attend(const AttentionHead& head, std::size_t first, std::size_t count, model::Buffer<float>& scratch) {
+void attend(const AttentionHead& head, std::size_t first, std::size_t count,
+            kernels::Buffer<float>& scratch) {
   // Keys before the block's earliest are left out in whole blocks: a block's sums always begin at one.
   const std::size_t from = first_key(head, first) / attention_block * attention_block;
   const std::size_t keys = first + count - from;
   scratch.resize(attention_block * (keys + attention_block));
-  const model::Block<float> weights(scratch.data(), count, keys);
+  const kernels::Block<float> weights(scratch.data(), count, keys);
   model::product_nt<float>(head.queries.row_range(first, count), head.keys.row_range(from, keys), weights);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t query = first + i, lowest = first_key(head, query) - from;

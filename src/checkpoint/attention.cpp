@@ -11,7 +11,7 @@
 namespace pastonly::checkpoint {
 namespace {
 
-using model::Block;
+using kernels::Block;
 
 /// One layer's attention over a batch.
 class AttentionPass {

@@ -13,9 +13,9 @@ namespace pastonly::checkpoint {
 /// One head of one sequence. A query at a position sees keys at positions up to its own: all of them, those
 /// of its window, or those of its chunk.
 struct AttentionHead {
-  model::Block<const float> queries, keys;  // (positions, key width)
-  model::Block<const float> values;         // (positions, value width)
-  model::Block<float> out;                  // (positions, value width)
+  kernels::Block<const float> queries, keys;  // (positions, key width)
+  kernels::Block<const float> values;         // (positions, value width)
+  kernels::Block<float> out;                  // (positions, value width)
   float scale = 1.0F;
   std::size_t window = 0;       ///< 0 = all
   std::size_t chunk = 0;        ///< 0 = none
@@ -25,7 +25,7 @@ struct AttentionHead {
 /// Queries [first, first + count) of a head, at most attention_block. A query's result hangs on its own row
 /// and on the rows before it, to the last bit.
 constexpr std::size_t attention_block = 64;
-void attend(const AttentionHead& head, std::size_t first, std::size_t count, model::Buffer<float>& scratch);
+void attend(const AttentionHead& head, std::size_t first, std::size_t count, kernels::Buffer<float>& scratch);
 
 /// Self-attention of one layer: workspace.normed (tokens, width) to workspace.branch. Padding stands at the
 /// ends of rows, where no other token sees it.

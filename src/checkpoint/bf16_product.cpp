@@ -146,7 +146,7 @@ void Bf16Rows::set(std::size_t row, const float* values) {
 bool has_bf16_products() noexcept { return true; }
 
 void bf16_product(const Bf16Rows& a, std::size_t first_row, const std::byte* b, std::size_t line,
-                  std::size_t k, model::Block<float> c) {
+                  std::size_t k, kernels::Block<float> c) {
   alignas(64) std::uint32_t packed[panel_pairs * panel_words];
   const std::size_t pairs = k / 2, stride = a.stride();
   for (std::size_t group = 0; group < c.rows; group += row_group) {
@@ -171,7 +171,7 @@ void bf16_product(const Bf16Rows& a, std::size_t first_row, const std::byte* b, 
 bool has_bf16_products() noexcept { return false; }
 
 void bf16_product(const Bf16Rows&, std::size_t, const std::byte*, std::size_t, std::size_t,
-                  model::Block<float>) {}
+                  kernels::Block<float>) {}
 
 #endif
 

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "model/block.h"
-#include "model/buffer.h"
+#include "kernels/block.h"
+#include "kernels/buffer.h"
 
 namespace pastonly::checkpoint {
 
@@ -24,7 +24,7 @@ class Bf16Rows {
  private:
   std::size_t columns_ = 0;
   std::size_t stride_ = 0;
-  model::Buffer<std::uint32_t> words_;  // (rows, columns / 2) two numbers a word
+  kernels::Buffer<std::uint32_t> words_;  // (rows, columns / 2) two numbers a word
 };
 
 /// c (m, n) = a (m, k) b (n, k)^T, a being rows [first_row, first_row + m) and b bfloat16 as it stands in a
@@ -32,6 +32,6 @@ class Bf16Rows {
 /// float32 in ascending k (restarted and added every 512): a row of c hangs on its own row of a alone, to the
 /// last bit. Requires has_bf16_products().
 void bf16_product(const Bf16Rows& a, std::size_t first_row, const std::byte* b, std::size_t line,
-                  std::size_t k, model::Block<float> c);
+                  std::size_t k, kernels::Block<float> c);
 
 }  // namespace pastonly::checkpoint

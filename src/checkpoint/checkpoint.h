@@ -22,9 +22,9 @@ namespace pastonly::checkpoint {
 
 /// What a pass gives besides the trace.
 struct PassExtras {
-  std::optional<std::int64_t> next;        ///< in: the token that follows the last position of row 0
-  double next_log_prob = 0.0;              ///< out: its ln p
-  model::Matrix<float>* logits = nullptr;  ///< out where given: (tokens, vocab)
+  std::optional<std::int64_t> next;          ///< in: the token that follows the last position of row 0
+  double next_log_prob = 0.0;                ///< out: its ln p
+  kernels::Matrix<float>* logits = nullptr;  ///< out where given: (tokens, vocab)
 };
 
 /// How products with weights in bfloat16 are computed: of exact float32 copies, or with the rows that enter

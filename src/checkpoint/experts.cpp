@@ -12,7 +12,7 @@
 namespace pastonly::checkpoint {
 namespace {
 
-using model::Block;
+using kernels::Block;
 using model::load;
 using model::spread;
 using model::store;
@@ -104,7 +104,7 @@ class ExpertGroup {
   }
 
  private:
-  Block<float> rows(model::Matrix<float>& matrix, std::size_t expert) const {
+  Block<float> rows(kernels::Matrix<float>& matrix, std::size_t expert) const {
     return matrix.block(s_.dispatch.first(expert) - from_, s_.dispatch.count(expert));
   }
 

@@ -7,13 +7,13 @@
 
 namespace pastonly::checkpoint {
 
-void add_bias(const Linear& linear, std::size_t first, model::Block<float> c) {
+void add_bias(const Linear& linear, std::size_t first, kernels::Block<float> c) {
   if (linear.bias.empty()) return;
   for (std::size_t row = 0; row < c.rows; ++row)
     model::accumulate(c.row(row), linear.bias.data() + first, c.columns);
 }
 
-Operand operand_of(model::Block<const float> rows, const StoredMatrix& matrix, Bf16Rows& rounded,
+Operand operand_of(kernels::Block<const float> rows, const StoredMatrix& matrix, Bf16Rows& rounded,
                    const Workspace& workspace) {
   if (!workspace.bf16 || matrix.encoding != Encoding::bf16) return {rows, nullptr, 0};
   rounded.resize(rows.rows, rows.columns);
@@ -25,7 +25,8 @@ Operand operand_of(model::Block<const float> rows, const StoredMatrix& matrix, B
   return {rows, &rounded, 0};
 }
 
-void apply(const Linear& linear, model::Block<const float> x, model::Block<float> y, Workspace& workspace) {
+void apply(const Linear& linear, kernels::Block<const float> x, kernels::Block<float> y,
+           Workspace& workspace) {
   const std::size_t outputs = linear.weight.outputs, tile = tile_outputs(linear.weight);
   const Operand entering = operand_of(x, linear.weight, workspace.rounded, workspace);
   stats::parallel_for((outputs + tile - 1) / tile, [&](std::size_t task) {

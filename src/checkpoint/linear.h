@@ -7,13 +7,14 @@ namespace pastonly::checkpoint {
 
 /// The rows as they enter products with such a matrix: rounded into `rounded` where the workspace asks for
 /// it.
-Operand operand_of(model::Block<const float> rows, const StoredMatrix& matrix, Bf16Rows& rounded,
+Operand operand_of(kernels::Block<const float> rows, const StoredMatrix& matrix, Bf16Rows& rounded,
                    const Workspace& workspace);
 
 /// y (rows, outputs) = x W^T + bias, tile by tile of the outputs in parallel.
-void apply(const Linear& linear, model::Block<const float> x, model::Block<float> y, Workspace& workspace);
+void apply(const Linear& linear, kernels::Block<const float> x, kernels::Block<float> y,
+           Workspace& workspace);
 
 /// Adds the bias of outputs [first, first + c.columns) where there is one.
-void add_bias(const Linear& linear, std::size_t first, model::Block<float> c);
+void add_bias(const Linear& linear, std::size_t first, kernels::Block<float> c);
 
 }  // namespace pastonly::checkpoint

@@ -34,8 +34,9 @@ double log_sum(std::span<const Part> parts) {
 }  // namespace
 
 std::vector<double> log_probabilities(const Description& description, const Linear& head,
-                                      model::Block<const float> hidden, std::span<const std::int64_t> targets,
-                                      Workspace& workspace, model::Matrix<float>* logits) {
+                                      kernels::Block<const float> hidden,
+                                      std::span<const std::int64_t> targets, Workspace& workspace,
+                                      kernels::Matrix<float>* logits) {
   const std::size_t rows = hidden.rows, vocab = description.vocab;
   const std::size_t tile = tile_outputs(head.weight), tiles = (vocab + tile - 1) / tile;
   const auto factor = static_cast<float>(1.0 / description.logits_divisor);
@@ -47,7 +48,7 @@ std::vector<double> log_probabilities(const Description& description, const Line
     const std::size_t first = task * tile, count = std::min(tile, vocab - first);
     ThreadScratch& scratch = workspace.scratch.local();
     scratch.values.resize(rows * count);
-    const model::Block<float> c(scratch.values.data(), rows, count);
+    const kernels::Block<float> c(scratch.values.data(), rows, count);
     multiply(entering, head.weight, first, count, c, scratch.tile);
     add_bias(head, first, c);
     for (std::size_t row = 0; row < rows; ++row) {

@@ -15,7 +15,8 @@ namespace pastonly::checkpoint {
 /// the vocabulary, in double, tile by tile of the head. Rows whose target is negative get NaN. Where `logits`
 /// is given it receives all of them, (rows, vocab).
 std::vector<double> log_probabilities(const Description& description, const Linear& head,
-                                      model::Block<const float> hidden, std::span<const std::int64_t> targets,
-                                      Workspace& workspace, model::Matrix<float>* logits);
+                                      kernels::Block<const float> hidden,
+                                      std::span<const std::int64_t> targets, Workspace& workspace,
+                                      kernels::Matrix<float>* logits);
 
 }  // namespace pastonly::checkpoint

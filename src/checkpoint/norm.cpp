@@ -46,8 +46,8 @@ void rms_norm(const float* x, const float* gain, std::size_t size, double epsilo
   place(x, gain, nullptr, size, 0.0F, static_cast<float>(1.0 / std::sqrt(mean + epsilon)), y);
 }
 
-void normalise(Norm norm, const NormWeights& weights, double epsilon, model::Block<const float> x,
-               model::Block<float> y) {
+void normalise(Norm norm, const NormWeights& weights, double epsilon, kernels::Block<const float> x,
+               kernels::Block<float> y) {
   stats::parallel_for((x.rows + rows_per_task - 1) / rows_per_task, [&](std::size_t task) {
     const std::size_t end = std::min(x.rows, (task + 1) * rows_per_task);
     for (std::size_t row = task * rows_per_task; row < end; ++row) {

@@ -4,7 +4,7 @@
 
 #include "checkpoint/description.h"
 #include "checkpoint/layer_weights.h"
-#include "model/block.h"
+#include "kernels/block.h"
 
 namespace pastonly::checkpoint {
 
@@ -12,7 +12,7 @@ namespace pastonly::checkpoint {
 void rms_norm(const float* x, const float* gain, std::size_t size, double epsilon, float* y);
 
 /// Row by row: RMS, or mean removed and a bias added.
-void normalise(Norm norm, const NormWeights& weights, double epsilon, model::Block<const float> x,
-               model::Block<float> y);
+void normalise(Norm norm, const NormWeights& weights, double epsilon, kernels::Block<const float> x,
+               kernels::Block<float> y);
 
 }  // namespace pastonly::checkpoint

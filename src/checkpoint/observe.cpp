@@ -19,7 +19,7 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-bool all_finite(const model::Matrix<float>& matrix) {
+bool all_finite(const kernels::Matrix<float>& matrix) {
   const float* values = matrix.buffer().data();
   float sum = 0.0F;  // 0 times a number is 0 unless the number is not finite
   for (std::size_t i = 0; i < matrix.buffer().size(); ++i) sum += 0.0F * values[i];

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/block.h"
+#include "kernels/block.h"
 
 namespace pastonly::checkpoint {
 

@@ -8,7 +8,7 @@
 namespace pastonly::checkpoint {
 namespace {
 
-using model::Block;
+using kernels::Block;
 
 constexpr std::size_t tile_floats = std::size_t{64} << 10;  // 256 KiB
 

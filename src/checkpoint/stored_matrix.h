@@ -5,8 +5,8 @@
 
 #include "checkpoint/bf16_product.h"
 #include "checkpoint/encoding.h"
-#include "model/block.h"
-#include "model/buffer.h"
+#include "kernels/block.h"
+#include "kernels/buffer.h"
 
 namespace pastonly::checkpoint {
 
@@ -38,17 +38,17 @@ struct StoredMatrix {
 
 /// Working memory of one task; grows to the largest tile it has held.
 struct TileScratch {
-  model::Buffer<float> tile;
+  kernels::Buffer<float> tile;
 };
 
 /// Outputs [first, first + count) as float: (count, inputs), or (inputs, count) where the matrix lies inputs
 /// first. Points into the file where it already holds that, else into the scratch.
-model::Block<const float> tile(const StoredMatrix& matrix, std::size_t first, std::size_t count,
-                               TileScratch& scratch);
+kernels::Block<const float> tile(const StoredMatrix& matrix, std::size_t first, std::size_t count,
+                                 TileScratch& scratch);
 
 /// What enters a product: rows of float and, where they are to be rounded, the same in bfloat16.
 struct Operand {
-  model::Block<const float> rows;
+  kernels::Block<const float> rows;
   const Bf16Rows* rounded = nullptr;
   std::size_t first = 0;  ///< of `rounded`: row 0 of `rows`
 };
@@ -57,7 +57,7 @@ struct Operand {
 /// bfloat16, outputs first, and x is there in bfloat16, that is multiplied; else float32 by float32. A row of
 /// c hangs on its own row of x alone, to the last bit.
 void multiply(const Operand& x, const StoredMatrix& matrix, std::size_t first, std::size_t count,
-              model::Block<float> c, TileScratch& scratch);
+              kernels::Block<float> c, TileScratch& scratch);
 
 /// How many outputs a task of a product takes: its tile stays in the second-level cache.
 std::size_t tile_outputs(const StoredMatrix& matrix) noexcept;

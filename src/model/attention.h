@@ -2,9 +2,11 @@
 
 #include <cstddef>
 
-#include "model/block.h"
+#include "kernels/block.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
 
 /// One sequence, one key-value head and the group of query heads that share it. Blocks have one row per
 /// position; queries and outputs hold the group's heads side by side, (positions, group * head_width).

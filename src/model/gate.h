@@ -4,12 +4,14 @@
 #include <span>
 #include <vector>
 
-#include "model/block.h"
+#include "kernels/block.h"
 #include "model/config.h"
 #include "model/dispatch.h"
 #include "pastonly/routing_rule.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
 
 /// Combine weights of one layer: a function of scores and masks alone. The selection bias never enters.
 template <class Real>

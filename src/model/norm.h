@@ -1,8 +1,10 @@
 #pragma once
 
-#include "model/block.h"
+#include "kernels/block.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
 
 /// y = gain * x / sqrt(mean(x^2) + epsilon), row by row; `inverse` (rows) keeps the factors. y may be x.
 template <class Real>

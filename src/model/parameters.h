@@ -5,11 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "model/block.h"
-#include "model/buffer.h"
+#include "kernels/block.h"
+#include "kernels/buffer.h"
 #include "model/config.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
+using kernels::Buffer;
 
 /// One named array inside the arena. Experts of a layer stand one behind the other.
 struct TensorInfo {

@@ -1,8 +1,10 @@
 #pragma once
 
-#include "model/block.h"
+#include "kernels/block.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
 
 /// Dense products of row-major blocks. Every element of C is one chain of fused multiply-adds in
 /// ascending k (restarted and added every 256 k), whatever the shapes: a row of C depends on its own

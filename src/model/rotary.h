@@ -2,9 +2,11 @@
 
 #include <cstddef>
 
-#include "model/buffer.h"
+#include "kernels/buffer.h"
 
 namespace pastonly::model {
+
+using kernels::Buffer;
 
 /// Rotary positions in the Hugging Face arrangement: element i turns with element i + width / 2.
 template <class Real>

@@ -3,10 +3,14 @@
 #include <cstdint>
 #include <span>
 
-#include "model/buffer.h"
+#include "kernels/buffer.h"
 #include "model/config.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
+using kernels::Buffer;
+using kernels::Matrix;
 
 /// The weights a router reads. Absent ones are empty blocks.
 template <class Real>

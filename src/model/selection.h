@@ -4,13 +4,16 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/block.h"
+#include "kernels/buffer.h"
 #include "model/batch.h"
-#include "model/block.h"
-#include "model/buffer.h"
 #include "model/config.h"
 #include "pastonly/routing_rule.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
+using kernels::Matrix;
 
 /// What selection keeps between calls: no allocation while shapes stay the same.
 struct SelectionScratch {

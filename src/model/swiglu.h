@@ -1,8 +1,10 @@
 #pragma once
 
-#include "model/block.h"
+#include "kernels/block.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
 
 /// The element-wise part of SwiGLU (Shazeer 2020), fused with the token's combine weight.
 /// gate_up (rows, 2 f): gate and up projections side by side; act (rows, f) = w silu(gate) up with w

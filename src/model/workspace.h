@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/buffer.h"
 #include "model/batch.h"
-#include "model/buffer.h"
 #include "model/dispatch.h"
 #include "model/gate.h"
 #include "model/rotary.h"
@@ -15,6 +15,10 @@
 #include "pastonly/routing_rule.h"
 
 namespace pastonly::model {
+
+using kernels::Block;
+using kernels::Buffer;
+using kernels::Matrix;
 
 /// What one layer's forward pass leaves for its backward pass and for traces. T tokens, R routes.
 template <class Real>

@@ -6,7 +6,7 @@ import unittest
 
 from program import COMMANDS, ROOT, run
 
-FLOORS = [{"stats", "input", "routing"}, {"model"}, {"checkpoint"}, {"subject", "lab"}, {"audits"}, {"run"}, {"report"}, {"cli"}]
+FLOORS = [{"kernels"}, {"stats", "input", "routing"}, {"model"}, {"checkpoint"}, {"subject", "lab"}, {"audits"}, {"run"}, {"report"}, {"cli"}]
 
 
 def floor_of(folder):

@@ -32,7 +32,7 @@ Expected<void> run_one(const std::filesystem::path& directory) {
   std::memcpy(tokens.data(), given->bytes.data(), given->bytes.size());
   const Layout layout{given->shape[0], given->shape[1]};
   Workspace workspace;
-  model::Matrix<float> logits;
+  kernels::Matrix<float> logits;
   PassExtras extras;
   extras.logits = &logits;
   const auto data = opened->observe({layout, tokens, {}}, {.mode = Mode::eval}, workspace, &extras);

@@ -4,9 +4,9 @@
 #include <memory>
 #include <new>
 
-#include "model/block.h"
+#include "kernels/block.h"
 
-namespace pastonly::model {
+namespace pastonly::kernels {
 
 /// An owned array on a cache-line border that only ever grows. Growing does not initialise and does not
 /// keep the old contents.
@@ -68,4 +68,4 @@ class Matrix {
   std::size_t columns_ = 0;
 };
 
-}  // namespace pastonly::model
+}  // namespace pastonly::kernels

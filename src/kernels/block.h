@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <type_traits>
 
-namespace pastonly::model {
+namespace pastonly::kernels {
 
 /// A non-owning row-major matrix whose rows may lie further apart than they are long: a column range
 /// of a wider array, or a range of rows. Owns nothing.
@@ -37,4 +37,4 @@ struct Block {
   }
 };
 
-}  // namespace pastonly::model
+}  // namespace pastonly::kernels
