@@ -36,7 +36,7 @@ using Tag = hn::CappedTag<T, sixteen>;
 template <class T>
 using Vec = hn::Vec<Tag<T>>;
 template <class T>
-constexpr std::size_t lanes = HWY_MAX_LANES_D(Tag<T>);
+constexpr std::size_t lanes = hn::MaxLanes(Tag<T>());
 
 // a * b + c and c - a * b, rounded once.
 template <class T>
