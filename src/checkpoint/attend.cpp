@@ -2,8 +2,9 @@
 #include <cmath>
 
 #include "checkpoint/attention.h"
-#include "model/lanes.h"
-#include "model/products.h"
+#include "kernels/elementary.h"
+#include "kernels/products.h"
+#include "kernels/rows.h"
 
 namespace pastonly::checkpoint {
 namespace {
@@ -18,12 +19,12 @@ std::size_t first_key(const AttentionHead& head, std::size_t query) {
 
 /// Scores of the keys that a query sees become weights.
 void soften(float* row, std::size_t size, const AttentionHead& head) {
-  model::scale(row, size, head.scale);
-  float top = model::largest(row, size);
+  kernels::scale(row, size, head.scale);
+  float top = kernels::largest(row, size);
   if (head.sink != nullptr) top = std::max(top, *head.sink);
-  float sum = model::exponentials(row, size, top, row);
-  if (head.sink != nullptr) sum += std::exp(*head.sink - top);
-  model::scale(row, size, 1.0F / sum);
+  float sum = kernels::exponentials(row, size, top, row);
+  if (head.sink != nullptr) sum += kernels::exp(*head.sink - top);
+  kernels::scale(row, size, 1.0F / sum);
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ void attend(const AttentionHead& head, std::size_t first, std::size_t count,
   const std::size_t keys = first + count - from;
   scratch.resize(attention_block * (keys + attention_block));
   const kernels::Block<float> weights(scratch.data(), count, keys);
-  model::product_nt<float>(head.queries.row_range(first, count), head.keys.row_range(from, keys), weights);
+  kernels::product_nt<float>(head.queries.row_range(first, count), head.keys.row_range(from, keys), weights);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t query = first + i, lowest = first_key(head, query) - from;
     const std::size_t end = query + 1 - from;
@@ -44,7 +45,7 @@ void attend(const AttentionHead& head, std::size_t first, std::size_t count,
     std::fill(row, row + lowest, 0.0F);
     std::fill(row + end, row + keys, 0.0F);
   }
-  model::product_nn<float>(weights, head.values.row_range(from, keys), head.out.row_range(first, count));
+  kernels::product_nn<float>(weights, head.values.row_range(from, keys), head.out.row_range(first, count));
 }
 
 }  // namespace pastonly::checkpoint

@@ -5,7 +5,8 @@
 
 #include "checkpoint/linear.h"
 #include "checkpoint/norm.h"
-#include "model/lanes.h"
+#include "kernels/elementary.h"
+#include "kernels/rows.h"
 #include "stats/parallel.h"
 
 namespace pastonly::checkpoint {
@@ -76,13 +77,13 @@ class AttentionPass {
 
   void clip(float* row, std::size_t size) const {
     const auto limit = static_cast<float>(*a_.clip);
-    for (std::size_t i = 0; i < size; ++i) row[i] = std::clamp(row[i], -limit, limit);
+    kernels::clamp(row, size, -limit, limit);
   }
 
   void heat(float* row, std::size_t position) const {
     const double steps = std::floor((static_cast<double>(position) + 1.0) / a_.temperature->every);
-    const double factor = std::log1p(steps) * a_.temperature->scale + 1.0;
-    model::scale(row, a_.heads * a_.key_width, static_cast<float>(factor));
+    const double factor = kernels::log1p(steps) * a_.temperature->scale + 1.0;
+    kernels::scale(row, a_.heads * a_.key_width, static_cast<float>(factor));
   }
 
   void project_latent() {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "checkpoint/bf16_product.h"
 #include "checkpoint/family.h"
 #include "checkpoint/non_finite.h"
 #include "checkpoint/rule_fit.h"
@@ -77,8 +76,6 @@ Expected<void> Checkpoint::make_rules(const std::optional<RuleSpec>& rule) {
 
 Expected<Checkpoint> Checkpoint::open(const std::filesystem::path& directory,
                                       const std::optional<RuleSpec>& rule, Precision precision) {
-  if (precision == Precision::bfloat16 && !has_bf16_products())
-    return usage_error("this build or this processor has no products of bfloat16; run in float32");
   Checkpoint out;
   out.precision_ = precision;
   out.name_ = directory.string();

@@ -1,47 +1,27 @@
 #include "checkpoint/experts.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <vector>
 
 #include "checkpoint/linear.h"
-#include "model/lanes.h"
+#include "kernels/elementary.h"
+#include "kernels/rows.h"
+#include "kernels/swiglu.h"
 #include "stats/parallel.h"
 
 namespace pastonly::checkpoint {
 namespace {
 
 using kernels::Block;
-using model::load;
-using model::spread;
-using model::store;
-using model::Vector;
-
 constexpr std::size_t route_floats = std::size_t{8} << 20;  // of gathered tokens: 32 MiB
 constexpr std::size_t tokens_per_part = 32;
-
-Vector<float> clamped(Vector<float> value, float low, float high) {
-  value = value < spread(low) ? spread(low) : value;
-  return value > spread(high) ? spread(high) : value;
-}
 
 /// act (rows, count) = the activation of gates and ups.
 void activate(const ExpertDescription& expert, Block<const float> gates, Block<const float> ups,
               Block<float> act) {
-  const auto alpha = static_cast<float>(expert.alpha), limit = static_cast<float>(expert.limit);
-  for (std::size_t i = 0; i < act.rows; ++i) {
-    model::for_lanes<float>(act.columns, [&](std::size_t at, auto lanes) {
-      Vector<float> gate = load(gates.row(i) + at, lanes), up = load(ups.row(i) + at, lanes);
-      if (expert.clamped) {
-        gate = clamped(gate, std::numeric_limits<float>::lowest(), limit);
-        up = clamped(up, -limit, limit);
-        store(act.row(i) + at, (up + 1.0F) * gate * model::logistic<float>(alpha * gate), lanes);
-      } else {
-        store(act.row(i) + at, gate * model::logistic<float>(gate) * up, lanes);
-      }
-    });
-  }
+  if (!expert.clamped) return kernels::swiglu<float>(gates, ups, nullptr, act);
+  kernels::clamped_swiglu(gates, ups, static_cast<float>(expert.alpha), static_cast<float>(expert.limit),
+                          act);
 }
 
 /// Columns [first, first + inner.columns) of the inner activations of x.
@@ -136,7 +116,7 @@ class ExpertGroup {
     for_parts(routes_, [&](std::size_t i) {
       float* row = s_.gathered.row(i);
       std::copy_n(s_.normed.row(s_.dispatch.token(from_ + i)), d_.width, row);
-      if (d_.router.gate_enters) model::scale(row, d_.width, s_.gates[from_ + i]);
+      if (d_.router.gate_enters) kernels::scale(row, d_.width, s_.gates[from_ + i]);
     });
   }
 
@@ -145,7 +125,7 @@ class ExpertGroup {
       for (const auto route : s_.dispatch.routes_of(token)) {
         if (route < from_ || route >= from_ + routes_) continue;
         const float weight = d_.router.gate_enters ? 1.0F : s_.gates[route];
-        model::accumulate(s_.branch.row(token), s_.outputs.row(route - from_), d_.width, weight);
+        kernels::accumulate(s_.branch.row(token), s_.outputs.row(route - from_), d_.width, weight);
       }
     });
   }
@@ -192,12 +172,12 @@ void dense_expert(const Description& description, const SwigluWeights& weights, 
   stats::parallel_for(tokens, [&](std::size_t t) {
     float weight = 1.0F;
     if (gate.exists()) {
-      const auto logit = static_cast<double>(model::inner(x.row(t), direction.data(), description.width));
-      weight = static_cast<float>(1.0 / (1.0 + std::exp(-logit)));
+      const auto logit = static_cast<double>(kernels::inner(x.row(t), direction.data(), description.width));
+      weight = static_cast<float>(1.0 / (1.0 + kernels::exp(-logit)));
     }
     float* out = workspace.branch.row(t);
     if (first) std::fill(out, out + description.width, 0.0F);
-    model::accumulate(out, workspace.outputs.row(t), description.width, weight);
+    kernels::accumulate(out, workspace.outputs.row(t), description.width, weight);
   });
 }
 

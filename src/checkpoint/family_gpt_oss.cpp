@@ -1,7 +1,6 @@
-#include <cmath>
-
 #include "checkpoint/family_reading.h"
 #include "checkpoint/rotary_config.h"
+#include "kernels/elementary.h"
 
 namespace pastonly::checkpoint {
 
@@ -21,7 +20,7 @@ void read_gpt_oss(ConfigReader& config, Description& out) {
   usual.factor = 32.0;
   usual.original_positions = 4096;
   usual.truncate = false;
-  usual.amplitude = 0.1 * std::log(32.0) + 1.0;
+  usual.amplitude = 0.1 * kernels::log(32.0) + 1.0;
   attention.rotary = read_rotary(config, attention.key_width, usual);
   const std::size_t window = config.count("sliding_window", 128, 0, std::size_t{1} << 32);
   for (std::size_t l = 0; l < out.layers.size(); ++l) out.layers[l].window = l % 2 == 0 ? window : 0;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/lanes.h"
+#include "kernels/rows.h"
 #include "stats/parallel.h"
 
 namespace pastonly::checkpoint {
@@ -10,10 +10,10 @@ namespace pastonly::checkpoint {
 void add_bias(const Linear& linear, std::size_t first, kernels::Block<float> c) {
   if (linear.bias.empty()) return;
   for (std::size_t row = 0; row < c.rows; ++row)
-    model::accumulate(c.row(row), linear.bias.data() + first, c.columns);
+    kernels::accumulate(c.row(row), linear.bias.data() + first, c.columns);
 }
 
-Operand operand_of(kernels::Block<const float> rows, const StoredMatrix& matrix, Bf16Rows& rounded,
+Operand operand_of(kernels::Block<const float> rows, const StoredMatrix& matrix, kernels::Bf16Rows& rounded,
                    const Workspace& workspace) {
   if (!workspace.bf16 || matrix.encoding != Encoding::bf16) return {rows, nullptr, 0};
   rounded.resize(rows.rows, rows.columns);

@@ -7,7 +7,7 @@ namespace pastonly::checkpoint {
 
 /// The rows as they enter products with such a matrix: rounded into `rounded` where the workspace asks for
 /// it.
-Operand operand_of(kernels::Block<const float> rows, const StoredMatrix& matrix, Bf16Rows& rounded,
+Operand operand_of(kernels::Block<const float> rows, const StoredMatrix& matrix, kernels::Bf16Rows& rounded,
                    const Workspace& workspace);
 
 /// y (rows, outputs) = x W^T + bias, tile by tile of the outputs in parallel.

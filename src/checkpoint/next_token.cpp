@@ -5,7 +5,8 @@
 #include <limits>
 
 #include "checkpoint/linear.h"
-#include "model/lanes.h"
+#include "kernels/elementary.h"
+#include "kernels/rows.h"
 #include "stats/parallel.h"
 
 namespace pastonly::checkpoint {
@@ -19,16 +20,16 @@ struct Part {
 
 Part part_of(const float* logits, std::size_t size) {
   Part out;
-  out.top = static_cast<double>(model::largest(logits, size));
-  for (std::size_t i = 0; i < size; ++i) out.sum += std::exp(static_cast<double>(logits[i]) - out.top);
+  out.top = static_cast<double>(kernels::largest(logits, size));
+  out.sum = kernels::exact_exponential_sum(logits, size, out.top);
   return out;
 }
 
 double log_sum(std::span<const Part> parts) {
   double top = -std::numeric_limits<double>::infinity(), sum = 0.0;
   for (const Part& part : parts) top = std::max(top, part.top);
-  for (const Part& part : parts) sum += part.sum * std::exp(part.top - top);
-  return top + std::log(sum);
+  for (const Part& part : parts) sum += part.sum * kernels::exp(part.top - top);
+  return top + kernels::log(sum);
 }
 
 }  // namespace
@@ -52,7 +53,7 @@ std::vector<double> log_probabilities(const Description& description, const Line
     multiply(entering, head.weight, first, count, c, scratch.tile);
     add_bias(head, first, c);
     for (std::size_t row = 0; row < rows; ++row) {
-      if (factor != 1.0F) model::scale(c.row(row), count, factor);
+      if (factor != 1.0F) kernels::scale(c.row(row), count, factor);
       if (logits != nullptr) std::copy_n(c.row(row), count, logits->row(row) + first);
       if (targets[row] < 0) continue;
       parts[row * tiles + task] = part_of(c.row(row), count);

@@ -2,28 +2,14 @@
 
 #include <cmath>
 
-#include "model/lanes.h"
+#include "kernels/norm.h"
+#include "kernels/rows.h"
 #include "stats/parallel.h"
 
 namespace pastonly::checkpoint {
 namespace {
 
-using model::load;
-using model::spread;
-using model::store;
-
 constexpr std::size_t rows_per_task = 32;
-
-/// y = gain (x - mean) factor + bias.
-void place(const float* x, const float* gain, const float* bias, std::size_t size, float mean, float factor,
-           float* y) {
-  model::for_lanes<float>(size, [&](std::size_t at, auto lanes) {
-    model::Vector<float> value = (load(x + at, lanes) - mean) * factor;
-    if (gain != nullptr) value *= load(gain + at, lanes);
-    if (bias != nullptr) value += load(bias + at, lanes);
-    store(y + at, value, lanes);
-  });
-}
 
 void layer_norm(const float* x, const NormWeights& weights, std::size_t size, double epsilon, float* y) {
   double sum = 0.0;
@@ -35,15 +21,15 @@ void layer_norm(const float* x, const NormWeights& weights, std::size_t size, do
     squares += off * off;
   }
   const double factor = 1.0 / std::sqrt(squares / static_cast<double>(size) + epsilon);
-  place(x, weights.gain.data(), weights.bias.data(), size, static_cast<float>(mean),
-        static_cast<float>(factor), y);
+  kernels::place(x, static_cast<float>(mean), static_cast<float>(factor), weights.gain.data(),
+                 weights.bias.data(), size, y);
 }
 
 }  // namespace
 
 void rms_norm(const float* x, const float* gain, std::size_t size, double epsilon, float* y) {
-  const double mean = static_cast<double>(model::inner(x, x, size)) / static_cast<double>(size);
-  place(x, gain, nullptr, size, 0.0F, static_cast<float>(1.0 / std::sqrt(mean + epsilon)), y);
+  const double mean = static_cast<double>(kernels::inner(x, x, size)) / static_cast<double>(size);
+  kernels::place(x, 0.0F, static_cast<float>(1.0 / std::sqrt(mean + epsilon)), gain, nullptr, size, y);
 }
 
 void normalise(Norm norm, const NormWeights& weights, double epsilon, kernels::Block<const float> x,

@@ -10,8 +10,8 @@
 #include "checkpoint/next_token.h"
 #include "checkpoint/norm.h"
 #include "checkpoint/router.h"
+#include "kernels/rows.h"
 #include "model/config_json.h"
-#include "model/lanes.h"
 #include "stats/parallel.h"
 
 namespace pastonly::checkpoint {
@@ -30,7 +30,7 @@ bool all_finite(const kernels::Matrix<float>& matrix) {
 void add_branch(double factor, Workspace& s) {
   const std::size_t width = s.hidden.columns();
   stats::parallel_for(s.hidden.rows(), [&](std::size_t t) {
-    model::accumulate(s.hidden.row(t), s.branch.row(t), width, static_cast<float>(factor));
+    kernels::accumulate(s.hidden.row(t), s.branch.row(t), width, static_cast<float>(factor));
   });
 }
 
@@ -125,8 +125,8 @@ Expected<TraceData> Checkpoint::observe(const model::Batch& batch, const model::
   for (std::size_t t = 0; t < tokens; ++t) {
     read_row(bound_.embedding.weight, static_cast<std::size_t>(batch.tokens[t]), s.hidden.row(t));
     if (description_.embedding_multiplier != 1.0)
-      model::scale(s.hidden.row(t), description_.width,
-                   static_cast<float>(description_.embedding_multiplier));
+      kernels::scale(s.hidden.row(t), description_.width,
+                     static_cast<float>(description_.embedding_multiplier));
   }
   const RotaryTable rotary(description_.attention.rotary, batch.layout.positions);
   for (std::size_t l = 0; l < description_.layers.size(); ++l) {

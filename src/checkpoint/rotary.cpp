@@ -4,6 +4,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/elementary.h"
+#include "kernels/rotary.h"
+
 namespace pastonly::checkpoint {
 namespace {
 
@@ -14,7 +17,8 @@ std::vector<float> wavelengths(const RotaryDescription& rotary, double theta) {
   std::vector<float> out(rotary.width / 2);
   for (std::size_t i = 0; i < out.size(); ++i) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(rotary.width);
-    out[i] = std::pow(static_cast<float>(theta), exponent);
+    out[i] = static_cast<float>(
+        kernels::pow(static_cast<double>(static_cast<float>(theta)), static_cast<double>(exponent)));
   }
   return out;
 }
@@ -24,8 +28,9 @@ std::vector<float> yarn(const RotaryDescription& rotary) {
   const auto width = static_cast<double>(rotary.width);
   const auto correction = [&](double rotations) {
     return width *
-           std::log(static_cast<double>(rotary.original_positions) / (rotations * 2.0 * std::numbers::pi)) /
-           (2.0 * std::log(rotary.theta));
+           kernels::log(static_cast<double>(rotary.original_positions) /
+                        (rotations * 2.0 * std::numbers::pi)) /
+           (2.0 * kernels::log(rotary.theta));
   };
   double low = correction(rotary.beta_fast), high = correction(rotary.beta_slow);
   if (rotary.truncate) {
@@ -68,7 +73,7 @@ double dynamic_theta(const RotaryDescription& rotary, std::size_t positions) {
   const double length = std::max(static_cast<double>(positions), original);
   const auto width = static_cast<double>(rotary.width);
   return rotary.theta *
-         std::pow(rotary.factor * length / original - (rotary.factor - 1.0), width / (width - 2.0));
+         kernels::pow(rotary.factor * length / original - (rotary.factor - 1.0), width / (width - 2.0));
 }
 
 }  // namespace
@@ -101,8 +106,10 @@ RotaryTable::RotaryTable(const RotaryDescription& rotary, std::size_t positions)
   for (std::size_t position = 0; position < positions; ++position) {
     for (std::size_t i = 0; i < half_; ++i) {
       const float angle = static_cast<float>(position) * frequencies.radians[i];
-      cosines_[position * half_ + i] = std::cos(angle) * frequencies.amplitude;
-      sines_[position * half_ + i] = std::sin(angle) * frequencies.amplitude;
+      cosines_[position * half_ + i] =
+          static_cast<float>(kernels::cos(static_cast<double>(angle))) * frequencies.amplitude;
+      sines_[position * half_ + i] =
+          static_cast<float>(kernels::sin(static_cast<double>(angle))) * frequencies.amplitude;
     }
   }
 }
@@ -110,15 +117,8 @@ RotaryTable::RotaryTable(const RotaryDescription& rotary, std::size_t positions)
 void RotaryTable::turn(float* head, std::size_t position, Pairing pairing) const {
   const float* cosines = cosines_.data() + position * half_;
   const float* sines = sines_.data() + position * half_;
-  const bool halves = pairing == Pairing::halves;
-  const std::size_t step = halves ? 1 : 2, other = halves ? half_ : 1;
-  for (std::size_t i = 0; i < half_; ++i) {
-    float& x = head[i * step];
-    float& y = head[i * step + other];
-    const float turned = x * cosines[i] - y * sines[i];
-    y = y * cosines[i] + x * sines[i];
-    x = turned;
-  }
+  if (pairing == Pairing::halves) return kernels::turn_halves(head, 1, 2 * half_, half_, cosines, sines);
+  kernels::turn_pairs(head, half_, cosines, sines);
 }
 
 }  // namespace pastonly::checkpoint

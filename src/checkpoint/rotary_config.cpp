@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::checkpoint {
 namespace {
 
@@ -13,7 +15,7 @@ using Kind = RotaryDescription::Kind;
 constexpr double largest_theta = 1e12, largest_factor = 1e6;
 
 double mscale(double factor, double weight) {
-  return factor <= 1.0 ? 1.0 : 0.1 * weight * std::log(factor) + 1.0;
+  return factor <= 1.0 ? 1.0 : 0.1 * weight * kernels::log(factor) + 1.0;
 }
 
 std::string_view key_of(const ConfigReader& config) {
@@ -52,7 +54,7 @@ void read_longrope(ConfigReader& config, ConfigReader& rope, RotaryDescription& 
   const double usual =
       factor <= 1.0
           ? 1.0
-          : std::sqrt(1.0 + std::log(factor) / std::log(static_cast<double>(out.original_positions)));
+          : std::sqrt(1.0 + kernels::log(factor) / kernels::log(static_cast<double>(out.original_positions)));
   const double amplitude = rope.number("attention_factor", usual, 0.0, 1e3);
   out.short_amplitude = rope.number("short_mscale", amplitude, 0.0, 1e3);
   out.long_amplitude = rope.number("long_mscale", amplitude, 0.0, 1e3);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "checkpoint/linear.h"
+#include "kernels/elementary.h"
 #include "stats/parallel.h"
 
 namespace pastonly::checkpoint {
@@ -25,14 +26,14 @@ void for_token_ranges(std::size_t tokens, Body&& body) {
 void softmax(std::span<const float> logits, float* out) {
   const auto top = static_cast<double>(*std::ranges::max_element(logits));
   double sum = 0.0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
+  for (const float logit : logits) sum += kernels::exp(static_cast<double>(logit) - top);
   for (std::size_t e = 0; e < logits.size(); ++e)
-    out[e] = static_cast<float>(std::exp(static_cast<double>(logits[e]) - top) / sum);
+    out[e] = static_cast<float>(kernels::exp(static_cast<double>(logits[e]) - top) / sum);
 }
 
 void sigmoid(std::span<const float> logits, float* out) {
   for (std::size_t e = 0; e < logits.size(); ++e)
-    out[e] = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(logits[e]))));
+    out[e] = static_cast<float>(1.0 / (1.0 + kernels::exp(-static_cast<double>(logits[e]))));
 }
 
 /// Softmax of one logit among those near the largest; those of `done` are out of the race.
@@ -50,9 +51,9 @@ float mixed(const RouterDescription& router, std::span<const float> logits, cons
   if (!near(expert)) return 0.0F;
   double sum = 0.0;
   for (std::size_t e = 0; e < logits.size(); ++e) {
-    if (near(e)) sum += std::exp(static_cast<double>(logits[e] - top));
+    if (near(e)) sum += kernels::exp(static_cast<double>(logits[e] - top));
   }
-  return static_cast<float>(std::exp(static_cast<double>(logits[expert] - top)) / sum);
+  return static_cast<float>(kernels::exp(static_cast<double>(logits[expert] - top)) / sum);
 }
 
 void mix(const RouterDescription& router, std::span<const float> logits,

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "model/products.h"
+#include "kernels/products.h"
 
 namespace pastonly::checkpoint {
 namespace {
@@ -69,16 +69,17 @@ Block<const float> tile(const StoredMatrix& matrix, std::size_t first, std::size
 
 void multiply(const Operand& x, const StoredMatrix& matrix, std::size_t first, std::size_t count,
               Block<float> c, TileScratch& scratch) {
-  if (x.rounded != nullptr && matrix.encoding == Encoding::bf16 && !matrix.inputs_first &&
-      matrix.inputs % 2 == 0) {
-    const std::byte* from = matrix.data + (matrix.first + matrix.step * first) * matrix.line * 2;
-    return bf16_product(*x.rounded, x.first, from, matrix.step * matrix.line, matrix.inputs, c);
+  if (matrix.encoding == Encoding::bf16 && !matrix.inputs_first) {
+    const kernels::Bf16Block weights{matrix.data + (matrix.first + matrix.step * first) * matrix.line * 2,
+                                     count, matrix.inputs, matrix.step * matrix.line};
+    if (x.rounded == nullptr || matrix.inputs % 2 != 0) return kernels::product_nt(x.rows, weights, c);
+    return kernels::bf16_product(*x.rounded, x.first, weights, c);
   }
   const auto weights = tile(matrix, first, count, scratch);
   if (matrix.inputs_first) {
-    model::product_nn<float>(x.rows, weights, c);
+    kernels::product_nn<float>(x.rows, weights, c);
   } else {
-    model::product_nt<float>(x.rows, weights, c);
+    kernels::product_nt<float>(x.rows, weights, c);
   }
 }
 

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "checkpoint/bf16_product.h"
 #include "checkpoint/encoding.h"
+#include "kernels/bf16_product.h"
 #include "kernels/block.h"
 #include "kernels/buffer.h"
 
@@ -49,7 +49,7 @@ kernels::Block<const float> tile(const StoredMatrix& matrix, std::size_t first, 
 /// What enters a product: rows of float and, where they are to be rounded, the same in bfloat16.
 struct Operand {
   kernels::Block<const float> rows;
-  const Bf16Rows* rounded = nullptr;
+  const kernels::Bf16Rows* rounded = nullptr;
   std::size_t first = 0;  ///< of `rounded`: row 0 of `rows`
 };
 

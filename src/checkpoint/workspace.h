@@ -37,8 +37,8 @@ struct Workspace {
   kernels::Matrix<float> outputs;        // (routes of some experts, width)
   kernels::Matrix<float> dense_inner;    // (tokens, shared or dense width)
   bool bf16 = false;                     ///< products with bfloat16 weights take their rows in bfloat16
-  Bf16Rows rounded;                      ///< of the product at hand
-  Bf16Rows rounded_inner;                ///< of the experts at hand
+  kernels::Bf16Rows rounded;             ///< of the product at hand
+  kernels::Bf16Rows rounded_inner;       ///< of the experts at hand
   Routing routing;
   model::Dispatch dispatch;
   model::SelectionScratch selection;

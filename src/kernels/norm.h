@@ -1,12 +1,14 @@
 #pragma once
 
+#include <cstddef>
+
 #include "kernels/block.h"
 
-namespace pastonly::model {
+namespace pastonly::kernels {
 
-using kernels::Block;
+/// RMS norm (Zhang and Sennrich 2019), row by row; sums as in rows.h.
 
-/// y = gain * x / sqrt(mean(x^2) + epsilon), row by row; `inverse` (rows) keeps the factors. y may be x.
+/// y = gain * x / sqrt(mean(x^2) + epsilon); `inverse` (rows) keeps the factors. y may be x.
 template <class Real>
 void rms_norm(Block<const Real> x, const Real* gain, Real epsilon, Block<Real> y, Real* inverse);
 /// x += residual, then y = rms_norm(x): one pass less.
@@ -19,4 +21,8 @@ template <class Real>
 void rms_norm_backward(Block<const Real> dy, Block<const Real> x, const Real* gain, const Real* inverse,
                        Block<const Real> base, Block<Real> dx, Real* gain_gradient);
 
-}  // namespace pastonly::model
+/// y = (x - mean) factor gain + bias over one row; no gain counts as 1, no bias as 0.
+void place(const float* x, float mean, float factor, const float* gain, const float* bias, std::size_t size,
+           float* y);
+
+}  // namespace pastonly::kernels

@@ -113,7 +113,10 @@ template <class Real>
 void nt(Block<const Real> a, Block<const Real> b, Block<Real> c, Write write) {
   product<Real, true>(a, c, a.columns, write,
                       [&](std::size_t k0, std::size_t k, std::size_t j, std::size_t columns, Real* packed)
-                          HWY_ATTR { pack_transposed<Real>(b.row(j) + k0, b.stride, k, columns, packed); });
+                          HWY_ATTR {
+                            pack_transposed(reinterpret_cast<const std::byte*>(b.row(j) + k0),
+                                            b.stride * sizeof(Real), k, columns, packed);
+                          });
 }
 template <class Real, bool RowMajorA>
 void times_rows(Block<const Real> a, Block<const Real> b, Block<Real> c, std::size_t inner, Write write) {
@@ -155,14 +158,13 @@ template <class Real>
 void product_tn(Block<const Real> a, Block<const Real> b, Block<Real> c, Write write) {
   PASTONLY_DISPATCH(tn(a, b, c, write))
 }
-void product_nt(Block<const float> a, const Bf16Block& b, Block<float> c) { PASTONLY_DISPATCH(nt(a, b, c)) }
+void product_nt(Block<const float> a, const Bf16Block& b, Block<float> c){PASTONLY_DISPATCH(nt(a, b, c))}
 
 #define PASTONLY_PRODUCTS(Real)                                                             \
   template void product_nt<Real>(Block<const Real>, Block<const Real>, Block<Real>, Write); \
   template void product_nn<Real>(Block<const Real>, Block<const Real>, Block<Real>, Write); \
   template void product_tn<Real>(Block<const Real>, Block<const Real>, Block<Real>, Write);
-PASTONLY_PRODUCTS(float)
-PASTONLY_PRODUCTS(double)
+PASTONLY_PRODUCTS(float) PASTONLY_PRODUCTS(double)
 #undef PASTONLY_PRODUCTS
 
 }  // namespace pastonly::kernels

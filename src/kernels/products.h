@@ -7,9 +7,9 @@
 namespace pastonly::kernels {
 
 /// Dense products of row-major blocks. Every element of C is one chain of fused multiply-adds in
-/// ascending k, restarted and added every 256 k, whatever the shapes and the target: a row of C depends on its
-/// own row of A and on B alone, to the last bit, not on how many other rows there are. The error against the
-/// exact result is at most (255 + k / 256) / 2 ulp of sum_k |a_ik b_kj|, and a few ulp as a rule. Serial;
+/// ascending k, restarted and added every 256 k, whatever the shapes and the target: a row of C depends on
+/// its own row of A and on B alone, to the last bit, not on how many other rows there are. The error against
+/// the exact result is at most (255 + k / 256) / 2 ulp of sum_k |a_ik b_kj|, and a few ulp as a rule. Serial;
 /// callers parallelise over rows or experts. Blocks must not overlap. No allocation.
 enum class Write { overwrite, add };
 

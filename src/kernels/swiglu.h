@@ -2,19 +2,20 @@
 
 #include "kernels/block.h"
 
-namespace pastonly::model {
+namespace pastonly::kernels {
 
-using kernels::Block;
-
-/// The element-wise part of SwiGLU (Shazeer 2020), fused with the token's combine weight.
-/// gate_up (rows, 2 f): gate and up projections side by side; act (rows, f) = w silu(gate) up with w
-/// from `weights` (rows), or 1 where that is nullptr.
+/// The element-wise part of SwiGLU (Shazeer 2020), fused with the token's combine weight: act (rows, f) =
+/// w silu(gate) up with w from `weights` (rows), or 1 where that is nullptr. gates and ups (rows, f) may lie
+/// side by side.
 template <class Real>
-void swiglu(Block<const Real> gate_up, const Real* weights, Block<Real> act);
-/// d_act (rows, f) is the gradient of act before weighting by w. Replaces gate_up by its gradient and
-/// writes the weights' gradients (rows) where weights are given.
+void swiglu(Block<const Real> gates, Block<const Real> ups, const Real* weights, Block<Real> act);
+/// d_act (rows, f) is the gradient of act before weighting by w. Replaces gates and ups by their gradients
+/// and writes the weights' gradients (rows) where weights are given; sums as in rows.h.
 template <class Real>
-void swiglu_backward(Block<const Real> d_act, const Real* weights, Block<Real> gate_up,
+void swiglu_backward(Block<const Real> d_act, const Real* weights, Block<Real> gates, Block<Real> ups,
                      Real* weight_gradients);
+/// As gpt-oss has it: gates up to `limit`, ups within +-limit, act = (up + 1) gate / (1 + e^(-alpha gate)).
+void clamped_swiglu(Block<const float> gates, Block<const float> ups, float alpha, float limit,
+                    Block<float> act);
 
-}  // namespace pastonly::model
+}  // namespace pastonly::kernels

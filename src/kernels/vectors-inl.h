@@ -133,6 +133,21 @@ HWY_INLINE Wide<T> smaller(const Wide<T>& a, const Wide<T>& b) {
   return each<T>([](Vec<T> x, Vec<T> y) HWY_ATTR { return hn::IfThenElse(hn::Lt(x, y), x, y); }, a, b);
 }
 
+/// Sixteen numbers as doubles.
+HWY_INLINE Wide<double> promote(const double* from) {
+  Wide<double> out;
+  for (std::size_t i = 0; i < Wide<double>::count; ++i)
+    out.part[i] = hn::LoadU(Tag<double>(), from + i * lanes<double>);
+  return out;
+}
+HWY_INLINE Wide<double> promote(const float* from) {
+  const hn::Rebind<float, Tag<double>> narrow;
+  Wide<double> out;
+  for (std::size_t i = 0; i < Wide<double>::count; ++i)
+    out.part[i] = hn::PromoteTo(Tag<double>(), hn::LoadU(narrow, from + i * lanes<double>));
+  return out;
+}
+
 /// How many of the sixteen stand for elements: all, or the first few at a row's end.
 struct Whole {};
 struct Part {

@@ -2,16 +2,16 @@
 #include <cmath>
 #include <utility>
 
+#include "kernels/norm.h"
+#include "kernels/products.h"
+#include "kernels/rows.h"
+#include "kernels/swiglu.h"
 #include "model/attention.h"
 #include "model/experts.h"
-#include "model/lanes.h"
 #include "model/network.h"
-#include "model/norm.h"
 #include "model/objectives.h"
-#include "model/products.h"
 #include "model/qkv.h"
 #include "model/soft.h"
-#include "model/swiglu.h"
 #include "model/token_blocks.h"
 #include "model/weight_gradients.h"
 
@@ -71,18 +71,17 @@ class Backward {
       }
       const auto next = static_cast<std::size_t>(w_.tokens[t + 1]);
       const Real log_sum = logits[next] - static_cast<Real>(w_.log_probs[t]);
-      for_lanes<Real>(config_.vocab, [&](std::size_t at, auto lanes) {
-        store(logits + at, exponential(load(logits + at, lanes) - log_sum) * share, lanes);
-      });
+      kernels::scaled_exponentials(logits, config_.vocab, log_sum, share, logits);
       logits[next] -= share;
     }
     const auto d_normed = w_.d_normed.block(rows.first, rows.count);
-    product_nn<Real>(w_.logits.block(rows.first, rows.count), parameters_.block(table_.head_or_embedding()),
-                     d_normed);
+    kernels::product_nn<Real>(w_.logits.block(rows.first, rows.count),
+                              parameters_.block(table_.head_or_embedding()), d_normed);
 
-    rms_norm_backward<Real>(d_normed, w_.output.block(rows.first, rows.count),
-                            parameters_.data(table_.final_norm), w_.final_inverse.data() + rows.first, {},
-                            w_.d_stream.block(rows.first, rows.count), gain_part(rows, 0, config_.width));
+    kernels::rms_norm_backward<Real>(
+        d_normed, w_.output.block(rows.first, rows.count), parameters_.data(table_.final_norm),
+        w_.final_inverse.data() + rows.first, {}, w_.d_stream.block(rows.first, rows.count),
+        gain_part(rows, 0, config_.width));
   }
 
   void run_experts(std::size_t l) {
@@ -108,22 +107,23 @@ class Backward {
     const LayerTensors& tensors = table_.layers[l];
     const auto d_normed = w_.d_normed.block(rows.first, rows.count);
     if (config_.is_dense(l)) {
-      dense(layer, rows, *tensors.dense_in, *tensors.dense_out, Write::overwrite);
+      dense(layer, rows, *tensors.dense_in, *tensors.dense_out, kernels::Write::overwrite);
     } else {
       router(layer, tensors, rows, d_normed);
       for (std::size_t t = rows.first; t < rows.first + rows.count; ++t)
-        add_routes<Real>(layer.dispatch.routes_of(t), w_.d_rows, w_.d_normed.row(t), w_.d_normed.row(t));
-      if (tensors.shared_in) dense(layer, rows, *tensors.shared_in, *tensors.shared_out, Write::add);
+        kernels::add_rows<Real>(w_.d_normed.row(t), w_.d_rows.row(0), layer.dispatch.routes_of(t),
+                                config_.width, w_.d_normed.row(t));
+      if (tensors.shared_in) dense(layer, rows, *tensors.shared_in, *tensors.shared_out, kernels::Write::add);
       if (tensors.shared_gate) shared_gate(layer, *tensors.shared_gate, rows);
     }
     const auto d_middle = w_.d_middle.block(rows.first, rows.count);
 
-    rms_norm_backward<Real>(d_normed, layer.middle.block(rows.first, rows.count),
-                            parameters_.data(*tensors.norm2), layer.inverse2.data() + rows.first,
-                            w_.d_stream.block(rows.first, rows.count), d_middle,
-                            gain_part(rows, second_norm(), config_.width));
-    product_nn<Real>(d_middle, parameters_.block(*tensors.attention),
-                     w_.d_attended.block(rows.first, rows.count));
+    kernels::rms_norm_backward<Real>(d_normed, layer.middle.block(rows.first, rows.count),
+                                     parameters_.data(*tensors.norm2), layer.inverse2.data() + rows.first,
+                                     w_.d_stream.block(rows.first, rows.count), d_middle,
+                                     gain_part(rows, second_norm(), config_.width));
+    kernels::product_nn<Real>(d_middle, parameters_.block(*tensors.attention),
+                              w_.d_attended.block(rows.first, rows.count));
   }
 
   void router(LayerState<Real>& layer, const LayerTensors& tensors, Rows rows, Block<Real> d_normed) {
@@ -151,15 +151,18 @@ class Backward {
   }
 
   /// A SwiGLU that every token passes: from d_stream to d_normed.
-  void dense(LayerState<Real>& layer, Rows rows, std::size_t in, std::size_t down, Write write) {
+  void dense(LayerState<Real>& layer, Rows rows, std::size_t in, std::size_t down, kernels::Write write) {
     const auto gate_up = layer.dense_gate_up.block(rows.first, rows.count);
     const Block<Real> d_act(w_.d_dense_act.row(rows.first), rows.count, layer.dense_act.columns(),
                             w_.d_dense_act.columns());
     const bool weighted = layer.shared_weight.rows() > 0;
-    product_nn<Real>(w_.d_stream.block(rows.first, rows.count), parameters_.block(down), d_act);
-    swiglu_backward<Real>(d_act, weighted ? layer.shared_weight.row(rows.first) : nullptr, gate_up,
-                          weighted ? w_.d_shared_weight.row(rows.first) : nullptr);
-    product_nn<Real>(gate_up, parameters_.block(in), w_.d_normed.block(rows.first, rows.count), write);
+    kernels::product_nn<Real>(w_.d_stream.block(rows.first, rows.count), parameters_.block(down), d_act);
+    kernels::swiglu_backward<Real>(d_act, weighted ? layer.shared_weight.row(rows.first) : nullptr,
+                                   gate_up.column_range(0, d_act.columns),
+                                   gate_up.column_range(d_act.columns, d_act.columns),
+                                   weighted ? w_.d_shared_weight.row(rows.first) : nullptr);
+    kernels::product_nn<Real>(gate_up, parameters_.block(in), w_.d_normed.block(rows.first, rows.count),
+                              write);
   }
 
   void shared_gate(const LayerState<Real>& layer, std::size_t gate, Rows rows) {
@@ -167,7 +170,7 @@ class Backward {
       const Real weight = *layer.shared_weight.row(t);
       Real& d = *w_.d_shared_weight.row(t);
       d *= weight * (Real{1} - weight);
-      accumulate<Real>(w_.d_normed.row(t), parameters_.data(gate), config_.width, d);
+      kernels::accumulate<Real>(w_.d_normed.row(t), parameters_.data(gate), config_.width, d);
     }
   }
 
@@ -198,12 +201,13 @@ class Backward {
                               w_.d_qkv_normed, gain_part(rows, q_gain(), config_.qkv_columns()),
                               gain_part(rows, k_gain(), config_.qkv_columns()));
     const auto d_normed = w_.d_normed.block(rows.first, rows.count);
-    product_nn<Real>(w_.d_qkv.block(rows.first, rows.count), parameters_.block(*tensors.qkv), d_normed);
+    kernels::product_nn<Real>(w_.d_qkv.block(rows.first, rows.count), parameters_.block(*tensors.qkv),
+                              d_normed);
 
-    rms_norm_backward<Real>(d_normed, layer.input.block(rows.first, rows.count),
-                            parameters_.data(*tensors.norm1), layer.inverse1.data() + rows.first,
-                            w_.d_middle.block(rows.first, rows.count),
-                            w_.d_input.block(rows.first, rows.count), gain_part(rows, 0, config_.width));
+    kernels::rms_norm_backward<Real>(
+        d_normed, layer.input.block(rows.first, rows.count), parameters_.data(*tensors.norm1),
+        layer.inverse1.data() + rows.first, w_.d_middle.block(rows.first, rows.count),
+        w_.d_input.block(rows.first, rows.count), gain_part(rows, 0, config_.width));
   }
 
   /// Objectives that read the weights themselves.
@@ -234,7 +238,7 @@ class Backward {
     Real* total = gradients_.data(id);
     std::fill(total, total + table_[id].size(), Real{0});
     for (std::size_t block = 0; block < blocks_.count(); ++block)
-      accumulate<Real>(total, w_.gain_parts.row(block) + column, table_[id].size());
+      kernels::accumulate<Real>(total, w_.gain_parts.row(block) + column, table_[id].size());
   }
 
   const ModelConfig& config_;

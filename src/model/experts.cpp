@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "model/products.h"
-#include "model/swiglu.h"
+#include "kernels/products.h"
+#include "kernels/swiglu.h"
 
 namespace pastonly::model {
 namespace {
@@ -45,14 +45,16 @@ void experts_forward(const ModelConfig& config, const LayerTensors& tensors, con
     const Block<Real> down = rows(layer.gathered_down);
     const auto own = columns_of(Block<const Real>(layer.router.down.block()), range.expert, down.columns);
     gather<Real>(own, layer.dispatch, range, down);
-    product_nt<Real>(down, parameters.expert(*tensors.expert_gate, range.expert),
-                     gate_up.column_range(0, config.expert_width));
-    product_nt<Real>(x, in, gate_up.column_range(config.expert_width, config.expert_width));
+    kernels::product_nt<Real>(down, parameters.expert(*tensors.expert_gate, range.expert),
+                              gate_up.column_range(0, config.expert_width));
+    kernels::product_nt<Real>(x, in, gate_up.column_range(config.expert_width, config.expert_width));
   } else {
-    product_nt<Real>(x, in, gate_up);
+    kernels::product_nt<Real>(x, in, gate_up);
   }
-  swiglu<Real>(gate_up, layer.gates.data() + range.first, act);
-  product_nt<Real>(act, parameters.expert(*tensors.expert_out, range.expert), rows(workspace.expert_rows));
+  kernels::swiglu<Real>(gate_up.column_range(0, act.columns), gate_up.column_range(act.columns, act.columns),
+                        layer.gates.data() + range.first, act);
+  kernels::product_nt<Real>(act, parameters.expert(*tensors.expert_out, range.expert),
+                            rows(workspace.expert_rows));
 }
 
 template <class Real>
@@ -73,15 +75,17 @@ void experts_backward(const ModelConfig& config, const LayerTensors& tensors, co
   const Block<Real> dy = rows(workspace.expert_rows), d_act = rows(workspace.d_act);
   const Block<Real> gate_up = rows(layer.gate_up), dx = rows(workspace.d_rows);
   if (layer.soft_tokens == 0) gather<Real>(workspace.d_stream.block(), layer.dispatch, range, dy);
-  product_nn<Real>(dy, parameters.expert(*tensors.expert_out, range.expert), d_act);
-  swiglu_backward<Real>(d_act, layer.gates.data() + range.first, gate_up,
-                        workspace.d_gates.data() + range.first);
+  kernels::product_nn<Real>(dy, parameters.expert(*tensors.expert_out, range.expert), d_act);
+  kernels::swiglu_backward<Real>(
+      d_act, layer.gates.data() + range.first, gate_up.column_range(0, d_act.columns),
+      gate_up.column_range(d_act.columns, d_act.columns), workspace.d_gates.data() + range.first);
   const auto in = parameters.expert(*tensors.expert_in, range.expert);
-  if (!tensors.expert_gate) return product_nn<Real>(gate_up, in, dx);
+  if (!tensors.expert_gate) return kernels::product_nn<Real>(gate_up, in, dx);
   const std::size_t f = config.expert_width;
-  product_nn<Real>(gate_up.column_range(f, f), in, dx);
+  kernels::product_nn<Real>(gate_up.column_range(f, f), in, dx);
   const Block<Real> d_down = rows(workspace.d_down);
-  product_nn<Real>(gate_up.column_range(0, f), parameters.expert(*tensors.expert_gate, range.expert), d_down);
+  kernels::product_nn<Real>(gate_up.column_range(0, f), parameters.expert(*tensors.expert_gate, range.expert),
+                            d_down);
   // A token and an expert meet in one route at most, so no two tasks write the same place.
   const auto own = columns_of(workspace.d_router.down.block(), range.expert, d_down.columns);
   for (std::size_t i = 0; i < range.count; ++i) {

@@ -1,10 +1,5 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
-#include "model/lanes.h"
 #include "model/network.h"
 
 namespace pastonly::model {
@@ -13,17 +8,6 @@ namespace pastonly::model {
 /// routes. Requires routes_resize after the layer's dispatch and gates are known.
 template <class Real>
 void resize_routes(const ModelConfig& config, LayerState<Real>& layer, Workspace<Real>& workspace);
-
-/// out = base + the rows of a token's routes, in order of expert. `out` may be `base`.
-template <class Real>
-void add_routes(std::span<const std::uint32_t> routes, const Matrix<Real>& rows, const Real* base,
-                Real* out) {
-  for_lanes<Real>(rows.columns(), [&](std::size_t at, auto lanes) {
-    Vector<Real> value = load(base + at, lanes);
-    for (const auto route : routes) value += load(rows.row(route) + at, lanes);
-    store(out + at, value, lanes);
-  });
-}
 
 /// Expert outputs, weighted by their gates, into workspace.expert_rows.
 template <class Real>

@@ -2,16 +2,17 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/elementary.h"
+#include "kernels/norm.h"
+#include "kernels/products.h"
+#include "kernels/rows.h"
+#include "kernels/swiglu.h"
 #include "model/attention.h"
 #include "model/experts.h"
-#include "model/lanes.h"
 #include "model/network.h"
-#include "model/norm.h"
 #include "model/objectives.h"
-#include "model/products.h"
 #include "model/qkv.h"
 #include "model/soft.h"
-#include "model/swiglu.h"
 #include "model/token_blocks.h"
 #include "stats/random.h"
 
@@ -73,11 +74,11 @@ class Forward {
   void before_attention(std::size_t l, Rows rows) {
     LayerState<Real>& layer = w_.layers[l];
     const LayerTensors& tensors = table_.layers[l];
-    rms_norm<Real>(layer.input.block(rows.first, rows.count), parameters_.data(*tensors.norm1),
-                   static_cast<Real>(config_.norm_epsilon), layer.normed1.block(rows.first, rows.count),
-                   layer.inverse1.data() + rows.first);
-    product_nt<Real>(layer.normed1.block(rows.first, rows.count), parameters_.block(*tensors.qkv),
-                     layer.qkv.block(rows.first, rows.count));
+    kernels::rms_norm<Real>(layer.input.block(rows.first, rows.count), parameters_.data(*tensors.norm1),
+                            static_cast<Real>(config_.norm_epsilon),
+                            layer.normed1.block(rows.first, rows.count), layer.inverse1.data() + rows.first);
+    kernels::product_nt<Real>(layer.normed1.block(rows.first, rows.count), parameters_.block(*tensors.qkv),
+                              layer.qkv.block(rows.first, rows.count));
     finish_qkv<Real>(config_, tensors, parameters_, w_.rotary, w_.layout, rows, layer);
   }
 
@@ -105,11 +106,12 @@ class Forward {
     LayerState<Real>& layer = w_.layers[l];
     const LayerTensors& tensors = table_.layers[l];
     const auto middle = layer.middle.block(rows.first, rows.count);
-    product_nt<Real>(layer.attended.block(rows.first, rows.count), parameters_.block(*tensors.attention),
-                     middle);
+    kernels::product_nt<Real>(layer.attended.block(rows.first, rows.count),
+                              parameters_.block(*tensors.attention), middle);
     const auto x = layer.normed2.block(rows.first, rows.count);
-    add_and_norm<Real>(layer.input.block(rows.first, rows.count), middle, parameters_.data(*tensors.norm2),
-                       static_cast<Real>(config_.norm_epsilon), x, layer.inverse2.data() + rows.first);
+    kernels::add_and_norm<Real>(layer.input.block(rows.first, rows.count), middle,
+                                parameters_.data(*tensors.norm2), static_cast<Real>(config_.norm_epsilon), x,
+                                layer.inverse2.data() + rows.first);
     const auto out = output_of(l).block(rows.first, rows.count);
     if (starts_output(l)) std::copy(middle.data, middle.data + rows.count * config_.width, out.data);
     if (config_.is_dense(l)) return dense(layer, rows, *tensors.dense_in, *tensors.dense_out, nullptr, out);
@@ -118,10 +120,8 @@ class Forward {
     const Real* weights = nullptr;
     if (tensors.shared_gate) {
       const auto weight = layer.shared_weight.block(rows.first, rows.count);
-      product_nt<Real>(x, parameters_.block(*tensors.shared_gate), weight);
-      for_lanes<Real>(rows.count, [&](std::size_t at, auto lanes) {
-        store(weight.data + at, logistic<Real>(load(weight.data + at, lanes)), lanes);
-      });
+      kernels::product_nt<Real>(x, parameters_.block(*tensors.shared_gate), weight);
+      kernels::logistic<Real>(weight.data, rows.count, weight.data);
       weights = weight.data;
     }
     dense(layer, rows, *tensors.shared_in, *tensors.shared_out, weights, out);
@@ -132,9 +132,10 @@ class Forward {
              Block<Real> out) {
     const auto gate_up = layer.dense_gate_up.block(rows.first, rows.count);
     const auto act = layer.dense_act.block(rows.first, rows.count);
-    product_nt<Real>(layer.normed2.block(rows.first, rows.count), parameters_.block(in), gate_up);
-    swiglu<Real>(gate_up, weights, act);
-    product_nt<Real>(act, parameters_.block(down), out, Write::add);
+    kernels::product_nt<Real>(layer.normed2.block(rows.first, rows.count), parameters_.block(in), gate_up);
+    kernels::swiglu<Real>(gate_up.column_range(0, act.columns),
+                          gate_up.column_range(act.columns, act.columns), weights, act);
+    kernels::product_nt<Real>(act, parameters_.block(down), out, kernels::Write::add);
   }
 
   void route_and_run_experts(std::size_t l) {
@@ -187,34 +188,30 @@ class Forward {
       return soft_combine<Real>(w_.layers[l], rows, out.block(rows.first, rows.count));
     const LayerState<Real>& layer = w_.layers[l];
     for (std::size_t t = rows.first; t < rows.first + rows.count; ++t)
-      add_routes<Real>(layer.dispatch.routes_of(t), w_.expert_rows,
-                       starts_output(l) ? out.row(t) : layer.middle.row(t), out.row(t));
+      kernels::add_rows<Real>(starts_output(l) ? out.row(t) : layer.middle.row(t), w_.expert_rows.row(0),
+                              layer.dispatch.routes_of(t), config_.width, out.row(t));
   }
 
   void predict(Rows rows) {
     const auto x = w_.final_normed.block(rows.first, rows.count);
-    rms_norm<Real>(w_.output.block(rows.first, rows.count), parameters_.data(table_.final_norm),
-                   static_cast<Real>(config_.norm_epsilon), x, w_.final_inverse.data() + rows.first);
-    product_nt<Real>(x, parameters_.block(table_.head_or_embedding()),
-                     w_.logits.block(rows.first, rows.count));
+    kernels::rms_norm<Real>(w_.output.block(rows.first, rows.count), parameters_.data(table_.final_norm),
+                            static_cast<Real>(config_.norm_epsilon), x, w_.final_inverse.data() + rows.first);
+    kernels::product_nt<Real>(x, parameters_.block(table_.head_or_embedding()),
+                              w_.logits.block(rows.first, rows.count));
     const Batch batch = w_.batch();
     for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
       w_.log_probs[t] = 0.0;
       if (!batch.predicts(t)) continue;
       const Real* logits = w_.logits.row(t);
-      const Real most = largest(logits, config_.vocab);
+      const Real most = kernels::largest(logits, config_.vocab);
       // A trace's probabilities must sum to 1 to better than float's rounding; a loss need not.
-      const double sum = options_.exact_log_probs
-                             ? exact_exponential_sum(logits, config_.vocab, most)
-                             : static_cast<double>(exponential_sum(logits, config_.vocab, most));
-      w_.log_probs[t] = static_cast<double>(logits[w_.tokens[t + 1]] - most) - std::log(sum);
+      const double sum =
+          options_.exact_log_probs
+              ? kernels::exact_exponential_sum(logits, config_.vocab, static_cast<double>(most))
+              : static_cast<double>(kernels::exponential_sum(logits, config_.vocab, most));
+      w_.log_probs[t] =
+          static_cast<double>(logits[w_.tokens[t + 1]]) - static_cast<double>(most) - kernels::log(sum);
     }
-  }
-
-  static double exact_exponential_sum(const Real* row, std::size_t size, Real shift) {
-    double total = 0.0;
-    for (std::size_t i = 0; i < size; ++i) total += std::exp(static_cast<double>(row[i] - shift));
-    return total;
   }
 
   std::uint64_t layer_seed(std::size_t l) const { return stats::CounterRng(options_.seed, l).bits64(); }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::model {
 namespace {
 
@@ -39,7 +41,7 @@ struct Weighing {
     for_normalised(config, routing, dispatch, token, [&](std::size_t e) { sum += weight(scores[e]); });
     if (!softmax) sum += static_cast<Real>(smallest_sum);
   }
-  Real weight(Real score) const { return softmax ? std::exp(score - largest) : score; }
+  Real weight(Real score) const { return softmax ? kernels::exp(score - largest) : score; }
   Real share(Real score) const { return weight(score) / sum; }
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numbers>
 
+#include "kernels/elementary.h"
 #include "model/config_json.h"
 #include "model/soft.h"
 #include "stats/random.h"
@@ -53,9 +54,9 @@ void take_scores(const ModelConfig& config, const LayerState<float>& state, Trac
     const auto row = std::span(layer.logits).subspan(first, config.experts);
     const float largest = *std::max_element(row.begin(), row.end());
     double sum = 0.0;
-    for (const float logit : row) sum += std::exp(static_cast<double>(logit - largest));
+    for (const float logit : row) sum += kernels::exp(static_cast<double>(logit - largest));
     for (std::size_t e = 0; e < row.size(); ++e)
-      layer.scores[first + e] = static_cast<float>(std::exp(static_cast<double>(row[e] - largest)) / sum);
+      layer.scores[first + e] = static_cast<float>(kernels::exp(static_cast<double>(row[e] - largest)) / sum);
   }
 }
 

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/lanes.h"
+#include "kernels/elementary.h"
+#include "kernels/rows.h"
 #include "stats/random.h"
 
 namespace pastonly::model {
@@ -11,8 +12,9 @@ namespace {
 
 template <class Real>
 double log_sum_exp(const Real* logits, std::size_t size) {
-  const Real most = largest(logits, size);
-  return static_cast<double>(most) + std::log(static_cast<double>(exponential_sum(logits, size, most)));
+  const Real most = kernels::largest(logits, size);
+  return static_cast<double>(most) +
+         kernels::log(static_cast<double>(kernels::exponential_sum(logits, size, most)));
 }
 
 /// One token's scores as probabilities over the experts.
@@ -31,10 +33,10 @@ void probabilities(const ModelConfig& config, const Real* scores, Real* out) {
       break;
     case Score::cosine:
     case Score::autonomy:
-      total = exponentials(scores, size, largest(scores, size), out);
+      total = kernels::exponentials(scores, size, kernels::largest(scores, size), out);
       break;
   }
-  scale(out, size, Real{1} / total);
+  kernels::scale(out, size, Real{1} / total);
 }
 
 std::size_t valid_tokens(const Batch& batch) {
@@ -122,7 +124,7 @@ void balance_backward(const ModelConfig& config, const Real* scores, const std::
   const bool direct = config.router.score == Score::softmax || config.router.score == Score::noisy;
   Real sum{0}, largest = scores[0], along{0};
   for (std::size_t e = 0; e < experts; ++e) largest = std::max(largest, scores[e]);
-  const auto weight = [&](std::size_t e) { return sigmoid ? scores[e] : std::exp(scores[e] - largest); };
+  const auto weight = [&](std::size_t e) { return sigmoid ? scores[e] : kernels::exp(scores[e] - largest); };
   for (std::size_t e = 0; e < experts && !direct; ++e) {
     sum += weight(e);
     along += weight(e) * static_cast<Real>(slope[e]);
@@ -150,10 +152,9 @@ template <class Real>
 void z_backward(const Real* logits, std::size_t experts, double factor, Real* d_logits) {
   const auto log_sum = static_cast<Real>(log_sum_exp(logits, experts));
   const Real slope = static_cast<Real>(2.0 * factor) * log_sum;
-  for_lanes<Real>(experts, [&](std::size_t at, auto lanes) {
-    const Vector<Real> share = exponential(load(logits + at, lanes) - log_sum);
-    store(d_logits + at, load(d_logits + at, lanes) + slope * share, lanes);
-  });
+  std::vector<Real> share(experts);
+  kernels::scaled_exponentials(logits, experts, log_sum, slope, share.data());
+  kernels::accumulate<Real>(d_logits, share.data(), experts);
 }
 
 #define PASTONLY_OBJECTIVES(Real)                                                                           \

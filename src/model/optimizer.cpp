@@ -4,14 +4,14 @@
 #include <cmath>
 #include <numbers>
 
-#include "model/eigen.h"
+#include "kernels/adamw.h"
+#include "kernels/elementary.h"
 #include "stats/parallel.h"
 
 namespace pastonly::model {
 
 namespace {
 constexpr std::size_t part_size = 1U << 15;  // elements per task
-constexpr std::size_t strip = 1024;          // elements that stay in the first-level cache between passes
 }  // namespace
 
 double learning_rate(const TrainingConfig& config, std::size_t step) {
@@ -20,7 +20,7 @@ double learning_rate(const TrainingConfig& config, std::size_t step) {
   if (step >= config.steps) return config.learning_rate * config.final_share;
   const double progress =
       static_cast<double>(step - config.warmup) / static_cast<double>(config.steps - config.warmup);
-  const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  const double cosine = 0.5 * (1.0 + kernels::cos(std::numbers::pi * progress));
   return config.learning_rate * (config.final_share + (1.0 - config.final_share) * cosine);
 }
 
@@ -38,13 +38,7 @@ AdamW<Real>::AdamW(const ParameterTable& table) : first_(table), second_(table) 
 template <class Real>
 double AdamW<Real>::norm(const Arena<Real>& gradients) {
   stats::parallel_for(parts_.size(), [&](std::size_t i) {
-    double sum = 0.0;
-    for (std::size_t at = 0; at < parts_[i].size; at += strip) {
-      const std::size_t size = std::min(strip, parts_[i].size - at);
-      sum +=
-          static_cast<double>(array(gradients.values().data() + parts_[i].offset + at, size).square().sum());
-    }
-    squares_[i] = sum;
+    squares_[i] = kernels::square_sum(gradients.values().data() + parts_[i].offset, parts_[i].size);
   });
   double sum = 0.0;
   for (const double square : squares_) sum += square;
@@ -58,24 +52,20 @@ double AdamW<Real>::step(const TrainingConfig& config, std::size_t step, const A
   if (!std::isfinite(length)) return length;
   const double count = static_cast<double>(step + 1);
   const double rate = learning_rate(config, step);
-  const auto clip = static_cast<Real>(config.clip > 0.0 && length > config.clip ? config.clip / length : 1.0);
-  const auto beta1 = static_cast<Real>(config.beta1), beta2 = static_cast<Real>(config.beta2);
   // rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), constants drawn together.
-  const double root = std::sqrt(1.0 - std::pow(config.beta2, count));
-  const auto move = static_cast<Real>(rate * root / (1.0 - std::pow(config.beta1, count)));
-  const auto epsilon = static_cast<Real>(config.epsilon * root);
+  const double root = std::sqrt(1.0 - kernels::pow(config.beta2, count));
+  kernels::AdamWStep<Real> shared;
+  shared.beta1 = static_cast<Real>(config.beta1);
+  shared.beta2 = static_cast<Real>(config.beta2);
+  shared.clip = static_cast<Real>(config.clip > 0.0 && length > config.clip ? config.clip / length : 1.0);
+  shared.move = static_cast<Real>(rate * root / (1.0 - kernels::pow(config.beta1, count)));
+  shared.epsilon = static_cast<Real>(config.epsilon * root);
   stats::parallel_for(parts_.size(), [&](std::size_t i) {
-    const auto keep = static_cast<Real>(parts_[i].decays ? 1.0 - rate * config.weight_decay : 1.0);
-    for (std::size_t at = 0; at < parts_[i].size; at += strip) {
-      const std::size_t offset = parts_[i].offset + at, size = std::min(strip, parts_[i].size - at);
-      const auto g = array(gradients.values().data() + offset, size);
-      auto m = array(first_.values().data() + offset, size);
-      auto v = array(second_.values().data() + offset, size);
-      auto p = array(parameters.values().data() + offset, size);
-      m = beta1 * m + ((Real{1} - beta1) * clip) * g;
-      v = beta2 * v + ((Real{1} - beta2) * clip * clip) * g.square();
-      p = keep * p - move * m / (v.sqrt() + epsilon);
-    }
+    const auto& [offset, size, decays] = parts_[i];
+    kernels::AdamWStep<Real> own = shared;
+    own.keep = static_cast<Real>(decays ? 1.0 - rate * config.weight_decay : 1.0);
+    kernels::adamw<Real>(own, gradients.values().data() + offset, size, first_.values().data() + offset,
+                         second_.values().data() + offset, parameters.values().data() + offset);
   });
   return length;
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "model/lanes.h"
-#include "model/norm.h"
+#include "kernels/norm.h"
+#include "kernels/rows.h"
 
 namespace pastonly::model {
 namespace {
@@ -24,16 +24,17 @@ void finish_qkv(const ModelConfig& config, const LayerTensors& tensors, const Ar
   const auto epsilon = static_cast<Real>(config.norm_epsilon);
   for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
     Real* row = layer.qkv.row(t);
-    if (tensors.qkv_bias) accumulate<Real>(row, parameters.data(*tensors.qkv_bias), columns);
+    if (tensors.qkv_bias) kernels::accumulate<Real>(row, parameters.data(*tensors.qkv_bias), columns);
     if (tensors.q_norm) {
       std::copy(row, row + columns, layer.raw.row(t));
       const auto queries = norm_rows(config, row, config.heads);
       const auto key_rows = norm_rows(config, row + keys, config.kv_heads);
-      rms_norm<Real>(queries, parameters.data(*tensors.q_norm), epsilon, queries, layer.q_inverse.row(t));
-      rms_norm<Real>(key_rows, parameters.data(*tensors.k_norm), epsilon, key_rows, layer.k_inverse.row(t));
+      kernels::rms_norm<Real>(queries, parameters.data(*tensors.q_norm), epsilon, queries,
+                              layer.q_inverse.row(t));
+      kernels::rms_norm<Real>(key_rows, parameters.data(*tensors.k_norm), epsilon, key_rows,
+                              layer.k_inverse.row(t));
     }
-    for (std::size_t head = 0; head < config.heads + config.kv_heads; ++head)
-      rotary.turn(row + head * config.head_width, t % layout.positions, false);
+    rotary.turn(row, config.heads + config.kv_heads, t % layout.positions, false);
   }
 }
 
@@ -46,20 +47,20 @@ void finish_qkv_backward(const ModelConfig& config, const LayerTensors& tensors,
   const std::size_t normed = keys + config.kv_columns();  // columns that pass a norm
   for (std::size_t t = rows.first; t < rows.first + rows.count; ++t) {
     Real* row = d_qkv.row(t);
-    for (std::size_t head = 0; head < config.heads + config.kv_heads; ++head)
-      rotary.turn(row + head * config.head_width, t % layout.positions, true);
+    rotary.turn(row, config.heads + config.kv_heads, t % layout.positions, true);
     if (!tensors.q_norm) continue;
     Real* outer = d_normed.row(t);
     std::copy(row, row + normed, outer);
 
     const Real* raw = layer.raw.row(t);
-    rms_norm_backward<Real>(norm_rows<const Real>(config, outer, config.heads),
-                            norm_rows(config, raw, config.heads), parameters.data(*tensors.q_norm),
-                            layer.q_inverse.row(t), {}, norm_rows(config, row, config.heads), q_gain);
-    rms_norm_backward<Real>(norm_rows<const Real>(config, outer + keys, config.kv_heads),
-                            norm_rows(config, raw + keys, config.kv_heads), parameters.data(*tensors.k_norm),
-                            layer.k_inverse.row(t), {}, norm_rows(config, row + keys, config.kv_heads),
-                            k_gain);
+    kernels::rms_norm_backward<Real>(norm_rows<const Real>(config, outer, config.heads),
+                                     norm_rows(config, raw, config.heads), parameters.data(*tensors.q_norm),
+                                     layer.q_inverse.row(t), {}, norm_rows(config, row, config.heads),
+                                     q_gain);
+    kernels::rms_norm_backward<Real>(norm_rows<const Real>(config, outer + keys, config.kv_heads),
+                                     norm_rows(config, raw + keys, config.kv_heads),
+                                     parameters.data(*tensors.k_norm), layer.k_inverse.row(t), {},
+                                     norm_rows(config, row + keys, config.kv_heads), k_gain);
   }
 }
 

@@ -14,8 +14,8 @@ class Rotary {
  public:
   /// Angles of positions 0 .. positions - 1. Requires an even width.
   void prepare(std::size_t positions, std::size_t width, double theta);
-  /// Turns one head (width) in place; backward turns it the other way.
-  void turn(Real* head, std::size_t position, bool backward) const;
+  /// Turns heads (heads, width) in place; backward turns them the other way.
+  void turn(Real* row, std::size_t heads, std::size_t position, bool backward) const;
 
  private:
   std::size_t half_ = 0;

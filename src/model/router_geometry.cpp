@@ -3,9 +3,9 @@
 #include <limits>
 #include <utility>
 
-#include "model/lanes.h"
+#include "kernels/products.h"
+#include "kernels/rows.h"
 #include "model/objectives.h"
-#include "model/products.h"
 #include "stats/random.h"
 
 // Objectives on the router's rows: orthogonality and expert-router coupling.
@@ -15,19 +15,12 @@ namespace {
 
 template <class Real>
 Real dot(Block<const Real> router, std::size_t i, std::size_t j) {
-  return inner<Real>(router.row(i), router.row(j), router.columns);
+  return kernels::inner<Real>(router.row(i), router.row(j), router.columns);
 }
 template <class Real>
 Real inverse_length(Block<const Real> router, std::size_t row) {
   const Real length = std::sqrt(dot(router, row, row));
   return length > Real{0} ? Real{1} / length : Real{0};
-}
-/// out = a * b, element by element.
-template <class Real>
-void elementwise_product(const Real* a, const Real* b, std::size_t size, Real* out) {
-  for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
-    store(out + at, load(a + at, lanes) * load(b + at, lanes), lanes);
-  });
 }
 /// Ordered pairs of distinct rows.
 template <class Real>
@@ -61,8 +54,8 @@ void orthogonality_backward(Block<const Real> router, double factor, Block<Real>
       const Real other = inverse_length(router, j);
       const Real cosine = dot(router, i, j) * own * other;
       const Real slope = factors * cosine * own;
-      accumulate<Real>(gradient.row(i), router.row(j), gradient.columns, slope * other);
-      accumulate<Real>(gradient.row(i), router.row(i), gradient.columns, -slope * cosine * own);
+      kernels::accumulate<Real>(gradient.row(i), router.row(j), gradient.columns, slope * other);
+      kernels::accumulate<Real>(gradient.row(i), router.row(i), gradient.columns, -slope * cosine * own);
     }
   }
 }
@@ -109,14 +102,14 @@ Coupling<Real>::Coupling(Block<const Real> router, Block<const Real> expert_in, 
   const std::size_t n = router.rows;
   proxies_.resize(n, router.columns);
   for (std::size_t i = 0; i < n; ++i)
-    elementwise_product<Real>(router.row(i), noise_.row(i), router.columns, proxies_.row(i));
+    kernels::multiply<Real>(router.row(i), noise_.row(i), router.columns, proxies_.row(i));
   acts_.resize(n);
   norms_.resize(n, n);
   for (std::size_t j = 0; j < n; ++j) {
     acts_[j].resize(n, gate_rows);
-    product_nt<Real>(proxies_.block(), gate_of(j), acts_[j].block());
+    kernels::product_nt<Real>(proxies_.block(), gate_of(j), acts_[j].block());
     for (std::size_t i = 0; i < n; ++i)
-      norms_.row(i)[j] = std::sqrt(inner<Real>(acts_[j].row(i), acts_[j].row(i), gate_rows));
+      norms_.row(i)[j] = std::sqrt(kernels::inner<Real>(acts_[j].row(i), acts_[j].row(i), gate_rows));
   }
   slopes_.assign(n * n, 0.0);
   const double share = 1.0 / static_cast<double>(n * n);
@@ -151,15 +144,17 @@ void Coupling<Real>::backward(double factor, Block<Real> d_router, Block<Real> d
       const Real norm = norms_.row(i)[j];
       const auto slope = static_cast<Real>(factor * slopes_[i * n + j]);
       std::copy(acts_[j].row(i), acts_[j].row(i) + gate_rows_, d_acts.row(i));
-      scale(d_acts.row(i), gate_rows_, norm > Real{0} ? slope / norm : Real{0});
+      kernels::scale(d_acts.row(i), gate_rows_, norm > Real{0} ? slope / norm : Real{0});
     }
-    product_nn<Real>(d_acts.block(), gate_of(j), d_proxies.block(), j == 0 ? Write::overwrite : Write::add);
-    product_tn<Real>(d_acts.block(), proxies_.block(),
-                     d_expert_in.row_range(j * (d_expert_in.rows / n), gate_rows_), Write::add);
+    kernels::product_nn<Real>(d_acts.block(), gate_of(j), d_proxies.block(),
+                              j == 0 ? kernels::Write::overwrite : kernels::Write::add);
+    kernels::product_tn<Real>(d_acts.block(), proxies_.block(),
+                              d_expert_in.row_range(j * (d_expert_in.rows / n), gate_rows_),
+                              kernels::Write::add);
   }
   for (std::size_t i = 0; i < n; ++i) {
-    elementwise_product<Real>(d_proxies.row(i), noise_.row(i), width, d_proxies.row(i));
-    accumulate<Real>(d_router.row(i), d_proxies.row(i), width);
+    kernels::multiply<Real>(d_proxies.row(i), noise_.row(i), width, d_proxies.row(i));
+    kernels::accumulate<Real>(d_router.row(i), d_proxies.row(i), width);
   }
 }
 

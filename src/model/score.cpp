@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/lanes.h"
-#include "model/products.h"
+#include "kernels/elementary.h"
+#include "kernels/products.h"
+#include "kernels/rows.h"
 #include "stats/parallel.h"
 #include "stats/random.h"
 
@@ -13,22 +14,11 @@ namespace {
 
 template <class Real>
 Real softplus(Real x) {
-  return x > Real{0} ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+  return x > Real{0} ? x + kernels::log1p(kernels::exp(-x)) : kernels::log1p(kernels::exp(x));
 }
 template <class Real>
 Real sigmoid(Real x) {
-  return Real{1} / (Real{1} + std::exp(-x));
-}
-
-template <class Real>
-void softmax_row(const Real* logits, Real* out, std::size_t size) {
-  scale(out, size, Real{1} / exponentials(logits, size, largest(logits, size), out));
-}
-template <class Real>
-void sigmoid_row(const Real* logits, Real* out, std::size_t size) {
-  for_lanes<Real>(size, [&](std::size_t at, auto lanes) {
-    store(out + at, logistic<Real>(load(logits + at, lanes)), lanes);
-  });
+  return Real{1} / (Real{1} + kernels::exp(-x));
 }
 
 template <class Real>
@@ -46,11 +36,11 @@ void add_noise(std::size_t first, std::size_t rows, RouterScores<Real>& out) {
 template <class Real>
 void score_cosine(Block<const Real> x, std::size_t first, RouterScores<Real>& out) {
   for (std::size_t i = 0; i < x.rows; ++i) {
-    const Real length = std::sqrt(inner<Real>(x.row(i), x.row(i), x.columns));
+    const Real length = std::sqrt(kernels::inner<Real>(x.row(i), x.row(i), x.columns));
     const Real inverse = length > Real{0} ? Real{1} / length : Real{0};
     out.inverse_length[first + i] = inverse;
     Real* logits = out.logits.row(first + i);
-    scale(logits, out.logits.columns(), inverse);
+    kernels::scale(logits, out.logits.columns(), inverse);
     std::copy(logits, logits + out.logits.columns(), out.scores.row(first + i));
   }
 }
@@ -61,7 +51,7 @@ void score_autonomy(std::size_t first, std::size_t rows, RouterScores<Real>& out
   for (std::size_t t = first; t < first + rows; ++t) {
     for (std::size_t e = 0; e < out.scores.columns(); ++e) {
       const Real* down = out.down.row(t) + e * rank;
-      const Real norm = std::sqrt(inner<Real>(down, down, rank));
+      const Real norm = std::sqrt(kernels::inner<Real>(down, down, rank));
       out.scores.row(t)[e] = out.logits.row(t)[e] = norm;
     }
   }
@@ -92,21 +82,21 @@ template <class Real>
 void score(const ModelConfig& config, const RouterWeights<Real>& weights, Block<const Real> x,
            std::size_t first, RouterScores<Real>& out) {
   if (config.router.score == Score::autonomy) {
-    product_nt<Real>(x, weights.down, out.down.block(first, x.rows));
+    kernels::product_nt<Real>(x, weights.down, out.down.block(first, x.rows));
     return score_autonomy(first, x.rows, out);
   }
   const bool noisy = config.router.score == Score::noisy;
-  product_nt<Real>(x, weights.router, (noisy ? out.clean : out.logits).block(first, x.rows));
+  kernels::product_nt<Real>(x, weights.router, (noisy ? out.clean : out.logits).block(first, x.rows));
   if (config.router.score == Score::cosine) return score_cosine(x, first, out);
   if (noisy) {
-    product_nt<Real>(x, weights.noise, out.noise.block(first, x.rows));
+    kernels::product_nt<Real>(x, weights.noise, out.noise.block(first, x.rows));
     add_noise(first, x.rows, out);
   }
   for (std::size_t t = first; t < first + x.rows; ++t) {
     if (config.router.score == Score::sigmoid) {
-      sigmoid_row<Real>(out.logits.row(t), out.scores.row(t), config.experts);
+      kernels::logistic<Real>(out.logits.row(t), config.experts, out.scores.row(t));
     } else {
-      softmax_row<Real>(out.logits.row(t), out.scores.row(t), config.experts);
+      kernels::softmax<Real>(out.logits.row(t), config.experts, out.scores.row(t));
     }
   }
 }
@@ -130,18 +120,17 @@ void logits_backward(const ModelConfig& config, std::size_t t, const RouterScore
                      RouterScoreGradients<Real>& gradients) {
   const Real* scores = forward.scores.row(t);
   const Real* d_scores = gradients.scores.row(t);
-  const Score kind = config.router.score;
-  const Real along = kind == Score::softmax || kind == Score::noisy
-                         ? inner<Real>(d_scores, scores, config.experts)
-                         : Real{0};
   Real* d_logits = gradients.logits.row(t);
-  for_lanes<Real>(config.experts, [&](std::size_t at, auto lanes) {
-    const Vector<Real> s = load(scores + at, lanes), d = load(d_scores + at, lanes);
-    Vector<Real> by_logit = d;  // cosine
-    if (kind == Score::sigmoid) by_logit = d * s * (Real{1} - s);
-    if (kind == Score::softmax || kind == Score::noisy) by_logit = s * (d - along);
-    store(d_logits + at, load(d_logits + at, lanes) + by_logit, lanes);
-  });
+  switch (config.router.score) {
+    case Score::softmax:
+    case Score::noisy:
+      return kernels::softmax_backward<Real>(scores, d_scores, config.experts, d_logits);
+    case Score::sigmoid:
+      return kernels::logistic_backward<Real>(scores, d_scores, config.experts, d_logits);
+    case Score::cosine:
+    case Score::autonomy:
+      return kernels::accumulate<Real>(d_logits, d_scores, config.experts);
+  }
 }
 
 template <class Real>
@@ -152,9 +141,9 @@ void cosine_backward(Block<const Real> x, std::size_t first, const RouterScores<
     const std::size_t t = first + i;
     const Real inverse = forward.inverse_length[t];
     const Real along =
-        inner<Real>(gradients.logits.row(t), forward.scores.row(t), gradients.logits.columns());
-    scale(dx.row(i), dx.columns, inverse);
-    accumulate<Real>(dx.row(i), x.row(i), dx.columns, -along * inverse * inverse);
+        kernels::inner<Real>(gradients.logits.row(t), forward.scores.row(t), gradients.logits.columns());
+    kernels::scale(dx.row(i), dx.columns, inverse);
+    kernels::accumulate<Real>(dx.row(i), x.row(i), dx.columns, -along * inverse * inverse);
   }
 }
 
@@ -166,8 +155,8 @@ void autonomy_backward(const ModelConfig& config, std::size_t first, std::size_t
     for (std::size_t e = 0; e < config.experts; ++e) {
       const Real norm = forward.scores.row(t)[e];
       if (!(norm > Real{0})) continue;  // the norm has no slope at 0
-      accumulate<Real>(gradients.down.row(t) + e * rank, forward.down.row(t) + e * rank, rank,
-                       gradients.scores.row(t)[e] / norm);
+      kernels::accumulate<Real>(gradients.down.row(t) + e * rank, forward.down.row(t) + e * rank, rank,
+                                gradients.scores.row(t)[e] / norm);
     }
   }
 }
@@ -180,10 +169,10 @@ void score_backward(const ModelConfig& config, const RouterWeights<Real>& weight
                     RouterScoreGradients<Real>& gradients, Block<Real> dx) {
   if (config.router.score == Score::autonomy) {
     autonomy_backward(config, first, x.rows, forward, gradients);
-    return product_nn<Real>(gradients.down.block(first, x.rows), weights.down, dx);
+    return kernels::product_nn<Real>(gradients.down.block(first, x.rows), weights.down, dx);
   }
   for (std::size_t t = first; t < first + x.rows; ++t) logits_backward(config, t, forward, gradients);
-  product_nn<Real>(gradients.logits.block(first, x.rows), weights.router, dx);
+  kernels::product_nn<Real>(gradients.logits.block(first, x.rows), weights.router, dx);
   if (config.router.score == Score::cosine) cosine_backward(x, first, forward, gradients, dx);
   if (config.router.score != Score::noisy) return;
   for (std::size_t t = first; t < first + x.rows; ++t) {
@@ -192,7 +181,7 @@ void score_backward(const ModelConfig& config, const RouterWeights<Real>& weight
           gradients.logits.row(t)[e] * forward.draws.row(t)[e] * sigmoid(forward.noise.row(t)[e]);
     }
   }
-  product_nn<Real>(gradients.noise.block(first, x.rows), weights.noise, dx, Write::add);
+  kernels::product_nn<Real>(gradients.noise.block(first, x.rows), weights.noise, dx, kernels::Write::add);
 }
 
 #define PASTONLY_SCORE(Real)                                                                                \

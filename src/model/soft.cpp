@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/products.h"
+#include "kernels/rows.h"
 #include "model/experts.h"
-#include "model/lanes.h"
-#include "model/products.h"
 #include "stats/parallel.h"
 
 namespace pastonly::model {
@@ -55,15 +55,12 @@ void mix(std::size_t first, LayerState<Real>& layer) {
   }
   for (std::size_t t = first; t < first + layer.soft_tokens; ++t) {
     Real* row = layer.mixing.row(t);
-    for_lanes<Real>(experts, [&](std::size_t at, auto lanes) {
-      store(row + at,
-            exponential(load(layer.router.logits.row(t) + at, lanes) - load(most.data() + at, lanes)), lanes);
-    });
+    kernels::exponentials<Real>(layer.router.logits.row(t), most.data(), experts, row);
     for (std::size_t e = 0; e < experts; ++e) {
       if (layer.routing.mask(t, e) == 0) row[e] = Real{0};
       layer.combine.row(t)[e] = layer.routing.mask(t, e) != 0 ? layer.router.scores.row(t)[e] : Real{0};
     }
-    accumulate<Real>(sums.data(), row, experts);
+    kernels::accumulate<Real>(sums.data(), row, experts);
   }
   for (std::size_t t = first; t < first + layer.soft_tokens; ++t) {
     for (std::size_t e = 0; e < experts; ++e) layer.mixing.row(t)[e] /= sums[e] > Real{0} ? sums[e] : Real{1};
@@ -86,9 +83,9 @@ void soft_dispatch(const ModelConfig& config, const RoutingRule& rule, LayerStat
   stats::parallel_for(groups, [&](std::size_t group) {
     const std::size_t first = group * layer.soft_tokens;
     mix(first, layer);
-    product_tn<Real>(layer.mixing.block(first, layer.soft_tokens),
-                     layer.normed2.block(first, layer.soft_tokens),
-                     slots_of<Real>(layer.gathered, groups, group));
+    kernels::product_tn<Real>(layer.mixing.block(first, layer.soft_tokens),
+                              layer.normed2.block(first, layer.soft_tokens),
+                              slots_of<Real>(layer.gathered, groups, group));
   });
 }
 
@@ -102,9 +99,9 @@ void keep_slot_outputs(LayerState<Real>& layer, const Workspace<Real>& workspace
 template <class Real>
 void soft_combine(const LayerState<Real>& layer, Rows rows, Block<Real> out) {
   for_groups(layer.soft_tokens, rows, [&](std::size_t group, std::size_t first, std::size_t count) {
-    product_nn<Real>(layer.combine.block(first, count),
-                     slots_of<const Real>(layer.slot_outputs, group_count(layer), group),
-                     out.row_range(first - rows.first, count), Write::add);
+    kernels::product_nn<Real>(layer.combine.block(first, count),
+                              slots_of<const Real>(layer.slot_outputs, group_count(layer), group),
+                              out.row_range(first - rows.first, count), kernels::Write::add);
   });
 }
 
@@ -113,9 +110,9 @@ void soft_output_gradients(const LayerState<Real>& layer, Workspace<Real>& works
   const std::size_t groups = group_count(layer);
   stats::parallel_for(groups, [&](std::size_t group) {
     const std::size_t first = group * layer.soft_tokens;
-    product_tn<Real>(layer.combine.block(first, layer.soft_tokens),
-                     workspace.d_stream.block(first, layer.soft_tokens),
-                     slots_of<Real>(workspace.expert_rows, groups, group));
+    kernels::product_tn<Real>(layer.combine.block(first, layer.soft_tokens),
+                              workspace.d_stream.block(first, layer.soft_tokens),
+                              slots_of<Real>(workspace.expert_rows, groups, group));
   });
 }
 
@@ -126,10 +123,10 @@ void soft_weight_gradients(const LayerState<Real>& layer, Workspace<Real>& works
     const std::size_t first = group * layer.soft_tokens, count = layer.soft_tokens;
     const auto d_scores = workspace.d_router.scores.block(first, count);
     const auto d_logits = workspace.d_router.logits.block(first, count);
-    product_nt<Real>(workspace.d_stream.block(first, count),
-                     slots_of<const Real>(layer.slot_outputs, groups, group), d_scores);
-    product_nt<Real>(layer.normed2.block(first, count), slots_of<const Real>(workspace.d_rows, groups, group),
-                     d_logits);
+    kernels::product_nt<Real>(workspace.d_stream.block(first, count),
+                              slots_of<const Real>(layer.slot_outputs, groups, group), d_scores);
+    kernels::product_nt<Real>(layer.normed2.block(first, count),
+                              slots_of<const Real>(workspace.d_rows, groups, group), d_logits);
     std::vector<Real> along(experts, Real{0});
     for (std::size_t i = 0; i < count; ++i) {
       for (std::size_t e = 0; e < experts; ++e) along[e] += layer.mixing.row(first + i)[e] * d_logits(i, e);
@@ -147,9 +144,9 @@ template <class Real>
 void soft_input_gradients(const LayerState<Real>& layer, const Workspace<Real>& workspace, Rows rows,
                           Block<Real> d_normed) {
   for_groups(layer.soft_tokens, rows, [&](std::size_t group, std::size_t first, std::size_t count) {
-    product_nn<Real>(layer.mixing.block(first, count),
-                     slots_of<const Real>(workspace.d_rows, group_count(layer), group),
-                     d_normed.row_range(first - rows.first, count), Write::add);
+    kernels::product_nn<Real>(layer.mixing.block(first, count),
+                              slots_of<const Real>(workspace.d_rows, group_count(layer), group),
+                              d_normed.row_range(first - rows.first, count), kernels::Write::add);
   });
 }
 

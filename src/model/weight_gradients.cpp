@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "model/lanes.h"
-#include "model/products.h"
+#include "kernels/products.h"
+#include "kernels/rows.h"
 #include "stats/parallel.h"
 
 namespace pastonly::model {
@@ -24,7 +24,7 @@ template <class Real>
 void run(Workspace<Real>& w) {
   stats::parallel_for(w.products.size(), [&](std::size_t i) {
     const WeightProduct<Real>& task = w.products[i];
-    product_tn<Real>(task.a, task.b, task.c);
+    kernels::product_tn<Real>(task.a, task.b, task.c);
   });
   w.products.clear();
 }
@@ -92,8 +92,8 @@ void embedding_gradient(const ParameterTable& table, Workspace<Real>& w, Arena<R
     const std::size_t first = stripe * stripe_columns;
     const std::size_t size = std::min(stripe_columns, target.columns - first);
     for (std::size_t t = 0; t < w.layout.tokens(); ++t) {
-      accumulate<Real>(target.row(static_cast<std::size_t>(w.tokens[t])) + first, w.d_stream.row(t) + first,
-                       size);
+      kernels::accumulate<Real>(target.row(static_cast<std::size_t>(w.tokens[t])) + first,
+                                w.d_stream.row(t) + first, size);
     }
   });
 }
