@@ -46,7 +46,7 @@ double acceleration(const Units& units) {
     squares += deviation * deviation;
     cubes += deviation * deviation * deviation;
   }
-  return squares > 0.0 ? cubes / (6.0 * std::pow(squares, 1.5)) : 0.0;
+  return squares > 0.0 ? cubes / (6.0 * squares * std::sqrt(squares)) : 0.0;
 }
 
 std::vector<double> resampled_ratios(const Units& units, const BootstrapOptions& options) {

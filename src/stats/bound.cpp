@@ -6,11 +6,13 @@
 #include <limits>
 #include <numbers>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::stats {
 namespace {
 
 // x log2 x with its limit at 0.
-double x_log2_x(double x) { return x > 0.0 ? x * std::log2(x) : 0.0; }
+double x_log2_x(double x) { return x > 0.0 ? x * kernels::log2(x) : 0.0; }
 
 // Boost's log-gamma: the C library's writes a global sign.
 double log_factorial(double n) { return boost::math::lgamma(n + 1.0); }
@@ -20,7 +22,7 @@ double log_factorial(double n) { return boost::math::lgamma(n + 1.0); }
 double expert_choice_floor(double experts, double top_k) {
   const double ratio = top_k / experts;
   if (ratio >= 1.0) return -std::numeric_limits<double>::infinity();
-  return top_k * std::log2((1.0 - ratio) / ratio);
+  return top_k * kernels::log2((1.0 - ratio) / ratio);
 }
 
 double expert_choice_capacity(std::uint64_t experts, double top_k, std::uint64_t chunk) {
