@@ -1,21 +1,18 @@
 #include "stats/bound.h"
 
 #include <algorithm>
-#include <boost/math/special_functions/gamma.hpp>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
 #include "kernels/elementary.h"
+#include "stats/distributions.h"
 
 namespace pastonly::stats {
 namespace {
 
 // x log2 x with its limit at 0.
 double x_log2_x(double x) { return x > 0.0 ? x * kernels::log2(x) : 0.0; }
-
-// Boost's log-gamma: the C library's writes a global sign.
-double log_factorial(double n) { return boost::math::lgamma(n + 1.0); }
 
 }  // namespace
 
@@ -58,7 +55,7 @@ double log2_binomial(double n, double k) {
   if (std::isnan(n) || std::isnan(k)) return std::numeric_limits<double>::quiet_NaN();
   if (k < 0.0 || k > n) return -std::numeric_limits<double>::infinity();
   if (k == 0.0 || k == n) return 0.0;
-  return (log_factorial(n) - log_factorial(k) - log_factorial(n - k)) / std::numbers::ln2;
+  return log_binomial(n, k) / std::numbers::ln2;
 }
 
 }  // namespace pastonly::stats
