@@ -15,7 +15,7 @@ double log1p(double x) noexcept;
 double log2(double x) noexcept;
 double sin(double x) noexcept;
 double cos(double x) noexcept;
-/// x^y as 2^(y log2 x), for x >= 0: its error grows with the size of that exponent e, to 2 + 1.5 |e| ulp.
+/// x^y as 2^(y log2 x), for x >= 0: its error grows with the size of that exponent e, to 2 + 3 |e| ulp.
 double pow(double x, double y) noexcept;
 
 /// To half an ulp and 0.001 more, from shorter series than the double's.
