@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <numeric>
 #include <vector>
 
@@ -104,7 +103,10 @@ class ChoiceReader {
     if (admit == Admit::choice_major) return 0.0F;
     if (admit == Admit::by_priority) return scores_(token, expert);
     ranked_ = chosen_;
-    std::ranges::sort(ranked_, std::greater<>(), [&](std::uint16_t e) { return key(token, e); });
+    std::ranges::sort(ranked_, [&](std::uint16_t a, std::uint16_t b) {
+      const auto x = key(token, a), y = key(token, b);
+      return x != y ? x > y : a < b;
+    });
     if (admit == Admit::by_priority_choice_major) return scores_(token, ranked_.front());
     float sum = 0.0F;  // best first, as rules add
     for (const auto e : ranked_) sum += scores_(token, e);
