@@ -28,6 +28,7 @@ struct Report {
     std::uint64_t seed = 0;
     std::uint64_t threads = 0;
     std::vector<std::string> arguments;
+    std::string target;  ///< the instructions that kernels ran on; empty in older reports
   };
   struct SubjectEntry {
     std::string kind, name, mode, stage;

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "cli/commands.h"
 #include "input/printable.h"
+#include "kernels/target.h"
 #include "pastonly/version.h"
 
 namespace pastonly::cli {
@@ -18,6 +20,27 @@ constexpr std::size_t longest_complaint = 4000;  // characters; what is wrong wi
 constexpr const char* footer =
     "Exit codes: 0 pass, 1 the policy failed, 2 the audit could not be completed, 3 inconclusive,\n"
     "4 wrong usage or configuration, 130 interrupted.";
+
+std::string offered() {
+  std::string out;
+  for (const kernels::Target target : kernels::offered_targets())
+    out += fmt::format("{}{}", out.empty() ? "" : ", ", kernels::name(target));
+  return out;
+}
+
+std::string about() {
+  return fmt::format("pastonly {} ({})\nkernels: {} (on offer: {})", version(), commit(),
+                     kernels::instructions(), offered());
+}
+
+/// The variable would be passed over in silence where it names nothing.
+Expected<void> check_target() {
+  // Nothing here writes to the environment. NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* const wanted = std::getenv("PASTONLY_TARGET");
+  if (wanted == nullptr || *wanted == '\0' || kernels::target_named(wanted) == kernels::target()) return {};
+  return usage_error(fmt::format("PASTONLY_TARGET={}: expected one of what this processor offers: {}",
+                                 std::string_view(wanted).substr(0, 40), offered()));
+}
 
 int usage_failure(const CLI::ParseError& error, const CLI::App& app) {
   // CLI11 reports --help and --version as errors with exit code 0.
@@ -84,9 +107,10 @@ int run(int argc, char** argv) {
       "Finds future-token leakage in Mixture-of-Experts routing: proves it, measures it in bits, names the "
       "rule.",
       "pastonly"};
+  if (const auto known = check_target(); !known) return complain(known.error());
   Session session;
   for (int i = 1; i < argc; ++i) session.arguments.emplace_back(argv[i]);
-  app.set_version_flag("--version", fmt::format("pastonly {} ({})", version(), commit()));
+  app.set_version_flag("--version", about());
   app.require_subcommand(1);
   app.footer(footer);
   add_audit(app, session);

@@ -3,6 +3,7 @@
 #include <tbb/info.h>
 
 #include "cli/clock.h"
+#include "kernels/target.h"
 
 namespace pastonly::cli {
 
@@ -21,7 +22,7 @@ Watch LongRun::watch() {
 
 Report::Run LongRun::record(std::uint64_t seed) const {
   const std::chrono::duration<double> seconds = Clock::now() - start_;
-  return {started_, seconds.count(), seed, threads_, arguments_};
+  return {started_, seconds.count(), seed, threads_, arguments_, std::string(kernels::instructions())};
 }
 
 }  // namespace pastonly::cli

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "input/trace_metadata.h"
+#include "kernels/bf16_product.h"
 #include "pastonly/version.h"
 
 namespace pastonly::cli {
@@ -50,7 +51,9 @@ Expected<RecordingIdentity> identity_of(const AuditRequest& request, const Polic
       {"checkpoint", absolute(request.subject)},
       {"twin", how.twin.empty() ? "none" : absolute(how.twin)},
       {"rule", how.rule.empty() ? "declared" : how.rule},
-      {"precision", how.precision},
+      // Products of bfloat16 round otherwise where the processor has its own.
+      {"precision", how.precision == "bfloat16" && kernels::has_bf16_products() ? "bfloat16 of the processor"
+                                                                                : how.precision},
       {"seed", fmt::format("{}", request.seed)},
       {"tokens", how.tokens.empty() ? "drawn" : how.tokens.substr(0, colon + 1) + tokens_file},
       {"source", policy.source ? name(*policy.source) : "none"},

@@ -10,6 +10,8 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "kernels/bf16_product.h"
+
 namespace pastonly::kernels {
 namespace {
 
@@ -68,6 +70,8 @@ void use_target(Target target) noexcept { in_use().store(target, std::memory_ord
 std::string_view name(Target target) noexcept {
   return std::ranges::find(names, target, &Named::target)->name;
 }
+
+std::string_view instructions() noexcept { return has_bf16_products() ? "avx512-bf16" : name(target()); }
 
 std::optional<Target> target_named(std::string_view name) noexcept {
   const auto* const found = std::ranges::find(names, name, &Named::name);

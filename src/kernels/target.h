@@ -6,7 +6,7 @@
 
 namespace pastonly::kernels {
 
-/// The instructions that kernels are compiled for; a processor runs the last of them that it offers. Results
+/// The instructions that kernels are compiled for; of those on offer the last one runs. Results
 /// are the same to the last bit under every one of them (docs/kernels.md).
 enum class Target {
   portable,  ///< no vectors; fused multiply-adds through std::fma, so slow
@@ -26,6 +26,8 @@ Target target() noexcept;
 void use_target(Target target) noexcept;
 
 std::string_view name(Target target) noexcept;
+/// The name of the target in use; "avx512-bf16" where bf16_product has the processor's own products.
+std::string_view instructions() noexcept;
 std::optional<Target> target_named(std::string_view name) noexcept;
 
 }  // namespace pastonly::kernels

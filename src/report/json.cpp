@@ -229,6 +229,7 @@ std::string write_json(const Report& report) {
               {"seconds", report.run.seconds},
               {"seed", report.run.seed},
               {"threads", report.run.threads},
+              {"target", report.run.target},
               {"arguments", report.run.arguments}}},
             {"subject", subject_json(report.subject)},
             {"verdict", name(report.verdict)},

@@ -150,8 +150,8 @@ Report report_of(const Fields& in) {
   Report report;
   const Fields tool = in.object("tool"), run = in.object("run"), totals = in.object("totals");
   report.tool = {tool.text("name"), tool.text("version"), tool.text("commit")};
-  report.run = {run.text("started"), run.number("seconds"), run.count("seed"), run.count("threads"),
-                run.texts("arguments")};
+  report.run = {run.text("started"),  run.number("seconds"),  run.count("seed"),
+                run.count("threads"), run.texts("arguments"), run.has("target") ? run.text("target") : ""};
   report.subject = subject_of(in.object("subject"));
   report.verdict = verdict_of(in);
   report.verdict_reasons = in.texts("verdict_reasons");

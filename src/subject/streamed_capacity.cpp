@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-#include "routing/count_ones.h"
+#include "kernels/bit_counts.h"
 #include "routing/order_key.h"
 #include "routing/top_k.h"
 #include "stats/parallel.h"
@@ -76,7 +76,7 @@ class ChoiceReader {
   /// The experts that the token chose, in any order.
   std::span<const std::uint16_t> of(std::size_t token) {
     const auto row = mask_.row(token);
-    if (routing::count_ones(row.data(), row.size()) != chosen_.size()) {
+    if (kernels::count_ones(row.data(), row.size()) != chosen_.size()) {
       routing::top_k(scores_.row(token), chosen_);
       return chosen_;
     }
@@ -176,7 +176,7 @@ class StreamedCapacity {
     });
   }
   void read(Stretch& stretch, ChoiceReader& reader, std::size_t token) const {
-    stretch.changed += routing::count_ones(mask_.row(token).data(), wanted_.size());  // less what was chosen
+    stretch.changed += kernels::count_ones(mask_.row(token).data(), wanted_.size());  // less what was chosen
     for (const auto e : reader.of(token)) {
       const bool recorded = mask_(token, e) != 0;
       stretch.changed -= recorded ? 1 : 0;
