@@ -70,25 +70,30 @@ def main():
     server = subprocess.Popen([sys.executable, __file__, arguments.binary, arguments.directory, "--serve", "--dtype", arguments.dtype,
                                "--threads", str(arguments.threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     server.stdout.readline()
-    own, theirs = [], []
-    precision = ["bfloat16"] if arguments.dtype == "bfloat16" else []
+    ways = {"float32 products (the default)": []}
+    if arguments.dtype == "bfloat16":
+        ways["--precision bfloat16"] = ["bfloat16"]
+    own, theirs, mine = {way: [] for way in ways}, [], {}
     for turn in range(arguments.repeats + 1):
         server.stdin.write("\n")
         server.stdin.flush()
         other = json.loads(server.stdout.readline())
-        done = subprocess.run([arguments.binary, arguments.directory, str(POSITIONS), str(arguments.threads), "2", *precision],
-                              capture_output=True, text=True, check=True)
-        mine = json.loads(done.stdout)
-        if turn > 0:  # the first warms both up
-            own.append(min(mine["seconds"]))
+        for way, precision in ways.items():
+            done = subprocess.run([arguments.binary, arguments.directory, str(POSITIONS), str(arguments.threads), "2", *precision],
+                                  capture_output=True, text=True, check=True)
+            mine[way] = json.loads(done.stdout)
+            if turn > 0:  # the first warms all up
+                own[way].append(min(mine[way]["seconds"]))
+        if turn > 0:
             theirs.append(other["seconds"])
     server.stdin.close()
     server.wait()
-    print(f"{arguments.dtype}, {layers} layers, {POSITIONS} tokens, {arguments.threads} threads; load {os.getloadavg()[0]:.1f}")
-    print(f"pastonly     {statistics.median(own):.3f} s, {mine['anonymous_mib']} MiB that are no file's, mean ln p {mine['log_prob']:.5f}")
+    print(f"{arguments.dtype} checkpoint, {layers} layers, {POSITIONS} tokens, {arguments.threads} threads; load {os.getloadavg()[0]:.1f}")
     print(f"transformers {statistics.median(theirs):.3f} s, {other['anonymous_mib']} MiB that are no file's, mean ln p {other['log_prob']:.5f}")
-    print(f"ratio transformers / pastonly: {statistics.median(theirs) / statistics.median(own):.2f} "
-          f"(medians of {arguments.repeats}, turn by turn)")
+    for way, seconds in own.items():
+        print(f"pastonly     {statistics.median(seconds):.3f} s, {mine[way]['anonymous_mib']} MiB that are no file's, "
+              f"mean ln p {mine[way]['log_prob']:.5f}, {statistics.median(theirs) / statistics.median(seconds):.2f} times as fast: {way}")
+    print(f"(medians of {arguments.repeats}, turn by turn)")
 
 
 if __name__ == "__main__":

@@ -4,16 +4,13 @@
 // train_bench.py is the PyTorch peer; train_ratio.py runs both.
 #include <fmt/format.h>
 #include <tbb/global_control.h>
-#include <tbb/parallel_for.h>
 
-#include <Eigen/Core>
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 #include <vector>
 
+#include "eigen_peak.h"
 #include "model/model.h"
 #include "stats/random.h"
 
@@ -45,13 +42,6 @@ Shape large_shape() {
   return shape;
 }
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// Of all threads of the process.
-double processor_seconds() { return static_cast<double>(std::clock()) / static_cast<double>(CLOCKS_PER_SEC); }
-
 double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
                    values.end());
@@ -69,29 +59,6 @@ double operations(const Shape& shape) {
   return 6.0 * n * (static_cast<double>(c.layers) * layer + d * static_cast<double>(c.vocab));
 }
 
-/// Floating-point operations per second of a large Eigen product on every thread at once, the best of five.
-struct Peak {
-  double wall = 0.0;
-  double processor = 0.0;  ///< per second of processor time
-};
-Peak peak(int threads) {
-  using Square = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic>;
-  constexpr Eigen::Index size = 1536;
-  std::vector<Square> a(static_cast<std::size_t>(threads), Square::Random(size, size)), c = a;
-  Peak best;
-  for (int repeat = 0; repeat < 5; ++repeat) {
-    const double start = now(), processor_start = processor_seconds();
-    tbb::parallel_for(0, threads, [&](int i) {
-      const auto at = static_cast<std::size_t>(i);
-      c[at].noalias() = a[at] * a[at];
-    });
-    const double operations = 2.0 * threads * size * size * size;
-    best.wall = std::max(best.wall, operations / (now() - start));
-    best.processor = std::max(best.processor, operations / (processor_seconds() - processor_start));
-  }
-  return best;
-}
-
 int run(const std::string& name, int threads, double seconds, std::size_t least) {
   const tbb::global_control control(tbb::global_control::max_allowed_parallelism,
                                     static_cast<std::size_t>(threads));
@@ -105,17 +72,17 @@ int run(const std::string& name, int threads, double seconds, std::size_t least)
   std::vector<double> times, processor;
   static_cast<void>(model->step(batch));
   double bits = 0.0;
-  for (const double start = now(); now() - start < seconds || times.size() < least;) {
-    const double before = now(), processor_before = processor_seconds();
+  for (const double start = bench::now(); bench::now() - start < seconds || times.size() < least;) {
+    const double before = bench::now(), processor_before = bench::processor_seconds();
     const auto report = model->step(batch);
     if (!report) return fmt::print(stderr, "{}\n", report.error().message), 2;
     bits = report->bits();
-    times.push_back(now() - before);
-    processor.push_back(processor_seconds() - processor_before);
+    times.push_back(bench::now() - before);
+    processor.push_back(bench::processor_seconds() - processor_before);
   }
   const double step = median(times), processor_step = median(processor);
   const double rate = operations(shape) / step, processor_rate = operations(shape) / processor_step;
-  const Peak best = peak(threads);
+  const bench::Peak best = bench::eigen_peak(threads);
   fmt::print(
       "{{\"config\": \"{}\", \"threads\": {}, \"steps\": {}, \"milliseconds\": {:.3f}, "
       "\"processor_milliseconds\": {:.3f}, \"steps_per_second\": {:.3f}, "
