@@ -92,6 +92,22 @@ void add_column_ones(const std::uint8_t* bytes, std::size_t rows, std::size_t co
   }
 }
 
+std::uint8_t any_bits(const std::uint8_t* bytes, std::size_t count) {
+  const Tag<std::uint64_t> d;
+  auto seen = hn::Zero(d);
+  std::size_t at = 0;
+  for (; at + words * 8 <= count; at += words * 8) {
+    for (std::size_t i = 0; i < parts; ++i)
+      seen = hn::Or(seen, load_words(bytes + at + i * lanes<std::uint64_t> * 8));
+  }
+  alignas(64) std::uint8_t stored[lanes<std::uint64_t> * 8];
+  hn::Store(seen, d, reinterpret_cast<std::uint64_t*>(stored));
+  std::uint8_t any = 0;
+  for (const std::uint8_t byte : stored) any |= byte;
+  for (; at < count; ++at) any |= bytes[at];
+  return any;
+}
+
 }  // namespace pastonly::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -104,9 +120,10 @@ std::size_t count_ones(const std::uint8_t* bytes, std::size_t count) noexcept {
 void count_row_ones(const std::uint8_t* bytes, std::size_t rows, std::size_t columns, std::uint32_t* counts) {
   PASTONLY_DISPATCH(count_row_ones(bytes, rows, columns, counts))
 }
-void add_column_ones(const std::uint8_t* bytes, std::size_t rows, std::size_t columns,
-                     std::uint64_t* counts) {
-  PASTONLY_DISPATCH(add_column_ones(bytes, rows, columns, counts))
+void add_column_ones(const std::uint8_t* bytes, std::size_t rows, std::size_t columns, std::uint64_t* counts){
+    PASTONLY_DISPATCH(add_column_ones(bytes, rows, columns, counts))} std::uint8_t
+    any_bits(const std::uint8_t* bytes, std::size_t count) {
+  PASTONLY_DISPATCH(any_bits(bytes, count))
 }
 
 }  // namespace pastonly::kernels

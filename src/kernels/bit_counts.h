@@ -12,4 +12,7 @@ void count_row_ones(const std::uint8_t* bytes, std::size_t rows, std::size_t col
 /// Adds the ones of each column; counts (columns).
 void add_column_ones(const std::uint8_t* bytes, std::size_t rows, std::size_t columns, std::uint64_t* counts);
 
+/// The bits that any of the bytes has.
+std::uint8_t any_bits(const std::uint8_t* bytes, std::size_t count);
+
 }  // namespace pastonly::kernels

@@ -76,19 +76,17 @@ class ChoiceReader {
   /// The experts that the token chose, in any order.
   std::span<const std::uint16_t> of(std::size_t token) {
     const auto row = mask_.row(token);
-    if (kernels::count_ones(row.data(), row.size()) != chosen_.size()) {
-      routing::top_k(scores_.row(token), chosen_);
-      return chosen_;
-    }
     std::size_t held = 0;
     for (std::size_t first = 0; first < row.size(); first += 8) {
       std::uint64_t word = 0;
       std::memcpy(&word, row.data() + first, std::min<std::size_t>(8, row.size() - first));
-      for (; word != 0; word &= word - 1) {
-        chosen_[held++] =
-            static_cast<std::uint16_t>(first + static_cast<std::size_t>(std::countr_zero(word)) / 8);
+      for (; word != 0; word &= word - 1, ++held) {
+        if (held < chosen_.size())
+          chosen_[held] =
+              static_cast<std::uint16_t>(first + static_cast<std::size_t>(std::countr_zero(word)) / 8);
       }
     }
+    if (held != chosen_.size()) routing::top_k(scores_.row(token), chosen_);
     return chosen_;
   }
   /// How many of what `of` gave stand before `expert`; ties: lower expert first.
