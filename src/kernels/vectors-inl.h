@@ -60,6 +60,8 @@ HWY_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
 template <class T>
 struct Wide {
   static constexpr std::size_t count = sixteen / lanes<T>;
+  // Written out: one that g++ adds is not compiled for the target, and cannot take in those of its parts.
+  HWY_INLINE Wide() {}
   Vec<T> part[count];
 };
 

@@ -176,7 +176,7 @@ Expected<EvaluationResult> evaluate(const Experiment& experiment, const Arm& arm
   ArmModel model(*std::move(loaded), arm);
   EvaluationResult out;
   out.weights = *std::move(weights);
-  out.seed = committed_seed(out.weights, arm_key(experiment, arm));
+  out.seed = committed_seed(out.weights, arm_settings(experiment, arm));
   const std::size_t batches = experiment.evaluation.batches;
   out.tokens = batches * experiment.batch.sequences * (experiment.batch.positions - 1);
   Evaluator evaluator(experiment, corpus, out.seed, stop);

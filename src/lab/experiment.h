@@ -58,7 +58,9 @@ struct Experiment {
 Expected<Experiment> read_experiment(const std::string& path);
 Expected<Experiment> parse_experiment(std::string_view text, std::string_view name);
 
-/// Everything that an arm's result hangs on, in words; equal for equal results only.
+/// What an arm was told, in words.
+std::string arm_settings(const Experiment& experiment, const Arm& arm);
+/// Everything that an arm's result hangs on, in words; equal for equal results only. So the program as well.
 std::string arm_key(const Experiment& experiment, const Arm& arm);
 
 }  // namespace pastonly::lab

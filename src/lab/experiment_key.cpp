@@ -4,12 +4,12 @@
 
 namespace pastonly::lab {
 
-std::string arm_key(const Experiment& experiment, const Arm& arm) {
+namespace {
+
+input::Json settings(const Experiment& experiment, const Arm& arm) {
   const Tokens& tokens = experiment.tokens;
-  const input::Json key{
+  return {
       {"schema", "pastonly.arm/1"},
-      {"version", version()},
-      {"commit", commit()},
       {"experiment_seed", experiment.seed},
       {"seed", arm.seed},
       {"shuffle", arm.shuffle},
@@ -22,6 +22,16 @@ std::string arm_key(const Experiment& experiment, const Arm& arm) {
       {"vocab", tokens.vocab},
       {"batch", {experiment.batch.sequences, experiment.batch.positions}},
       {"evaluation", {experiment.evaluation.batches, experiment.evaluation.streaming_batches}}};
+}
+
+}  // namespace
+
+std::string arm_settings(const Experiment& experiment, const Arm& arm) { return settings(experiment, arm).dump(); }
+
+std::string arm_key(const Experiment& experiment, const Arm& arm) {
+  input::Json key = settings(experiment, arm);
+  key["version"] = version();
+  key["commit"] = commit();
   return key.dump();
 }
 
