@@ -8,23 +8,44 @@
 HWY_BEFORE_NAMESPACE();
 namespace pastonly::kernels::HWY_NAMESPACE {
 
+namespace {
+
+using Bits = Vec<std::int32_t>;
+
+struct Seen {
+  Wide<std::int32_t> largest, signs;
+  HWY_INLINE Seen() : largest(spread(std::int32_t{0})), signs(largest) {}
+  HWY_INLINE void add(const Wide<float>& scores) {
+    const Tag<std::int32_t> d;
+    for (std::size_t i = 0; i < Wide<float>::count; ++i) {
+      const Bits bits = hn::BitCast(d, scores.part[i]);
+      largest.part[i] = hn::Max(largest.part[i], hn::And(bits, hn::Set(d, 0x7fff'ffff)));
+      signs.part[i] = hn::Or(signs.part[i], bits);
+    }
+  }
+};
+
+}  // namespace
+
 ScoreBits score_bits(const float* values, std::size_t count) {
-  using Bits = Vec<std::int32_t>;
-  const Tag<std::int32_t> d;
-  const auto magnitude = hn::Set(d, 0x7fff'ffff);
-  auto most = spread(std::int32_t{0}), signs = most;
-  for_row(count, [&](std::size_t at, auto part) HWY_ATTR {
-    const auto bits =
-        each<std::int32_t>([&](Vec<float> x) HWY_ATTR { return hn::BitCast(d, x); }, load(values + at, part));
-    most = each<std::int32_t>(
-        [&](Bits known, Bits x) HWY_ATTR { return hn::Max(known, hn::And(x, magnitude)); }, most, bits);
-    signs = each<std::int32_t>([](Bits a, Bits b) HWY_ATTR { return hn::Or(a, b); }, signs, bits);
-  });
-  alignas(64) std::int32_t row[sixteen];
-  store(row, signs);
+  // Four at a time: one alone waits for itself.
+  Seen seen[4];
+  std::size_t at = 0;
+  for (; at + 4 * sixteen <= count; at += 4 * sixteen) {
+    for (std::size_t i = 0; i < 4; ++i) seen[i].add(load(values + at + i * sixteen));
+  }
+  for_row(count - at,
+          [&](std::size_t rest, auto part) HWY_ATTR { seen[0].add(load(values + at + rest, part)); });
+  std::uint32_t most = 0;
   std::int32_t any = 0;
-  for (const std::int32_t sign : row) any |= sign;
-  return {static_cast<std::uint32_t>(largest(most)), any < 0};
+  for (const auto& one : seen) {
+    alignas(64) std::int32_t row[sixteen];
+    store(row, one.signs);
+    for (const std::int32_t sign : row) any |= sign;
+    const auto its_most = static_cast<std::uint32_t>(largest(one.largest));
+    most = its_most > most ? its_most : most;
+  }
+  return {most, any < 0};
 }
 
 double add_score_row(const float* row, std::size_t columns, float* column_sums) {
