@@ -46,7 +46,7 @@ Report::Layer routed_layer() {
 Report full() {
   Report report;
   report.tool = {"pastonly", "1.2.3", "abc"};
-  report.run = {"2026-01-01T00:00:00Z", 1.5, 7, 2, {"audit", "x"}};
+  report.run = {"2026-01-01T00:00:00Z", 1.5, 7, 2, {"audit", "x"}, "avx2"};
   report.subject = {"plan",
                     "x",
                     "train",
