@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "checks.h"
+#include "kernels/elementary.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
@@ -189,7 +189,7 @@ Outcome run_future_decoding(const Pass& pass) {
   claim.basis = Claim::Basis::statistical;
   claim.p_value = stats::p_value_of(log2_e);
   // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
-  gain.lower = (log2_e - std::log2(1.0 / pass.policy.alpha)) / decoded.predicted;
+  gain.lower = (log2_e - kernels::log2(1.0 / pass.policy.alpha)) / decoded.predicted;
   gain.upper.reset();
   gain.value = std::max(gain.value, *gain.lower);
   claim.amount = gain;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "checks.h"
+#include "kernels/elementary.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
@@ -101,7 +102,7 @@ Claim used_leak(const Pass& pass, const SourcePaths& paths, const Measurement& l
   claim.p_value = stats::p_value_of(log2_e);
   Measurement amount = leak;
   amount.upper.reset();
-  amount.lower = (log2_e - std::log2(1.0 / pass.policy.alpha)) / paths.predicted;
+  amount.lower = (log2_e - kernels::log2(1.0 / pass.policy.alpha)) / paths.predicted;
   amount.value = std::max(amount.value, *amount.lower);
   if (std::isfinite(*amount.lower)) claim.amount = std::move(amount);
   claim.message = fmt::format(

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "checks.h"
+#include "kernels/elementary.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
@@ -20,7 +21,7 @@ Claim floor_claim(const Pass& pass, const SourcePaths& paths, double log2_e) {
   // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
   Measurement leak{"leak_bits", paths.leak_bits, {}, {}, "bits per token", {}, {}};
   leak.samples = static_cast<std::uint64_t>(paths.predicted);
-  leak.lower = (log2_e - std::log2(1.0 / pass.policy.alpha)) / paths.predicted;
+  leak.lower = (log2_e - kernels::log2(1.0 / pass.policy.alpha)) / paths.predicted;
   leak.value = std::max(leak.value, *leak.lower);
   if (std::isfinite(leak.value) && std::isfinite(*leak.lower)) claim.amount = std::move(leak);
   const std::string batches =

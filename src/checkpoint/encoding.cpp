@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "input/half_float.h"
+#include "kernels/half_float.h"
 
 namespace pastonly::checkpoint {
 namespace {
@@ -104,9 +104,10 @@ void decode_strided(Encoding encoding, const std::byte* data, std::size_t first,
     case Encoding::f32:
       return convert<float>(data, first, step, count, out, [](float value) { return value; });
     case Encoding::f16:
-      return convert<std::uint16_t>(data, first, step, count, out, input::half_to_float);
+      if (step == 1) return kernels::halves_to_floats(data + first * 2, count, out);
+      return convert<std::uint16_t>(data, first, step, count, out, kernels::half_to_float);
     case Encoding::bf16:
-      return convert<std::uint16_t>(data, first, step, count, out, input::bfloat_to_float);
+      return convert<std::uint16_t>(data, first, step, count, out, kernels::bfloat_to_float);
     case Encoding::f64:
       return convert<double>(data, first, step, count, out,
                              [](double value) { return static_cast<float>(value); });

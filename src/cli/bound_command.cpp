@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/outputs.h"
+#include "kernels/elementary.h"
 #include "report/json.h"
 #include "report/text.h"
 #include "stats/bound.h"
@@ -52,7 +53,7 @@ Report::Totals totals_of(const BoundArguments& arguments, const LayerFacts::Boun
   };
   Report::Totals totals{total(bound.floor_bits), total(bound.capacity_bits), total(bound.limit_bits), {}, {}};
   if (arguments.vocab >= 2 && totals.floor_bits) {
-    const double successors = *totals.floor_bits / std::log2(static_cast<double>(arguments.vocab));
+    const double successors = *totals.floor_bits / kernels::log2(static_cast<double>(arguments.vocab));
     totals.successors_identifiable = static_cast<std::uint64_t>(std::max(0.0, std::floor(successors)));
   }
   return totals;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "kernels/bit_counts.h"
 #include "pastonly/trace.h"
 
 namespace pastonly {
@@ -87,9 +88,7 @@ MatrixView<const std::uint8_t> mask_rows(const LayerRecord& layer, std::size_t f
                                          std::vector<std::uint8_t>& scratch) {
   const std::size_t entries = count * layer.experts;
   if (const auto* bytes = layer.mask && !layer.gates ? mask_bytes(*layer.mask, first) : nullptr) {
-    std::uint8_t seen = 0;
-    for (std::size_t i = 0; i < entries; ++i) seen |= bytes[i];
-    if (seen <= 1) return {bytes, count, layer.experts};
+    if (kernels::any_bits(bytes, entries) <= 1) return {bytes, count, layer.experts};
   }
   scratch.resize(entries);
   read_mask(layer, first, count, scratch);

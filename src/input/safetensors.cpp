@@ -45,7 +45,7 @@ Expected<void> check_tiling(const std::vector<HeaderEntry>& entries, std::size_t
   std::vector<const HeaderEntry*> by_offset;
   by_offset.reserve(entries.size());
   for (const auto& entry : entries) by_offset.push_back(&entry);
-  std::sort(by_offset.begin(), by_offset.end(), [](const auto* a, const auto* b) {
+  std::stable_sort(by_offset.begin(), by_offset.end(), [](const auto* a, const auto* b) {
     return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
   });
   std::size_t expected = 0;

@@ -2,7 +2,7 @@
 #include <cassert>
 #include <cstring>
 
-#include "input/half_float.h"
+#include "kernels/half_float.h"
 #include "pastonly/trace.h"
 
 namespace pastonly {
@@ -20,9 +20,9 @@ struct Bfloat {
 template <class To, class From>
 To convert(From value) noexcept {
   if constexpr (std::is_same_v<From, Half>) {
-    return static_cast<To>(input::half_to_float(value.bits));
+    return static_cast<To>(kernels::half_to_float(value.bits));
   } else if constexpr (std::is_same_v<From, Bfloat>) {
-    return static_cast<To>(input::bfloat_to_float(value.bits));
+    return static_cast<To>(kernels::bfloat_to_float(value.bits));
   } else {
     return static_cast<To>(value);
   }
@@ -58,6 +58,7 @@ void convert_elements(DType type, const std::byte* from, std::size_t count, To* 
     case DType::u64:
       return convert_run<std::uint64_t>(from, count, to);
     case DType::f16:
+      if constexpr (std::is_same_v<To, float>) return kernels::halves_to_floats(from, count, to);
       return convert_run<Half>(from, count, to);
     case DType::bf16:
       return convert_run<Bfloat>(from, count, to);

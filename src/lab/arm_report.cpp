@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/elementary.h"
 #include "stats/bound.h"
 #include "stats/e_process.h"
 
@@ -94,7 +95,7 @@ Ran floor_claims(const Report::Experiment& experiment, double alpha) {
     claim.p_value = stats::p_value_of(*arm.log2_e_value);
     const auto tokens = static_cast<double>(arm.tokens);
     // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
-    const double lower = (*arm.log2_e_value - std::log2(1.0 / alpha)) / tokens;
+    const double lower = (*arm.log2_e_value - kernels::log2(1.0 / alpha)) / tokens;
     claim.amount = Measurement{
         "leak_bits", std::max(*arm.leak_bits, lower), lower, {}, "bits per token", arm.tokens, {}};
     claim.message = fmt::format(

@@ -70,7 +70,7 @@ std::string sweep(const Report& report, const TextStyle& style) {
   }
   const auto* causal = measured(*check, "loss_causal");
   if (causal == nullptr || tried.empty()) return "";
-  std::ranges::sort(tried, std::greater<>{}, [](const Measurement* figure) { return figure->value; });
+  std::ranges::stable_sort(tried, std::greater<>{}, [](const Measurement* figure) { return figure->value; });
   // A hundredth of a bit at least: noise draws no long bars.
   const double most = std::max(0.01, tried.front()->value);
   std::vector<Row> rows{{"routed by", "bits per token below a causal rule"}};

@@ -4,87 +4,22 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
-#include "routing/order_key.h"
+#include "routing/column_search.h"
 #include "stats/parallel.h"
 
 namespace pastonly::routing {
 
 namespace {
 
-/// One cache line of float32 scores: columns are transposed that many at a time.
-constexpr std::size_t block_columns = 16;
+using kernels::key_columns;
+
 /// Below that many scores a second thread costs more than it brings.
 constexpr std::size_t parallel_scores = std::size_t{1} << 16;
-
-/// Distance between two columns of a block. Not a power of two, or the columns of a block would share
-/// the cache's sets.
-std::size_t column_stride(std::size_t tokens) noexcept { return tokens + block_columns; }
-
-std::uint32_t count_above(std::span<const std::uint32_t> keys, std::uint32_t threshold) noexcept {
-  std::uint32_t above = 0;
-  for (const auto key : keys) above += key > threshold ? 1U : 0U;
-  return above;
-}
-
-/// A threshold for one column: keys above it are among the largest, and of those equal to `tied` the
-/// first `ties` are as well.
-struct Parting {
-  std::uint32_t threshold = 0;
-  std::uint32_t tied = excluded_key;
-  std::size_t ties = 0;
-};
-
-/// Requires 1 <= count <= number of keys that are not excluded.
-Parting part(std::span<const std::uint32_t> keys, std::uint32_t count) noexcept {
-  std::uint32_t low = std::numeric_limits<std::uint32_t>::max(), high = 0;
-  for (const auto key : keys) {
-    // Excluded keys wrap around to the top and leave the minimum alone.
-    low = std::min(low, key - 1U);
-    high = std::max(high, key);
-  }
-  if (count_above(keys, low) == count) return {.threshold = low};
-  // More than `count` keys lie above low, fewer above high.
-  while (high - low > 1) {
-    const std::uint32_t middle = low + (high - low) / 2;
-    const std::uint32_t above = count_above(keys, middle);
-    if (above == count) return {.threshold = middle};
-    (above > count ? low : high) = middle;
-  }
-  return {high, high, count - count_above(keys, high)};
-}
-
-/// The smallest key above the threshold.
-std::uint32_t next_above(std::span<const std::uint32_t> keys, std::uint32_t threshold) noexcept {
-  std::uint32_t next = std::numeric_limits<std::uint32_t>::max();
-  for (const auto key : keys) next = std::min(next, key > threshold ? key : next);
-  return next;
-}
-
-/// Keys of one row of up to 16 columns.
-using KeyRow = std::array<std::uint32_t, block_columns>;
-
-KeyRow key_row(const float* values, std::size_t columns) noexcept {
-  KeyRow row{};
-  if (columns == block_columns) {
-    for (std::size_t c = 0; c < block_columns; ++c) row[c] = order_key(values[c]);
-  } else {
-    for (std::size_t c = 0; c < columns; ++c) row[c] = order_key(values[c]);
-  }
-  return row;
-}
-
-/// The keys of `columns` columns from `first` on, column by column.
-void transpose(MatrixView<const float> scores, std::size_t first, std::size_t columns,
-               std::span<const std::uint8_t> valid, std::uint32_t* keys) {
-  const std::size_t tokens = scores.rows(), stride = column_stride(tokens);
-  for (std::size_t token = 0; token < tokens; ++token) {
-    KeyRow row = key_row(scores.data() + token * scores.columns() + first, columns);
-    if (!valid.empty() && valid[token] == 0) row.fill(excluded_key);
-    for (std::size_t c = 0; c < columns; ++c) keys[c * stride + token] = row[c];
-  }
-}
+/// Rows of a sample that says where to search, and how many times it they are worth it.
+constexpr std::size_t sampled_rows = 512, worth_sampling = 4;
 
 template <class Body>
 void for_each(std::size_t tasks, Body&& body) {
@@ -92,50 +27,68 @@ void for_each(std::size_t tasks, Body&& body) {
   body(std::size_t{0});
 }
 
+/// The keys between which a sample says that the target-th largest lies, a few of its standard errors apart.
+void guess(ColumnSearch& search, const kernels::KeyBlock& block, const kernels::KeyRange& range,
+           std::size_t columns, std::size_t target) {
+  // An odd step: the sample's lines spread over all sets of the cache.
+  const kernels::KeyBlock sample{block.keys, block.rows, block.rows / sampled_rows | 1U};
+  const std::size_t rows = (block.rows + sample.step - 1) / sample.step;
+  const double share = static_cast<double>(target) / static_cast<double>(block.rows);
+  const double middle = share * static_cast<double>(rows);
+  const double margin = 3.0 * std::sqrt(middle * (1.0 - share)) + 1.0;
+  for (const double place : {middle + margin, middle - margin}) {
+    if (place < 1.0 || place > static_cast<double>(rows)) continue;
+    ColumnSearch within(sample, range, columns, static_cast<std::size_t>(place));
+    within.run();
+    std::array<std::int32_t, key_columns> thresholds{};
+    for (std::size_t c = 0; c < columns; ++c) thresholds[c] = within.threshold(c);
+    search.look_at(thresholds);
+  }
+}
+
+/// The row behind the first `ties` valid ones whose key is `tied`.
+std::size_t end_of_ties(const std::int32_t* column, std::int32_t tied, std::size_t ties,
+                        std::span<const std::uint8_t> valid) {
+  std::size_t token = 0;
+  for (std::size_t row = 0; ties > 0; ++token) {
+    if (!valid.empty() && valid[token] == 0) continue;
+    ties -= column[row * key_columns] == tied ? 1 : 0;
+    ++row;
+  }
+  return token;
+}
+
 }  // namespace
 
 void ColumnTop::part_block(const Request& request, std::size_t block, Keys& keys) {
-  const std::size_t tokens = request.scores.rows(), first = block * block_columns;
-  const std::size_t columns = std::min(block_columns, request.scores.columns() - first);
-  const std::size_t stride = column_stride(tokens);
-  if (keys.size < columns * stride) {
-    keys.size = columns * stride;
-    keys.data = std::make_unique_for_overwrite<std::uint32_t[]>(keys.size);
-  }
-  transpose(request.scores, first, columns, request.valid, keys.data.get());
+  const std::size_t tokens = request.scores.rows(), experts = request.scores.columns();
+  const std::size_t first = block * key_columns, columns = std::min(key_columns, experts - first);
+  keys.resize(tokens * key_columns);
+  kernels::KeyRange range{};
+  const std::size_t rows = kernels::write_keys(request.scores.data() + first, experts, tokens, columns,
+                                               request.valid_from(0), keys.data(), range);
+  const kernels::KeyBlock packed{keys.data(), rows};
+  ColumnSearch search(packed, range, columns, request.count);
+  if (rows >= sampled_rows * worth_sampling) guess(search, packed, range, columns, request.count);
+  search.run();
+  for (std::size_t c = 0; c < columns; ++c) range.lowest[c] = range.highest[c] = search.threshold(c);
+  if (request.strict) kernels::tighten(packed, range);
   for (std::size_t c = 0; c < columns; ++c) {
-    const std::span<const std::uint32_t> column(keys.data.get() + c * stride, tokens);
-    Parting parting = part(column, static_cast<std::uint32_t>(request.count));
-    if (request.strict && parting.ties == 0) parting.threshold = next_above(column, parting.threshold);
-    thresholds_[first + c] = parting.threshold;
-    if (request.strict) continue;
-    for (std::size_t token = 0; parting.ties > 0; ++token) {
-      if (column[token] != parting.tied) continue;
-      request.chosen(token, first + c) = 1;
-      --parting.ties;
-    }
+    const std::int32_t threshold = search.threshold(c);
+    const std::size_t ties = search.ties(c);
+    thresholds_[first + c] = request.strict && ties == 0 ? range.lowest[c] : threshold;
+    ties_end_[first + c] = 0;
+    if (request.strict || ties == 0) continue;
+    ties_end_[first + c] =
+        static_cast<std::int32_t>(end_of_ties(keys.data() + c, threshold, ties, request.valid));
   }
 }
 
 void ColumnTop::mark_rows(const Request& request, std::size_t first, std::size_t end) const {
-  const std::size_t experts = request.scores.columns();
-  for (std::size_t token = first; token < end; ++token) {
-    if (!request.valid.empty() && request.valid[token] == 0) continue;
-    for (std::size_t expert = 0; expert < experts; expert += block_columns) {
-      const std::size_t columns = std::min(block_columns, experts - expert);
-      const KeyRow row = key_row(request.scores.data() + token * experts + expert, columns);
-      std::uint8_t* out = request.chosen.data() + token * experts + expert;
-      const std::uint32_t* threshold = thresholds_.data() + expert;
-      std::array<std::uint8_t, block_columns> above{};
-      if (columns == block_columns) {
-        for (std::size_t c = 0; c < block_columns; ++c) above[c] = row[c] > threshold[c] ? 1 : 0;
-        for (std::size_t c = 0; c < block_columns; ++c) out[c] = static_cast<std::uint8_t>(out[c] | above[c]);
-      } else {
-        for (std::size_t c = 0; c < columns; ++c) above[c] = row[c] > threshold[c] ? 1 : 0;
-        for (std::size_t c = 0; c < columns; ++c) out[c] = static_cast<std::uint8_t>(out[c] | above[c]);
-      }
-    }
-  }
+  const std::size_t at = first * request.scores.columns();
+  kernels::mark_above(request.scores.data() + at, end - first, request.scores.columns(),
+                      request.valid_from(first), first, {thresholds_.data(), ties_end_.data()},
+                      request.chosen.data() + at);
 }
 
 void ColumnTop::select(MatrixView<const float> scores, std::size_t count, std::span<const std::uint8_t> valid,
@@ -145,12 +98,13 @@ void ColumnTop::select(MatrixView<const float> scores, std::size_t count, std::s
   if (!valid.empty()) eligible -= static_cast<std::size_t>(std::count(valid.begin(), valid.end(), 0));
   const Request request{scores, std::min(count, eligible), valid, strict, chosen};
   if (request.count == 0 || scores.empty()) return;
-  const std::size_t blocks = (experts + block_columns - 1) / block_columns;
+  const std::size_t blocks = (experts + key_columns - 1) / key_columns;
   // How the work is cut does not show in the outcome.
   const std::size_t workers =
       scores.size() < parallel_scores ? 1 : static_cast<std::size_t>(tbb::this_task_arena::max_concurrency());
-  thresholds_.resize(experts);
-  keys_.resize(std::max(keys_.size(), std::min(workers, blocks)));
+  thresholds_.resize(blocks * key_columns);
+  ties_end_.resize(blocks * key_columns);
+  if (keys_.size() < std::min(workers, blocks)) keys_.resize(std::min(workers, blocks));
   for_each(std::min(workers, blocks), [&](std::size_t worker) {
     for (std::size_t block = worker; block < blocks; block += std::min(workers, blocks)) {
       part_block(request, block, keys_[worker]);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/elementary.h"
 #include "routing/order_key.h"
 
 namespace pastonly::routing {
@@ -73,7 +74,7 @@ std::vector<float> soft_dispatch(MatrixView<const float> logits, std::span<const
     }
     if (!std::isfinite(top)) continue;
     const auto weight = [&](std::size_t token) {
-      return std::exp(static_cast<double>(comparable(logits(token, expert))) - static_cast<double>(top));
+      return kernels::exp(static_cast<double>(comparable(logits(token, expert))) - static_cast<double>(top));
     };
     double sum = 0.0;
     for (std::size_t token = 0; token < logits.rows(); ++token) sum += is_valid(token) ? weight(token) : 0.0;

@@ -8,6 +8,8 @@
 #include <functional>
 #include <utility>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::routing {
 
 double transformed(GateForm::Transform transform, double score) {
@@ -15,9 +17,9 @@ double transformed(GateForm::Transform transform, double score) {
     case GateForm::Transform::constant:
       return 1.0;
     case GateForm::Transform::exponential:
-      return std::exp(score);
+      return kernels::exp(score);
     case GateForm::Transform::sigmoid:
-      return 1.0 / (1.0 + std::exp(-score));
+      return 1.0 / (1.0 + kernels::exp(-score));
     case GateForm::Transform::identity:
       break;
   }

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "kernels/bit_counts.h"
 #include "pastonly/trace.h"
-#include "routing/count_ones.h"
 
 namespace pastonly::routing {
 
@@ -43,9 +43,7 @@ void for_each_block(const Layout& layout, const LayerRecord& layer, Take&& take)
         block.ranking = read_floats(*layer.ranking(), block.first, count, scores);
       block.mask = mask_rows(layer, block.first, count, bits);
       counts.resize(count);
-      for (std::size_t i = 0; i < count; ++i) {
-        counts[i] = static_cast<std::uint32_t>(count_ones(block.mask.row(i).data(), layer.experts));
-      }
+      kernels::count_row_ones(block.mask.data(), count, layer.experts, counts.data());
       block.counts = counts;
       take(block);
     }

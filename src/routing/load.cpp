@@ -1,7 +1,8 @@
 #include "routing/load.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "kernels/bit_counts.h"
 
 namespace pastonly::routing {
 namespace {
@@ -17,28 +18,6 @@ std::size_t width(std::size_t count, std::size_t bins) {
 struct Place {
   std::size_t row = 0, position_bin = 0, time_bin = 0;
 };
-
-using ByteLanes = std::uint8_t __attribute__((vector_size(64)));
-
-/// Adds rows of zeros and ones to the counts of some of their columns, at most 64.
-void add_columns(const std::uint8_t* mask, std::size_t rows, std::size_t experts, std::size_t first,
-                 std::size_t columns, std::uint64_t* counts) {
-  for (std::size_t begin = 0; begin < rows; begin += 255) {  // what a byte holds
-    const std::size_t end = std::min(rows, begin + 255);
-    ByteLanes sums{};
-    for (std::size_t i = begin; i < end; ++i) {
-      const std::uint8_t* const from = mask + i * experts + first;
-      ByteLanes row{};
-      if (columns == sizeof row) {
-        std::memcpy(&row, from, sizeof row);
-      } else {
-        std::memcpy(&row, from, columns);
-      }
-      sums += row;
-    }
-    for (std::size_t e = 0; e < columns; ++e) counts[first + e] += sums[e];
-  }
-}
 
 /// Adds the block's tokens [from, end), which share a place.
 void add_run(LoadSurvey& survey, const Place& place, const LayerBlock& block, std::size_t from,
@@ -60,12 +39,8 @@ void add_run(LoadSurvey& survey, const Place& place, const LayerBlock& block, st
     into->pairs += bin.pairs;
     into->unrouted += bin.unrouted;
   }
-  const std::size_t experts = survey.experts;
-  std::uint64_t* counts = survey.counts.data() + place.time_bin * experts;
-  for (std::size_t first = 0; first < experts; first += sizeof(ByteLanes)) {
-    add_columns(block.mask.row(from).data(), end - from, experts, first,
-                std::min(sizeof(ByteLanes), experts - first), counts);
-  }
+  kernels::add_column_ones(block.mask.row(from).data(), end - from, survey.experts,
+                           survey.counts.data() + place.time_bin * survey.experts);
 }
 
 LoadSurvey empty_survey(const Trace& trace, const LayerRecord& layer) {

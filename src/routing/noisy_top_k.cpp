@@ -1,6 +1,6 @@
-#include <cmath>
 #include <vector>
 
+#include "kernels/elementary.h"
 #include "routing/chance.h"
 #include "routing/rules.h"
 #include "routing/token_choice.h"
@@ -20,7 +20,7 @@ class NoisyTopK final : public GroupedRule {
 
  private:
   void route(const Group& group, Routing& out) const override {
-    const double scale = noise_ > 30.0 ? noise_ : std::log1p(std::exp(noise_));
+    const double scale = noise_ > 30.0 ? noise_ : kernels::log1p(kernels::exp(noise_));
     std::vector<float> noisy(group.scores.data(), group.scores.data() + group.scores.size());
     for (std::size_t token = 0; token < group.tokens(); ++token) {
       auto rng = token_noise(group.seed, group.position(token), group.scores.row(token));

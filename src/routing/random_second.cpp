@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
+#include "kernels/elementary.h"
 #include "routing/capped.h"
 #include "routing/chance.h"
 #include "routing/order_key.h"
@@ -62,7 +62,7 @@ class RandomSecond final : public GroupedRule {
     double best_value = -std::numeric_limits<double>::infinity();
     for (std::size_t expert = 0; expert < scores.size(); ++expert) {
       const auto score = static_cast<double>(comparable(scores[expert]));
-      const double value = (chance_.logits ? score : std::log(std::max(score, 0.0))) + rng.gumbel();
+      const double value = (chance_.logits ? score : kernels::log(std::max(score, 0.0))) + rng.gumbel();
       if (expert == first || !(value > best_value)) continue;
       best = expert;
       best_value = value;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/elementary.h"
 #include "routing/group.h"
 #include "routing/order_key.h"
 #include "routing/rules.h"
@@ -26,7 +27,7 @@ std::vector<double> weights(MatrixView<const float> scores, bool logits) {
     const double shift = std::abs(top) > 60.0F && std::isfinite(top) ? top : 0.0;
     for (std::size_t expert = 0; expert < row.size(); ++expert) {
       const float score = comparable(row[expert]);
-      const double value = logits ? std::exp(static_cast<double>(score) - shift) : std::max(0.0F, score);
+      const double value = logits ? kernels::exp(static_cast<double>(score) - shift) : std::max(0.0F, score);
       weight[token * row.size() + expert] = value;
     }
   }
@@ -56,8 +57,9 @@ class Sinkhorn final : public GroupedRule {
     for (std::size_t token = 0; token < group.tokens(); ++token) {
       for (std::size_t expert = 0; expert < group.experts(); ++expert) {
         const auto score = static_cast<double>(comparable(group.scores(token, expert)));
-        const double log_weight = options_.logits ? score : std::log(std::max(score, 0.0));
-        ranked[token * group.experts() + expert] = static_cast<float>(log_weight + std::log(factors[expert]));
+        const double log_weight = options_.logits ? score : kernels::log(std::max(score, 0.0));
+        ranked[token * group.experts() + expert] =
+            static_cast<float>(log_weight + kernels::log(factors[expert]));
       }
     }
     mark(group, top_choices({ranked.data(), group.tokens(), group.experts()}, k_), true, out);

@@ -8,6 +8,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "kernels/elementary.h"
 #include "stats/parallel.h"
 
 namespace pastonly {
@@ -108,7 +109,7 @@ Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcome
     }
   }
   if (totals.floor_bits && vocab && *vocab >= 2) {
-    const double successors = *totals.floor_bits / std::log2(static_cast<double>(*vocab));
+    const double successors = *totals.floor_bits / kernels::log2(static_cast<double>(*vocab));
     totals.successors_identifiable = static_cast<std::uint64_t>(std::floor(std::max(0.0, successors)));
   }
   return totals;

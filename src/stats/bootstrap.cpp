@@ -1,11 +1,10 @@
 #include "stats/bootstrap.h"
 
 #include <algorithm>
-#include <boost/math/special_functions/erf.hpp>
 #include <cmath>
-#include <numbers>
 #include <vector>
 
+#include "stats/distributions.h"
 #include "stats/random.h"
 
 namespace pastonly::stats {
@@ -28,9 +27,6 @@ Units usable(std::span<const double> sums, std::span<const double> weights) {
   return units;
 }
 
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
-double normal_quantile(double p) { return -std::numbers::sqrt2 * boost::math::erfc_inv(2.0 * p); }
-
 // Efron's acceleration from the jackknife: a sixth of the skewness of the leave-one-out values.
 double acceleration(const Units& units) {
   const std::size_t n = units.sums.size();
@@ -46,7 +42,7 @@ double acceleration(const Units& units) {
     squares += deviation * deviation;
     cubes += deviation * deviation * deviation;
   }
-  return squares > 0.0 ? cubes / (6.0 * std::pow(squares, 1.5)) : 0.0;
+  return squares > 0.0 ? cubes / (6.0 * squares * std::sqrt(squares)) : 0.0;
 }
 
 std::vector<double> resampled_ratios(const Units& units, const BootstrapOptions& options) {

@@ -1,26 +1,25 @@
 #include "stats/bound.h"
 
 #include <algorithm>
-#include <boost/math/special_functions/gamma.hpp>
 #include <cmath>
 #include <limits>
 #include <numbers>
+
+#include "kernels/elementary.h"
+#include "stats/distributions.h"
 
 namespace pastonly::stats {
 namespace {
 
 // x log2 x with its limit at 0.
-double x_log2_x(double x) { return x > 0.0 ? x * std::log2(x) : 0.0; }
-
-// Boost's log-gamma: the C library's writes a global sign.
-double log_factorial(double n) { return boost::math::lgamma(n + 1.0); }
+double x_log2_x(double x) { return x > 0.0 ? x * kernels::log2(x) : 0.0; }
 
 }  // namespace
 
 double expert_choice_floor(double experts, double top_k) {
   const double ratio = top_k / experts;
   if (ratio >= 1.0) return -std::numeric_limits<double>::infinity();
-  return top_k * std::log2((1.0 - ratio) / ratio);
+  return top_k * kernels::log2((1.0 - ratio) / ratio);
 }
 
 double expert_choice_capacity(std::uint64_t experts, double top_k, std::uint64_t chunk) {
@@ -56,7 +55,7 @@ double log2_binomial(double n, double k) {
   if (std::isnan(n) || std::isnan(k)) return std::numeric_limits<double>::quiet_NaN();
   if (k < 0.0 || k > n) return -std::numeric_limits<double>::infinity();
   if (k == 0.0 || k == n) return 0.0;
-  return (log_factorial(n) - log_factorial(k) - log_factorial(n - k)) / std::numbers::ln2;
+  return log_binomial(n, k) / std::numbers::ln2;
 }
 
 }  // namespace pastonly::stats

@@ -20,7 +20,7 @@ std::uint64_t tokens_per_expert(std::uint64_t experts, double top_k, std::uint64
 double expert_choice_limit(double experts, double top_k);
 /// sum_i log2 binom(T, c_i) / T for the counts observed in one chunk of T tokens.
 double observed_capacity(std::span<const std::uint64_t> counts, std::uint64_t chunk);
-/// log2 binom(n, k) by log-gamma, for real n and k; -inf outside 0 <= k <= n, NaN for NaN.
+/// log2 binom(n, k) by Stirling's series, for real n and k; -inf outside 0 <= k <= n, NaN for NaN.
 double log2_binomial(double n, double k);
 
 }  // namespace pastonly::stats

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "kernels/elementary.h"
 #include "stats/bound.h"
 
 namespace pastonly::stats {
@@ -72,7 +73,7 @@ Report::Totals bound_totals(std::span<const LayerFacts::Bound> layers, std::opti
   totals.limit_bits = sum(layers, &LayerFacts::Bound::limit_bits);
   if (totals.floor_bits && vocab && *vocab >= 2) {
     totals.successors_identifiable = static_cast<std::uint64_t>(
-        std::max(0.0, *totals.floor_bits / std::log2(static_cast<double>(*vocab))));
+        std::max(0.0, *totals.floor_bits / kernels::log2(static_cast<double>(*vocab))));
   }
   return totals;
 }

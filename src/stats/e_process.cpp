@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::stats {
 
 void EProcess::observe(double log2_ratio) noexcept {
@@ -17,12 +19,12 @@ double log2_mean(std::span<const double> log2_values) {
   const double largest = *std::max_element(log2_values.begin(), log2_values.end());
   if (!std::isfinite(largest)) return largest;
   double sum = 0.0;
-  for (const double value : log2_values) sum += std::exp2(value - largest);
-  return largest + std::log2(sum / static_cast<double>(log2_values.size()));
+  for (const double value : log2_values) sum += kernels::exp2(value - largest);
+  return largest + kernels::log2(sum / static_cast<double>(log2_values.size()));
 }
 
 double p_value_of(double log2_e) noexcept {
-  return std::isnan(log2_e) ? 1.0 : std::min(1.0, std::exp2(-log2_e));
+  return std::isnan(log2_e) ? 1.0 : std::min(1.0, kernels::exp2(-log2_e));
 }
 
 }  // namespace pastonly::stats

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::stats {
 namespace {
 
@@ -29,7 +31,7 @@ double plug_in_entropy(std::span<const std::uint64_t> counts) {
   for (const std::uint64_t count : counts) {
     if (count == 0) continue;
     const double share = static_cast<double>(count) / total;
-    bits -= share * std::log2(share);
+    bits -= share * kernels::log2(share);
   }
   return std::max(0.0, bits);
 }
@@ -43,13 +45,14 @@ double miller_madow_entropy(std::span<const std::uint64_t> counts) {
 double certified_entropy(std::span<const std::uint64_t> counts, double delta) {
   const double total = summarise(counts).total;
   if (total <= 1.0 || !(delta > 0.0)) return 0.0;
-  const double slack = std::log2(total) * std::sqrt(2.0 * std::log(1.0 / std::min(delta, 1.0)) / total);
+  const double slack =
+      kernels::log2(total) * std::sqrt(2.0 * kernels::log(1.0 / std::min(delta, 1.0)) / total);
   return std::max(0.0, plug_in_entropy(counts) - slack);
 }
 
 double collision_entropy(double difference_probability) {
   if (std::isnan(difference_probability)) return 0.0;
-  const double bits = -std::log2(1.0 - std::clamp(difference_probability, 0.0, 1.0));
+  const double bits = -kernels::log2(1.0 - std::clamp(difference_probability, 0.0, 1.0));
   return bits == 0.0 ? 0.0 : bits;
 }
 

@@ -1,19 +1,18 @@
 #include "stats/interval.h"
 
-#include <boost/math/special_functions/beta.hpp>
+#include "stats/distributions.h"
 
 namespace pastonly::stats {
 
 double clopper_pearson_lower(std::uint64_t successes, std::uint64_t trials, double alpha) {
   if (successes == 0 || trials == 0) return 0.0;
-  return boost::math::ibeta_inv(static_cast<double>(successes), static_cast<double>(trials - successes) + 1.0,
-                                alpha);
+  return beta_quantile(static_cast<double>(successes), static_cast<double>(trials - successes) + 1.0, alpha);
 }
 
 double clopper_pearson_upper(std::uint64_t successes, std::uint64_t trials, double alpha) {
   if (successes >= trials) return 1.0;
-  return boost::math::ibetac_inv(static_cast<double>(successes) + 1.0,
-                                 static_cast<double>(trials - successes), alpha);
+  return beta_tail_quantile(static_cast<double>(successes) + 1.0, static_cast<double>(trials - successes),
+                            alpha);
 }
 
 Interval clopper_pearson(std::uint64_t successes, std::uint64_t trials, double alpha) {

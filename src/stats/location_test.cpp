@@ -1,9 +1,10 @@
 #include "stats/location_test.h"
 
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <cstddef>
 #include <vector>
+
+#include "stats/distributions.h"
 
 namespace pastonly::stats {
 
@@ -22,8 +23,7 @@ double mean_exceeds(std::span<const double> values, double bound) {
   }
   const double error = std::sqrt(squares / (count - 1.0) / count);
   if (!(error > 0.0)) return mean > bound ? 0.0 : 1.0;
-  const boost::math::students_t distribution(count - 1.0);
-  return boost::math::cdf(boost::math::complement(distribution, (mean - bound) / error));
+  return students_t_tail((mean - bound) / error, count - 1.0);
 }
 
 double kendall_trend(std::span<const double> values) {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::stats {
 namespace {
 
@@ -43,7 +45,7 @@ std::optional<double> decline_per_doubling(const LossCurve& curve, double from) 
   double count = 0.0, mean_x = 0.0, mean_y = 0.0, xx = 0.0, xy = 0.0;
   for (std::size_t i = 0; i < points.steps.size(); ++i) {
     if (!(points.steps[i] > 0.0) || points.steps[i] < first) continue;
-    const double x = std::log2(points.steps[i]), y = points.losses[i];
+    const double x = kernels::log2(points.steps[i]), y = points.losses[i];
     count += 1.0;
     // Welford's update: steps far from 0 cost no digits.
     const double before = x - mean_x;

@@ -1,7 +1,8 @@
 #include "stats/mean_difference.h"
 
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+
+#include "stats/distributions.h"
 
 namespace pastonly::stats {
 namespace {
@@ -38,7 +39,9 @@ StandardError standard_error(const Sample& a, const Sample& b) {
   const double x = a.variance() / a.count, y = b.variance() / b.count;
   const double squared = x + y;
   if (!(squared > 0.0)) return {};
-  return {squared, squared * squared / (x * x / (a.count - 1.0) + y * y / (b.count - 1.0))};
+  // In shares: squares of tiny variances would be 0.
+  const double first = x / squared, second = y / squared;
+  return {squared, 1.0 / (first * first / (a.count - 1.0) + second * second / (b.count - 1.0))};
 }
 
 }  // namespace
@@ -52,10 +55,9 @@ std::optional<MeanDifference> mean_difference(std::span<const double> first, std
   const StandardError error = standard_error(a, b);
   if (!(error.squared > 0.0)) return out;
   const double scale = std::sqrt(error.squared);
-  const boost::math::students_t distribution(error.degrees);
-  const double width = scale * boost::math::quantile(boost::math::complement(distribution, alpha / 2.0));
+  const double width = scale * students_t_quantile(alpha / 2.0, error.degrees);
   out.interval = Interval{out.value - width, out.value + width};
-  out.p_value = boost::math::cdf(boost::math::complement(distribution, out.value / scale));
+  out.p_value = students_t_tail(out.value / scale, error.degrees);
   return out;
 }
 

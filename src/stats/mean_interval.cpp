@@ -1,7 +1,8 @@
 #include "stats/mean_interval.h"
 
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+
+#include "stats/distributions.h"
 
 namespace pastonly::stats {
 
@@ -15,8 +16,7 @@ std::optional<Interval> mean_interval(std::span<const double> values, double alp
   double squares = 0.0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   const double error = std::sqrt(squares / (count - 1.0) / count);
-  const boost::math::students_t distribution(count - 1.0);
-  const double reach = boost::math::quantile(boost::math::complement(distribution, alpha / 2.0)) * error;
+  const double reach = students_t_quantile(alpha / 2.0, count - 1.0) * error;
   return Interval{mean - reach, mean + reach};
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::stats {
 namespace {
 
@@ -27,8 +29,8 @@ void logits_of(Row row, const std::vector<float>& weights, std::span<const float
 double log_sum_exp(const std::vector<float>& logits) {
   const double largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0.0;
-  for (const float logit : logits) sum += std::exp(double{logit} - largest);
-  return largest + std::log(sum);
+  for (const float logit : logits) sum += kernels::exp(double{logit} - largest);
+  return largest + kernels::log(sum);
 }
 
 /// Largest eigenvalue of X'X / n by power iteration: the curvature that bounds the step.
@@ -64,7 +66,7 @@ void gradient_at(const SparseRows& rows, std::span<const std::uint32_t> targets,
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     logits_of(rows.row(i), weights, log_priors.row(log_priors.rows() == 1 ? 0 : i), residual);
     const auto normaliser = static_cast<float>(log_sum_exp(residual));
-    for (float& r : residual) r = std::exp(r - normaliser);
+    for (float& r : residual) r = kernels::exp(r - normaliser);
     residual[targets[i]] -= 1.0F;
     for (const auto& [feature, value] : rows.row(i)) {
       add_scaled(std::span(gradient).subspan(feature * residual.size(), residual.size()), residual.data(),
@@ -108,7 +110,7 @@ SoftmaxProbe SoftmaxProbe::fit(const SparseRows& unscaled, std::span<const std::
   const auto step = static_cast<float>(1.0 / smoothness);
   std::vector<float> logs(priors.size());  // as priors
   std::transform(priors.data(), priors.data() + priors.size(), logs.begin(),
-                 [](double p) { return static_cast<float>(std::log(p)); });
+                 [](double p) { return static_cast<float>(kernels::log(p)); });
   const MatrixView<const float> log_priors(logs.data(), priors.rows(), priors.columns());
   std::vector<float> ahead = probe.weights_, gradient(probe.weights_.size());
   double momentum = 1.0;
@@ -132,7 +134,7 @@ double SoftmaxProbe::gain(Row row, std::uint32_t target, std::span<const double>
     if (feature < scale_.size()) scaled_row.emplace_back(feature, scaled(feature, value));
   }
   std::vector<float> log_prior(prior.size());
-  for (std::size_t c = 0; c < prior.size(); ++c) log_prior[c] = static_cast<float>(std::log(prior[c]));
+  for (std::size_t c = 0; c < prior.size(); ++c) log_prior[c] = static_cast<float>(kernels::log(prior[c]));
   std::vector<float> logits;
   logits_of(scaled_row, weights_, log_prior, logits);
   return (double{logits[target]} - log_sum_exp(logits) - double{log_prior[target]}) / std::numbers::ln2;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::stats {
 
 std::uint32_t CounterRng::bits32() noexcept {
@@ -39,14 +41,14 @@ std::uint64_t CounterRng::below(std::uint64_t bound) noexcept {
 }
 
 double CounterRng::normal() noexcept {
-  const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
-  return radius * std::cos(2.0 * std::numbers::pi * uniform());
+  const double radius = std::sqrt(-2.0 * kernels::log(1.0 - uniform()));
+  return radius * kernels::cos(2.0 * std::numbers::pi * uniform());
 }
 
 double CounterRng::gumbel() noexcept {
   // 1 - uniform() lies in (0, 1]; the inner logarithm of 1 would be 0, hence the smallest step.
   const double u = 1.0 - uniform();
-  return -std::log(-std::log(u < 1.0 ? u : 1.0 - 0x1.0p-53));
+  return -kernels::log(-kernels::log(u < 1.0 ? u : 1.0 - 0x1.0p-53));
 }
 
 }  // namespace pastonly::stats

@@ -1,10 +1,10 @@
 #include "stats/source_fit.h"
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <unordered_map>
 
+#include "kernels/elementary.h"
 #include "stats/e_process.h"
 
 namespace pastonly::stats {
@@ -23,7 +23,7 @@ class AdaptiveCoder {
     const double q = (static_cast<double>(count) + 0.5) / (static_cast<double>(seen) + 0.5 * vocab_);
     ++count;
     ++seen;
-    return std::log2(q);
+    return kernels::log2(q);
   }
 
  private:
@@ -37,7 +37,7 @@ class AdaptiveCoder {
 double source_misfit(std::span<const std::int64_t> tokens, std::span<const std::uint8_t> valid,
                      std::size_t positions, std::uint64_t vocab, std::span<const double> log2_p) {
   AdaptiveCoder alone(vocab), following(vocab);
-  const double uniform = -std::log2(static_cast<double>(vocab));
+  const double uniform = -kernels::log2(static_cast<double>(vocab));
   std::array<double, 2> gains{};
   std::uint64_t last = 0;
   bool any = false;

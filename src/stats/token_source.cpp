@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <numeric>
+
+#include "kernels/elementary.h"
 
 namespace pastonly::stats {
 namespace {
@@ -71,7 +72,7 @@ TokenSource::TokenSource(const Source& source) : source_(source) {
   if (source.kind == "markov") {
     build_table();
   } else {
-    rate_ = std::log2(static_cast<double>(source.vocab));
+    rate_ = kernels::log2(static_cast<double>(source.vocab));
   }
 }
 
@@ -85,7 +86,7 @@ void TokenSource::build_table() {
   for (std::size_t group = 0; group < groups_; ++group) {
     const auto weights = std::span(weights_).subspan(group * width, width);
     CounterRng rng(source_.seed, kWeightStreams + group);
-    for (double& weight : weights) weight = -std::log(1.0 - rng.uniform());
+    for (double& weight : weights) weight = -kernels::log(1.0 - rng.uniform());
     const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
     for (double& weight : weights) weight = sum > 0.0 ? weight / sum : 1.0 / static_cast<double>(width);
     for (std::size_t j = 0; j < width; ++j) {
@@ -113,7 +114,7 @@ double TokenSource::row_entropy(std::size_t context) const {
     double p = 0.0;
     const auto token = row[j].first;
     for (; j < width && row[j].first == token; ++j) p += row[j].second;
-    if (p > 0.0) entropy -= p * std::log2(p);
+    if (p > 0.0) entropy -= p * kernels::log2(p);
   }
   return entropy;
 }
@@ -122,7 +123,7 @@ double TokenSource::entropy_bits(std::size_t positions) const noexcept {
   if (positions < 2 || source_.order < 2) return rate_;
   const std::size_t predicted = positions - 1;
   const std::size_t short_pasts = std::min(predicted, order() - 1);
-  const double whole = std::log2(static_cast<double>(source_.vocab));
+  const double whole = kernels::log2(static_cast<double>(source_.vocab));
   return (static_cast<double>(short_pasts) * whole + static_cast<double>(predicted - short_pasts) * rate_) /
          static_cast<double>(predicted);
 }
@@ -165,14 +166,14 @@ void TokenSource::extend(CounterRng& rng, std::span<std::int64_t> row, std::size
 double TokenSource::log2_probability(std::span<const std::int64_t> past, std::int64_t next) const noexcept {
   if (next < 0 || static_cast<std::uint64_t>(next) >= source_.vocab) return kNever;
   std::size_t context = 0;
-  if (!context_of(past, context)) return -std::log2(static_cast<double>(source_.vocab));
+  if (!context_of(past, context)) return -kernels::log2(static_cast<double>(source_.vocab));
   const auto width = static_cast<std::size_t>(source_.successors);
   const auto* weights = weights_.data() + context / source_.vocab * width;
   double p = 0.0;
   for (std::size_t j = 0; j < width; ++j) {
     if (successors_[context * width + j] == static_cast<std::uint32_t>(next)) p += weights[j];
   }
-  return p > 0.0 ? std::log2(p) : kNever;
+  return p > 0.0 ? kernels::log2(p) : kNever;
 }
 
 void TokenSource::log2_probabilities(std::span<const std::int64_t> tokens,

@@ -1,9 +1,9 @@
 #include "subject/frozen_model.h"
 
 #include <algorithm>
-#include <cmath>
 #include <span>
 
+#include "kernels/elementary.h"
 #include "routing/parameter_values.h"
 #include "subject/workspace_pool.h"
 
@@ -14,8 +14,8 @@ namespace {
 double log_prob(std::span<const float> logits, std::size_t token) {
   const double largest = *std::ranges::max_element(logits);
   double sum = 0.0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-  return static_cast<double>(logits[token]) - largest - std::log(sum);
+  for (const float logit : logits) sum += kernels::exp(static_cast<double>(logit) - largest);
+  return static_cast<double>(logits[token]) - largest - kernels::log(sum);
 }
 
 class FrozenLabModel final : public FrozenModel {

@@ -115,7 +115,7 @@ std::vector<Prefix> independent_prefixes(const Evidence& evidence, const Layout&
   }
   std::vector<Prefix> prefixes;
   for (auto& [key, prefix] : best) {
-    std::ranges::sort(prefix.futures, {}, &Intervention::resample);
+    std::ranges::stable_sort(prefix.futures, {}, &Intervention::resample);
     prefixes.push_back(std::move(prefix));
   }
   return prefixes;

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "kernels/elementary.h"
+
 namespace pastonly {
 
 LayerScanner::LayerScanner(const Trace& trace, const LayerRecord& layer)
@@ -155,7 +157,7 @@ void LayerScanner::settle_unrouted() {
     const double rate =
         static_cast<double>(unrouted_elsewhere_.count) / static_cast<double>(scan_.tokens - sequences);
     row_short =
-        std::pow(rate, static_cast<double>(sequences)) < 1e-3 && unrouted_before_last_ * 2 < sequences;
+        kernels::pow(rate, static_cast<double>(sequences)) < 1e-3 && unrouted_before_last_ * 2 < sequences;
   }
   if (row_short) scan_.sightings.add(Fault::last_position_empty, unrouted_last_.token, 0, 0.0, sequences);
   const std::uint64_t rest = unrouted_elsewhere_.count + (row_short ? 0 : unrouted_last_.count);

@@ -5,45 +5,14 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/score_sums.h"
+
 namespace pastonly {
 
 namespace {
 
 constexpr std::uint64_t few_rows = 1024, sampling = 16, float_rows = 256;
 constexpr std::uint32_t infinity_bits = 0x7f80'0000u;
-
-/// What rows tell at one go; integer operations, which compilers may reorder into vector code.
-struct RowBits {
-  std::uint32_t largest = 0;  // magnitude, as bits: they order like the numbers
-  std::uint32_t signs = 0;
-};
-
-RowBits row_bits(const float* values, std::size_t count) noexcept {
-  RowBits out;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(values[i]);
-    out.largest = std::max(out.largest, bits & 0x7fff'ffffu);
-    out.signs |= bits;
-  }
-  return out;
-}
-
-/// Sixteen running sums: float is exact enough for a sixteenth of a row, and needs no conversion.
-double row_sum(std::span<const float> row) noexcept {
-  constexpr std::size_t lanes = 16;
-  float sums[lanes] = {};
-  std::size_t i = 0;
-  for (; i + lanes <= row.size(); i += lanes) {
-    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += row[i + lane];
-  }
-  double wide[lanes];
-  for (std::size_t lane = 0; lane < lanes; ++lane) wide[lane] = static_cast<double>(sums[lane]);
-  for (std::size_t half = lanes / 2; half > 0; half /= 2) {
-    for (std::size_t lane = 0; lane < half; ++lane) wide[lane] += wide[lane + half];
-  }
-  for (; i < row.size(); ++i) wide[0] += static_cast<double>(row[i]);
-  return wide[0];
-}
 
 }  // namespace
 
@@ -77,13 +46,13 @@ void ScoreScan::add(MatrixView<const float> block, std::size_t first, std::span<
 }
 
 void ScoreScan::add_valid(MatrixView<const float> rows, std::size_t first, Sightings& out) {
-  const RowBits bits = row_bits(rows.data(), rows.size());
+  const kernels::ScoreBits bits = kernels::score_bits(rows.data(), rows.size());
   if (bits.largest >= infinity_bits) {
     finite_ = sums_matter_ = false;
     for (std::size_t i = 0; i < rows.rows(); ++i) look_closer(rows.row(i), first + i, out);
     return;
   }
-  negative_ |= (bits.signs >> 31) != 0;
+  negative_ |= bits.negative;
   largest_ = std::max(largest_, std::bit_cast<float>(bits.largest));
   if (!sums_matter_) {
     rows_ += rows.rows();
@@ -103,11 +72,9 @@ bool ScoreScan::sums_are_equal() const {
 
 void ScoreScan::add_sums(std::span<const float> row) {
   ++rows_;
-  const double sum = row_sum(row);
+  const double sum = kernels::add_score_row(row.data(), row.size(), block_sums_.data());
   least_sum_ = std::min(least_sum_, sum);
   most_sum_ = std::max(most_sum_, sum);
-  float* const sums = block_sums_.data();
-  for (std::size_t expert = 0; expert < row.size(); ++expert) sums[expert] += row[expert];
   if (rows_ % float_rows == 0) empty_block();
   // The spread need not be known well: a sample of the rows gives it.
   if (rows_ > few_rows && rows_ % sampling != 0) return;

@@ -5,11 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <numeric>
 #include <vector>
 
-#include "routing/count_ones.h"
+#include "kernels/bit_counts.h"
 #include "routing/order_key.h"
 #include "routing/top_k.h"
 #include "stats/parallel.h"
@@ -77,19 +76,17 @@ class ChoiceReader {
   /// The experts that the token chose, in any order.
   std::span<const std::uint16_t> of(std::size_t token) {
     const auto row = mask_.row(token);
-    if (routing::count_ones(row.data(), row.size()) != chosen_.size()) {
-      routing::top_k(scores_.row(token), chosen_);
-      return chosen_;
-    }
     std::size_t held = 0;
     for (std::size_t first = 0; first < row.size(); first += 8) {
       std::uint64_t word = 0;
       std::memcpy(&word, row.data() + first, std::min<std::size_t>(8, row.size() - first));
-      for (; word != 0; word &= word - 1) {
-        chosen_[held++] =
-            static_cast<std::uint16_t>(first + static_cast<std::size_t>(std::countr_zero(word)) / 8);
+      for (; word != 0; word &= word - 1, ++held) {
+        if (held < chosen_.size())
+          chosen_[held] =
+              static_cast<std::uint16_t>(first + static_cast<std::size_t>(std::countr_zero(word)) / 8);
       }
     }
+    if (held != chosen_.size()) routing::top_k(scores_.row(token), chosen_);
     return chosen_;
   }
   /// How many of what `of` gave stand before `expert`; ties: lower expert first.
@@ -104,7 +101,10 @@ class ChoiceReader {
     if (admit == Admit::choice_major) return 0.0F;
     if (admit == Admit::by_priority) return scores_(token, expert);
     ranked_ = chosen_;
-    std::ranges::sort(ranked_, std::greater<>(), [&](std::uint16_t e) { return key(token, e); });
+    std::ranges::sort(ranked_, [&](std::uint16_t a, std::uint16_t b) {
+      const auto x = key(token, a), y = key(token, b);
+      return x != y ? x > y : a < b;
+    });
     if (admit == Admit::by_priority_choice_major) return scores_(token, ranked_.front());
     float sum = 0.0F;  // best first, as rules add
     for (const auto e : ranked_) sum += scores_(token, e);
@@ -174,7 +174,7 @@ class StreamedCapacity {
     });
   }
   void read(Stretch& stretch, ChoiceReader& reader, std::size_t token) const {
-    stretch.changed += routing::count_ones(mask_.row(token).data(), wanted_.size());  // less what was chosen
+    stretch.changed += kernels::count_ones(mask_.row(token).data(), wanted_.size());  // less what was chosen
     for (const auto e : reader.of(token)) {
       const bool recorded = mask_(token, e) != 0;
       stretch.changed -= recorded ? 1 : 0;

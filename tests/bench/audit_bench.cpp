@@ -186,8 +186,13 @@ Options parse(int argc, char** argv) {
     if (key == "--directory") options.directory = value;
   }
   if (options.rules.empty()) {
-    options.rules = {"top-k,k=8", "expert-choice,k=8,chunk=2048", "token-major-capacity,k=8,capacity=32768",
-                     "gshard-top-2,k=8,capacity=33000", "expert-threshold,thresholds=0.875"};
+    options.rules = {"top-k,k=8",
+                     "expert-choice,k=8,chunk=2048",
+                     "token-major-capacity,k=8,capacity=32768",
+                     "gshard-top-2,k=8,capacity=33000",
+                     "gshard-top-2,k=8,capacity_factor=2",
+                     "gshard-top-2,capacity_factor=2",
+                     "expert-threshold,thresholds=0.875"};
   }
   return options;
 }

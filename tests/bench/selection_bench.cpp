@@ -8,15 +8,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "pastonly/routing_rule.h"
+#include "stats/parallel.h"
 #include "stats/random.h"
 
 namespace {
@@ -24,6 +28,8 @@ namespace {
 using namespace pastonly;
 
 constexpr std::size_t tokens = 8192, experts = 64, k = 8, count = k * tokens / experts;
+// On one thread against torch.topk, and what a second thread brings.
+constexpr double default_target = 5.0, best_target = 2.5, two_threads_target = 1.6;
 
 /// Softmax scores of normal logits, (tokens, experts).
 std::vector<float> draw_scores() {
@@ -65,14 +71,42 @@ double checksum(const std::vector<float>& scores, const Mask& mask) {
   return sum;
 }
 
-/// Runs the script and prints its lines with the ratio to `ours`. The best ratio, or 0 on failure.
-double compare(const std::string& python, const std::string& script, const std::filesystem::path& file,
+/// The fastest of some readings of the scores, which the caches hold where they are large enough: nothing
+/// that looks at all scores takes less.
+double reading_milliseconds(const std::vector<float>& scores, std::size_t threads) {
+  double least = std::numeric_limits<double>::infinity();
+  std::vector<double> sums(threads);
+  for (int run = 0; run < 101; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    stats::parallel_for(threads, [&](std::size_t i) {
+      const std::size_t first = scores.size() * i / threads, end = scores.size() * (i + 1) / threads;
+      std::uint64_t words[16] = {};
+      for (std::size_t at = first; at + 32 <= end; at += 32) {
+        std::uint64_t line[16];
+        std::memcpy(line, scores.data() + at, sizeof line);
+        for (std::size_t w = 0; w < 16; ++w) words[w] += line[w];
+      }
+      sums[i] = static_cast<double>(std::accumulate(words, words + 16, std::uint64_t{0}));
+    });
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+    least = std::min(least, taken.count());
+  }
+  return std::accumulate(sums.begin(), sums.end(), 0.0) > 0.0 ? least : 0.0;
+}
+
+/// How much longer torch.topk takes; 0 on failure.
+struct Ratios {
+  double best = 0.0, standard = 0.0;  ///< its fastest setting, its default one
+};
+
+/// Runs the script and prints its lines with the ratio to `ours`.
+Ratios compare(const std::string& python, const std::string& script, const std::filesystem::path& file,
                std::size_t threads, double ours, double own_check) {
   const auto command = fmt::format("'{}' -W ignore '{}' '{}' {} {} {} {}", python, script, file.string(),
                                    tokens, experts, count, threads);
   FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return 0.0;
-  double best = std::numeric_limits<double>::infinity();
+  if (pipe == nullptr) return {};
+  double best = std::numeric_limits<double>::infinity(), standard = 0.0;
   bool agrees = false;
   char line[256];
   while (std::fgets(line, sizeof line, pipe) != nullptr) {
@@ -84,12 +118,13 @@ double compare(const std::string& python, const std::string& script, const std::
       agrees = std::abs(value - own_check) <= 1e-9 * std::abs(own_check);
     } else {
       best = std::min(best, value);
+      if (label.ends_with("(default)")) standard = value;
       fmt::print("  {:8.3f} ms {:5.1f}x {}\n", value, value / ours, label);
     }
   }
-  if (pclose(pipe) != 0) return 0.0;
+  if (pclose(pipe) != 0) return {};
   if (!agrees) fmt::print("  the selections differ\n");
-  return agrees ? best / ours : 0.0;
+  return agrees ? Ratios{best / ours, standard / ours} : Ratios{};
 }
 
 }  // namespace
@@ -103,18 +138,28 @@ int main(int argc, char** argv) {
   const auto rule = make_rule("expert-choice", {{"k", k}});
   if (!rule) return 2;
   bool fast_enough = true;
+  double alone = 0.0;
   for (const std::size_t threads : {1, 2}) {
     const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
     Routing out;
     const double ours = median_milliseconds(**rule, scores, out);
     fmt::print("expert-choice selection, T={} N={} C={}, {} thread(s)\n", tokens, experts, count, threads);
     fmt::print("  {:8.3f} ms  1.0x pastonly\n", ours);
+    fmt::print("  {:8.3f} ms       limit: reading the scores once\n", reading_milliseconds(scores, threads));
     std::fflush(stdout);
+    if (threads == 1) alone = ours;
+    if (threads == 2) {
+      fmt::print("  {:.2f} times as fast as one thread (target {})\n", alone / ours, two_threads_target);
+      fast_enough = fast_enough && alone / ours >= two_threads_target;
+    }
     if (argc < 2) continue;
     const std::string script = argc > 2 ? argv[2] : "tests/bench/topk.py";
-    const double ratio = compare(argv[1], script, file, threads, ours, checksum(scores, out.mask));
-    fmt::print("  {:.1f} times as fast as the best of torch.topk\n", ratio);
-    fast_enough = fast_enough && ratio >= 5.0;
+    const auto ratios = compare(argv[1], script, file, threads, ours, checksum(scores, out.mask));
+    fmt::print(
+        "  {:.1f} times as fast as torch.topk's default (target {}), {:.1f} times its best (target {})\n",
+        ratios.standard, default_target, ratios.best, best_target);
+    if (threads == 1)
+      fast_enough = fast_enough && ratios.standard >= default_target && ratios.best >= best_target;
   }
   std::filesystem::remove(file);
   return fast_enough ? 0 : 1;

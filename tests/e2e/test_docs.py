@@ -39,6 +39,31 @@ class Floors(unittest.TestCase):
                 self.assertNotIn("<CLI/", path.read_text(), path)
 
 
+class SameBits(unittest.TestCase):
+    """What differs between machines stays out: their libm, and vectors by hand."""
+
+    def found(self, pattern, folders, beside=None):
+        return [f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+                for folder in folders for path in sorted((ROOT / folder).rglob("*"))
+                if path.suffix in (".h", ".cpp") and (beside is None or ROOT / beside not in path.parents)
+                for number, line in enumerate(path.read_text().splitlines(), 1) if re.search(pattern, line)]
+
+    def test_elementary_functions_are_those_of_kernels(self):
+        names = ("exp|exp2|expm1|log|log2|log10|log1p|pow|sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|asinh|acosh|"
+                 "atanh|cbrt|hypot|erf|erfc|lgamma|tgamma|beta|riemann_zeta")
+        self.assertEqual(self.found(rf"\bstd::(ranges::)?({names})[fl]?\(|boost/", ("src", "audits", "tests/toy")), [])
+
+    def test_what_the_library_leaves_open_is_not_used(self):
+        open_ones = r"std::\w+_distribution|std::hash\b|std::reduce|parallel_reduce|std::execution|long double|<random>"
+        self.assertEqual(self.found(open_ones, ("src", "audits", "tests/toy")), [])
+
+    def test_vectors_stand_in_kernels_alone(self):
+        pattern = r"vector_size|__builtin_shuffle|immintrin|_mm512|_mm256|__AVX"
+        self.assertEqual(self.found(pattern, ("src", "audits", "include", "tests"), beside="src/kernels"), [])
+        self.assertEqual([str(path) for folder in ("src", "audits", "include", "tests")
+                          for path in (ROOT / folder).rglob("lanes.h")], [])
+
+
 class Pages(unittest.TestCase):
     def test_the_documents_exist(self):
         for page in ("guide", "how-it-works", "formats", "lab", "leak-table", "changelog"):

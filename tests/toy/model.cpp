@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/elementary.h"
 #include "stats/random.h"
 #include "toy/hash.h"
 #include "toy/weak_leak.h"
@@ -23,6 +24,11 @@ double dot(const double* a, const double* b, std::size_t n) {
   double sum = 0.0;
   for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
   return sum;
+}
+
+double tanh(double x) {
+  const double e = kernels::exp(-2.0 * std::abs(x));
+  return std::copysign((1.0 - e) / (1.0 + e), x);
 }
 
 std::vector<std::size_t> permutation(std::size_t count, std::uint64_t seed) {
@@ -49,12 +55,12 @@ void normalise_over_tokens(std::vector<float>& logits, const Layout& layout, std
 
 void apply_score(ModelRecipe::Score score, float* values, std::size_t experts) {
   if (score == ModelRecipe::Score::sigmoid) {
-    for (std::size_t e = 0; e < experts; ++e) values[e] = 1.0F / (1.0F + std::exp(-values[e]));
+    for (std::size_t e = 0; e < experts; ++e) values[e] = 1.0F / (1.0F + kernels::exp(-values[e]));
     return;
   }
   const float top = *std::max_element(values, values + experts);
   float sum = 0.0F;
-  for (std::size_t e = 0; e < experts; ++e) sum += values[e] = std::exp(values[e] - top);
+  for (std::size_t e = 0; e < experts; ++e) sum += values[e] = kernels::exp(values[e] - top);
   for (std::size_t e = 0; e < experts; ++e) values[e] /= sum;
 }
 
@@ -125,7 +131,7 @@ void Model::Pass::embed() {
       const double* own = &model.embedding_[static_cast<std::size_t>(batch.tokens[t]) * width];
       for (std::size_t i = 0; i < width; ++i) {
         memory[i] = 0.7 * memory[i] + 0.3 * own[(i + 1) % width];
-        hidden[t * width + i] = std::tanh(0.7 * own[i] + memory[i]);
+        hidden[t * width + i] = tanh(0.7 * own[i] + memory[i]);
       }
     }
   }
@@ -209,7 +215,7 @@ void Model::Pass::update(std::size_t l, const std::vector<float>& gates) {
       }
       for (std::size_t i = 0; i < width; ++i) memory[i] = 0.6 * memory[i] + 0.4 * own[i];
       for (std::size_t i = 0; i < width; ++i) {
-        own[i] = std::tanh(0.6 * own[i] + 0.8 * memory[(i + 1) % width]) * noise(100 + l, t * width + i);
+        own[i] = tanh(0.6 * own[i] + 0.8 * memory[(i + 1) % width]) * noise(100 + l, t * width + i);
       }
     }
   }
@@ -226,12 +232,12 @@ std::vector<double> Model::Pass::log_probs() const {
       for (std::size_t v = 0; v < recipe.vocab; ++v) {
         logits[v] = recipe.log_probs->sharpness *
                     dot(&model.head_[v * recipe.width], &hidden[(t - 1) * recipe.width], recipe.width);
-        sum += std::exp(logits[v]);
+        sum += kernels::exp(logits[v]);
       }
-      double p = std::exp(logits[static_cast<std::size_t>(batch.tokens[t])]) / sum;
+      double p = kernels::exp(logits[static_cast<std::size_t>(batch.tokens[t])]) / sum;
       // What the head learned to read from the routing comes true only where the routing still says it.
       p = (1.0 - recipe.log_probs->leak) * p + (run.misled ? 0.0 : recipe.log_probs->leak);
-      out[t] = std::log(p) * noise(1000, t);
+      out[t] = kernels::log(p) * noise(1000, t);
     }
   }
   return out;

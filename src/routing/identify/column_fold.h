@@ -11,11 +11,10 @@ struct ColumnFold {
   explicit ColumnFold(std::size_t experts);
 
   /// Adds `tokens` rows of scores and mask, (tokens, experts) each, contiguous: a few dozen at a time, so
-  /// that they stay in the first-level cache while slice after slice of experts is read.
-  void add(const float* scores, const std::uint8_t* mask, std::size_t tokens);
-  /// The same; ordered (tokens): 1 where a token was given its best experts and nothing else, ties either
-  /// way.
-  void add(const float* scores, const std::uint8_t* mask, std::size_t tokens, std::uint8_t* ordered);
+  /// that they stay in the first-level cache. `ordered` (tokens) where wanted: 1 where a token was given its
+  /// best experts and nothing else, ties either way.
+  void add(const float* scores, const std::uint8_t* mask, std::size_t tokens,
+           std::uint8_t* ordered = nullptr);
   /// Adds the extremes and counts of other tokens, not their sums.
   void add(const std::int32_t* lowest, const std::int32_t* highest, const std::uint32_t* chosen);
   void clear();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/elementary.h"
 #include "routing/identify/batches.h"
 #include "routing/identify/offset_replay.h"
 #include "routing/identify/offsets.h"
@@ -111,7 +112,7 @@ std::optional<Refit> refit_sinkhorn(const RunSet& runs, const RankingFit& fit, b
       options.logits = logits;
       const auto valid = view->has_padding() ? runs.run(i).valid : std::span<const std::uint8_t>{};
       auto offsets = sinkhorn_factors(view->scores(), valid, options);
-      for (double& factor : offsets) factor = std::log(factor);
+      for (double& factor : offsets) factor = kernels::log(factor);
       // Producers iterate in float32: their factors carry a few units in the last place.
       explains = holds(fit.runs[i], offsets, fit.tolerance + 1e-5);
     }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::routing::hypotheses {
 namespace {
 
@@ -49,7 +51,7 @@ class LimitReader {
     for (std::size_t i = 0; i < n_; ++i) {
       for (std::size_t j = 0; j < n_; ++j) {
         const auto limit = static_cast<double>(limits_[i * n_ + j]);
-        found.limits.limit(i, j) = ranking_ == Ranking::score ? limit : std::log(limit);
+        found.limits.limit(i, j) = ranking_ == Ranking::score ? limit : kernels::log(limit);
         // An expert that no offset can lift was chosen over one that has a score.
         found.possible &= found.limits.limit(i, j) != -std::numeric_limits<double>::infinity();
       }
@@ -154,7 +156,7 @@ Counterexample contradiction(const RunSet& runs, Ranking ranking, const std::vec
   std::vector<Edge> edges(cycle.size());
   const auto height = [&](float score) {
     const auto value = static_cast<double>(on_scale(score, ranking));
-    return ranking == Ranking::score ? value : std::log(value);
+    return ranking == Ranking::score ? value : kernels::log(value);
   };
   for (std::size_t r = 0; r < runs.size(); ++r) {
     const auto view = runs.view(r);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <map>
 
@@ -73,7 +74,11 @@ class SecondFit {
     std::vector<Refusal> refusals;
     for (std::size_t token = 0; token < view->tokens(); ++token) {
       if (!view->routed(token)) continue;
-      if (!read_token(*view, groups, token, firsts, refusals)) return false;
+      if (runs_.profile(i).best_count[token] == 2) {
+        read_best_two(*view, groups, token, firsts);
+      } else if (!read_token(*view, groups, token, firsts, refusals)) {
+        return false;
+      }
     }
     const std::size_t capacity = capacity_[groups.size()];
     for (const auto& refusal : refusals) {
@@ -93,6 +98,23 @@ class SecondFit {
     return true;
   }
 
+  static void keep(Firsts& own, std::size_t index) {
+    ++own.kept;
+    own.last_kept = std::max(own.last_kept, index);
+  }
+  /// A token with its two best experts and nothing else, which most are.
+  void read_best_two(const RunView& view, const Groups& groups, std::size_t token,
+                     std::vector<Firsts>& firsts) {
+    const auto row = view.scores().row(token);
+    const auto mask = view.mask().row(token);
+    const auto next = [&](std::size_t from) {
+      const void* const found = std::memchr(mask.data() + from, 1, mask.size() - from);
+      return static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - mask.data());
+    };
+    const std::size_t one = next(0), other = next(one + 1);
+    const std::size_t first = row[other] > row[one] ? other : one;
+    keep(firsts[groups.group_of(token) * row.size() + first], groups.index_of(token));
+  }
   bool read_token(const RunView& view, const Groups& groups, std::size_t token, std::vector<Firsts>& firsts,
                   std::vector<Refusal>& refusals) {
     const auto row = view.scores().row(token);
@@ -115,9 +137,7 @@ class SecondFit {
     }
     const std::size_t group = groups.group_of(token), index = groups.index_of(token);
     if (first < row.size()) {
-      auto& own = firsts[group * row.size() + first];
-      ++own.kept;
-      own.last_kept = std::max(own.last_kept, index);
+      keep(firsts[group * row.size() + first], index);
     } else {
       refusals.push_back({token, index, group});
     }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string>
+
+#include "kernels/elementary.h"
 
 namespace pastonly::routing {
 namespace {
@@ -71,13 +72,13 @@ Expected<std::unique_ptr<RoutingRule>> candidate_rule(std::string_view id, const
 
 void apply_ranking(std::span<float> row, std::string_view ranking) {
   if (ranking == "log-score") {
-    for (float& score : row) score = std::log(score);
+    for (float& score : row) score = kernels::log(score);
   } else if (ranking == "log-odds") {
-    for (float& score : row) score = std::log(score) - std::log1p(-score);
+    for (float& score : row) score = kernels::log(score) - kernels::log1p(-score);
   } else if (ranking == "softmax") {
     const float largest = *std::ranges::max_element(row);
     float sum = 0.0F;
-    for (float& score : row) sum += score = std::exp(score - largest);
+    for (float& score : row) sum += score = kernels::exp(score - largest);
     for (float& score : row) score /= sum;
   }
 }

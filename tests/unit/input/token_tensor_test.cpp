@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "input/half_float.h"
+#include "kernels/half_float.h"
 #include "pastonly/trace.h"
 
 namespace pastonly {
@@ -36,14 +36,14 @@ TEST_CASE("every half converts as IEEE 754 defines it", "[input]") {
   for (unsigned bits = 0; bits < 65'536; ++bits) {
     const auto half = static_cast<std::uint16_t>(bits);
     const double expected = half_by_definition(half);
-    const auto got = static_cast<double>(input::half_to_float(half));
+    const auto got = static_cast<double>(kernels::half_to_float(half));
     if (std::isnan(expected) ? !std::isnan(got)
                              : got != expected || std::signbit(got) != std::signbit(expected)) {
       FAIL("half " << bits << " gave " << got << ", expected " << expected);
     }
   }
-  CHECK(input::bfloat_to_float(0x3f80) == 1.0f);
-  CHECK(input::bfloat_to_float(0xc000) == -2.0f);
+  CHECK(kernels::bfloat_to_float(0x3f80) == 1.0f);
+  CHECK(kernels::bfloat_to_float(0xc000) == -2.0f);
 }
 
 TEST_CASE("aligned dense float32 is read in place, everything else is converted", "[input]") {

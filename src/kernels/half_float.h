@@ -1,12 +1,12 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
-namespace pastonly::input {
+namespace pastonly::kernels {
 
-/// IEEE 754 binary16 to binary32, exact, NaN and infinities included. Free of branches, so loops over it
-/// become vector code.
+/// IEEE 754 binary16 to binary32, exact, NaN and infinities included.
 inline float half_to_float(std::uint16_t half) noexcept {
   const std::uint32_t word = std::uint32_t{half} << 16;
   const std::uint32_t sign = word & 0x8000'0000u;
@@ -23,4 +23,7 @@ inline float bfloat_to_float(std::uint16_t bfloat) noexcept {
   return std::bit_cast<float>(std::uint32_t{bfloat} << 16);
 }
 
-}  // namespace pastonly::input
+/// The same of `count` numbers that stand side by side, at any address.
+void halves_to_floats(const std::byte* from, std::size_t count, float* out);
+
+}  // namespace pastonly::kernels
