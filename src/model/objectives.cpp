@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "kernels/elementary.h"
 #include "kernels/rows.h"
@@ -152,9 +153,12 @@ template <class Real>
 void z_backward(const Real* logits, std::size_t experts, double factor, Real* d_logits) {
   const auto log_sum = static_cast<Real>(log_sum_exp(logits, experts));
   const Real slope = static_cast<Real>(2.0 * factor) * log_sum;
-  std::vector<Real> share(experts);
-  kernels::scaled_exponentials(logits, experts, log_sum, slope, share.data());
-  kernels::accumulate<Real>(d_logits, share.data(), experts);
+  Real part[64];  // element by element, so how a row is cut does not show
+  for (std::size_t at = 0; at < experts; at += std::size(part)) {
+    const std::size_t size = std::min(std::size(part), experts - at);
+    kernels::scaled_exponentials(logits + at, size, log_sum, slope, part);
+    kernels::accumulate<Real>(d_logits + at, part, size);
+  }
 }
 
 #define PASTONLY_OBJECTIVES(Real)                                                                           \
