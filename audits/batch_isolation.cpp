@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "checks.h"
-#include "subject/axis_report.h"
+#include "dependence_report.h"
 
 namespace pastonly {
 namespace {

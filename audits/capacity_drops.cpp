@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "pastonly/policy.h"
 #include "routing/load.h"
+#include "routing/rule_facts.h"
 #include "stats/bootstrap.h"
 #include "stats/location_test.h"
 #include "stats/parallel.h"
-#include "subject/evidence.h"
-#include "subject/rule_facts.h"
 
 namespace pastonly {
 namespace {

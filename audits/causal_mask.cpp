@@ -6,12 +6,12 @@
 #include <tuple>
 
 #include "checks.h"
+#include "compare/run_comparison.h"
+#include "compare/stochastic_test.h"
+#include "dependence_report.h"
 #include "pastonly/policy.h"
 #include "stats/interval.h"
-#include "subject/axis_report.h"
-#include "subject/chance.h"
-#include "subject/cuts.h"
-#include "subject/study.h"
+#include "subjects/cuts.h"
 
 namespace pastonly {
 namespace {

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
+#include "losses/paired_loss.h"
 #include "pastonly/policy.h"
+#include "replay/rearranged.h"
 #include "stats/parallel.h"
-#include "subject/evidence.h"
-#include "subject/paired_loss.h"
-#include "subject/rearranged.h"
 
 namespace pastonly {
 namespace {

@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "checks.h"
+#include "compare/reference.h"
+#include "compare/tally.h"
+#include "evidence/audit_context.h"
+#include "losses/paired_loss.h"
+#include "losses/variant_losses.h"
 #include "pastonly/policy.h"
+#include "replay/streaming_change.h"
 #include "stats/parallel.h"
-#include "subject/evidence.h"
-#include "subject/paired_loss.h"
-#include "subject/reference.h"
-#include "subject/reliance.h"
-#include "subject/streaming.h"
-#include "subject/tally.h"
 
 namespace pastonly {
 namespace {

@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
+#include "losses/paired_loss.h"
+#include "losses/routed_losses.h"
 #include "pastonly/policy.h"
 #include "pastonly/routing_rule.h"
+#include "routing/candidate_rules.h"
 #include "routing/parameter_values.h"
 #include "stats/location_test.h"
 #include "stats/mean_interval.h"
-#include "subject/evidence.h"
-#include "subject/paired_loss.h"
-#include "subject/rule_trial.h"
-#include "subject/suspects.h"
 
 namespace pastonly {
 namespace {

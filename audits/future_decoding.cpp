@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "kernels/elementary.h"
+#include "losses/decoding.h"
+#include "losses/source.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
 #include "stats/parallel.h"
-#include "subject/decoding.h"
-#include "subject/evidence.h"
-#include "subject/source.h"
 
 namespace pastonly {
 namespace {

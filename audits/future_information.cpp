@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "checks.h"
+#include "compare/resampled_futures.h"
+#include "evidence/audit_context.h"
 #include "pastonly/policy.h"
 #include "stats/entropy.h"
 #include "stats/exchange_test.h"
 #include "stats/interval.h"
 #include "stats/parallel.h"
-#include "subject/evidence.h"
-#include "subject/futures.h"
 
 namespace pastonly {
 namespace {

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "routing/gate_form.h"
+#include "routing/rule_facts.h"
 #include "stats/parallel.h"
-#include "subject/evidence.h"
-#include "subject/rule_facts.h"
 
 namespace pastonly {
 namespace {

@@ -4,12 +4,12 @@
 #include <vector>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "routing/influence.h"
+#include "routing/rule_facts.h"
 #include "stats/bound.h"
 #include "stats/bound_table.h"
 #include "stats/parallel.h"
-#include "subject/evidence.h"
-#include "subject/rule_facts.h"
 
 namespace pastonly {
 namespace {

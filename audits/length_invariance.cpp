@@ -1,5 +1,5 @@
 #include "checks.h"
-#include "subject/axis_report.h"
+#include "dependence_report.h"
 
 namespace pastonly {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "routing/load.h"
-#include "subject/evidence.h"
 
 namespace pastonly {
 namespace {

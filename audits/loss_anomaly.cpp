@@ -4,14 +4,14 @@
 #include <cmath>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "kernels/elementary.h"
+#include "losses/paired_loss.h"
+#include "losses/source_paths.h"
+#include "losses/variant_losses.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
-#include "subject/evidence.h"
-#include "subject/paired_loss.h"
-#include "subject/reliance.h"
-#include "subject/source_paths.h"
 
 namespace pastonly {
 namespace {

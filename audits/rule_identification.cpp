@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "checks.h"
-#include "subject/evidence.h"
+#include "evidence/audit_context.h"
 
 namespace pastonly {
 namespace {

@@ -3,12 +3,12 @@
 #include <cmath>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "kernels/elementary.h"
+#include "losses/source_paths.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
-#include "subject/evidence.h"
-#include "subject/source_paths.h"
 
 namespace pastonly {
 namespace {

@@ -1,11 +1,11 @@
 #include <algorithm>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
+#include "losses/variant_losses.h"
 #include "pastonly/policy.h"
+#include "replay/rearranged.h"
 #include "stats/parallel.h"
-#include "subject/evidence.h"
-#include "subject/rearranged.h"
-#include "subject/reliance.h"
 
 namespace pastonly {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "checks.h"
-#include "subject/evidence.h"
-#include "subject/layer_scan.h"
+#include "evidence/audit_context.h"
+#include "integrity/layer_scan.h"
 
 namespace pastonly {
 namespace {

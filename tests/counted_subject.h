@@ -7,9 +7,9 @@
 
 #include "input/plan.h"
 #include "lab_model.h"
+#include "recording/recording.h"
 #include "report/json.h"
 #include "run/audit.h"
-#include "subject/recording.h"
 
 namespace pastonly {
 

@@ -6,8 +6,9 @@
 
 #include "catch.h"
 #include "model/model.h"
+#include "model/runnable.h"
 #include "stats/random.h"
-#include "subject/live_model.h"
+#include "subjects/live_model.h"
 
 namespace pastonly {
 
@@ -54,7 +55,7 @@ inline LiveOptions small_live(std::uint64_t seed = 1) {
 }
 
 inline std::unique_ptr<Subject> live(const model::Model& model, const LiveOptions& options) {
-  auto subject = make_live(model, uniform_tokens(model.config().vocab), options);
+  auto subject = make_live(model::make_runnable(model), uniform_tokens(model.config().vocab), options);
   if (!subject) FAIL(subject.error().message);
   return std::move(*subject);
 }

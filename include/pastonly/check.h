@@ -8,7 +8,7 @@
 
 namespace pastonly {
 
-class Evidence;  // src/subject/evidence.h: the subject's runs and what several checks compute of them
+class Evidence;  // src/evidence/audit_context.h: the subject's runs and what several checks compute of them
 struct Policy;
 
 /// What a check is given. Checks keep no state of their own.

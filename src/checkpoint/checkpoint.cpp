@@ -100,7 +100,7 @@ std::vector<FileRecord> Checkpoint::files() const {
   return out;
 }
 
-Expected<void> Checkpoint::check(const model::Batch& batch) const {
+Expected<void> Checkpoint::check(const runtime::Batch& batch) const {
   const std::size_t tokens = batch.layout.tokens();
   if (tokens == 0 || batch.tokens.size() != tokens || (!batch.valid.empty() && batch.valid.size() != tokens))
     return input_error(fmt::format("{}: a batch of {} x {} needs {} tokens, got {}", name_,

@@ -12,11 +12,11 @@
 #include "checkpoint/layer_weights.h"
 #include "checkpoint/weights.h"
 #include "checkpoint/workspace.h"
-#include "model/batch.h"
-#include "model/model.h"
 #include "pastonly/error.h"
 #include "pastonly/subject.h"
 #include "pastonly/trace.h"
+#include "runtime/batch.h"
+#include "runtime/observe_options.h"
 
 namespace pastonly::checkpoint {
 
@@ -50,7 +50,7 @@ class Checkpoint {
   /// given the row's tokens before it, as model::Model::observe does. May be called from several threads with
   /// a workspace each. Input errors: tokens outside the vocabulary, a batch whose activations need more
   /// than 32 GiB, weights that are not finite.
-  Expected<TraceData> observe(const model::Batch& batch, const model::ObserveOptions& options,
+  Expected<TraceData> observe(const runtime::Batch& batch, const runtime::ObserveOptions& options,
                               Workspace& workspace, PassExtras* extras = nullptr) const;
 
   const Description& description() const noexcept { return description_; }
@@ -64,11 +64,12 @@ class Checkpoint {
  private:
   Checkpoint() = default;
   Expected<void> make_rules(const std::optional<RuleSpec>& rule);
-  Expected<void> check(const model::Batch& batch) const;
-  Expected<void> run_layer(std::size_t index, const model::Batch& batch, const model::ObserveOptions& options,
-                           const RotaryTable& rotary, Workspace& workspace, TraceData& out) const;
-  Expected<void> feed_forward(std::size_t index, const model::Batch& batch,
-                              const model::ObserveOptions& options, Workspace& workspace,
+  Expected<void> check(const runtime::Batch& batch) const;
+  Expected<void> run_layer(std::size_t index, const runtime::Batch& batch,
+                           const runtime::ObserveOptions& options, const RotaryTable& rotary,
+                           Workspace& workspace, TraceData& out) const;
+  Expected<void> feed_forward(std::size_t index, const runtime::Batch& batch,
+                              const runtime::ObserveOptions& options, Workspace& workspace,
                               TraceData& out) const;
   /// The error that names what is not finite in one part of the model ("layers.3", "lm_head").
   Expected<void> not_finite(std::string_view part) const;

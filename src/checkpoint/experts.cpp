@@ -41,7 +41,7 @@ void enter(const ExpertDescription& expert, const SwigluWeights& weights, const 
 }
 
 /// Experts [first, end) whose routes fit, and at least one.
-std::size_t end_of_group(const model::Dispatch& dispatch, std::size_t first, std::size_t width) {
+std::size_t end_of_group(const runtime::Dispatch& dispatch, std::size_t first, std::size_t width) {
   const std::size_t most = std::max<std::size_t>(1, route_floats / width);
   std::size_t end = first + 1;
   while (end < dispatch.experts() &&

@@ -10,8 +10,8 @@
 #include "checkpoint/next_token.h"
 #include "checkpoint/norm.h"
 #include "checkpoint/router.h"
+#include "input/value_json.h"
 #include "kernels/rows.h"
-#include "model/config_json.h"
 #include "stats/parallel.h"
 
 namespace pastonly::checkpoint {
@@ -34,10 +34,6 @@ void add_branch(double factor, Workspace& s) {
   });
 }
 
-std::string rule_text(const RoutingRule& rule) {
-  return input::Json{{"id", rule.id()}, {"parameters", model::to_json(rule.parameters())}}.dump();
-}
-
 TraceData::Layer layer_record(std::size_t index, const std::vector<float>& correction, bool scores,
                               const Workspace& s) {
   TraceData::Layer out;
@@ -54,14 +50,14 @@ TraceData::Layer layer_record(std::size_t index, const std::vector<float>& corre
   return out;
 }
 
-const RoutingRule& rule_in_force(const model::ObserveOptions& options, const RoutingRule& own,
+const RoutingRule& rule_in_force(const runtime::ObserveOptions& options, const RoutingRule& own,
                                  std::size_t layer) {
   if (!options.rules.empty()) return *options.rules[layer];
   return options.rule != nullptr ? *options.rule : own;
 }
 
 /// The token that each position predicts; negative where it predicts none.
-std::vector<std::int64_t> targets_of(const model::Batch& batch, const PassExtras* extras) {
+std::vector<std::int64_t> targets_of(const runtime::Batch& batch, const PassExtras* extras) {
   std::vector<std::int64_t> out(batch.layout.tokens(), -1);
   for (std::size_t t = 0; t + 1 < out.size(); ++t) {
     if (batch.predicts(t)) out[t] = batch.tokens[t + 1];
@@ -72,8 +68,8 @@ std::vector<std::int64_t> targets_of(const model::Batch& batch, const PassExtras
 
 }  // namespace
 
-Expected<void> Checkpoint::feed_forward(std::size_t index, const model::Batch& batch,
-                                        const model::ObserveOptions& options, Workspace& s,
+Expected<void> Checkpoint::feed_forward(std::size_t index, const runtime::Batch& batch,
+                                        const runtime::ObserveOptions& options, Workspace& s,
                                         TraceData& out) const {
   const LayerWeights& weights = bound_.layers[index];
   if (!description_.layers[index].sparse) {
@@ -85,15 +81,15 @@ Expected<void> Checkpoint::feed_forward(std::size_t index, const model::Batch& b
   const RoutingRule& rule = rule_in_force(options, *rules_[index], index);
   select(rule, batch, options.seed, s);
   gate(description_.router, s);
-  if (out.rule.empty()) out.rule = rule_text(rule);
+  if (out.rule.empty()) out.rule = input::rule_text(rule.id(), rule.parameters());
   out.layers.push_back(layer_record(index, weights.correction, options.scores, s));
   route_experts(description_, weights.experts, s);
   if (weights.shared.gate.exists()) dense_expert(description_, weights.shared, weights.shared_gate, false, s);
   return {};
 }
 
-Expected<void> Checkpoint::run_layer(std::size_t index, const model::Batch& batch,
-                                     const model::ObserveOptions& options, const RotaryTable& rotary,
+Expected<void> Checkpoint::run_layer(std::size_t index, const runtime::Batch& batch,
+                                     const runtime::ObserveOptions& options, const RotaryTable& rotary,
                                      Workspace& s, TraceData& out) const {
   const LayerWeights& weights = bound_.layers[index];
   normalise(description_.norm, weights.before_attention, description_.norm_epsilon, s.hidden.block(),
@@ -107,7 +103,7 @@ Expected<void> Checkpoint::run_layer(std::size_t index, const model::Batch& batc
   return all_finite(s.hidden) ? Expected<void>{} : not_finite(fmt::format("layers.{}", index));
 }
 
-Expected<TraceData> Checkpoint::observe(const model::Batch& batch, const model::ObserveOptions& options,
+Expected<TraceData> Checkpoint::observe(const runtime::Batch& batch, const runtime::ObserveOptions& options,
                                         Workspace& s, PassExtras* extras) const {
   if (auto good = check(batch); !good) return tl::unexpected(good.error());
   const std::size_t tokens = batch.layout.tokens();

@@ -87,9 +87,9 @@ void score(const RouterDescription& router, const LayerWeights& weights, Workspa
   });
 }
 
-void select(const RoutingRule& rule, const model::Batch& batch, std::uint64_t seed, Workspace& workspace) {
+void select(const RoutingRule& rule, const runtime::Batch& batch, std::uint64_t seed, Workspace& workspace) {
   const auto& scores = workspace.scores;
-  model::select<float>(rule, scores.block(), batch, seed, workspace.selection, workspace.routing);
+  runtime::select<float>(rule, scores.block(), batch, seed, workspace.selection, workspace.routing);
   workspace.dispatch.build(workspace.routing.mask);
 }
 

@@ -6,8 +6,8 @@
 #include "checkpoint/description.h"
 #include "checkpoint/layer_weights.h"
 #include "checkpoint/workspace.h"
-#include "model/batch.h"
 #include "pastonly/routing_rule.h"
+#include "runtime/batch.h"
 
 namespace pastonly::checkpoint {
 
@@ -16,7 +16,7 @@ namespace pastonly::checkpoint {
 void score(const RouterDescription& router, const LayerWeights& weights, Workspace& workspace);
 
 /// Selection by a rule: workspace.routing and its lists of routes.
-void select(const RoutingRule& rule, const model::Batch& batch, std::uint64_t seed, Workspace& workspace);
+void select(const RoutingRule& rule, const runtime::Batch& batch, std::uint64_t seed, Workspace& workspace);
 
 /// Combine weights of one token's experts, which are given in ascending order: a function of its logits,
 /// scores and experts alone. Under a rule other than the declared one a token may have any number of

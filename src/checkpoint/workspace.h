@@ -4,8 +4,8 @@
 
 #include "checkpoint/stored_matrix.h"
 #include "kernels/buffer.h"
-#include "model/dispatch.h"
-#include "model/selection.h"
+#include "runtime/dispatch.h"
+#include "runtime/selection.h"
 
 namespace pastonly::checkpoint {
 
@@ -40,8 +40,8 @@ struct Workspace {
   kernels::Bf16Rows rounded;             ///< of the product at hand
   kernels::Bf16Rows rounded_inner;       ///< of the experts at hand
   Routing routing;
-  model::Dispatch dispatch;
-  model::SelectionScratch selection;
+  runtime::Dispatch dispatch;
+  runtime::SelectionScratch selection;
   tbb::enumerable_thread_specific<ThreadScratch> scratch;
 };
 

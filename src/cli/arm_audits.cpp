@@ -11,9 +11,10 @@
 #include "lab/corpus.h"
 #include "lab/lab.h"
 #include "lab/store.h"
+#include "model/runnable.h"
 #include "report/json.h"
 #include "run/audit.h"
-#include "subject/live_model.h"
+#include "subjects/live_model.h"
 
 namespace pastonly::cli {
 namespace {
@@ -33,17 +34,18 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
   live.name = arm.name;
   live.layout = plan.batch;
   live.seed = entry.evaluation_seed;
-  auto subject = make_live((*opened)->model(), draw, live);
+  auto subject = make_live(model::make_runnable((*opened)->model()), draw, live);
   if (!subject) return tl::unexpected(subject.error());
   Policy policy = options.policy;
   policy.source = plan.tokens.source;
   AuditOptions how;
   how.seed = entry.evaluation_seed;
   how.today = options.today;
-  how.watch.stop = options.stop;
+  how.watch.stop = options.watch.stop;
   const auto arms = static_cast<double>(plan.arms.size());
   how.watch.progress = [&](double fraction, std::string_view what) {
-    options.progress((static_cast<double>(index) + fraction) / arms, fmt::format("{}: {}", arm.name, what));
+    options.watch.progress((static_cast<double>(index) + fraction) / arms,
+                           fmt::format("{}: {}", arm.name, what));
   };
   return audit(**subject, policy, how);
 }

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "lab/experiment.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
+#include "pastonly/watch.h"
 #include "run/judge.h"
 
 namespace pastonly::cli {
@@ -15,8 +14,7 @@ struct ArmAuditOptions {
   std::string directory;  ///< where the arms are kept
   Policy policy;
   std::string today;
-  std::function<void(double fraction, std::string_view what)> progress = [](double, std::string_view) {};
-  std::function<bool()> stop = [] { return false; };
+  Watch watch;
 };
 
 /// Runs every check on every finished arm as a live subject, on tokens of its evaluation seed, and writes

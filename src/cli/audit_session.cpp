@@ -7,10 +7,10 @@
 #include "cli/long_run.h"
 #include "cli/recording_identity.h"
 #include "cli/trace_options.h"
+#include "recording/recording.h"
 #include "run/audit.h"
 #include "run/audit_logs.h"
-#include "subject/recorded.h"
-#include "subject/recording.h"
+#include "subjects/recorded.h"
 
 namespace pastonly::cli {
 

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "checkpoint/runnable.h"
 #include "input/token_stream.h"
 #include "routing/parameter_values.h"
-#include "subject/live_model.h"
-#include "subject/token_draws.h"
+#include "subjects/live_model.h"
+#include "subjects/token_draws.h"
 
 namespace pastonly::cli {
 namespace {
@@ -145,13 +146,13 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
     LiveOptions as_served = live;
     as_served.name = request.checkpoint.twin;
     as_served.mode = Mode::eval;
-    auto subject = make_live(freeze(*out.twin), *draw, as_served);
+    auto subject = make_live(checkpoint::make_runnable(*out.twin), *draw, as_served);
     if (!subject) return tl::unexpected(subject.error());
     live.twin = *std::move(subject);
     const auto files = out.twin->files();
     live.files.insert(live.files.end(), files.begin(), files.end());
   }
-  auto subject = make_live(freeze(*out.checkpoint), *std::move(draw), live);
+  auto subject = make_live(checkpoint::make_runnable(*out.checkpoint), *std::move(draw), live);
   if (!subject) return tl::unexpected(subject.error());
   out.subject = *std::move(subject);
   return out;

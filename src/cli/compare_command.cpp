@@ -9,9 +9,9 @@
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
+#include "evidence/audit_context.h"
 #include "report/agreement.h"
-#include "subject/evidence.h"
-#include "subject/recorded.h"
+#include "subjects/recorded.h"
 
 namespace pastonly::cli {
 namespace {

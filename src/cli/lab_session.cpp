@@ -56,8 +56,7 @@ Expected<Report> run_lab(const LabRequest& request, const Session& session) {
   lab::LabOptions options;
   options.directory = request.directory;
   options.threads = run.threads();
-  options.progress = watch.progress;
-  options.stop = watch.stop;
+  options.watch = watch;
   auto experiment = lab::run(request.experiment, options);
   if (!experiment) return tl::unexpected(experiment.error());
 
@@ -70,8 +69,8 @@ Expected<Report> run_lab(const LabRequest& request, const Session& session) {
   report.subject.files = std::move(files);
   report.subject.vocab = experiment->source.vocab;
   for (const auto& arm : experiment->arms) report.subject.tokens += arm.tokens;
-  ArmAuditOptions checks{request.directory, request.policy, run.today(), {}, watch.stop};
-  checks.progress = [&](double fraction, std::string_view what) {
+  ArmAuditOptions checks{request.directory, request.policy, run.today(), watch};
+  checks.watch.progress = [&](double fraction, std::string_view what) {
     watch.progress(fraction, fmt::format("checks: {}", what));
   };
   auto outcomes = request.checks ? audit_arms(request.experiment, checks, *experiment) : Outcomes{};

@@ -10,7 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "pastonly/report.h"
-#include "subject/evidence.h"
+#include "pastonly/watch.h"
 
 namespace pastonly::cli {
 

@@ -2,7 +2,7 @@
 
 #include "cli/audit_session.h"
 #include "pastonly/subject.h"
-#include "subject/recording_folder.h"
+#include "recording/recording_folder.h"
 
 namespace pastonly::cli {
 

@@ -7,9 +7,9 @@
 #include "input/json.h"
 #include "lab/evaluation.h"
 #include "lab/experiment.h"
+#include "losses/logged_runs.h"
 #include "pastonly/outcome.h"
 #include "pastonly/report.h"
-#include "subject/logged_runs.h"
 
 namespace pastonly::lab {
 

@@ -43,7 +43,8 @@ class Evaluator {
             const std::function<bool()>& stop)
       : experiment_(experiment), corpus_(corpus), seed_(seed), stop_(stop) {}
 
-  Expected<RoutedPass> run(const model::Model& model, std::size_t batches, const model::ObserveOptions& how) {
+  Expected<RoutedPass> run(const model::Model& model, std::size_t batches,
+                           const runtime::ObserveOptions& how) {
     RoutedPass pass;
     for (std::size_t b = 0; b < batches; ++b) {
       if (stop_()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted; run again to go on"});
@@ -54,7 +55,8 @@ class Evaluator {
   }
 
  private:
-  Expected<void> one(const model::Model& model, std::size_t b, model::ObserveOptions how, RoutedPass& pass) {
+  Expected<void> one(const model::Model& model, std::size_t b, runtime::ObserveOptions how,
+                     RoutedPass& pass) {
     const Layout& layout = experiment_.batch;
     const auto seed = stats::CounterRng(seed_, b).bits64();
     if (auto drawn = corpus_.draw(Corpus::Part::evaluation, seed, layout, tokens_); !drawn) return drawn;

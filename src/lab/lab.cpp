@@ -49,7 +49,7 @@ class Meter {
     const double made = all - stored_;
     const double left = static_cast<double>(done_.size()) - all;
     const std::string when = made > 0.0 ? ", " + time_left(elapsed.count() / made * left) : "";
-    options_.progress(fraction, fmt::format("{}{}", what, when));
+    options_.watch.progress(fraction, fmt::format("{}{}", what, when));
   }
 
   const LabOptions& options_;
@@ -83,7 +83,7 @@ class ArmJob {
     auto losses = trained();
     if (!losses) return tl::unexpected(named(losses.error()));
     meter_.report(index_, kTrainingShare, fmt::format("{}: evaluation", arm_.name));
-    const auto result = evaluate(experiment_, arm_, corpus_, store_, options_.stop);
+    const auto result = evaluate(experiment_, arm_, corpus_, store_, options_.watch.stop);
     if (!result) return tl::unexpected(named(result.error()));
     if (auto written = store_.write_result(to_json(*result)); !written)
       return tl::unexpected(written.error());
@@ -115,7 +115,7 @@ class ArmJob {
   Expected<std::vector<double>> trained() {
     bool first = true;
     TrainWatch watch;
-    watch.stop = options_.stop;
+    watch.stop = options_.watch.stop;
     watch.progress = [&](std::size_t step, double bits) {
       const double share =
           kTrainingShare * static_cast<double>(step) / static_cast<double>(arm_.training.steps);
@@ -189,7 +189,7 @@ Expected<Report::Experiment> run(const Experiment& experiment, const LabOptions&
   // An arm that fails stops the others, which keep what they have.
   std::atomic<bool> failed = false;
   LabOptions shared = options;
-  shared.stop = [&] { return failed || options.stop(); };
+  shared.watch.stop = [&] { return failed || options.watch.stop(); };
   Meter meter(experiment.arms.size(), shared);
   std::vector<ArmJob> jobs;
   for (std::size_t i = 0; i < experiment.arms.size(); ++i)

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,15 +12,14 @@
 #include "lab/trainer.h"
 #include "pastonly/error.h"
 #include "pastonly/report.h"
+#include "pastonly/watch.h"
 
 namespace pastonly::lab {
 
 struct LabOptions {
   std::filesystem::path directory;  ///< where arms are kept (store.h)
   unsigned threads = 1;
-  /// Called from several threads: the share of all work that is done, the arm, what it is doing.
-  std::function<void(double fraction, std::string_view what)> progress = [](double, std::string_view) {};
-  std::function<bool()> stop = [] { return false; };
+  Watch watch;  ///< `what`: the arm and what it is doing
 };
 
 /// Trains and evaluates every arm of the experiment that is not finished yet, several at once where there

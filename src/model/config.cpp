@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "model/selection.h"
+#include "model/router_state.h"
 
 namespace pastonly::model {
 namespace {

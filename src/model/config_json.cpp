@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "input/value_json.h"
+
 namespace pastonly::model {
 namespace {
 
@@ -81,25 +83,6 @@ void visit_training(Config& c, Visitor& visit) {
   visit("clip", c.clip);
 }
 
-Json value_to_json(const Value& value) {
-  return std::visit(
-      [](const auto& held) -> Json {
-        using T = std::decay_t<decltype(held)>;
-        if constexpr (std::is_same_v<T, std::monostate>) {
-          return nullptr;
-        } else if constexpr (std::is_same_v<T, Value::Array>) {
-          Json array = Json::array();
-          for (const Value& element : held) array.push_back(value_to_json(element));
-          return array;
-        } else if constexpr (std::is_same_v<T, Value::Object>) {
-          return to_json(held);
-        } else {
-          return held;
-        }
-      },
-      value.data());
-}
-
 class Writer {
  public:
   template <class T>
@@ -107,7 +90,7 @@ class Writer {
     if constexpr (std::is_enum_v<T>) {
       json[key] = words(T{})[static_cast<std::size_t>(value)];
     } else if constexpr (std::is_same_v<T, RuleSpec>) {
-      json[key] = {{"id", value.id}, {"parameters", to_json(value.parameters)}};
+      json[key] = {{"id", value.id}, {"parameters", input::parameters_json(value.parameters)}};
     } else if constexpr (std::is_same_v<T, RouterConfig>) {
       json[key] = nested(value, [](auto& c, auto& v) { visit_router(c, v); });
     } else if constexpr (std::is_same_v<T, Objectives>) {
@@ -228,11 +211,6 @@ Expected<Value> value_from_json(const Json& json, std::string_view where) {
 
 }  // namespace
 
-Json to_json(const Parameters& parameters) {
-  Json object = Json::object();
-  for (const auto& [key, value] : parameters) object[key] = value_to_json(value);
-  return object;
-}
 Json to_json(const ModelConfig& config) {
   return Writer::nested(config, [](auto& c, auto& v) { visit_model(c, v); });
 }

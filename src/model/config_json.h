@@ -10,7 +10,6 @@ namespace pastonly::model {
 // Configurations as JSON objects. Keys are the members' names, enumerations their words; a rule is
 // {"id": ..., "parameters": {...}}, or the text that --rule takes. Absent keys keep their defaults.
 
-input::Json to_json(const Parameters& parameters);
 input::Json to_json(const ModelConfig& config);
 input::Json to_json(const TrainingConfig& config);
 

@@ -6,12 +6,13 @@
 
 #include "kernels/block.h"
 #include "model/config.h"
-#include "model/dispatch.h"
 #include "pastonly/routing_rule.h"
+#include "runtime/dispatch.h"
 
 namespace pastonly::model {
 
 using kernels::Block;
+using runtime::Dispatch;
 
 /// Combine weights of one layer: a function of scores and masks alone. The selection bias never enters.
 template <class Real>

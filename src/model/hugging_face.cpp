@@ -210,8 +210,8 @@ class Export {
   }
 
   void bias(std::size_t l, const std::string& prefix) {
-    const auto& values = biases_.emplace_back(
-        std::make_unique<std::vector<float>>(selection_bias(*network_.routers()[l].rule, config_.experts)));
+    const auto& values = biases_.emplace_back(std::make_unique<std::vector<float>>(
+        runtime::selection_bias(*network_.routers()[l].rule, config_.experts)));
     tensors_.push_back({prefix + "gate.e_score_correction_bias",
                         DType::f32,
                         {values->size()},

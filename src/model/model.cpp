@@ -6,6 +6,7 @@
 #include <limits>
 #include <numbers>
 
+#include "input/value_json.h"
 #include "kernels/elementary.h"
 #include "model/config_json.h"
 #include "model/soft.h"
@@ -69,8 +70,7 @@ const RoutingRule& rule_in_force(const Network<float>& network, const ObserveOpt
 /// What a reader of the trace needs to select again from its scores, which carry no noise.
 std::string declared_rule(const ModelConfig& config, Mode mode, const RoutingRule& rule) {
   const bool noisy = config.router.score == Score::noisy && mode == Mode::train && rule.id() == "top-k";
-  return input::Json{{"id", noisy ? "noisy-top-k" : rule.id()}, {"parameters", to_json(rule.parameters())}}
-      .dump();
+  return input::rule_text(noisy ? "noisy-top-k" : rule.id(), rule.parameters());
 }
 
 TraceData::Layer trace_layer(const ModelConfig& config, std::size_t index, const LayerState<float>& state,
@@ -88,7 +88,7 @@ TraceData::Layer trace_layer(const ModelConfig& config, std::size_t index, const
   for (std::size_t r = 0; r < state.dispatch.routes(); ++r)
     layer.gates[state.dispatch.token(r) * config.experts + state.dispatch.expert(r)] =
         state.gates.values()[r];
-  if (rule.id() == "biased-top-k") layer.bias = selection_bias(rule, config.experts);
+  if (rule.id() == "biased-top-k") layer.bias = runtime::selection_bias(rule, config.experts);
   return layer;
 }
 

@@ -10,6 +10,7 @@
 #include "model/optimizer.h"
 #include "pastonly/error.h"
 #include "pastonly/trace.h"
+#include "runtime/observe_options.h"
 
 namespace pastonly::model {
 
@@ -22,14 +23,7 @@ struct StepReport {
   double bits() const noexcept;  ///< cross-entropy in bits per token
 };
 
-struct ObserveOptions {
-  Mode mode = Mode::train;  ///< eval: noisy scores without noise; rules are the same unless overridden
-  std::uint64_t seed = 0;   ///< of noise and chance rules; equal seeds give equal traces
-  const RoutingRule* rule = nullptr;  ///< routes every layer in place of the trained rule
-  std::span<const RoutingRule* const> rules =
-      {};              ///< (layers) one each instead, nullptr for dense; empty = none
-  bool scores = true;  ///< keep scores, logits, gates and bias; else tokens, masks and log-probabilities
-};
+using runtime::ObserveOptions;
 
 /// A model in training: parameters, routing state, optimizer, the number of steps done. Float32.
 /// Everything runs on the enclosing TBB arena's threads and does not depend on their number.

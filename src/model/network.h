@@ -7,7 +7,7 @@
 
 #include "model/config.h"
 #include "model/parameters.h"
-#include "model/selection.h"
+#include "model/router_state.h"
 #include "model/workspace.h"
 #include "pastonly/error.h"
 #include "pastonly/routing_rule.h"

@@ -6,19 +6,22 @@
 #include <vector>
 
 #include "kernels/buffer.h"
-#include "model/batch.h"
-#include "model/dispatch.h"
 #include "model/gate.h"
 #include "model/rotary.h"
 #include "model/score.h"
-#include "model/selection.h"
 #include "pastonly/routing_rule.h"
+#include "runtime/batch.h"
+#include "runtime/dispatch.h"
+#include "runtime/selection.h"
 
 namespace pastonly::model {
 
 using kernels::Block;
 using kernels::Buffer;
 using kernels::Matrix;
+using runtime::Batch;
+using runtime::Dispatch;
+using runtime::SelectionScratch;
 
 /// What one layer's forward pass leaves for its backward pass and for traces. T tokens, R routes.
 template <class Real>

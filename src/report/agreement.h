@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "compare/agreement.h"
 #include "report/writer.h"
-#include "subject/agreement.h"
 
 namespace pastonly::report {
 

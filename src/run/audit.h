@@ -9,8 +9,8 @@
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
 #include "pastonly/subject.h"
+#include "pastonly/watch.h"
 #include "run/judge.h"
-#include "subject/evidence.h"
 
 namespace pastonly {
 

@@ -10,7 +10,7 @@
 
 namespace pastonly {
 
-/// Judges training runs by their logs, "LABEL:FILE" each (src/subject/logged_runs.h): loss-anomaly alone
+/// Judges training runs by their logs, "LABEL:FILE" each (src/losses/logged_runs.h): loss-anomaly alone
 /// runs, for nothing else is recorded. The caller fills in Report::run and the files' hashes. Errors as
 /// read_arms.
 Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,

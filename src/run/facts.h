@@ -1,8 +1,8 @@
 #pragma once
 
+#include "evidence/audit_context.h"
 #include "pastonly/report.h"
 #include "run/judge.h"
-#include "subject/evidence.h"
 
 namespace pastonly {
 

@@ -2,9 +2,9 @@
 
 #include <span>
 
+#include "losses/logged_runs.h"
 #include "pastonly/outcome.h"
 #include "pastonly/policy.h"
-#include "subject/logged_runs.h"
 
 namespace pastonly {
 

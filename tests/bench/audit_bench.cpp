@@ -16,13 +16,13 @@
 #include <functional>
 #include <thread>
 
+#include "evidence/audit_context.h"
 #include "input/policy.h"
 #include "input/trace_file.h"
 #include "large_trace.h"
 #include "run/audit.h"
 #include "stats/parallel.h"
-#include "subject/evidence.h"
-#include "subject/recorded.h"
+#include "subjects/recorded.h"
 
 using namespace pastonly;
 

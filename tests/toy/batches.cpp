@@ -1,7 +1,7 @@
 #include "toy/batches.h"
 
 #include "stats/random.h"
-#include "subject/plan_options.h"
+#include "subjects/plan_options.h"
 #include "toy/hash.h"
 
 namespace pastonly::toy {

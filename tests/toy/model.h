@@ -6,7 +6,7 @@
 #include "pastonly/error.h"
 #include "pastonly/routing_rule.h"
 #include "pastonly/trace.h"
-#include "subject/batches.h"
+#include "subjects/token_batch.h"
 #include "toy/recipe.h"
 
 namespace pastonly::toy {

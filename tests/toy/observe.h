@@ -3,9 +3,9 @@
 #include <string_view>
 
 #include "catch.h"
+#include "evidence/audit_context.h"
 #include "pastonly/check.h"
 #include "pastonly/policy.h"
-#include "subject/evidence.h"
 #include "toy/subject.h"
 
 namespace pastonly::toy {

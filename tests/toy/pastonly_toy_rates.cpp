@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "pastonly/policy.h"
 #include "stats/interval.h"
 #include "stats/random.h"
-#include "subject/evidence.h"
 #include "toy/subject.h"
 
 using namespace pastonly;

@@ -11,7 +11,7 @@
 #include "pastonly/error.h"
 #include "pastonly/layout.h"
 #include "pastonly/trace.h"
-#include "subject/plan_options.h"
+#include "subjects/plan_options.h"
 
 namespace pastonly::toy {
 

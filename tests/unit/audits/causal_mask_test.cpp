@@ -3,7 +3,7 @@
 #include "catch.h"
 #include "checks.h"
 #include "shared.h"
-#include "subject/recorded.h"
+#include "subjects/recorded.h"
 #include "toy/observe.h"
 
 using namespace pastonly;

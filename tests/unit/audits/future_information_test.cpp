@@ -1,7 +1,7 @@
 #include <cmath>
 
+#include "compare/resampled_futures.h"
 #include "stats/interval.h"
-#include "subject/futures.h"
 #include "unit/audits/toy_audit.h"
 
 using namespace pastonly;

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "checks.h"
+#include "compare/resampled_futures.h"
+#include "evidence/audit_context.h"
 #include "lab_model.h"
+#include "losses/paired_loss.h"
+#include "losses/source_paths.h"
 #include "pastonly/policy.h"
 #include "stats/entropy.h"
-#include "subject/evidence.h"
-#include "subject/futures.h"
-#include "subject/paired_loss.h"
-#include "subject/source_paths.h"
 
 using namespace pastonly;
 

@@ -11,8 +11,8 @@
 
 #include "catch.h"
 #include "checks.h"
+#include "evidence/audit_context.h"
 #include "pastonly/policy.h"
-#include "subject/evidence.h"
 #include "toy/observe.h"
 #include "toy/subject.h"
 

@@ -1,9 +1,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "checkpoint/runnable.h"
 #include "input/policy.h"
 #include "run/audit.h"
-#include "subject/token_draws.h"
+#include "subjects/token_draws.h"
 #include "trained_model.h"
 #include "unit/checkpoint/exported.h"
 
@@ -32,7 +33,7 @@ Report audited(const std::filesystem::path& directory, const std::optional<RuleS
   live.layout = layout;
   live.mode = rule ? Mode::train : Mode::eval;
   live.budget = 1 << 16;
-  auto subject = make_live(freeze(checkpoint), *draw, live);
+  auto subject = make_live(checkpoint::make_runnable(checkpoint), *draw, live);
   if (!subject) FAIL(subject.error().message);
   auto policy = input::read_policy("ci", "2026-01-01");
   REQUIRE(policy.has_value());
@@ -126,10 +127,10 @@ TEST_CASE("against a causal twin the used leak is measured", "[checkpoint][foren
     LiveOptions live;
     live.layout = usual;
     live.budget = 1 << 16;
-    auto other = make_live(freeze(twin), *draw, live);
+    auto other = make_live(checkpoint::make_runnable(twin), *draw, live);
     REQUIRE(other.has_value());
     live.twin = *std::move(other);
-    auto subject = make_live(freeze(checkpoint), *draw, live);
+    auto subject = make_live(checkpoint::make_runnable(checkpoint), *draw, live);
     REQUIRE(subject.has_value());
     AuditOptions options;
     options.checks = {"loss-anomaly"};

@@ -7,7 +7,7 @@
 #include "input/policy.h"
 #include "input/token_stream.h"
 #include "input/trace_file.h"
-#include "subject/recorded.h"
+#include "subjects/recorded.h"
 #include "unit/input/temporary_directory.h"
 
 namespace pastonly {

@@ -52,7 +52,7 @@ Report::Experiment interrupted_often(const Experiment& experiment, const std::fi
     std::atomic<int> left = steps + attempt;
     LabOptions options;
     options.directory = directory;
-    options.stop = [&] { return left-- <= 0; };
+    options.watch.stop = [&] { return left-- <= 0; };
     auto report = run(experiment, options);
     if (report) return *std::move(report);
     REQUIRE(report.error().kind == Error::Kind::interrupted);

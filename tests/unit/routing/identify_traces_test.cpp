@@ -1,9 +1,9 @@
 #include <string>
 
 #include "catch.h"
+#include "evidence/audit_context.h"
 #include "shared.h"
-#include "subject/evidence.h"
-#include "subject/recorded.h"
+#include "subjects/recorded.h"
 
 using namespace pastonly;
 

@@ -1,4 +1,4 @@
-#include "run/audit_model.h"
+#include "audit_model.h"
 
 #include <algorithm>
 #include <optional>

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "audit_model.h"
 #include "input/policy.h"
-#include "run/audit_model.h"
 #include "stats/interval.h"
 #include "trained_model.h"
 

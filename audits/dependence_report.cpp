@@ -1,0 +1,162 @@
+#include "dependence_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "compare/flip_witness.h"
+#include "compare/shrink.h"
+#include "pastonly/policy.h"
+
+namespace pastonly {
+namespace {
+
+std::string layer_list(const std::vector<LayerIndex>& layers) {
+  std::string out = layers.size() == 1 ? "layer " : "layers ";
+  for (std::size_t i = 0; i < layers.size(); ++i) out += fmt::format("{}{}", i ? ", " : "", raw(layers[i]));
+  return out;
+}
+
+std::optional<LayerFacts::Rule> rule_of(Evidence& evidence, std::size_t layer) {
+  auto rules = evidence.rules();
+  if (!rules || layer >= rules->size()) return std::nullopt;
+  return (*rules)[layer];
+}
+
+Value smallest_witness(const Pass& pass, const Study& study) {
+  const auto picked = smallest_flip(study);
+  if (!picked) return {};
+  const auto shrunk = shrink(pass.evidence, *picked);
+  const Pick& pick = shrunk ? shrunk->pick : *picked;
+  Value out = flip_witness(pick, rule_of(pass.evidence, pick.layer));
+  if (shrunk) out.set("base_cut", shrunk->base_run.cut);
+  return out;
+}
+
+Claim base_claim(const Study& study, const AxisWords& words) {
+  Claim claim;
+  claim.basis = study.repeated ? Claim::Basis::proof : Claim::Basis::observation;
+  claim.help = words.help;
+  return claim;
+}
+
+void report_flips(const Pass& pass, const Study& study, const AxisWords& words, Ran& out) {
+  Claim claim = base_claim(study, words);
+  claim.id = words.flip_id;
+  std::size_t decisions = 0;
+  const Trace& base = study.runs.front().reference->base;
+  for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
+    decisions += study.tally.layers[l].decisions;
+    if (study.tally.layers[l].flips > 0) claim.layers.push_back(base.layers[l].index);
+  }
+  claim.witness = smallest_witness(pass, study);
+  const std::size_t flips = study.tally.flips();
+  claim.message =
+      fmt::format("{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}{}", flips, decisions,
+                  words.subject, 100.0 * static_cast<double>(flips) / static_cast<double>(decisions),
+                  words.change, study.tally.runs_changed, study.tally.runs, layer_list(claim.layers),
+                  study.repeated ? "" : "; no repeat is recorded, so chance is not excluded");
+  out.claims.push_back(std::move(claim));
+}
+
+void report_drift(const Study& study, const AxisWords& words, Ran& out) {
+  Claim claim = base_claim(study, words);
+  claim.id = "change";
+  const Trace& base = study.runs.front().reference->base;
+  std::size_t scores = 0, gates = 0;
+  for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
+    const LayerTally& layer = study.tally.layers[l];
+    scores += layer.scores_moved;
+    gates += layer.gates_moved;
+    if (layer.changed) claim.layers.push_back(base.layers[l].index);
+  }
+  claim.witness = drift_witness(study);
+  claim.message = fmt::format(
+      "no mask entry, but scores of {} tokens, gates of {} and {} log-probabilities moved beyond "
+      "rounding when {}: {} of {} runs",
+      scores, gates, study.tally.log_probs_moved, words.change, study.tally.runs_changed, study.tally.runs);
+  out.claims.push_back(std::move(claim));
+}
+
+void report_rounding(const Study& study, const AxisWords& words, Ran& out) {
+  const std::size_t flips = study.tally.rounding_flips(), floats = study.tally.scores_rounded();
+  if (flips + floats == 0) return;
+  Claim claim;
+  claim.id = "rounding";
+  claim.basis = Claim::Basis::observation;
+  double largest = 0.0;
+  const Trace& base = study.runs.front().reference->base;
+  for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
+    const LayerTally& layer = study.tally.layers[l];
+    if (layer.rounding_flips + layer.scores_rounded == 0) continue;
+    claim.layers.push_back(base.layers[l].index);
+    if (layer.scores_moved == 0) largest = std::max(largest, layer.largest_score);
+  }
+  claim.message = fmt::format(
+      "rounding when {}: scores of {} tokens moved within tolerance{}, and {} mask entr{} "
+      "flipped at a tie or as a consequence; not counted as dependence",
+      words.change, floats, largest > 0.0 ? fmt::format(" (by {:.1e} at most)", largest) : std::string(),
+      flips, flips == 1 ? "y" : "ies");
+  claim.help = "Kernels round differently when other tokens change the shapes of products. Nothing to do.";
+  out.claims.push_back(std::move(claim));
+}
+
+}  // namespace
+
+void report_axis(const Pass& pass, const Study& study, const AxisWords& words, Ran& out) {
+  if (study.runs.empty()) return;
+  if (study.tally.flips() > 0) {
+    report_flips(pass, study, words, out);
+  } else if (study.tally.changed()) {
+    report_drift(study, words, out);
+  }
+  report_rounding(study, words, out);
+}
+
+void report_chance(const Study& study, Ran& out) {
+  if (!study.stochastic) return;
+  Claim claim;
+  claim.id = "stochastic";
+  claim.basis = Claim::Basis::observation;
+  double rate = 0.0;
+  for (const Compared& compared : study.runs) {
+    const Reference& reference = *compared.reference;
+    for (std::size_t l = 0; l < reference.base.layers.size(); ++l) {
+      rate = std::max(rate, reference.repeat_flip_rate[l]);
+      const LayerIndex index = reference.base.layers[l].index;
+      const bool listed = std::find(claim.layers.begin(), claim.layers.end(), index) != claim.layers.end();
+      if (reference.stochastic_layers[l] && !listed) claim.layers.push_back(index);
+    }
+  }
+  std::sort(claim.layers.begin(), claim.layers.end());
+  claim.message = fmt::format(
+      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn by chance, "
+      "so from the first such layer on a flip proves nothing",
+      100.0 * rate, layer_list(claim.layers));
+  claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or many repeats.";
+  out.claims.push_back(std::move(claim));
+}
+
+Skipped nothing_recorded(std::string_view what) {
+  return Skipped{fmt::format("no {} run is recorded; record one (see the guide's plan kinds)", what)};
+}
+
+Outcome study_axis(const Pass& pass, const Expected<std::vector<Comparison>>& comparisons,
+                   const AxisWords& words, std::string_view recorded) {
+  if (!comparisons) return comparisons.error();
+  if (comparisons->empty()) return nothing_recorded(recorded);
+  References references(pass.evidence);
+  const auto found = study(pass.evidence, references, *comparisons);
+  if (!found) return found.error();
+  Ran out;
+  out.measurements =
+      measurements(found->tally, found->runs.front().reference->base, "", pass.policy.alpha, pass.seed);
+  report_axis(pass, *found, words, out);
+  report_chance(*found, out);
+  return out;
+}
+
+}  // namespace pastonly

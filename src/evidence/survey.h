@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "integrity/layer_scan.h"
+#include "pastonly/subject.h"
+#include "routing/identify/identify.h"
+#include "routing/load.h"
+
+namespace pastonly {
+
+/// A run and what was recorded of it.
+struct RecordedRun {
+  Intervention run;
+  Trace trace;
+};
+
+/// What one pass over every layer of some runs tells the checks that look at single traces.
+struct Survey {
+  std::vector<routing::Identification> identifications;  // (layers of the base)
+  std::vector<routing::LoadSurvey> loads;                // (layers of the base)
+  std::vector<std::vector<Scan>> scans;                  // (runs, their layers)
+};
+
+/// Whether the run's decisions are the audited rule's own. A shuffle permutes the rule's tokens in an order
+/// only its producer knows; a reroute is another rule; a stream is many batches.
+bool is_judged(Intervention::Kind kind) noexcept;
+
+/// Reads each layer of each run once, block after block, for all of this together; layers in parallel.
+/// `base` is one of the runs, of which is_judged holds. Where `stop` says so, what is left stays empty.
+Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std::function<bool()>& stop);
+
+}  // namespace pastonly

@@ -1,0 +1,119 @@
+#include "losses/source_paths.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "losses/source.h"
+#include "stats/e_process.h"
+#include "stats/parallel.h"
+
+namespace pastonly {
+namespace {
+
+constexpr double kFloorShare = 0.25;
+
+bool counts_here(const Trace& trace, std::size_t row, std::size_t position) {
+  return trace.valid.empty() || trace.valid[trace.layout.token(row, position)] != 0;
+}
+
+/// Positions at which nothing was predicted for any row: the first, and what an engine does not record.
+std::vector<bool> unpredicted(const Trace& trace) {
+  std::vector<bool> none(trace.layout.positions, true);
+  for (std::size_t row = 0; row < trace.layout.sequences; ++row) {
+    for (std::size_t s = 0; s < trace.layout.positions; ++s) {
+      if (counts_here(trace, row, s) && !std::isnan(trace.log_probs[trace.layout.token(row, s)]))
+        none[s] = false;
+    }
+  }
+  if (!none.empty()) none[0] = true;  // has no past to be predicted from
+  return none;
+}
+
+/// A probability above 1 breaks what the test rests on.
+Expected<void> require_probabilities(const Trace& trace) {
+  constexpr double rounding = 1e-5;
+  for (std::size_t i = 0; i < trace.log_probs.size(); ++i) {
+    if (!(trace.log_probs[i] > rounding)) continue;
+    return input_error(
+        fmt::format("{}: logprobs: {:g} at row {}, position {} is no log-probability (above 0)", trace.path,
+                    trace.log_probs[i], i / trace.layout.positions, i % trace.layout.positions));
+  }
+  return {};
+}
+
+/// The rows of one batch: each is a path, and their average runs along with the positions.
+struct PathBatch {
+  std::vector<stats::EProcess> processes;     // (rows)
+  std::vector<double> gains, tokens, values;  // (rows)
+  double source_bits = 0.0, supremum = 0.0;
+
+  explicit PathBatch(std::size_t rows) : processes(rows), gains(rows), tokens(rows), values(rows) {}
+};
+
+PathBatch follow(const Trace& trace, const stats::TokenSource& source) {
+  PathBatch batch(trace.layout.sequences);
+  const std::vector<double> log2_p = source_log2_probabilities(trace, source);
+  const std::vector<bool> skip = unpredicted(trace);
+  for (std::size_t s = 0; s < trace.layout.positions; ++s) {
+    if (skip[s]) continue;
+    for (std::size_t row = 0; row < trace.layout.sequences; ++row) {
+      if (!counts_here(trace, row, s)) continue;
+      const std::size_t token = trace.layout.token(row, s);
+      const double gain = trace.log_probs[token] / std::numbers::ln2 - log2_p[token];
+      batch.source_bits -= log2_p[token];
+      batch.processes[row].observe(gain);
+      batch.values[row] = batch.processes[row].log2_value();
+      batch.gains[row] += gain;
+      batch.tokens[row] += 1.0;
+    }
+    batch.supremum = std::max(batch.supremum, stats::log2_mean(batch.values));
+  }
+  return batch;
+}
+
+double sum_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+}  // namespace
+
+double SourcePaths::log2_value() const { return sum_of(log2_e); }
+
+Expected<void> add_paths(const Trace& trace, const stats::TokenSource& source, SourcePaths& out) {
+  if (auto sane = require_probabilities(trace); !sane) return sane;
+  const PathBatch batch = follow(trace, source);
+  const double predicted = sum_of(batch.tokens), gained = sum_of(batch.gains);
+  if (predicted == 0.0) return {};
+  out.supremum = std::max(out.supremum, out.log2_value() + batch.supremum);
+  out.log2_e.push_back(stats::log2_mean(batch.values));
+  out.gains.insert(out.gains.end(), batch.gains.begin(), batch.gains.end());
+  out.tokens.insert(out.tokens.end(), batch.tokens.begin(), batch.tokens.end());
+  const double total = out.predicted + predicted;
+  out.loss_bits = (out.loss_bits * out.predicted + batch.source_bits - gained) / total;
+  out.leak_bits = (out.leak_bits * out.predicted + gained) / total;
+  out.predicted = total;
+  return {};
+}
+
+Expected<SourcePaths> source_paths(Evidence& evidence, const Source& source) {
+  std::vector<Expected<Trace>> traces{evidence.base()};
+  const auto fresh = evidence.fresh_batches(kFloorShare);
+  if (!fresh) return tl::unexpected(fresh.error());
+  traces.resize(1 + *fresh);
+  stats::parallel_for(*fresh, [&](std::size_t i) { traces[i + 1] = evidence.fresh_losses(i); });
+  SourcePaths out;
+  for (const auto& trace : traces) {
+    if (!trace) return tl::unexpected(trace.error());
+    const auto drawn = source_of_tokens(*trace, source);
+    if (!drawn) return tl::unexpected(drawn.error());
+    out.entropy_bits = drawn->entropy_bits(trace->layout.positions);
+    if (auto added = add_paths(*trace, *drawn, out); !added) return tl::unexpected(added.error());
+  }
+  return out;
+}
+
+}  // namespace pastonly

@@ -1,0 +1,85 @@
+#include "recording/recording.h"
+
+#include <fmt/format.h>
+
+#include "input/plan.h"
+#include "input/trace_file.h"
+
+namespace pastonly {
+
+Expected<std::unique_ptr<Recording>> Recording::start(Subject& subject,
+                                                      const std::filesystem::path& directory,
+                                                      const RecordingIdentity& identity, const Watch& watch) {
+  auto claimed = RecordingFolder::claim(directory, identity);
+  if (!claimed) return tl::unexpected(claimed.error());
+  const auto folder = std::make_shared<RecordingFolder>(*std::move(claimed));
+  std::unique_ptr<Recording> out(new Recording(subject, folder, "subject", subject.interventions()));
+  if (auto tested = out->test_kept(watch); !tested) return tl::unexpected(tested.error());
+  if (subject.twin() != nullptr) out->twin_.reset(new Recording(*subject.twin(), folder, "twin", {}));
+  return out;
+}
+
+Expected<void> Recording::test_kept(const Watch& watch) const {
+  if (runs_kept() == 0) return {};
+  const Intervention& base = subject_.interventions().front();
+  const auto outline = subject_.outline(base);
+  if (!outline) return tl::unexpected(outline.error());
+  if (!runs_.find(base, *outline, KeptRuns::Part::all)) {
+    folder_->forget_runs();  // nothing to hold them against
+    return {};
+  }
+  watch.progress(0.0, "running the base again, to trust what was kept");
+  const auto again = subject_.observe(base);
+  if (!again) return tl::unexpected(again.error());
+  const auto same = runs_.same(base, *again);
+  if (!same) return tl::unexpected(same.error());
+  if (*same) return {};
+  return usage_error(fmt::format(
+      "{}: run {} comes out otherwise than what was recorded so far: another processor, build or library; go "
+      "on where it was begun, delete the directory, or name another",
+      folder_->directory().string(), base.id));
+}
+
+Expected<Trace> Recording::take_up_or_run(const Intervention& run, KeptRuns::Part part) {
+  auto outline = subject_.outline(run);
+  if (!outline) return outline;
+  if (auto kept = runs_.find(run, *outline, part)) return *std::move(kept);
+  {
+    const std::lock_guard lock(mutex_);
+    if (not_written_) return tl::unexpected(*not_written_);
+  }
+  auto trace = part == KeptRuns::Part::all ? subject_.observe(run) : subject_.losses(run);
+  if (!trace) return trace;
+  auto kept = runs_.keep(run, *trace, *outline, part);
+  if (!kept) kept.error().message += "; what was recorded before stays: the same command goes on from there";
+  const std::lock_guard lock(mutex_);
+  if (!kept && !not_written_) not_written_ = kept.error();
+  return kept;
+}
+
+Expected<Trace> Recording::observe(const Intervention& run) {
+  return take_up_or_run(run, KeptRuns::Part::all);
+}
+
+Expected<Trace> Recording::losses(const Intervention& run) {
+  return take_up_or_run(run, KeptRuns::Part::losses);
+}
+
+Expected<void> Recording::finish(const Watch& watch) {
+  if (not_written_) return tl::unexpected(*not_written_);
+  const auto& runs = subject_.interventions();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (watch.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+    watch.progress(static_cast<double>(i) / static_cast<double>(runs.size()), "recording");
+    const auto trace = observe(runs[i]);
+    if (!trace) return tl::unexpected(trace.error());
+    const auto path = folder_->directory() / input::input_name(runs[i].id);
+    if (auto done = input::write_tokens(path, trace->layout, trace->tokens, trace->valid); !done)
+      return tl::unexpected(done.error());
+  }
+  if (auto done = input::write_plan(folder_->directory(), {runs}); !done) return done;
+  folder_->close();
+  return {};
+}
+
+}  // namespace pastonly

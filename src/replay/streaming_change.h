@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "pastonly/trace.h"
+#include "replay/replay_rule.h"
+
+namespace pastonly {
+
+/// Each token's selection with only the tokens up to it visible, against what was recorded. "Up to it" is in
+/// the order in which tokens compete: earlier sequences of a flattened batch are visible in full.
+/// - expert choice: kept if it ranks in the top ceil(R n) of the n tokens of its chunk seen so far.
+/// - gshard-top-2, batch-priority, drop-by-score: the same capacity, competed for by what has been seen.
+/// - rules that do not depend on later tokens at equal length: no change, without looking.
+/// - other rules: applied again to the visible tokens alone, for a few tokens.
+/// At most about `budget` scores are read, but where reads_whole; where that is less than all, `sampled` is
+/// set. nullopt where the rule is drawn by chance or cannot be applied so.
+std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
+                                      std::size_t budget, std::uint64_t seed);
+
+/// Whether the budget cannot keep a layer small: a capacity shared by the batch, or a chunk that alone
+/// exceeds it.
+bool reads_whole(const Reapplied& rule, std::size_t budget);
+
+}  // namespace pastonly

@@ -1,0 +1,294 @@
+#include "subjects/live_model.h"
+
+#include <fmt/format.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "stats/random.h"
+#include "subjects/plan_options.h"
+#include "subjects/rules_in_force.h"
+#include "subjects/token_batch.h"
+
+namespace pastonly {
+namespace {
+
+using Kind = Intervention::Kind;
+
+/// What separates the draws of one subject from one another.
+enum class Purpose : std::uint64_t { base, suffix, batch, length, chance, company };
+
+std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::uint64_t a, std::uint64_t b = 0,
+                     std::uint64_t c = 0) {
+  for (const std::uint64_t part : {static_cast<std::uint64_t>(purpose), a, b, c})
+    seed = stats::CounterRng(seed, part).bits64();
+  return seed;
+}
+
+bool drawn_by_chance(const runtime::ModelFacts& facts, const LiveOptions& options) {
+  return (facts.noisy && options.mode == Mode::train) || options.decorate ||
+         std::ranges::any_of(facts.rules, [&](const RoutingRule* rule) {
+           return rule != nullptr && rule->dependence(options.layout, facts.experts).chance;
+         });
+}
+
+/// Of one trace: masks, scores and gates; tokens and log-probabilities. In double, for no shape overflows it.
+double trace_bytes(const runtime::ModelFacts& facts, const Layout& layout) {
+  return static_cast<double>(layout.sequences) * static_cast<double>(layout.positions) *
+         static_cast<double>(facts.routed_layers * facts.experts * 9 + 16);
+}
+
+/// Copies one token's routing from one trace to another.
+void copy_token(const TraceData& from, std::size_t from_token, std::size_t to_token, TraceData& to) {
+  for (std::size_t l = 0; l < from.layers.size(); ++l) {
+    const TraceData::Layer& source = from.layers[l];
+    TraceData::Layer& target = to.layers[l];
+    const std::size_t experts = source.mask.experts();
+    for (std::size_t e = 0; e < experts; ++e) target.mask(to_token, e) = source.mask(from_token, e);
+    const auto copy = [&](const std::vector<float>& values, std::vector<float>& out) {
+      std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(from_token * experts), experts,
+                  out.begin() + static_cast<std::ptrdiff_t>(to_token * experts));
+    };
+    copy(source.scores, target.scores);
+    copy(source.gates, target.gates);
+  }
+}
+
+class LiveModel final : public Subject {
+ public:
+  LiveModel(std::unique_ptr<runtime::RunnableModel> model, DrawTokens draw, LiveOptions options)
+      : model_(std::move(model)), draw_(std::move(draw)), options_(std::move(options)) {
+    info_ = {options_.kind,
+             options_.name,
+             options_.mode,
+             Stage::dispatched,
+             model_->facts().vocab,
+             std::move(options_.files),
+             {}};
+    if (options_.decorate) return;
+    for (const RoutingRule* rule : model_->facts().rules) {
+      if (rule != nullptr) info_.rules.emplace_back(rule->id());
+    }
+  }
+  Expected<void> open();
+
+  const SubjectInfo& info() const noexcept override { return info_; }
+  Capabilities capabilities() const noexcept override {
+    return {true, true, true, true, true, true, true, true, options_.budget};
+  }
+  const std::vector<Intervention>& interventions() const noexcept override { return runs_; }
+  const std::vector<Intervention>& missing() const noexcept override { return missing_; }
+  Expected<Trace> observe(const Intervention& run) override;
+  Expected<Trace> outline(const Intervention& run) override;
+  Subject* twin() const noexcept override { return options_.twin.get(); }
+
+ private:
+  RulesInForce rules(const Intervention& run, std::uint64_t chance) const {
+    return own_rules(model_->facts(), options_.decorate, run, chance);
+  }
+  Expected<RulesInForce> in_company(const Intervention& run, const runtime::ObserveOptions& how) const;
+  std::string path_of(const Intervention& run) const {
+    return fmt::format("{} run {}", options_.name, run.id);
+  }
+  TokenBatch base_of(const Intervention& run) const;
+  Expected<TokenBatch> batch_of(const Intervention& run) const;
+  Expected<TraceData> route(const Intervention& run, const TokenBatch& batch);
+  Expected<TraceData> stream(const Intervention& run, const TokenBatch& batch);
+  Expected<void> stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,
+                              std::size_t position, TraceData& out);
+  Expected<TraceData> pass(const TokenBatch& batch, const runtime::ObserveOptions& how,
+                           runtime::Successor* next = nullptr) const;
+
+  std::unique_ptr<runtime::RunnableModel> model_;
+  DrawTokens draw_;
+  LiveOptions options_;
+  SubjectInfo info_;
+  std::vector<Intervention> runs_;
+  std::vector<Intervention> missing_;
+};
+
+Expected<void> LiveModel::open() {
+  Layout& layout = options_.layout;
+  if (layout.sequences < 1 || layout.positions < 2)
+    return usage_error(fmt::format("{}: a batch of {} x {} has no past and future to tell apart",
+                                   options_.name, layout.sequences, layout.positions));
+  const auto plan = [&] {
+    PlanOptions wanted = standard_plan(layout, drawn_by_chance(model_->facts(), options_));
+    if (const auto k = model_->facts().top_k) wanted.reroutes = {fmt::format("top-k,k={}", *k)};
+    return make_plan(wanted, layout);
+  };
+  const auto most = static_cast<double>(options_.memory);
+  // No plan is made of a shape of which a single trace does not fit: making it would take as long.
+  const auto needed = [&] {
+    const double trace = trace_bytes(model_->facts(), layout);
+    if (trace > most) return trace;
+    runs_ = plan();
+    return static_cast<double>(runs_.size()) * trace;
+  };
+  const std::size_t wanted = layout.sequences;
+  double bytes = needed();
+  while (bytes > most && layout.sequences > 1) {
+    layout.sequences /= 2;
+    bytes = needed();
+  }
+  if (bytes > most)
+    return usage_error(
+        fmt::format("{}: the plan for one sequence of {} positions takes more than {} MB; audit shorter "
+                    "sequences",
+                    options_.name, layout.positions, options_.memory >> 20));
+  if (options_.told && layout.sequences < wanted)
+    return usage_error(
+        fmt::format("{}: the plan for {} sequences of {} positions takes more than {} MB; {} fit",
+                    options_.name, wanted, layout.positions, options_.memory >> 20, layout.sequences));
+  if (draw_(options_.seed, layout.sequences, layout.positions).size() != layout.tokens() ||
+      draw_(options_.seed, 1, 1).size() != 1)
+    return usage_error(fmt::format("{}: the token source draws batches of the wrong size", options_.name));
+  return {};
+}
+
+TokenBatch LiveModel::base_of(const Intervention& run) const {
+  TokenBatch batch;
+  batch.layout = options_.layout;
+  batch.tokens = draw_(derive(options_.seed, Purpose::base, run.base.value_or(run.id)),
+                       batch.layout.sequences, batch.layout.positions);
+  return batch;
+}
+
+Expected<TokenBatch> LiveModel::batch_of(const Intervention& run) const {
+  const std::uint64_t base = run.base.value_or(run.id);
+  const auto redraw = [&](const Intervention& of, std::size_t row, std::size_t first,
+                          std::span<std::int64_t> tokens) {
+    const Purpose purpose = of.kind == Kind::suffix  ? Purpose::suffix
+                            : of.kind == Kind::batch ? Purpose::batch
+                                                     : Purpose::length;
+    // What is appended starts a sequence of its own; all else is taken from a redrawn row, so that it nests.
+    const std::size_t from = of.kind == Kind::length ? first : 0;
+    const auto drawn = draw_(derive(options_.seed, purpose, base, row, of.resample), 1, tokens.size() - from);
+    std::copy_n(drawn.begin() + static_cast<std::ptrdiff_t>(first - from), tokens.size() - first,
+                tokens.begin() + static_cast<std::ptrdiff_t>(first));
+  };
+  return intervened(run, base_of(run), redraw);
+}
+
+Expected<TraceData> LiveModel::pass(const TokenBatch& batch, const runtime::ObserveOptions& how,
+                                    runtime::Successor* next) const {
+  auto data = model_->observe({batch.layout, batch.tokens, batch.valid}, how, next);
+  if (!data) return data;
+  // Rules are judged by the scores; keeping logits as well would cost half as much again.
+  for (TraceData::Layer& layer : data->layers) std::vector<float>().swap(layer.logits);
+  return data;
+}
+
+Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& batch) {
+  runtime::ObserveOptions how;
+  how.mode = options_.mode;
+  how.seed = derive(options_.seed, Purpose::chance, run.id);
+  std::unique_ptr<RoutingRule> other;
+  RulesInForce in_force;
+  if (run.kind == Kind::reroute || (run.kind == Kind::company && !run.rule.empty())) {
+    const auto spec = parse_rule(run.rule);
+    if (!spec) return tl::unexpected(spec.error());
+    auto made = make_rule(spec->id, spec->parameters);
+    if (!made) return tl::unexpected(made.error());
+    other = *std::move(made);
+    how.rule = other.get();
+  } else {
+    in_force = rules(run, how.seed);
+    how.rules = in_force.rules;
+  }
+  if (run.kind != Kind::company) return pass(batch, how);
+  const auto company = in_company(run, how);
+  if (!company) return tl::unexpected(company.error());
+  how.rules = company->rules;
+  return pass(batch, how);
+}
+
+Expected<RulesInForce> LiveModel::in_company(const Intervention& run,
+                                             const runtime::ObserveOptions& how) const {
+  TokenBatch others;
+  others.layout = options_.layout;
+  others.tokens = draw_(derive(options_.seed, Purpose::company, run.base.value_or(run.id), run.seed),
+                        others.layout.sequences, others.layout.positions);
+  const auto data = pass(others, how);
+  if (!data) return tl::unexpected(data.error());
+  return company_rules(model_->facts(), how, *data, run.seed);
+}
+
+Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,
+                                       std::size_t position, TraceData& out) {
+  TokenBatch past;
+  past.layout = {1, position + 1, batch.layout.order};
+  const auto first = batch.tokens.begin() + static_cast<std::ptrdiff_t>(batch.layout.token(row, 0));
+  past.tokens.assign(first, first + static_cast<std::ptrdiff_t>(position) + 1);
+  runtime::ObserveOptions how;
+  how.mode = options_.mode;
+  how.seed = derive(options_.seed, Purpose::chance, run.id, row, position + 1);
+  const RulesInForce in_force = rules(run, how.seed);
+  how.rules = in_force.rules;
+  const bool predicts = position + 1 < batch.layout.positions;
+  runtime::Successor next;
+  if (predicts) next.token = batch.tokens[batch.layout.token(row, position + 1)];
+  const auto data = pass(past, how, predicts ? &next : nullptr);
+  if (!data) return tl::unexpected(data.error());
+  const std::size_t token = batch.layout.token(row, position);
+  copy_token(*data, position, token, out);
+  out.valid[token] = 1;
+  if (predicts) out.log_probs[token + 1] = next.log_prob;
+  return {};
+}
+
+Expected<TraceData> LiveModel::stream(const Intervention& run, const TokenBatch& batch) {
+  auto out = route(run, batch);  // for its shapes; every kept token is replaced
+  if (!out) return out;
+  out->valid.assign(batch.layout.tokens(), 0);
+  out->log_probs.assign(batch.layout.tokens(), std::numeric_limits<double>::quiet_NaN());
+  const std::size_t every = std::max<std::size_t>(1, run.every);
+  for (std::size_t row = 0; row < batch.layout.sequences; ++row) {
+    if (!run.all_rows && std::ranges::find(run.rows, row) == run.rows.end()) continue;
+    for (std::size_t position = every - 1; position < batch.layout.positions; position += every) {
+      if (auto done = stream_token(run, batch, row, position, *out); !done)
+        return tl::unexpected(done.error());
+    }
+  }
+  return out;
+}
+
+Expected<Trace> LiveModel::observe(const Intervention& run) {
+  // A pass waits for its own parallel parts and must not pick up another run of the caller's meanwhile: each
+  // would hold a workspace.
+  return tbb::this_task_arena::isolate([&]() -> Expected<Trace> {
+    const auto batch = batch_of(run);
+    if (!batch) return tl::unexpected(batch.error());
+    auto data = run.kind == Kind::stream ? stream(run, *batch) : route(run, *batch);
+    if (!data) return tl::unexpected(data.error());
+    Trace trace = make_trace(std::move(*data));
+    trace.path = path_of(run);
+    return trace;
+  });
+}
+
+Expected<Trace> LiveModel::outline(const Intervention& run) {
+  auto batch = batch_of(run);
+  if (!batch) return tl::unexpected(batch.error());
+  Trace trace;
+  trace.path = path_of(run);
+  trace.layout = batch->layout;
+  trace.tokens = std::move(batch->tokens);
+  return trace;
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<Subject>> make_live(std::unique_ptr<runtime::RunnableModel> model, DrawTokens draw,
+                                             const LiveOptions& options) {
+  auto subject = std::make_unique<LiveModel>(std::move(model), std::move(draw), options);
+  if (auto opened = subject->open(); !opened) return tl::unexpected(opened.error());
+  return std::unique_ptr<Subject>(std::move(subject));
+}
+
+}  // namespace pastonly

@@ -1,0 +1,116 @@
+#include "subjects/plan_options.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "subjects/cuts.h"
+#include "subjects/prime.h"
+
+namespace pastonly {
+namespace {
+
+using Kind = Intervention::Kind;
+
+/// Rows of one cut where none are named: all at once, then single ones, evenly apart from row cut mod B on.
+std::vector<PlanOptions::Rows> rows_in_turn(const PlanOptions& options, std::size_t sequences,
+                                            std::size_t cut_index) {
+  std::vector<PlanOptions::Rows> rows;
+  if (options.all_at_once) rows.push_back({true, {}});
+  const std::size_t singles = std::min(options.single_rows, sequences);
+  for (std::size_t i = 0; i < singles; ++i)
+    rows.push_back({false, {(cut_index + i * sequences / singles) % sequences}});
+  return rows;
+}
+
+/// Evenly spread rows, and the step between positions.
+void sample_stream(std::size_t tokens, const Layout& layout, Intervention& run) {
+  const std::size_t rows = std::min<std::size_t>({layout.sequences, 32, tokens});
+  for (std::size_t i = 0; i < rows; ++i) run.rows.push_back(i * layout.sequences / rows);
+  run.every = (rows * layout.positions + tokens - 1) / tokens;
+  while (run.every > 1 && !is_prime(run.every)) ++run.every;
+}
+
+class Plan {
+ public:
+  Intervention& add(Kind kind) {
+    Intervention& run = runs_.emplace_back();
+    run.id = static_cast<std::uint32_t>(runs_.size() - 1);
+    run.kind = kind;
+    if (kind != Kind::base) run.base = 0;
+    return run;
+  }
+  void add_suffixes(const PlanOptions& options, const Layout& layout) {
+    const auto cuts = options.cuts.empty() ? choose_cuts(layout, options.cut_count) : options.cuts;
+    for (std::size_t c = 0; c < cuts.size(); ++c) {
+      const auto rows = options.rows.empty() ? rows_in_turn(options, layout.sequences, c) : options.rows;
+      for (const auto& changed : rows) add_draws(cuts[c], changed, options.resamples);
+    }
+  }
+  /// A further base with a repeat and its own replaced sequences.
+  void add_base(const std::vector<std::vector<std::size_t>>& keeps) {
+    const std::uint32_t base = add(Kind::base).id;
+    add(Kind::repeat).base = base;
+    for (const auto& keep : keeps) {
+      Intervention& run = add(Kind::batch);
+      run.base = base;
+      run.keep = keep;
+    }
+  }
+  std::vector<Intervention> take() && { return std::move(runs_); }
+
+ private:
+  void add_draws(std::size_t cut, const PlanOptions::Rows& rows, std::size_t resamples) {
+    for (std::uint32_t resample = 0; resample < (rows.all ? 1U : resamples); ++resample) {
+      Intervention& run = add(Kind::suffix);
+      run.cut = cut;
+      run.all_rows = rows.all;
+      run.rows = rows.rows;
+      run.resample = resample;
+    }
+  }
+
+  std::vector<Intervention> runs_;
+};
+
+}  // namespace
+
+std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& layout) {
+  Plan plan;
+  plan.add(Kind::base);
+  for (std::size_t i = 0; i < options.repeats; ++i) plan.add(Kind::repeat);
+  plan.add_suffixes(options, layout);
+  for (const auto& keep : options.batch) plan.add(Kind::batch).keep = keep;
+  if (options.order && layout.sequences > 1) {
+    Intervention& run = plan.add(Kind::order);
+    for (std::size_t row = layout.sequences; row-- > 0;) run.permutation.push_back(row);
+  }
+  for (const std::size_t append : options.append) plan.add(Kind::length).append = append;
+  for (std::size_t i = 0; i < options.shuffles; ++i) plan.add(Kind::shuffle).seed = 100 + i;
+  for (const auto& rule : options.reroutes) plan.add(Kind::reroute).rule = rule;
+  if (options.stream_tokens > 0) sample_stream(options.stream_tokens, layout, plan.add(Kind::stream));
+  for (std::size_t i = 0; i < options.more_bases; ++i) plan.add_base(options.batch);
+  return std::move(plan).take();
+}
+
+PlanOptions standard_plan(const Layout& layout, bool chance) {
+  PlanOptions options;
+  options.all_at_once = false;
+  options.repeats = chance ? 5 : 2;
+  options.cut_count = chance ? 4 : 8;
+  options.single_rows = chance ? 1 : 2;
+  options.resamples = chance ? 6 : 2;
+  if (layout.sequences > 1) {
+    std::vector<std::size_t> but_last(layout.sequences - 1);
+    std::iota(but_last.begin(), but_last.end(), std::size_t{0});
+    options.batch = {{0}};
+    if (layout.sequences > 2) options.batch.push_back(but_last);
+  }
+  options.append = {1};
+  if (layout.positions / 2 > 1) options.append.push_back(layout.positions / 2);
+  options.shuffles = 2;
+  options.more_bases = layout.sequences > 1 ? 2 : 0;
+  options.stream_tokens = 512;
+  return options;
+}
+
+}  // namespace pastonly

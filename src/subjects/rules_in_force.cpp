@@ -1,0 +1,63 @@
+#include "subjects/rules_in_force.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "routing/company.h"
+#include "routing/permuted.h"
+#include "stats/random.h"
+
+namespace pastonly {
+namespace {
+
+/// One layer's scores, (tokens, experts), as the router sees its tokens.
+std::vector<float> in_router_order(const Layout& layout, const TraceData::Layer& layer) {
+  const std::size_t experts = layer.mask.experts();
+  std::vector<float> out(layer.scores.size());
+  for (std::size_t row = 0; row < layout.sequences; ++row) {
+    for (std::size_t position = 0; position < layout.positions; ++position)
+      std::copy_n(layer.scores.data() + layout.token(row, position) * experts, experts,
+                  out.data() + layout.router_index(row, position) * experts);
+  }
+  return out;
+}
+
+const RoutingRule* keep(std::unique_ptr<RoutingRule> rule, RulesInForce& in) {
+  return in.made.emplace_back(std::move(rule)).get();
+}
+
+}  // namespace
+
+RulesInForce own_rules(const runtime::ModelFacts& facts, const Decorate& decorate, const Intervention& run,
+                       std::uint64_t chance) {
+  RulesInForce out;
+  const bool shuffled = run.kind == Intervention::Kind::shuffle;
+  if (!shuffled && !decorate) return out;
+  for (const RoutingRule* rule : facts.rules) {
+    if (rule != nullptr && decorate)
+      rule = keep(decorate(*rule, stats::CounterRng(chance, out.rules.size()).bits64()), out);
+    if (rule != nullptr && shuffled)
+      rule = keep(std::make_unique<routing::PermutedRule>(*rule, run.seed), out);
+    out.rules.push_back(rule);
+  }
+  return out;
+}
+
+RulesInForce company_rules(const runtime::ModelFacts& facts, const runtime::ObserveOptions& how,
+                           const TraceData& others, std::uint64_t seed) {
+  RulesInForce out;
+  auto layer = others.layers.begin();
+  for (std::size_t l = 0; l < facts.rules.size(); ++l) {
+    const RoutingRule* rule = facts.rules[l];
+    if (rule != nullptr) {
+      if (how.rule != nullptr) rule = how.rule;
+      if (!how.rules.empty()) rule = how.rules[l];
+      rule = keep(
+          std::make_unique<routing::CompanyRule>(*rule, in_router_order(others.layout, *layer++), seed), out);
+    }
+    out.rules.push_back(rule);
+  }
+  return out;
+}
+
+}  // namespace pastonly

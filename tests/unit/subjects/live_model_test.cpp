@@ -1,0 +1,332 @@
+#include "subjects/live_model.h"
+
+#include <tbb/task_arena.h>
+
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "checks.h"
+#include "evidence/audit_context.h"
+#include "lab_model.h"
+#include "losses/paired_loss.h"
+#include "model/runnable.h"
+#include "pastonly/policy.h"
+#include "stats/parallel.h"
+#include "subjects/cuts.h"
+
+using namespace pastonly;
+
+namespace {
+
+using Kind = Intervention::Kind;
+
+Intervention change(Kind kind, std::uint32_t id = 1000) {
+  Intervention run;
+  run.id = id;
+  run.kind = kind;
+  if (kind != Kind::base) run.base = 0;
+  return run;
+}
+
+Intervention suffix(std::size_t row, std::size_t cut, std::uint32_t resample = 0) {
+  Intervention run = change(Kind::suffix);
+  run.rows = {row};
+  run.cut = cut;
+  run.resample = resample;
+  return run;
+}
+
+std::size_t differing(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
+  REQUIRE(a.size() == b.size());
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) count += a[i] != b[i] ? 1 : 0;
+  return count;
+}
+
+void require_equal(const Trace& a, const Trace& b) {
+  REQUIRE(a.layers.size() == b.layers.size());
+  CHECK(a.tokens == b.tokens);
+  for (std::size_t i = 0; i < a.log_probs.size(); ++i)
+    CHECK((a.log_probs[i] == b.log_probs[i] || (std::isnan(a.log_probs[i]) && std::isnan(b.log_probs[i]))));
+  for (std::size_t l = 0; l < a.layers.size(); ++l) {
+    CHECK(read_mask(a.layers[l]) == read_mask(b.layers[l]));
+    std::vector<float> first, second;
+    const auto x = read_floats(*a.layers[l].scores, 0, a.layout.tokens(), first);
+    const auto y = read_floats(*b.layers[l].scores, 0, b.layout.tokens(), second);
+    CHECK(std::equal(x.data(), x.data() + x.size(), y.data()));
+  }
+}
+
+Ran run_check(const Check& check, Subject& subject, const Policy& policy = {}) {
+  Evidence evidence(subject);
+  const Outcome outcome = check.run({evidence, policy, 0});
+  if (const auto* error = std::get_if<Error>(&outcome)) FAIL(error->message);
+  if (const auto* skipped = std::get_if<Skipped>(&outcome)) FAIL("skipped: " << skipped->reason);
+  return std::get<Ran>(outcome);
+}
+
+bool claims(const Ran& ran, std::string_view id) {
+  return std::any_of(ran.claims.begin(), ran.claims.end(),
+                     [&](const Claim& claim) { return claim.id == id; });
+}
+
+}  // namespace
+
+TEST_CASE("company changes what leaky rules decide, and nothing else", "[live]") {
+  const auto leaky = small_model(small_config("expert-choice,k=2,chunk=8"));
+  for (const std::string_view rule : {"", "top-k,k=2", "drop-by-score,k=2,capacity_factor=1"}) {
+    INFO(rule);
+    const auto subject = live(leaky, small_live());
+    Intervention company = change(Kind::company);
+    company.rule = rule;
+    Intervention in_order = change(rule.empty() ? Kind::repeat : Kind::reroute);
+    in_order.rule = rule;
+    const Trace apart = observed(*subject, company), together = observed(*subject, in_order);
+    CHECK(apart.tokens == together.tokens);
+    // The first layer's scores hang on tokens alone.
+    const Mask a = read_mask(apart.layers[0]), b = read_mask(together.layers[0]);
+    CHECK((a == b) == (rule == "top-k,k=2"));
+    company.seed = 1;
+    CHECK((read_mask(observed(*subject, company).layers[0]) == a) == (rule == "top-k,k=2"));
+  }
+}
+
+TEST_CASE("a live model's runs are the model's own passes", "[live]") {
+  const auto model = small_model(small_config("expert-choice,k=2,chunk=8"));
+  const auto subject = live(model, small_live());
+  const Trace base = observed(*subject, subject->interventions().front());
+  CHECK(base.mode == Mode::train);
+  CHECK(base.layout == Layout{4, 24});
+  const auto direct = model.observe({base.layout, base.tokens, {}}, {});
+  REQUIRE(direct);
+  require_equal(base, make_trace(*direct));
+  require_equal(base, observed(*subject, change(Kind::repeat)));
+}
+
+TEST_CASE("a live model's suffixes are nested and leave the rest as it was", "[live]") {
+  const auto model = small_model(small_config("top-k,k=2"));
+  const auto subject = live(model, small_live());
+  const Trace base = observed(*subject, change(Kind::base, 0));
+  const Trace cut = observed(*subject, suffix(2, 11));
+  for (std::size_t row = 0; row < 4; ++row) {
+    for (std::size_t s = 0; s < 24; ++s) {
+      const std::size_t t = base.layout.token(row, s);
+      if (row != 2 || s < 11) CHECK(cut.tokens[t] == base.tokens[t]);
+    }
+  }
+  CHECK(differing(base.tokens, cut.tokens) > 4);
+  for (std::size_t c = 1; c < 24; ++c)
+    CHECK(differing(observed(*subject, suffix(2, c)).tokens, observed(*subject, suffix(2, c + 1)).tokens) <=
+          1);
+  CHECK(differing(cut.tokens, observed(*subject, suffix(2, 11, 1)).tokens) > 4);
+  CHECK(observed(*subject, suffix(2, 11)).tokens == cut.tokens);
+}
+
+TEST_CASE("a live model draws every base anew", "[live]") {
+  const auto model = small_model(small_config("top-k,k=2"));
+  const auto subject = live(model, small_live());
+  std::set<std::vector<std::int64_t>> batches;
+  for (std::uint32_t id = 0; id < 50; ++id) batches.insert(observed(*subject, change(Kind::base, id)).tokens);
+  CHECK(batches.size() == 50);
+  const auto other = live(model, small_live(2));
+  CHECK_FALSE(batches.contains(observed(*other, change(Kind::base, 0)).tokens));
+}
+
+TEST_CASE("a live model answers batch, order, length and reroute", "[live]") {
+  const auto model = small_model(small_config("expert-choice,k=2,chunk=8"));
+  const auto subject = live(model, small_live());
+  const Trace base = observed(*subject, change(Kind::base, 0));
+  const auto row = [](const Trace& trace, std::size_t r) {
+    const auto first = trace.tokens.begin() + static_cast<std::ptrdiff_t>(trace.layout.token(r, 0));
+    return std::vector<std::int64_t>(first, first + 24);
+  };
+  Intervention batch = change(Kind::batch), order = change(Kind::order), length = change(Kind::length),
+               reroute = change(Kind::reroute);
+  batch.keep = {1};
+  order.permutation = {2, 0, 3, 1};
+  length.append = 5;
+  reroute.rule = "top-k,k=3";
+  const Trace kept = observed(*subject, batch), moved = observed(*subject, order),
+              longer = observed(*subject, length), other = observed(*subject, reroute);
+  CHECK(row(kept, 1) == row(base, 1));
+  CHECK(row(kept, 0) != row(base, 0));
+  for (std::size_t r = 0; r < 4; ++r) {
+    CHECK(row(moved, r) == row(base, order.permutation[r]));
+    CHECK(row(longer, r) == row(base, r));
+  }
+  CHECK(longer.layout.positions == 29);
+  CHECK(other.tokens == base.tokens);
+  const Mask mask = read_mask(other.layers[0]);
+  for (std::size_t t = 0; t < mask.tokens(); ++t)
+    CHECK(std::accumulate(mask.view().row(t).begin(), mask.view().row(t).end(), 0) == 3);
+  order.permutation = {0, 0, 1, 2};
+  CHECK(subject->observe(order).error().kind == Error::Kind::usage);
+  reroute.rule = "no-such-rule";
+  CHECK(subject->observe(reroute).error().kind == Error::Kind::usage);
+}
+
+TEST_CASE("a live model's shuffle moves what competes and nothing else", "[live]") {
+  Intervention shuffle = change(Kind::shuffle);
+  shuffle.seed = 7;
+  for (const auto* rule : {"top-k,k=2", "biased-top-k,k=2", "expert-choice,k=2,chunk=96"}) {
+    CAPTURE(rule);  // token by token, or the whole batch as one chunk: order means nothing
+    const auto model = small_model(small_config(rule));
+    const auto subject = live(model, small_live());
+    require_equal(observed(*subject, change(Kind::base, 0)), observed(*subject, shuffle));
+  }
+  const auto model = small_model(small_config("expert-choice,k=2,chunk=8"));
+  const auto subject = live(model, small_live());
+  const Trace base = observed(*subject, change(Kind::base, 0)), moved = observed(*subject, shuffle);
+  CHECK_FALSE(read_mask(base.layers[0]) == read_mask(moved.layers[0]));
+  shuffle.seed = 8;
+  CHECK_FALSE(read_mask(observed(*subject, shuffle).layers[0]) == read_mask(moved.layers[0]));
+}
+
+TEST_CASE("streaming changes nothing under top-k", "[live]") {
+  const auto model = small_model(small_config("top-k,k=2"));
+  const auto subject = live(model, small_live());
+  Intervention run = change(Kind::stream);
+  run.rows = {0, 3};
+  run.every = 2;
+  const Trace base = observed(*subject, change(Kind::base, 0)), stream = observed(*subject, run);
+  const Mask before = read_mask(base.layers[1]), after = read_mask(stream.layers[1]);
+  std::size_t checked = 0;
+  for (std::size_t t = 0; t < base.layout.tokens(); ++t) {
+    const std::size_t row = t / 24, position = t % 24;
+    const bool run_here = (row == 0 || row == 3) && position % 2 == 1;
+    CHECK((stream.valid[t] != 0) == run_here);
+    if (!run_here) continue;
+    for (std::size_t e = 0; e < 8; ++e) CHECK(before(t, e) == after(t, e));
+    if (position + 1 == 24) continue;
+    CHECK(stream.log_probs[t + 1] == Approx(base.log_probs[t + 1]).margin(1e-5));
+    ++checked;
+  }
+  CHECK(checked == 22);
+}
+
+TEST_CASE("streaming is the row alone up to the token", "[live]") {
+  const auto model = small_model(small_config("expert-choice,k=2,chunk=8"));
+  const auto subject = live(model, small_live());
+  Intervention run = change(Kind::stream);
+  run.rows = {2};
+  const Trace base = observed(*subject, change(Kind::base, 0)), stream = observed(*subject, run);
+  const auto first = base.tokens.begin() + static_cast<std::ptrdiff_t>(base.layout.token(2, 0));
+  for (const std::size_t position : {0, 3, 7, 8, 21}) {
+    CAPTURE(position);
+    const std::vector<std::int64_t> past(first, first + position + 1);
+    model::Workspace<float> workspace;
+    const auto alone = model.observe({Layout{1, position + 1}, past, {}}, {}, workspace);
+    REQUIRE(alone);
+    const std::size_t t = base.layout.token(2, position);
+    for (std::size_t e = 0; e < 8; ++e)
+      CHECK(read_mask(stream.layers[1])(t, e) == alone->layers[1].mask(position, e));
+    double sum = 0.0;
+    const float* logits = workspace.logits.row(position);
+    for (std::size_t v = 0; v < 16; ++v) sum += std::exp(static_cast<double>(logits[v]));
+    const double expected = static_cast<double>(logits[base.tokens[t + 1]]) - std::log(sum);
+    CHECK(stream.log_probs[t + 1] == Approx(expected).margin(1e-9));
+  }
+}
+
+TEST_CASE("a live model's traces do not depend on threads", "[live]") {
+  const auto model = small_model(small_config("expert-choice,k=2,chunk=8"));
+  const auto subject = live(model, small_live()), again = live(model, small_live());
+  const auto& runs = subject->interventions();
+  std::vector<Trace> together(runs.size());
+  stats::parallel_for(runs.size(), [&](std::size_t i) { together[i] = *subject->observe(runs[i]); });
+  tbb::task_arena one(1);
+  for (std::size_t i = 0; i < runs.size(); i += 5)
+    require_equal(together[i], one.execute([&] { return observed(*again, runs[i]); }));
+}
+
+TEST_CASE("the standard plan of a live model sees every chunk width", "[live]") {
+  const auto model = small_model(small_config("top-k,k=2"));
+  for (const Layout layout : {Layout{4, 24}, Layout{1, 17}, Layout{16, 64}, Layout{3, 5},
+                              Layout{4, 24, TokenOrder::sequence_major}}) {
+    LiveOptions options = small_live();
+    options.layout = layout;
+    const auto subject = live(model, options);
+    std::vector<CutPoint> cuts;
+    std::set<Kind> kinds;
+    for (const Intervention& run : subject->interventions()) {
+      kinds.insert(run.kind);
+      if (run.kind != Kind::suffix) continue;
+      REQUIRE(run.rows.size() == 1);
+      cuts.push_back({run.rows.front(), run.cut});
+    }
+    CHECK_FALSE(cuts.empty());
+    CHECK(unseen_chunks(cuts, layout, true).empty());
+    CHECK(kinds.contains(Kind::batch) == (layout.sequences > 1));
+    CHECK(kinds.contains(Kind::shuffle));
+  }
+}
+
+TEST_CASE("a live model's plan stays within its memory", "[live]") {
+  const auto model = small_model(small_config("top-k,k=2"));
+  LiveOptions options = small_live();
+  options.layout = {64, 24};
+  options.memory = 1 << 20;
+  const auto subject = live(model, options);
+  const Trace base = observed(*subject, change(Kind::base, 0));
+  CHECK(base.layout.sequences < 64);
+  const std::uint64_t bytes = base.layout.tokens() * (2 * 8 * 9 + 16);
+  CHECK(bytes * subject->interventions().size() <= options.memory);
+  options.memory = 1000;
+  CHECK(make_live(model::make_runnable(model), uniform_tokens(), options).error().kind == Error::Kind::usage);
+  options = small_live();
+  options.layout.positions = 1;
+  CHECK_FALSE(make_live(model::make_runnable(model), uniform_tokens(), options));
+  CHECK_FALSE(make_live(
+      model::make_runnable(model), [](auto, auto, auto) { return std::vector<std::int64_t>{}; },
+      small_live()));
+}
+
+TEST_CASE("live expert choice reads the future, live top-k does not", "[live]") {
+  const auto leaky = small_model(small_config("expert-choice,k=2,chunk=8"));
+  const auto clean = small_model(small_config("top-k,k=2"));
+  const auto leaks = run_check(causal_mask_check, *live(leaky, small_live()));
+  const auto none = run_check(causal_mask_check, *live(clean, small_live()));
+  CHECK(claims(leaks, "flip"));
+  // The witness shrinks to one changed token by asking for smaller suffixes.
+  const auto flip = std::ranges::find(leaks.claims, "flip", &Claim::id);
+  REQUIRE(flip->witness.find("tokens_changed") != nullptr);
+  CHECK(*flip->witness.find("tokens_changed")->get_if<std::int64_t>() == 1);
+  CHECK_FALSE(claims(none, "flip"));
+  CHECK_FALSE(claims(none, "change"));
+  CHECK(none.detection_limit->unseen_chunks.empty());
+  CHECK(none.detection_limit->trials >= 24);
+  CHECK_FALSE(claims(run_check(batch_isolation_check, *live(clean, small_live())), "flip"));
+}
+
+TEST_CASE("a live model replaces sequences of several batches", "[live]") {
+  const auto model = small_model(small_config("switch-capacity,capacity_factor=1.0"));
+  const auto subject = live(model, small_live());
+  std::set<std::uint32_t> replaced, repeated;
+  std::set<std::vector<std::int64_t>> bases;
+  for (const Intervention& run : subject->interventions()) {
+    if (run.kind == Kind::batch) replaced.insert(*run.base);
+    if (run.kind == Kind::repeat) repeated.insert(*run.base);
+    if (run.kind == Kind::base) bases.insert(observed(*subject, run).tokens);
+  }
+  CHECK(bases.size() == 3);
+  CHECK(replaced.size() == 3);
+  CHECK(replaced == repeated);
+  const auto ran = run_check(batch_isolation_check, *subject);
+  CHECK(claims(ran, "flip"));  // whoever comes first takes the places
+  CHECK_FALSE(claims(run_check(causal_mask_check, *subject), "flip"));
+}
+
+TEST_CASE("chance is drawn anew in every run of a live model", "[live]") {
+  auto config = small_config("top-k,k=2");
+  config.router.score = model::Score::noisy;
+  const auto model = small_model(config);
+  const auto subject = live(model, small_live());
+  const auto ran = run_check(causal_mask_check, *subject);
+  CHECK(claims(ran, "stochastic"));
+  CHECK_FALSE(claims(ran, "flip"));
+  LiveOptions eval = small_live();
+  eval.mode = Mode::eval;
+  const auto quiet = run_check(causal_mask_check, *live(model, eval));
+  CHECK_FALSE(claims(quiet, "stochastic"));
+}
