@@ -7,7 +7,7 @@
 #include "checks.h"
 #include "evidence/audit_context.h"
 #include "pastonly/policy.h"
-#include "routing/load.h"
+#include "routing/recorded/load.h"
 #include "routing/rule_facts.h"
 #include "stats/bootstrap.h"
 #include "stats/location_test.h"

@@ -7,7 +7,7 @@
 
 #include "checks.h"
 #include "evidence/audit_context.h"
-#include "routing/gate_form.h"
+#include "routing/recorded/gate_form.h"
 #include "routing/rule_facts.h"
 #include "stats/parallel.h"
 

@@ -5,7 +5,7 @@
 
 #include "checks.h"
 #include "evidence/audit_context.h"
-#include "routing/influence.h"
+#include "routing/recorded/influence.h"
 #include "routing/rule_facts.h"
 #include "stats/bound.h"
 #include "stats/bound_table.h"

@@ -7,7 +7,7 @@
 
 #include "checks.h"
 #include "evidence/audit_context.h"
-#include "routing/load.h"
+#include "routing/recorded/load.h"
 
 namespace pastonly {
 namespace {

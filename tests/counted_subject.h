@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "input/plan.h"
+#include "input/plan/plan.h"
 #include "lab_model.h"
 #include "recording/recording.h"
 #include "report/json.h"

@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "checkpoint/tensor_finder.h"
-#include "input/printable.h"
+#include "input/text/printable.h"
 
 namespace pastonly::checkpoint {
 namespace {

@@ -8,7 +8,7 @@
 #include "checkpoint/family.h"
 #include "checkpoint/non_finite.h"
 #include "checkpoint/rule_fit.h"
-#include "input/printable.h"
+#include "input/text/printable.h"
 #include "routing/parameter_values.h"
 
 namespace pastonly::checkpoint {

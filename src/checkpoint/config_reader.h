@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "input/json.h"
+#include "input/text/json.h"
 #include "pastonly/error.h"
 
 namespace pastonly::checkpoint {

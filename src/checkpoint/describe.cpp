@@ -5,8 +5,8 @@
 
 #include "checkpoint/family.h"
 #include "checkpoint/rotary_config.h"
-#include "input/mapped_file.h"
-#include "input/printable.h"
+#include "input/files/mapped_file.h"
+#include "input/text/printable.h"
 
 namespace pastonly::checkpoint {
 namespace {

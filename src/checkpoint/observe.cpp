@@ -10,7 +10,7 @@
 #include "checkpoint/next_token.h"
 #include "checkpoint/norm.h"
 #include "checkpoint/router.h"
-#include "input/value_json.h"
+#include "input/text/value_json.h"
 #include "kernels/rows.h"
 #include "stats/parallel.h"
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <string_view>
 
-#include "input/json.h"
-#include "input/mapped_file.h"
-#include "input/printable.h"
+#include "input/files/mapped_file.h"
+#include "input/text/json.h"
+#include "input/text/printable.h"
 
 namespace pastonly::checkpoint {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "input/printable.h"
+#include "input/text/printable.h"
 
 namespace pastonly::checkpoint {
 namespace {

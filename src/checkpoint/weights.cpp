@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "checkpoint/shard_index.h"
-#include "input/printable.h"
-#include "input/safetensors.h"
+#include "input/tensor/safetensors.h"
+#include "input/text/printable.h"
 
 namespace pastonly::checkpoint {
 namespace {

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "cli/report_file.h"
-#include "input/atomic_file.h"
-#include "input/hash.h"
+#include "input/files/atomic_file.h"
+#include "input/files/hash.h"
 #include "lab/corpus.h"
 #include "lab/lab.h"
 #include "lab/store.h"

@@ -8,9 +8,9 @@
 #include "cli/nearest.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
-#include "input/policy.h"
-#include "input/printable.h"
-#include "input/source_text.h"
+#include "input/policy/policy.h"
+#include "input/policy/source_text.h"
+#include "input/text/printable.h"
 #include "pastonly/check.h"
 
 namespace pastonly::cli {

@@ -5,8 +5,8 @@
 
 #include "cli/checkpoint_options.h"
 #include "cli/commands.h"
-#include "input/trace_file.h"
-#include "input/training_log.h"
+#include "input/text/training_log.h"
+#include "input/trace/trace_file.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "checkpoint/runnable.h"
-#include "input/token_stream.h"
+#include "input/text/token_stream.h"
 #include "routing/parameter_values.h"
 #include "subjects/live_model.h"
 #include "subjects/token_draws.h"

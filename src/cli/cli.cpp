@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "cli/commands.h"
-#include "input/printable.h"
+#include "input/text/printable.h"
 #include "kernels/target.h"
 #include "pastonly/version.h"
 

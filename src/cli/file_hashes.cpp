@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "input/hash.h"
+#include "input/files/hash.h"
 
 namespace pastonly::cli {
 namespace {

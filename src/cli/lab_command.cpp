@@ -8,8 +8,8 @@
 #include "cli/lab_session.h"
 #include "cli/outputs.h"
 #include "cli/validators.h"
-#include "input/policy.h"
-#include "input/printable.h"
+#include "input/policy/policy.h"
+#include "input/text/printable.h"
 #include "lab/exported.h"
 
 namespace pastonly::cli {

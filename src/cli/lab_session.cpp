@@ -7,7 +7,7 @@
 
 #include "cli/arm_audits.h"
 #include "cli/long_run.h"
-#include "input/hash.h"
+#include "input/files/hash.h"
 #include "lab/arm_report.h"
 #include "lab/lab.h"
 #include "pastonly/version.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "input/printable.h"
+#include "input/text/printable.h"
 
 namespace pastonly::cli {
 

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "input/trace_metadata.h"
+#include "input/trace/trace_metadata.h"
 #include "kernels/bf16_product.h"
 #include "pastonly/version.h"
 

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "cli/report_file.h"
-#include "input/policy.h"
+#include "input/policy/policy.h"
 #include "run/judge.h"
 
 namespace pastonly::cli {

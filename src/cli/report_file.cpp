@@ -1,6 +1,6 @@
 #include "cli/report_file.h"
 
-#include "input/mapped_file.h"
+#include "input/files/mapped_file.h"
 #include "report/writer.h"
 
 namespace pastonly::cli {

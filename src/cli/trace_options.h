@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "input/trace_file.h"
+#include "input/trace/trace_file.h"
 #include "pastonly/error.h"
 #include "pastonly/value.h"
 

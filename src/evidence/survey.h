@@ -6,7 +6,7 @@
 #include "integrity/layer_scan.h"
 #include "pastonly/subject.h"
 #include "routing/identify/identify.h"
-#include "routing/load.h"
+#include "routing/recorded/load.h"
 
 namespace pastonly {
 

@@ -7,7 +7,7 @@
 #include "integrity/score_scan.h"
 #include "integrity/trace_issue.h"
 #include "pastonly/trace.h"
-#include "routing/layer_blocks.h"
+#include "routing/recorded/layer_blocks.h"
 
 namespace pastonly {
 

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "input/trace_file.h"
+#include "input/trace/trace_file.h"
 #include "pastonly/intervention.h"
 #include "pastonly/trace.h"
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "input/token_stream.h"
+#include "input/text/token_stream.h"
 #include "lab/experiment.h"
 #include "pastonly/error.h"
 #include "stats/token_source.h"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "input/hash.h"
+#include "input/files/hash.h"
 #include "lab/rules.h"
 #include "stats/e_process.h"
 #include "stats/mean_interval.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "input/json.h"
+#include "input/text/json.h"
 #include "lab/corpus.h"
 #include "lab/experiment.h"
 #include "lab/trainer.h"

@@ -8,11 +8,11 @@
 #include <initializer_list>
 #include <set>
 
-#include "input/hash.h"
-#include "input/json.h"
-#include "input/mapped_file.h"
-#include "input/printable.h"
-#include "input/source_text.h"
+#include "input/files/hash.h"
+#include "input/files/mapped_file.h"
+#include "input/policy/source_text.h"
+#include "input/text/json.h"
+#include "input/text/printable.h"
 #include "lab/sweep.h"
 #include "model/config_json.h"
 

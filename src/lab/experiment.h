@@ -17,7 +17,7 @@ namespace pastonly::lab {
 /// Where an experiment's tokens come from: a source of known probabilities, or a file.
 struct Tokens {
   std::optional<Source> source;
-  std::string file;       ///< instead: any file's bytes, or a token stream (input/token_stream.h)
+  std::string file;       ///< instead: any file's bytes, or a token stream (input/text/token_stream.h)
   std::string format;     ///< "bytes" or a token stream's format; "" for a source
   std::string sha256;     ///< of the file
   std::size_t vocab = 0;  ///< ids are below it

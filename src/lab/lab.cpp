@@ -10,7 +10,7 @@
 #include <optional>
 #include <thread>
 
-#include "input/directory_lock.h"
+#include "input/files/directory_lock.h"
 #include "lab/arm_report.h"
 #include "lab/store.h"
 

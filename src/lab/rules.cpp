@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "routing/permuted.h"
-#include "routing/rule_around.h"
+#include "routing/wrappers/permuted.h"
+#include "routing/wrappers/rule_wrapper.h"
 #include "stats/parallel.h"
 #include "stats/random.h"
 

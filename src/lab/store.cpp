@@ -5,9 +5,9 @@
 #include <system_error>
 #include <utility>
 
-#include "input/atomic_file.h"
-#include "input/hash.h"
-#include "input/mapped_file.h"
+#include "input/files/atomic_file.h"
+#include "input/files/hash.h"
+#include "input/files/mapped_file.h"
 
 namespace pastonly::lab {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "input/json.h"
+#include "input/text/json.h"
 #include "pastonly/error.h"
 
 namespace pastonly::lab {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "input/training_log.h"
+#include "input/text/training_log.h"
 #include "pastonly/error.h"
 
 namespace pastonly {

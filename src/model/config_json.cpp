@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "input/value_json.h"
+#include "input/text/value_json.h"
 
 namespace pastonly::model {
 namespace {

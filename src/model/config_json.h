@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "input/json.h"
+#include "input/text/json.h"
 #include "model/config.h"
 
 namespace pastonly::model {

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "input/atomic_file.h"
-#include "input/json.h"
-#include "input/mapped_file.h"
-#include "input/safetensors.h"
+#include "input/files/atomic_file.h"
+#include "input/files/mapped_file.h"
+#include "input/tensor/safetensors.h"
+#include "input/text/json.h"
 #include "routing/parameter_values.h"
 
 namespace pastonly::model {

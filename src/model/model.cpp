@@ -6,7 +6,7 @@
 #include <limits>
 #include <numbers>
 
-#include "input/value_json.h"
+#include "input/text/value_json.h"
 #include "kernels/elementary.h"
 #include "model/config_json.h"
 #include "model/soft.h"

@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cstring>
 
-#include "input/json.h"
-#include "input/safetensors.h"
-#include "input/value_json.h"
+#include "input/tensor/safetensors.h"
+#include "input/text/json.h"
+#include "input/text/value_json.h"
 #include "model/config_json.h"
 #include "model/model.h"
 

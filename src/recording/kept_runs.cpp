@@ -4,12 +4,12 @@
 #include <system_error>
 #include <utility>
 
-#include "input/atomic_file.h"
-#include "input/hash.h"
-#include "input/json.h"
-#include "input/mapped_file.h"
-#include "input/plan.h"
-#include "input/trace_file.h"
+#include "input/files/atomic_file.h"
+#include "input/files/hash.h"
+#include "input/files/mapped_file.h"
+#include "input/plan/plan.h"
+#include "input/text/json.h"
+#include "input/trace/trace_file.h"
 
 namespace pastonly {
 namespace {

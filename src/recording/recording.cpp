@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "input/plan.h"
-#include "input/trace_file.h"
+#include "input/plan/plan.h"
+#include "input/trace/trace_file.h"
 
 namespace pastonly {
 

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "input/atomic_file.h"
-#include "input/json.h"
-#include "input/mapped_file.h"
+#include "input/files/atomic_file.h"
+#include "input/files/mapped_file.h"
+#include "input/text/json.h"
 
 namespace pastonly {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "input/directory_lock.h"
+#include "input/files/directory_lock.h"
 #include "pastonly/error.h"
 
 namespace pastonly {

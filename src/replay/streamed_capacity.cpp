@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "kernels/bit_counts.h"
-#include "routing/order_key.h"
-#include "routing/top_k.h"
+#include "routing/selection/order_key.h"
+#include "routing/selection/top_k.h"
 #include "stats/parallel.h"
 
 namespace pastonly {

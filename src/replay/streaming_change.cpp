@@ -5,7 +5,7 @@
 
 #include "replay/competing_tokens.h"
 #include "replay/streamed_capacity.h"
-#include "routing/capped.h"
+#include "routing/selection/capped.h"
 #include "stats/random.h"
 
 namespace pastonly {

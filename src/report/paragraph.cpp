@@ -1,6 +1,6 @@
 #include "report/paragraph.h"
 
-#include "input/printable.h"
+#include "input/text/printable.h"
 
 namespace pastonly::report {
 namespace {

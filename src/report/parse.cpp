@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include "input/json.h"
-#include "input/policy.h"
+#include "input/policy/policy.h"
+#include "input/text/json.h"
 #include "report/experiment.h"
 #include "report/fields.h"
 #include "report/json.h"

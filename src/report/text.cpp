@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "input/printable.h"
+#include "input/text/printable.h"
 #include "report/experiment.h"
 #include "report/layer_table.h"
 #include "report/loss_table.h"

@@ -4,7 +4,7 @@
 
 #include "pastonly/layout.h"
 #include "pastonly/routing_rule.h"
-#include "routing/capacity.h"
+#include "routing/selection/capacity.h"
 
 namespace pastonly::routing {
 

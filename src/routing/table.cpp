@@ -1,7 +1,7 @@
 #include <array>
 
 #include "pastonly/routing_rule.h"
-#include "routing/rules.h"
+#include "routing/rules/make.h"
 
 namespace pastonly {
 

@@ -3,7 +3,7 @@
 #include <span>
 #include <string>
 
-#include "input/training_log.h"
+#include "input/text/training_log.h"
 #include "pastonly/error.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"

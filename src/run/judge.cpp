@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "input/hash.h"
+#include "input/files/hash.h"
 #include "stats/holm.h"
 
 namespace pastonly {

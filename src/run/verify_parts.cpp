@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "input/embedded_policies.h"
-#include "input/policy.h"
+#include "input/policy/embedded_policies.h"
+#include "input/policy/policy.h"
 
 namespace pastonly {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "input/trace_file.h"
+#include "input/trace/trace_file.h"
 #include "pastonly/report.h"
 #include "run/verify.h"
 

@@ -13,7 +13,7 @@ namespace pastonly::runtime {
 
 /// What selection keeps between calls: no allocation while shapes stay the same.
 struct SelectionScratch {
-  kernels::Matrix<float> scores;              // (tokens, experts) router order
+  kernels::Matrix<float> scores;     // (tokens, experts) router order
   std::vector<std::int64_t> tokens;  // router order
   std::vector<std::uint8_t> valid;   // router order
   Routing routed;                    // router order
@@ -26,8 +26,8 @@ MatrixView<const float> as_floats(kernels::Block<const Real> scores, SelectionSc
 /// Applies a rule to scores (tokens, experts), batch-major; the rule sees them in the layout's router
 /// order, rounded to float. `out` is batch-major.
 template <class Real>
-void select(const RoutingRule& rule, kernels::Block<const Real> scores, const Batch& batch, std::uint64_t seed,
-            SelectionScratch& scratch, Routing& out);
+void select(const RoutingRule& rule, kernels::Block<const Real> scores, const Batch& batch,
+            std::uint64_t seed, SelectionScratch& scratch, Routing& out);
 
 /// The bias that a rule adds to scores before it selects, (experts); zeros where it has none.
 std::vector<float> selection_bias(const RoutingRule& rule, std::size_t experts);

@@ -42,7 +42,7 @@ struct LiveOptions {
 /// - shuffle: every layer's own rule, state included, sees all tokens of the batch in one random order.
 /// - reroute: one rule for all layers, without the state that the layers have learned.
 /// - company: as reroute (or the layers' own rules), with every token among the tokens of another
-///   batch, drawn from (base, seed) and routed alike (routing/company.h).
+///   batch, drawn from (base, seed) and routed alike (routing/wrappers/foreign_batch.h).
 /// - stream: see Intervention::every; a row is run alone.
 /// The plan also reroutes to top-k with as many experts per token. Chance in routing (noise, random choices)
 /// is drawn anew for every run id. Traces hold tokens, masks, scores, gates, bias and log-probabilities

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include "input/plan.h"
+#include "input/plan/plan.h"
 #include "integrity/run_consistency.h"
 
 namespace pastonly {

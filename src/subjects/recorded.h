@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "input/trace_file.h"
+#include "input/trace/trace_file.h"
 #include "pastonly/subject.h"
 
 namespace pastonly {

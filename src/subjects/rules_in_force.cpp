@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "routing/company.h"
-#include "routing/permuted.h"
+#include "routing/wrappers/foreign_batch.h"
+#include "routing/wrappers/permuted.h"
 #include "stats/random.h"
 
 namespace pastonly {

@@ -28,7 +28,8 @@ RulesInForce own_rules(const runtime::ModelFacts& facts, const Decorate& decorat
                        std::uint64_t chance);
 
 /// The rules of a pass, its one rule or its rules where it has them, with every token among those of another
-/// batch (routing/company.h): `others` is what the same pass made of that batch. Refers to the rules given.
+/// batch (routing/wrappers/foreign_batch.h): `others` is what the same pass made of that batch. Refers to the
+/// rules given.
 RulesInForce company_rules(const runtime::ModelFacts& facts, const runtime::ObserveOptions& how,
                            const TraceData& others, std::uint64_t seed);
 

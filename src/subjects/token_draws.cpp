@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "input/token_stream.h"
+#include "input/text/token_stream.h"
 #include "stats/random.h"
 #include "stats/token_source.h"
 

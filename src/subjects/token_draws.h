@@ -13,8 +13,9 @@ namespace pastonly {
 /// Draws from a source of known probabilities. Usage errors as stats::TokenSource::make.
 Expected<DrawTokens> draws_from(const Source& source);
 
-/// Rows that begin anywhere in a token stream (input/token_stream.h), at least ten of `positions` long. Input
-/// errors as for opening it; ids outside the vocabulary anywhere in the stream are found here, not later.
+/// Rows that begin anywhere in a token stream (input/text/token_stream.h), at least ten of `positions` long.
+/// Input errors as for opening it; ids outside the vocabulary anywhere in the stream are found here, not
+/// later.
 Expected<DrawTokens> draws_from(const std::filesystem::path& path, std::string_view format, std::size_t vocab,
                                 std::size_t positions);
 

@@ -17,8 +17,8 @@
 #include <thread>
 
 #include "evidence/audit_context.h"
-#include "input/policy.h"
-#include "input/trace_file.h"
+#include "input/policy/policy.h"
+#include "input/trace/trace_file.h"
 #include "large_trace.h"
 #include "run/audit.h"
 #include "stats/parallel.h"

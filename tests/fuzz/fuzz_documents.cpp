@@ -2,7 +2,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "input/training_log.h"
+#include "input/text/training_log.h"
 #include "lab/experiment.h"
 #include "pastonly/routing_rule.h"
 #include "report/json.h"

@@ -1,6 +1,6 @@
 #include <cstdlib>
 
-#include "input/npy.h"
+#include "input/tensor/npy.h"
 
 /// Whatever the bytes, the reader answers, and an accepted array has the bytes that its shape needs.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

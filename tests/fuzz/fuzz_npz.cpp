@@ -1,7 +1,7 @@
 #include <cstdlib>
 
 #include "fuzz/scratch_file.h"
-#include "input/npz.h"
+#include "input/tensor/npz.h"
 
 /// Whatever the archive, the reader answers, and accepted arrays have the bytes that their shapes need.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

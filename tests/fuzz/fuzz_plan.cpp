@@ -1,6 +1,6 @@
 #include <cstdlib>
 
-#include "input/plan.h"
+#include "input/plan/plan.h"
 
 /// Whatever the text, the reader answers, and every accepted run stands on a base of the plan.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,6 +1,6 @@
 #include <cstdlib>
 
-#include "input/safetensors.h"
+#include "input/tensor/safetensors.h"
 
 /// Whatever the bytes, the reader answers, and what it accepts lies inside them.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

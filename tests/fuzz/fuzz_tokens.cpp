@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "fuzz/scratch_file.h"
-#include "input/token_stream.h"
+#include "input/text/token_stream.h"
 
 /// Whatever the bytes, every format answers, and an accepted stream can be read to its end.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

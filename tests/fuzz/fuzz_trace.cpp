@@ -1,7 +1,7 @@
 #include <cstdlib>
 
 #include "fuzz/scratch_file.h"
-#include "input/trace_file.h"
+#include "input/trace/trace_file.h"
 
 /// Whatever the file, a trace that is accepted can be read through to its last token.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

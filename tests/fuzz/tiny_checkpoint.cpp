@@ -8,8 +8,8 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/family.h"
-#include "input/json.h"
-#include "input/safetensors.h"
+#include "input/tensor/safetensors.h"
+#include "input/text/json.h"
 
 namespace pastonly::fuzz {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "input/safetensors.h"
+#include "input/tensor/safetensors.h"
 #include "model/config_json.h"
 #include "model/hugging_face.h"
 #include "model/model.h"

@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "checkpoint/checkpoint.h"
-#include "input/safetensors.h"
+#include "input/tensor/safetensors.h"
 
 namespace pastonly::checkpoint {
 namespace {

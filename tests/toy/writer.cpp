@@ -7,9 +7,9 @@
 #include <system_error>
 #include <vector>
 
-#include "input/plan.h"
-#include "input/safetensors.h"
-#include "input/trace_file.h"
+#include "input/plan/plan.h"
+#include "input/tensor/safetensors.h"
+#include "input/trace/trace_file.h"
 #include "toy/batches.h"
 #include "toy/dtype.h"
 #include "toy/subject.h"

@@ -4,19 +4,19 @@
 
 #include <algorithm>
 
-#include "routing/identify/balanced_scores.h"
-#include "routing/identify/capacity_rules.h"
-#include "routing/identify/column_gates.h"
-#include "routing/identify/expert_choice.h"
-#include "routing/identify/findings.h"
-#include "routing/identify/group_limited.h"
-#include "routing/identify/offset_rules.h"
-#include "routing/identify/random_second.h"
-#include "routing/identify/run_set.h"
-#include "routing/identify/simple_rules.h"
-#include "routing/identify/simplicity.h"
-#include "routing/identify/streaming.h"
-#include "routing/identify/token_choice.h"
+#include "routing/identify/capacity/capacity_rules.h"
+#include "routing/identify/capacity/random_second_fit.h"
+#include "routing/identify/chunks/expert_choice_fit.h"
+#include "routing/identify/chunks/streaming_fit.h"
+#include "routing/identify/offsets/group_limited_fit.h"
+#include "routing/identify/offsets/offset_rules.h"
+#include "routing/identify/shared/findings.h"
+#include "routing/identify/shared/run_set.h"
+#include "routing/identify/shared/simplicity.h"
+#include "routing/identify/simple/balanced_scores.h"
+#include "routing/identify/simple/column_gates.h"
+#include "routing/identify/simple/simple_rules.h"
+#include "routing/identify/simple/token_choice_fit.h"
 
 namespace pastonly::routing {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "pastonly/outcome.h"
 #include "pastonly/trace.h"
-#include "routing/identify/layer_run.h"
-#include "routing/identify/profile.h"
+#include "routing/identify/shared/layer_run.h"
+#include "routing/identify/shared/profile.h"
 
 namespace pastonly::routing {
 

@@ -1,4 +1,4 @@
-#include "routing/load.h"
+#include "routing/recorded/load.h"
 #include "unit/audits/toy_audit.h"
 
 using namespace pastonly;

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "input/json.h"
-#include "input/safetensors.h"
+#include "input/tensor/safetensors.h"
+#include "input/text/json.h"
 #include "unit/checkpoint/exported.h"
 
 namespace pastonly::checkpoint {

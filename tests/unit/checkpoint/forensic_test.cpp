@@ -2,7 +2,7 @@
 #include <string_view>
 
 #include "checkpoint/runnable.h"
-#include "input/policy.h"
+#include "input/policy/policy.h"
 #include "run/audit.h"
 #include "subjects/token_draws.h"
 #include "trained_model.h"

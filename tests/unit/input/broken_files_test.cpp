@@ -3,10 +3,10 @@
 
 #include "catch.h"
 #include "fuzz/broken_case.h"
-#include "input/plan.h"
-#include "input/policy.h"
-#include "input/token_stream.h"
-#include "input/trace_file.h"
+#include "input/plan/plan.h"
+#include "input/policy/policy.h"
+#include "input/text/token_stream.h"
+#include "input/trace/trace_file.h"
 #include "subjects/recorded.h"
 #include "unit/input/temporary_directory.h"
 

@@ -1,11 +1,11 @@
 #include <set>
 
 #include "catch.h"
-#include "input/check_ids.h"
-#include "input/hash.h"
-#include "input/plan.h"
-#include "input/policy.h"
-#include "input/source_text.h"
+#include "input/files/hash.h"
+#include "input/plan/plan.h"
+#include "input/policy/check_ids.h"
+#include "input/policy/policy.h"
+#include "input/policy/source_text.h"
 #include "pastonly/check.h"
 #include "unit/input/temporary_directory.h"
 

@@ -1,4 +1,4 @@
-#include "input/printable.h"
+#include "input/text/printable.h"
 
 #include "catch.h"
 

@@ -1,4 +1,4 @@
-#include "input/token_stream.h"
+#include "input/text/token_stream.h"
 
 #include <cstring>
 

@@ -1,4 +1,4 @@
-#include "input/trace_file.h"
+#include "input/trace/trace_file.h"
 
 #include <cmath>
 #include <cstring>
@@ -6,7 +6,7 @@
 
 #include "catch.h"
 #include "fuzz/broken_case.h"
-#include "input/safetensors.h"
+#include "input/tensor/safetensors.h"
 #include "unit/input/temporary_directory.h"
 
 namespace pastonly {

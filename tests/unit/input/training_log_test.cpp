@@ -1,11 +1,11 @@
-#include "input/training_log.h"
+#include "input/text/training_log.h"
 
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include "catch.h"
-#include "input/csv.h"
+#include "input/text/csv.h"
 
 using namespace pastonly;
 using namespace pastonly::input;

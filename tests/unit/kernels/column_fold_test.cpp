@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "routing/identify/run_view.h"
+#include "routing/identify/shared/run_view.h"
 #include "stats/random.h"
 #include "unit/kernels/each_target.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "routing/order_key.h"
+#include "routing/selection/order_key.h"
 #include "stats/random.h"
 #include "unit/kernels/each_target.h"
 

@@ -6,8 +6,8 @@
 #include <numbers>
 
 #include "catch.h"
-#include "input/directory_lock.h"
-#include "input/hash.h"
+#include "input/files/directory_lock.h"
+#include "input/files/hash.h"
 #include "lab/arm_report.h"
 #include "lab/store.h"
 #include "stats/e_process.h"

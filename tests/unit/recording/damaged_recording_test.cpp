@@ -7,9 +7,9 @@
 
 #include "catch.h"
 #include "counted_subject.h"
-#include "input/directory_lock.h"
-#include "input/hash.h"
-#include "input/json.h"
+#include "input/files/directory_lock.h"
+#include "input/files/hash.h"
+#include "input/text/json.h"
 #include "unit/input/temporary_directory.h"
 
 namespace pastonly {

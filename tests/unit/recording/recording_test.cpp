@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "catch.h"
-#include "input/plan.h"
-#include "input/trace_file.h"
+#include "input/plan/plan.h"
+#include "input/trace/trace_file.h"
 #include "lab_model.h"
 #include "run/audit.h"
 #include "subjects/recorded.h"

@@ -4,7 +4,7 @@
 
 #include "catch.h"
 #include "counted_subject.h"
-#include "input/trace_file.h"
+#include "input/trace/trace_file.h"
 #include "unit/input/temporary_directory.h"
 
 namespace pastonly {

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "catch.h"
-#include "input/policy.h"
+#include "input/policy/policy.h"
 #include "report/json.h"
 #include "report/paragraph.h"
 #include "report/text.h"

@@ -3,7 +3,7 @@
 
 #include "catch.h"
 #include "pastonly/routing_rule.h"
-#include "routing/capacity.h"
+#include "routing/selection/capacity.h"
 #include "stats/random.h"
 
 using namespace pastonly;

@@ -1,11 +1,10 @@
-#include "routing/identify/column_fold.h"
-
 #include <algorithm>
 #include <limits>
 #include <vector>
 
 #include "catch.h"
-#include "routing/identify/run_view.h"
+#include "routing/identify/shared/folded_columns.h"
+#include "routing/identify/shared/run_view.h"
 #include "stats/random.h"
 
 using namespace pastonly;

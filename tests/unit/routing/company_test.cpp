@@ -1,10 +1,9 @@
-#include "routing/company.h"
-
 #include <algorithm>
 #include <vector>
 
 #include "catch.h"
-#include "routing/permuted.h"
+#include "routing/wrappers/foreign_batch.h"
+#include "routing/wrappers/permuted.h"
 #include "unit/routing/made.h"
 
 using namespace pastonly;

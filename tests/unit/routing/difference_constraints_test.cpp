@@ -1,4 +1,4 @@
-#include "routing/identify/difference_constraints.h"
+#include "routing/identify/offsets/difference_constraints.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "routing/gate_form.h"
+#include "routing/recorded/gate_form.h"
 
 #include <algorithm>
 #include <cmath>

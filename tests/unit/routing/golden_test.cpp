@@ -7,8 +7,8 @@
 #include "catch.h"
 #include "golden_ties.h"
 #include "golden_vectors.h"
-#include "routing/capacity.h"
-#include "routing/gate.h"
+#include "routing/recorded/gate.h"
+#include "routing/selection/capacity.h"
 #include "shared.h"
 
 using namespace pastonly;

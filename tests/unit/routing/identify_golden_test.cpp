@@ -6,7 +6,7 @@
 #include "catch.h"
 #include "golden_table.h"
 #include "identify_cases.h"
-#include "input/trace_file.h"
+#include "input/trace/trace_file.h"
 #include "shared.h"
 
 using namespace pastonly;

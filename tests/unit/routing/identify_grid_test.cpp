@@ -6,7 +6,7 @@
 
 #include "catch.h"
 #include "identify_cases.h"
-#include "routing/identify/reproduce.h"
+#include "routing/identify/shared/reproduce.h"
 
 using namespace pastonly;
 

@@ -1,4 +1,4 @@
-#include "routing/influence.h"
+#include "routing/recorded/influence.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "routing/permuted.h"
+#include "routing/wrappers/permuted.h"
 
 #include <algorithm>
 #include <numeric>

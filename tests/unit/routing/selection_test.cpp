@@ -5,10 +5,10 @@
 
 #include "catch.h"
 #include "pastonly/routing_rule.h"
-#include "routing/column_top.h"
-#include "routing/order_key.h"
-#include "routing/sinkhorn.h"
-#include "routing/top_k.h"
+#include "routing/rules/sinkhorn.h"
+#include "routing/selection/column_top.h"
+#include "routing/selection/order_key.h"
+#include "routing/selection/top_k.h"
 #include "stats/random.h"
 
 using namespace pastonly;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "input/policy.h"
+#include "input/policy/policy.h"
 #include "trained_model.h"
 
 using namespace pastonly;

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "catch.h"
-#include "input/embedded_policies.h"
-#include "input/policy.h"
+#include "input/policy/embedded_policies.h"
+#include "input/policy/policy.h"
 #include "pastonly/check.h"
 
 using namespace pastonly;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "audit_model.h"
-#include "input/policy.h"
+#include "input/policy/policy.h"
 #include "stats/interval.h"
 #include "trained_model.h"
 

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "catch.h"
-#include "input/policy.h"
+#include "input/policy/policy.h"
 #include "run/audit_logs.h"
 #include "stats/random.h"
 #include "unit/input/temporary_directory.h"

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "catch.h"
-#include "input/plan.h"
+#include "input/plan/plan.h"
 #include "shared.h"
 #include "unit/input/temporary_directory.h"
 

@@ -1,7 +1,7 @@
 // Runs of kind stream: in plan files, and against what a plan says of them.
 
 #include "catch.h"
-#include "input/plan.h"
+#include "input/plan/plan.h"
 #include "integrity/run_consistency.h"
 #include "lab_model.h"
 #include "unit/input/temporary_directory.h"

@@ -1,0 +1,112 @@
+#include "input/files/hash.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <tbb/parallel_for.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+namespace pastonly::input {
+
+namespace {
+
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+};
+
+/// A running SHA-256.
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+  void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
+  std::string hex() {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context_.get(), digest, &size);
+    std::string text;
+    for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, FreeContext> context_;
+};
+
+struct Hashed {
+  std::string sha256;
+  std::uint64_t bytes = 0;
+};
+
+/// Reads rather than maps: hashing touches every byte once, and a file that shrinks meanwhile is an
+/// error here instead of a fault.
+Expected<Hashed> hash_file(const std::filesystem::path& path) {
+  constexpr std::size_t block = std::size_t{1} << 20;
+  // O_NONBLOCK: opening a named pipe must not wait for a writer.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    return input_error(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+  struct stat status {};
+  if (::fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
+    ::close(fd);
+    return input_error(path.string() + ": is not a regular file");
+  }
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  const auto buffer = std::make_unique<char[]>(block);
+  Sha256 hash;
+  Hashed out;
+  for (;;) {
+    const auto got = ::read(fd, buffer.get(), block);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      auto failure = input_error(fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
+      ::close(fd);
+      return failure;
+    }
+    if (got == 0) break;
+    hash.add(buffer.get(), static_cast<std::size_t>(got));
+    out.bytes += static_cast<std::uint64_t>(got);
+  }
+  ::close(fd);
+  out.sha256 = hash.hex();
+  return out;
+}
+
+}  // namespace
+
+Expected<std::string> sha256_file(const std::filesystem::path& path) {
+  auto hashed = hash_file(path);
+  if (!hashed) return tl::unexpected(hashed.error());
+  return std::move(hashed->sha256);
+}
+
+std::string sha256_text(std::string_view text) {
+  Sha256 hash;
+  hash.add(text.data(), text.size());
+  return hash.hex();
+}
+
+Expected<void> hash_files(std::vector<FileRecord>& files) {
+  std::vector<std::optional<Error>> errors(files.size());
+  tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
+    if (!files[i].sha256.empty()) return;
+    auto hashed = hash_file(files[i].path);
+    if (!hashed) {
+      errors[i] = hashed.error();
+      return;
+    }
+    files[i].sha256 = std::move(hashed->sha256);
+    files[i].bytes = hashed->bytes;
+  });
+  for (auto& error : errors) {
+    if (error) return tl::unexpected(std::move(*error));
+  }
+  return {};
+}
+
+}  // namespace pastonly::input

@@ -1,0 +1,290 @@
+#include "input/plan/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <set>
+
+#include "input/files/mapped_file.h"
+#include "input/text/json.h"
+#include "input/text/printable.h"
+
+namespace pastonly::input {
+
+namespace {
+
+using RunKind = Intervention::Kind;
+
+// A run takes about a hundred bytes; this is room for tens of thousands.
+constexpr std::size_t largest_plan = std::size_t{8} * 1024 * 1024;
+
+struct KindKeys {
+  RunKind kind;
+  std::array<std::string_view, 4> keys;  // besides id and kind; "" ends the list
+};
+constexpr std::array<KindKeys, 9> kind_keys{{
+    {RunKind::base, {}},
+    {RunKind::repeat, {"base"}},
+    {RunKind::suffix, {"base", "cut", "rows", "resample"}},
+    {RunKind::batch, {"base", "keep"}},
+    {RunKind::order, {"base", "permutation"}},
+    {RunKind::length, {"base", "append"}},
+    {RunKind::shuffle, {"base", "seed"}},
+    {RunKind::reroute, {"base", "rule"}},
+    {RunKind::stream, {"base", "rows", "every"}},
+}};
+
+/// Reads one run; what is wrong stands in `problem`, "" while nothing is.
+class RunReader {
+ public:
+  explicit RunReader(const Json& json) : json_(json) {}
+
+  Intervention read();
+  const std::string& problem() const noexcept { return problem_; }
+
+ private:
+  void fail(std::string why) {
+    if (problem_.empty()) problem_ = std::move(why);
+  }
+  bool has(std::string_view key) const { return json_.contains(key); }
+  std::uint64_t number(std::string_view key, std::uint64_t least, std::uint64_t most);
+  std::vector<std::size_t> list(std::string_view key, bool ascending);
+  void read_kind(Intervention& run);
+  void check_keys(const Intervention& run);
+  void read_rows(Intervention& run);
+  void read_permutation(Intervention& run);
+
+  const Json& json_;
+  std::string problem_;
+};
+
+std::uint64_t RunReader::number(std::string_view key, std::uint64_t least, std::uint64_t most) {
+  if (!problem_.empty()) return least;
+  const auto at = json_.find(key);
+  if (at == json_.end() || !at->is_number_unsigned() || at->get<std::uint64_t>() < least ||
+      at->get<std::uint64_t>() > most) {
+    constexpr auto unlimited = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    fail(most >= unlimited ? fmt::format("'{}' is no whole number of at least {}", key, least)
+                           : fmt::format("'{}' is no whole number from {} to {}", key, least, most));
+    return least;
+  }
+  return at->get<std::uint64_t>();
+}
+
+std::vector<std::size_t> RunReader::list(std::string_view key, bool ascending) {
+  std::vector<std::size_t> numbers;
+  if (!problem_.empty()) return numbers;
+  const auto& array = json_[std::string(key)];
+  if (!array.is_array() || array.empty()) {
+    fail(fmt::format("'{}' is no list of sequence numbers", key));
+    return numbers;
+  }
+  for (const auto& entry : array) {
+    if (!entry.is_number_unsigned()) {
+      fail(fmt::format("'{}' holds something that is no sequence number", key));
+      return {};
+    }
+    numbers.push_back(entry.get<std::size_t>());
+  }
+  if (ascending &&
+      std::adjacent_find(numbers.begin(), numbers.end(), std::greater_equal<>()) != numbers.end()) {
+    fail(fmt::format("'{}' is not in ascending order without repetitions", key));
+  }
+  return numbers;
+}
+
+void RunReader::read_kind(Intervention& run) {
+  if (!has("kind") || !json_["kind"].is_string()) return fail("has no kind");
+  const auto& text = json_["kind"].get_ref<const std::string&>();
+  for (const auto& [kind, keys] : kind_keys) {
+    if (name(kind) != text) continue;
+    run.kind = kind;
+    return;
+  }
+  fail(fmt::format("unknown kind '{}'", text.substr(0, 40)));
+}
+
+void RunReader::check_keys(const Intervention& run) {
+  if (!problem_.empty()) return;
+  const auto& keys = std::find_if(kind_keys.begin(), kind_keys.end(), [&](const auto& entry) {
+                       return entry.kind == run.kind;
+                     })->keys;
+  for (const auto& [key, value] : json_.items()) {
+    if (key == "id" || key == "kind") continue;
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      return fail(fmt::format("a run of kind {} has no key '{}'", name(run.kind), key.substr(0, 40)));
+    }
+  }
+  for (const auto key : keys) {
+    if (!key.empty() && !has(key))
+      return fail(fmt::format("a run of kind {} needs '{}'", name(run.kind), key));
+  }
+}
+
+void RunReader::read_rows(Intervention& run) {
+  if (!problem_.empty()) return;
+  if (json_["rows"].is_string()) {
+    run.all_rows = json_["rows"] == "all";
+    if (!run.all_rows) fail("'rows' is neither a list nor \"all\"");
+    return;
+  }
+  run.rows = list("rows", true);
+}
+
+void RunReader::read_permutation(Intervention& run) {
+  run.permutation = list("permutation", false);
+  auto sorted = run.permutation;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (sorted[i] != i)
+      return fail(fmt::format("'permutation' does not hold each of 0 to {} once", sorted.size() - 1));
+  }
+}
+
+Intervention RunReader::read() {
+  constexpr std::uint64_t u32 = 0xffff'ffffu, u63 = 0x7fff'ffff'ffff'ffffu, u64 = ~std::uint64_t{0};
+  Intervention run;
+  if (!json_.is_object()) {
+    fail("is no object");
+    return run;
+  }
+  run.id = static_cast<std::uint32_t>(number("id", 0, u32));
+  read_kind(run);
+  check_keys(run);
+  if (run.kind != RunKind::base) run.base = static_cast<std::uint32_t>(number("base", 0, u32));
+  switch (run.kind) {
+    case RunKind::suffix:
+      run.cut = number("cut", 1, u63);
+      run.resample = static_cast<std::uint32_t>(number("resample", 0, u32));
+      read_rows(run);
+      break;
+    case RunKind::batch:
+      run.keep = list("keep", true);
+      break;
+    case RunKind::order:
+      read_permutation(run);
+      break;
+    case RunKind::length:
+      run.append = number("append", 1, u63);
+      break;
+    case RunKind::shuffle:
+      run.seed = number("seed", 0, u64);
+      break;
+    case RunKind::reroute:
+      if (problem_.empty() && json_["rule"].is_string()) run.rule = json_["rule"].get<std::string>();
+      if (run.rule.empty()) fail("'rule' is no rule such as \"top-k,k=2\"");
+      break;
+    case RunKind::stream:
+      run.every = number("every", 1, u63);
+      read_rows(run);
+      break;
+    case RunKind::base:
+    case RunKind::repeat:
+    case RunKind::company:
+      break;
+  }
+  return run;
+}
+
+/// Ids unique, bases there and of kind base; "" or what is wrong.
+std::string check_references(const std::vector<Intervention>& runs) {
+  std::set<std::uint32_t> ids, bases;
+  for (const auto& run : runs) {
+    if (!ids.insert(run.id).second) return fmt::format("run {} occurs twice", run.id);
+    if (run.kind == RunKind::base) bases.insert(run.id);
+  }
+  for (const auto& run : runs) {
+    if (!run.base || bases.contains(*run.base)) continue;
+    return fmt::format("run {}: its base {} is {}", run.id, *run.base,
+                       ids.contains(*run.base) ? "not of kind base" : "not in the plan");
+  }
+  return bases.empty() ? "has no run of kind base" : "";
+}
+
+std::string read_model(const Json& json, Plan::Model& model) {
+  if (!json.is_object()) return "'model' is no object";
+  for (const auto& [key, value] : json.items()) {
+    std::optional<std::size_t>* number = key == "experts" ? &model.experts
+                                         : key == "top_k" ? &model.top_k
+                                         : key == "vocab" ? &model.vocab
+                                                          : nullptr;
+    if (number != nullptr) {
+      if (!value.is_number_unsigned()) return fmt::format("'model.{}' is no whole number", key);
+      *number = value.get<std::size_t>();
+    } else if (key == "layers" && value.is_array()) {
+      for (const auto& layer : value) {
+        if (!layer.is_number_unsigned() || layer.get<std::uint64_t>() > 0xffff'ffffu) {
+          return "'model.layers' holds something that is no layer number";
+        }
+        model.layers.push_back(layer.get<std::uint32_t>());
+      }
+    } else {
+      return fmt::format("'model' has no key '{}' (layers, experts, top_k, vocab)", key.substr(0, 40));
+    }
+  }
+  return "";
+}
+
+std::string read_document(const Json& json, Plan& plan) {
+  if (!json.is_object()) return "is no object";
+  for (const auto& [key, value] : json.items()) {
+    if (key != "schema" && key != "runs" && key != "model") {
+      return fmt::format("unknown key '{}' (schema, runs, model)", key.substr(0, 40));
+    }
+  }
+  if (!json.contains("schema") || json["schema"] != "pastonly.plan/1")
+    return "'schema' is not pastonly.plan/1";
+  if (!json.contains("runs") || !json["runs"].is_array()) return "'runs' is no list";
+  if (json.contains("model")) {
+    if (auto why = read_model(json["model"], plan.model.emplace()); !why.empty()) return why;
+  }
+  std::size_t place = 0;
+  for (const auto& entry : json["runs"]) {
+    RunReader reader(entry);
+    plan.runs.push_back(reader.read());
+    if (!reader.problem().empty()) {
+      return fmt::format("runs[{}] (id {}): {}", place, plan.runs.back().id, reader.problem());
+    }
+    ++place;
+  }
+  return check_references(plan.runs);
+}
+
+}  // namespace
+
+Expected<Plan> parse_plan(std::string_view text, std::string_view name) {
+  if (text.size() > largest_plan) {
+    return input_error(
+        fmt::format("{}: {} bytes, more than the {} that a plan may have", name, text.size(), largest_plan));
+  }
+  const auto json = parse_json(text, name, Error::Kind::input);
+  if (!json) return tl::unexpected(json.error());
+  Plan plan;
+  if (const auto why = read_document(*json, plan); !why.empty())
+    return input_error(printable(fmt::format("{}: {}", name, why)));
+  std::sort(plan.runs.begin(), plan.runs.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return plan;
+}
+
+Expected<Plan> read_plan(const std::filesystem::path& directory) {
+  const auto path = directory / "plan.json";
+  const auto text = read_text(path, largest_plan);
+  if (!text) {
+    std::error_code error;
+    const bool unfinished = std::filesystem::exists(directory / "unfinished" / "recording.json", error);
+    return input_error(text.error().message +
+                       (unfinished
+                            ? "; the audit that records here was interrupted or still runs: repeat its "
+                              "command, and the directory becomes a plan"
+                            : "; a plan is a directory that holds plan.json and its runs, a checkpoint "
+                              "one that holds config.json and its weights"));
+  }
+  return parse_plan(*text, path.string());
+}
+
+std::string input_name(std::uint32_t id) { return fmt::format("{:04}.in.safetensors", id); }
+std::string output_name(std::uint32_t id) { return fmt::format("{:04}.out.safetensors", id); }
+
+}  // namespace pastonly::input

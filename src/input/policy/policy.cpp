@@ -1,0 +1,313 @@
+#include "input/policy/policy.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <optional>
+
+#include "input/files/mapped_file.h"
+#include "input/policy/check_ids.h"
+#include "input/policy/embedded_policies.h"
+#include "input/policy/source_text.h"
+#include "input/text/calendar.h"
+#include "input/text/json.h"
+#include "input/text/printable.h"
+#include "pastonly/routing_rule.h"
+
+namespace pastonly {
+
+std::string_view name(Severity severity) noexcept {
+  switch (severity) {
+    case Severity::none:
+      return "none";
+    case Severity::note:
+      return "note";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
+  }
+  return "none";
+}
+
+namespace input {
+
+namespace {
+
+constexpr std::size_t largest_policy = std::size_t{1024} * 1024;
+
+/// Lays the keys of a document over a policy. The first problem ends it.
+class PolicyReader {
+ public:
+  PolicyReader(Policy& policy, std::string_view today) : policy_(policy), today_(today) {}
+
+  /// "" or what is wrong, naming the key.
+  std::string read(const Json& json);
+
+ private:
+  using Step = std::string (PolicyReader::*)(const Json&);
+  struct Key {
+    std::string_view name;
+    Step read;
+  };
+  std::string read_schema(const Json& value);
+  std::string read_fail_on(const Json& value);
+  std::string read_require(const Json& value);
+  std::string read_require_mode(const Json& value);
+  std::string read_limits(const Json& value);
+  std::string read_alpha(const Json& value);
+  std::string read_min_tokens(const Json& value);
+  std::string read_source(const Json& value);
+  std::string read_rule(const Json& value);
+  std::string read_severity(const Json& value);
+  std::string read_ignores(const Json& value);
+  std::string read_ignore(const Json& value, Policy::Ignore& ignore);
+
+  Policy& policy_;
+  std::string_view today_;
+};
+
+std::optional<Severity> severity_of(const Json& value) {
+  for (const Severity severity : {Severity::none, Severity::note, Severity::warning, Severity::error}) {
+    if (value == name(severity)) return severity;
+  }
+  return std::nullopt;
+}
+
+std::string number_between(const Json& value, std::string_view key, double least, double most, double& out) {
+  if (!value.is_number() || !(value.get<double>() >= least && value.get<double>() <= most)) {
+    return std::isfinite(most) ? fmt::format("'{}' is no number from {} to {}", key, least, most)
+                               : fmt::format("'{}' is no number of at least {}", key, least);
+  }
+  out = value.get<double>();
+  return "";
+}
+
+std::string unknown_check(std::string_view key, std::string_view id) {
+  return fmt::format("{}: unknown check '{}' ({})", key, id.substr(0, 60), fmt::join(check_ids, ", "));
+}
+
+/// "check" or "check/claim".
+bool is_severity_key(std::string_view key) noexcept {
+  const auto slash = key.find('/');
+  if (!is_check_id(key.substr(0, slash))) return false;
+  if (slash == std::string_view::npos) return true;
+  const auto claim = key.substr(slash + 1);
+  return !claim.empty() && claim.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == claim.npos;
+}
+
+std::string PolicyReader::read_schema(const Json& value) {
+  return value == "pastonly.policy/1" ? "" : "'schema' is not pastonly.policy/1";
+}
+
+std::string PolicyReader::read_fail_on(const Json& value) {
+  const auto severity = value == "never" ? std::optional(Severity::none) : severity_of(value);
+  if (!severity || value == "none") return "'fail_on' is none of error, warning, note, never";
+  policy_.fail_on = *severity;
+  return "";
+}
+
+std::string PolicyReader::read_require(const Json& value) {
+  if (!value.is_array()) return "'require' is no list of checks";
+  policy_.require.clear();
+  for (const auto& check : value) {
+    if (!check.is_string()) return "'require' is no list of checks";
+    if (!is_check_id(check.get_ref<const std::string&>())) {
+      return unknown_check("'require'", check.get_ref<const std::string&>());
+    }
+    policy_.require.push_back(check);
+  }
+  return "";
+}
+
+std::string PolicyReader::read_require_mode(const Json& value) {
+  if (!value.is_array()) return "'require_mode' is no list of modes";
+  policy_.require_mode.clear();
+  for (const auto& mode : value) {
+    if (mode != "train" && mode != "eval") return "'require_mode' holds something other than train and eval";
+    policy_.require_mode.push_back(mode);
+  }
+  return "";
+}
+
+std::string PolicyReader::read_limits(const Json& value) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (!value.is_object()) return "'limits' is no object";
+  for (const auto& [key, limit] : value.items()) {
+    std::string why;
+    if (key == "leak_bits") {
+      why = number_between(limit, "limits.leak_bits", 0.0, infinity, policy_.limits.leak_bits);
+    } else if (key == "trial_rate") {
+      why = number_between(limit, "limits.trial_rate", 0.0, 1.0, policy_.limits.trial_rate);
+    } else if (key == "drop_rate") {
+      why = number_between(limit, "limits.drop_rate", 0.0, 1.0, policy_.limits.drop_rate);
+    } else {
+      why = fmt::format("unknown key 'limits.{}' (leak_bits, trial_rate, drop_rate)", key.substr(0, 60));
+    }
+    if (!why.empty()) return why;
+  }
+  return "";
+}
+
+std::string PolicyReader::read_alpha(const Json& value) {
+  auto why = number_between(value, "alpha", 0.0, 1.0, policy_.alpha);
+  if (why.empty() && (policy_.alpha <= 0.0 || policy_.alpha >= 1.0)) why = "'alpha' is not between 0 and 1";
+  return why;
+}
+
+std::string PolicyReader::read_min_tokens(const Json& value) {
+  if (!value.is_number_unsigned()) return "'min_tokens' is no whole number of at least 0";
+  policy_.min_tokens = value.get<std::uint64_t>();
+  return "";
+}
+
+std::string PolicyReader::read_source(const Json& value) {
+  policy_.source.reset();
+  if (value.is_null()) return "";
+  if (!value.is_object()) return "'source' is neither null nor an object";
+  auto source = source_of(value, "source");
+  if (!source) return source.error().message;
+  policy_.source = *std::move(source);
+  return "";
+}
+
+std::string PolicyReader::read_rule(const Json& value) {
+  policy_.rule.clear();
+  if (value.is_null()) return "";
+  if (!value.is_string()) return "'rule' is neither null nor a rule such as \"expert-choice,chunk=512\"";
+  policy_.rule = value.get<std::string>();
+  const auto spec = parse_rule(policy_.rule);
+  if (!spec) return fmt::format("'rule': {}", spec.error().message);
+  if (find_rule(spec->id) == nullptr) return fmt::format("'rule': no routing rule is called {}", spec->id);
+  return "";
+}
+
+std::string PolicyReader::read_severity(const Json& value) {
+  if (!value.is_object()) return "'severity' is no object";
+  for (const auto& [key, level] : value.items()) {
+    if (!is_severity_key(key)) return unknown_check("'severity'", key);
+    const auto severity = severity_of(level);
+    if (!severity) return fmt::format("'severity.{}' is none of error, warning, note, none", key);
+    policy_.severity[key] = *severity;
+  }
+  return "";
+}
+
+std::string PolicyReader::read_ignore(const Json& value, Policy::Ignore& ignore) {
+  if (!value.is_object()) return "is no object";
+  for (const auto& [key, part] : value.items()) {
+    if (key == "layers") {
+      if (!part.is_array()) return "'layers' is no list of layer numbers";
+      for (const auto& layer : part) {
+        if (!layer.is_number_unsigned() || layer.get<std::uint64_t>() > 0xffff'ffffu) {
+          return "'layers' is no list of layer numbers";
+        }
+        ignore.layers.push_back(layer.get<std::uint32_t>());
+      }
+      continue;
+    }
+    std::string* text = key == "check" ? &ignore.check : key == "reason" ? &ignore.reason : nullptr;
+    if (key == "expires") text = &ignore.expires;
+    if (text == nullptr)
+      return fmt::format("unknown key '{}' (check, layers, reason, expires)", key.substr(0, 60));
+    if (!part.is_string()) return fmt::format("'{}' is no text", key);
+    *text = part.get<std::string>();
+  }
+  if (!is_severity_key(ignore.check)) return unknown_check("'check'", ignore.check);
+  if (ignore.reason.find_first_not_of(" \t\n") == std::string::npos) return "needs a 'reason'";
+  if (!is_date(ignore.expires)) return "needs 'expires', a date as YYYY-MM-DD";
+  if (!today_.empty() && ignore.expires < today_) {
+    return fmt::format("expired on {}: fix what it hides or decide anew", ignore.expires);
+  }
+  return "";
+}
+
+std::string PolicyReader::read_ignores(const Json& value) {
+  if (!value.is_array()) return "'ignore' is no list";
+  policy_.ignore.clear();
+  for (const auto& entry : value) {
+    Policy::Ignore ignore;
+    if (auto why = read_ignore(entry, ignore); !why.empty()) {
+      return fmt::format("ignore[{}]: {}", policy_.ignore.size(), why);
+    }
+    policy_.ignore.push_back(std::move(ignore));
+  }
+  return "";
+}
+
+std::string PolicyReader::read(const Json& json) {
+  static constexpr Key keys[] = {
+      {"schema", &PolicyReader::read_schema},
+      {"fail_on", &PolicyReader::read_fail_on},
+      {"require", &PolicyReader::read_require},
+      {"require_mode", &PolicyReader::read_require_mode},
+      {"limits", &PolicyReader::read_limits},
+      {"alpha", &PolicyReader::read_alpha},
+      {"min_tokens", &PolicyReader::read_min_tokens},
+      {"source", &PolicyReader::read_source},
+      {"severity", &PolicyReader::read_severity},
+      {"ignore", &PolicyReader::read_ignores},
+      {"rule", &PolicyReader::read_rule},
+  };
+  if (!json.is_object()) return "is no object";
+  if (!json.contains("schema")) return "has no 'schema' (pastonly.policy/1)";
+  for (const auto& [key, value] : json.items()) {
+    const Key* known = nullptr;
+    for (const auto& candidate : keys) {
+      if (candidate.name == key) known = &candidate;
+    }
+    if (known == nullptr) {
+      std::string all;
+      for (const Key& candidate : keys) all += (all.empty() ? "" : ", ") + std::string(candidate.name);
+      return fmt::format("unknown key '{}' ({})", key.substr(0, 60), all);
+    }
+    if (auto why = (this->*known->read)(value); !why.empty()) return why;
+  }
+  return "";
+}
+
+Expected<Policy> parse_over(Policy policy, std::string_view text, std::string_view name,
+                            std::string_view today) {
+  if (text.size() > largest_policy) {
+    return usage_error(fmt::format("{}: {} bytes, more than the {} that a policy may have", name, text.size(),
+                                   largest_policy));
+  }
+  const auto json = parse_json(text, name, Error::Kind::usage, true);
+  if (!json) return tl::unexpected(json.error());
+  policy.name = std::string(name);
+  if (const auto why = PolicyReader(policy, today).read(*json); !why.empty()) {
+    return usage_error(printable(fmt::format("{}: {}", name, why)));
+  }
+  return policy;
+}
+
+std::optional<std::string_view> embedded(std::string_view name) {
+  for (const auto& policy : embedded_policies()) {
+    if (policy.name == name) return policy.text;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Expected<Policy> parse_policy(std::string_view text, std::string_view name, std::string_view today) {
+  auto defaults =
+      parse_over(Policy{}, embedded("ci").value_or("{\"schema\": \"pastonly.policy/1\"}"), "ci", "");
+  if (!defaults) return defaults;
+  return parse_over(std::move(*defaults), text, name, today);
+}
+
+Expected<Policy> read_policy(const std::string& path_or_name, std::string_view today) {
+  if (const auto text = embedded(path_or_name)) return parse_policy(*text, path_or_name, today);
+  const auto text = read_text(path_or_name, largest_policy);
+  if (!text) {
+    return usage_error(
+        fmt::format("{}; a policy is a file or the name of a ready one (release, ci)", text.error().message));
+  }
+  return parse_policy(*text, path_or_name, today);
+}
+
+}  // namespace input
+}  // namespace pastonly

@@ -1,0 +1,230 @@
+#include "input/text/training_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <numbers>
+#include <optional>
+#include <span>
+
+#include "input/files/mapped_file.h"
+#include "input/text/csv.h"
+#include "input/text/json.h"
+#include "input/text/printable.h"
+
+namespace pastonly::input {
+namespace {
+
+constexpr std::size_t kLargest = std::size_t{1} << 28;
+constexpr std::array<std::string_view, 9> kStepKeys{
+    "step",    "global_step", "train/global_step", "trainer/global_step", "iteration", "iter", "steps",
+    "n_steps", "_step"};
+constexpr std::array<std::string_view, 8> kLossKeys{"loss",    "train_loss", "train/loss",    "lm loss",
+                                                    "lm_loss", "lm-loss",    "training_loss", "ce_loss"};
+
+/// Collects points; the first thing wrong stands in `problem`.
+class Collector {
+ public:
+  explicit Collector(LossUnit unit) : scale_(unit == LossUnit::nats ? 1.0 / std::numbers::ln2 : 1.0) {}
+
+  bool add(double step, double loss, std::string_view where) {
+    if (!std::isfinite(step) || step < 0.0) return fail(where, "the step is no number from 0 on");
+    if (!std::isfinite(loss)) return fail(where, "the loss is not finite");
+    while (!log.steps.empty() && log.steps.back() >= step) {
+      log.steps.pop_back();
+      log.losses.pop_back();
+    }
+    log.steps.push_back(step);
+    log.losses.push_back(loss * scale_);
+    return true;
+  }
+  bool fail(std::string_view where, std::string_view why) {
+    if (problem.empty()) problem = fmt::format("{}: {}", where, why);
+    return false;
+  }
+
+  TrainingLog log;
+  std::string problem;
+
+ private:
+  double scale_;
+};
+
+template <std::size_t N>
+std::string one_of(const std::array<std::string_view, N>& keys) {
+  return fmt::format("{}", fmt::join(keys, ", "));
+}
+
+std::string missing_keys(std::string_view found) {
+  return fmt::format("no column for steps ({}) and losses ({}) among {}", one_of(kStepKeys),
+                     one_of(kLossKeys), found.substr(0, 200));
+}
+
+/// The first of the keys that the object has.
+template <std::size_t N>
+std::optional<std::string_view> key_of(const Json& object, const std::array<std::string_view, N>& keys) {
+  for (const std::string_view key : keys) {
+    if (object.contains(key)) return key;
+  }
+  return std::nullopt;
+}
+
+std::string keys_of(const Json& object) {
+  std::string out;
+  for (const auto& [key, value] : object.items()) out += (out.empty() ? "" : ", ") + key;
+  return out;
+}
+
+/// One record; those without a loss say nothing. Every record is read by the keys of the first that has both.
+bool add_record(const Json& record, std::string_view where, Collector& out) {
+  if (!record.is_object()) return out.fail(where, "is no object");
+  TrainingLog& log = out.log;
+  if (log.loss_key.empty()) {
+    const auto step = key_of(record, kStepKeys), loss = key_of(record, kLossKeys);
+    if (!step || !loss) return true;
+    log.step_key = *step;
+    log.loss_key = *loss;
+  }
+  const auto loss = record.find(log.loss_key), step = record.find(log.step_key);
+  if (loss == record.end() || loss->is_null()) return true;
+  if (step == record.end()) return out.fail(where, fmt::format("has a loss and no '{}'", log.step_key));
+  if (!step->is_number() || !loss->is_number())
+    return out.fail(where, fmt::format("'{}' and '{}' must be numbers", log.step_key, log.loss_key));
+  return out.add(step->get<double>(), loss->get<double>(), where);
+}
+
+void read_history(const Json& document, std::string_view list, Collector& out) {
+  if (!document.is_array()) {
+    out.fail(list, "is no list");
+    return;
+  }
+  std::size_t place = 0;
+  for (const Json& record : document) {
+    if (!add_record(record, fmt::format("{}[{}]", list, place++), out)) return;
+  }
+  if (out.log.loss_key.empty() && !document.empty() && document.front().is_object())
+    out.fail(fmt::format("{}[0]", list), missing_keys(keys_of(document.front())));
+}
+
+/// Calls `use` with every line that holds something, and its number from 1, until it says no.
+template <class Use>
+void each_line(std::string_view text, Use use) {
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+    if (!use(line, number)) return;
+  }
+}
+
+void read_lines(std::string_view text, Collector& out) {
+  std::string first_keys;
+  each_line(text, [&](std::string_view line, std::size_t number) {
+    const std::string where = fmt::format("line {}", number);
+    const auto record = parse_json(line, where, Error::Kind::input);
+    if (!record) return out.fail(where, "is no JSON object (NaN and Infinity are not JSON)");
+    if (first_keys.empty() && record->is_object()) first_keys = keys_of(*record);
+    return add_record(*record, where, out);
+  });
+  if (out.log.loss_key.empty()) out.fail("line 1", missing_keys(first_keys));
+}
+
+std::optional<double> number_in(std::string_view field) {
+  while (!field.empty() && field.front() == ' ') field.remove_prefix(1);
+  while (!field.empty() && field.back() == ' ') field.remove_suffix(1);
+  double value = 0.0;
+  const auto [at, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+  if (error != std::errc() || at != field.data() + field.size()) return std::nullopt;
+  return value;
+}
+
+template <std::size_t N>
+std::optional<std::size_t> column_of(const std::vector<std::string>& names,
+                                     const std::array<std::string_view, N>& keys) {
+  for (const std::string_view key : keys) {
+    const auto found = std::find(names.begin(), names.end(), key);
+    if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  }
+  return std::nullopt;
+}
+
+void read_table(std::string_view text, Collector& out) {
+  std::optional<std::size_t> step, loss;
+  std::size_t columns = 0;
+  char separator = ',';
+  each_line(text, [&](std::string_view line, std::size_t number) {
+    const std::string where = fmt::format("line {}", number);
+    if (columns == 0) {
+      separator = line.find('\t') != std::string_view::npos ? '\t' : ',';
+      const auto names = csv_fields(line, separator);
+      columns = names.size();
+      step = column_of(names, kStepKeys);
+      loss = column_of(names, kLossKeys);
+      if (!step || !loss) return out.fail(where, missing_keys(fmt::format("{}", fmt::join(names, ", "))));
+      out.log.step_key = names[*step];
+      out.log.loss_key = names[*loss];
+      return true;
+    }
+    const auto fields = csv_fields(line, separator);
+    if (fields.size() != columns)
+      return out.fail(where, fmt::format("{} fields, the first line names {}", fields.size(), columns));
+    if (fields[*loss].empty()) return true;
+    const auto at = number_in(fields[*step]), value = number_in(fields[*loss]);
+    if (!at || !value) return out.fail(where, "step and loss must be numbers");
+    return out.add(*at, *value, where);
+  });
+}
+
+void read_json(std::string_view text, Collector& out) {
+  std::string_view first = text.substr(text.find_first_not_of(" \t\r\n"));
+  first = first.substr(0, first.find('\n'));
+  const auto line = parse_json(first, "", Error::Kind::input);
+  if (line && line->is_object() && !line->contains("log_history")) return read_lines(text, out);
+  const auto document = parse_json(text, "", Error::Kind::input);
+  if (!document) {
+    out.fail("the file",
+             "is neither one JSON document nor one JSON object a line: " + document.error().message);
+  } else if (document->is_array()) {
+    read_history(*document, "", out);
+  } else if (document->is_object() && document->contains("log_history")) {
+    read_history((*document)["log_history"], "log_history", out);
+  } else {
+    out.fail("the file", "is a JSON document without 'log_history'; a log is one object a line");
+  }
+}
+
+}  // namespace
+
+std::span<const std::string_view> step_keys() noexcept { return kStepKeys; }
+std::span<const std::string_view> loss_keys() noexcept { return kLossKeys; }
+
+Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view name, LossUnit unit) {
+  if (text.size() > kLargest)
+    return input_error(
+        fmt::format("{}: {} bytes, more than the {} that a log may have", name, text.size(), kLargest));
+  Collector out(unit);
+  const std::size_t start = text.find_first_not_of(" \t\r\n");
+  if (start == std::string_view::npos) return input_error(fmt::format("{}: is empty", name));
+  if (text[start] == '{' || text[start] == '[') {
+    read_json(text, out);
+  } else {
+    read_table(text, out);
+  }
+  if (out.problem.empty() && out.log.steps.empty()) out.problem = "holds no loss";
+  if (!out.problem.empty()) return input_error(printable(fmt::format("{}: {}", name, out.problem)));
+  out.log.path = name;
+  return std::move(out.log);
+}
+
+Expected<TrainingLog> read_training_log(const std::filesystem::path& path, LossUnit unit) {
+  const auto text = read_text(path, kLargest);
+  if (!text) return tl::unexpected(text.error());
+  return parse_training_log(*text, path.string(), unit);
+}
+
+}  // namespace pastonly::input

@@ -1,0 +1,123 @@
+#include "input/trace/apply_selection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "input/text/json.h"
+#include "pastonly/routing_rule.h"
+
+namespace pastonly::input {
+
+namespace {
+
+Value to_value(const Json& json) {
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (json.is_number()) return json.get<double>();
+  if (json.is_string()) return json.get<std::string>();
+  if (!json.is_array()) return {};
+  Value::Array array;
+  for (const auto& entry : json) array.push_back(to_value(entry));
+  return array;
+}
+
+/// "top-k,k=2" as JSON text, {"id": "top-k", "k": 2}, or {"id": "top-k", "parameters": {"k": 2}}.
+Expected<RuleSpec> rule_spec(const std::string& declared, const std::string& file) {
+  const auto json = parse_json(declared, file + ": __metadata__ rule", Error::Kind::input);
+  if (!json) return tl::unexpected(json.error());
+  if (json->is_string()) return parse_rule(json->get<std::string>());
+  if (!json->is_object() || !json->contains("id") || !(*json)["id"].is_string()) {
+    return input_error(file + R"(: __metadata__ rule is no rule such as {"id": "top-k", "k": 2})");
+  }
+  RuleSpec spec{(*json)["id"].get<std::string>(), {}};
+  const bool apart = json->contains("parameters") && (*json)["parameters"].is_object();
+  for (const auto& [key, value] : (apart ? (*json)["parameters"] : *json).items()) {
+    if (key != "id") spec.parameters.emplace_back(key, to_value(value));
+  }
+  return spec;
+}
+
+/// Where each token of the router's order stands in batch-major order.
+std::vector<std::size_t> router_order(const Layout& layout) {
+  std::vector<std::size_t> order(layout.tokens());
+  for (std::size_t row = 0; row < layout.sequences; ++row) {
+    for (std::size_t position = 0; position < layout.positions; ++position) {
+      order[layout.router_index(row, position)] = layout.token(row, position);
+    }
+  }
+  return order;
+}
+
+template <class T>
+std::vector<T> gathered(const std::vector<T>& values, const std::vector<std::size_t>& order) {
+  std::vector<T> out;
+  if (values.empty()) return out;
+  out.reserve(order.size());
+  for (const std::size_t token : order) out.push_back(values[token]);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::byte> select_top_k(const LayerRecord& layer, std::size_t k) {
+  constexpr std::size_t block = 1024;
+  const TokenTensor& ranking = *layer.ranking();
+  std::vector<std::byte> mask(ranking.tokens() * layer.experts);
+  std::vector<float> scratch, keys(layer.experts);
+  for (std::size_t first = 0; first < ranking.tokens(); first += block) {
+    const auto scores = read_floats(ranking, first, std::min(block, ranking.tokens() - first), scratch);
+    for (std::size_t token = 0; token < scores.rows(); ++token) {
+      for (std::size_t expert = 0; expert < layer.experts; ++expert) {
+        const float key = scores(token, expert) + (layer.bias.empty() ? 0.0f : layer.bias[expert]);
+        keys[expert] = std::isnan(key) ? -std::numeric_limits<float>::infinity() : key;
+      }
+      std::byte* row = mask.data() + (first + token) * layer.experts;
+      for (std::size_t choice = 0; choice < k; ++choice) {
+        std::size_t best = layer.experts;
+        for (std::size_t expert = 0; expert < layer.experts; ++expert) {
+          if (row[expert] == std::byte{0} && (best == layer.experts || keys[expert] > keys[best]))
+            best = expert;
+        }
+        row[best] = std::byte{1};
+      }
+    }
+  }
+  return mask;
+}
+
+Expected<std::vector<std::byte>> select_as_declared(const Trace& trace, const LayerRecord& layer) {
+  const auto fail = [&](const Error& error) {
+    return input_error(
+        fmt::format("{}: layer {}: the declared rule cannot be applied: {}; say --top-k instead", trace.path,
+                    raw(layer.index), error.message));
+  };
+  const auto spec = rule_spec(trace.rule, trace.path);
+  if (!spec) return fail(spec.error());
+  const auto rule = make_rule(spec->id, spec->parameters);
+  if (!rule) return fail(rule.error());
+
+  const auto order = router_order(trace.layout);
+  const std::size_t experts = layer.experts;
+  std::vector<float> scratch, scores(order.size() * experts);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const auto row = read_floats(*layer.ranking(), order[i], 1, scratch);
+    std::copy(row.data(), row.data() + experts, scores.data() + i * experts);
+  }
+  const auto tokens = gathered(trace.tokens, order);
+  const auto valid = gathered(trace.valid, order);
+  Routing routing;
+  (*rule)->select({scores.data(), order.size(), experts}, {trace.layout, 0, tokens, valid}, routing);
+  const Mask& outcome = trace.stage == Stage::selected ? routing.selected : routing.mask;
+  std::vector<std::byte> mask(order.size() * experts);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    for (std::size_t expert = 0; expert < experts; ++expert) {
+      mask[order[i] * experts + expert] = std::byte{outcome(i, expert)};
+    }
+  }
+  return mask;
+}
+
+}  // namespace pastonly::input

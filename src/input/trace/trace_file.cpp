@@ -1,0 +1,275 @@
+#include "input/trace/trace_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "input/tensor/open_tensors.h"
+#include "input/text/printable.h"
+#include "input/trace/apply_selection.h"
+#include "input/trace/batch_shape.h"
+#include "input/trace/layer_builder.h"
+#include "input/trace/trace_metadata.h"
+#include "input/trace/trace_roles.h"
+
+namespace pastonly::input {
+
+namespace {
+
+constexpr std::size_t most_layers = 8192;  // more than any model has; every check reports on each
+
+/// What keeps a trace's bytes alive: the mapped file and selections applied here.
+struct TraceStorage {
+  std::shared_ptr<const void> file;
+  std::vector<std::vector<std::byte>> selections;
+};
+
+/// Puts a trace together from the parts of a file.
+class TraceReader {
+ public:
+  TraceReader(const TensorFile& file, const TraceOptions& options, const TokensFile* input)
+      : file_(file), options_(options), input_(input), storage_(std::make_shared<TraceStorage>()) {
+    storage_->file = file.storage;
+    trace_.path = file.path;
+    trace_.storage = storage_;
+  }
+  Expected<Trace> read();
+  /// Of a trace without layers.
+  Expected<Trace> read_losses();
+
+ private:
+  void note(std::string id, const std::string& message, std::size_t count = 1) {
+    trace_.hazards.push_back({Hazard::Kind::oddity, std::move(id), printable(message), std::nullopt, count});
+  }
+  void describe(const TraceMetadata& metadata);
+  void note_assumptions(const TraceRoles& roles, const BatchShape& shape);
+  Expected<void> read_tokens(const TraceRoles& roles);
+  Expected<void> read_valid(const TraceRoles& roles);
+  Expected<void> read_log_probs(const TraceRoles& roles);
+  Expected<void> read_layers(const TraceRoles& roles);
+  Expected<std::vector<std::byte>> selected(const LayerRecord& layer) const;
+  Expected<void> apply_selection(LayerRecord& layer);
+
+  const TensorFile& file_;
+  const TraceOptions& options_;
+  const TokensFile* input_;
+  std::shared_ptr<TraceStorage> storage_;
+  Trace trace_;
+};
+
+void TraceReader::describe(const TraceMetadata& metadata) {
+  trace_.mode = metadata.mode;
+  trace_.stage = metadata.stage;
+  trace_.vocab = metadata.vocab;
+  trace_.rule = metadata.rule;
+  trace_.producer = metadata.producer;
+}
+
+void TraceReader::note_assumptions(const TraceRoles& roles, const BatchShape& shape) {
+  if (!roles.reading.empty()) note("foreign-format", fmt::format("{}: {}", file_.path, roles.reading));
+  for (const auto& unknown : roles.unknown) {
+    note("unknown-tensor",
+         fmt::format("{}: tensor '{}' is no part of a trace and was ignored", file_.path, unknown));
+  }
+  if (!shape.batch_known) {
+    note("batch-unknown",
+         fmt::format("{}: nothing says how many sequences its {} tokens are; taken as one (--batch "
+                     "says otherwise)",
+                     file_.path, shape.layout.tokens()));
+  }
+  if (shape.flattened && !shape.order_known) {
+    note("layout-unknown",
+         fmt::format("{}: nothing says how its flattened tokens are ordered; taken as batch-major "
+                     "(--layout says otherwise)",
+                     file_.path));
+  }
+  if (shape.row_short) {
+    note("row-short",
+         fmt::format("{}: layers hold {} of {} positions, as engines that leave out the last token "
+                     "record; the last position is left out throughout",
+                     file_.path, shape.layout.positions, shape.layout.positions + 1));
+  }
+}
+
+Expected<void> TraceReader::read_tokens(const TraceRoles& roles) {
+  const Layout& layout = trace_.layout;
+  if (roles.tokens == nullptr) {
+    if (input_ == nullptr) return {};
+    for (std::size_t row = 0; row < layout.sequences; ++row) {
+      const auto from = input_->tokens.begin() + static_cast<std::ptrdiff_t>(row * input_->layout.positions);
+      trace_.tokens.insert(trace_.tokens.end(), from, from + static_cast<std::ptrdiff_t>(layout.positions));
+    }
+    return {};
+  }
+  const auto array = batch_array(*roles.tokens);
+  if (is_float(array.type) || array.type == DType::boolean) {
+    return input_error(fmt::format("{}: tensor '{}': tokens of {}, expected integers", file_.path, array.name,
+                                   name(array.type)));
+  }
+  std::vector<std::int64_t> scratch;
+  const auto tokens = read_integers(token_tensor(array, layout), 0, layout.tokens(), scratch);
+  trace_.tokens.assign(tokens.data(), tokens.data() + tokens.size());
+  return {};
+}
+
+Expected<void> TraceReader::read_valid(const TraceRoles& roles) {
+  const Layout& layout = trace_.layout;
+  if (roles.valid == nullptr) {
+    if (input_ == nullptr || input_->valid.empty()) return {};
+    for (std::size_t row = 0; row < layout.sequences; ++row) {
+      const auto from = input_->valid.begin() + static_cast<std::ptrdiff_t>(row * input_->layout.positions);
+      trace_.valid.insert(trace_.valid.end(), from, from + static_cast<std::ptrdiff_t>(layout.positions));
+    }
+    return {};
+  }
+  const auto array = batch_array(*roles.valid);
+  std::vector<float> scratch;
+  const auto values = read_floats(token_tensor(array, layout), 0, layout.tokens(), scratch);
+  trace_.valid.reserve(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float value = values.data()[i];
+    if (value != 0.0f && value != 1.0f) {
+      return input_error(
+          fmt::format("{}: tensor '{}': holds {}, expected 0 (padding) or 1", file_.path, array.name, value));
+    }
+    trace_.valid.push_back(value != 0.0f);
+  }
+  return {};
+}
+
+Expected<void> TraceReader::read_log_probs(const TraceRoles& roles) {
+  if (roles.log_probs == nullptr) return {};
+  const auto array = batch_array(*roles.log_probs);
+  const auto tensor = token_tensor(array, trace_.layout);
+  if (!is_float(array.type)) {
+    return input_error(
+        fmt::format("{}: tensor '{}': log-probabilities of {}, expected floating-point numbers", file_.path,
+                    array.name, name(array.type)));
+  }
+  trace_.log_probs.resize(trace_.layout.tokens());
+  read_doubles(tensor, trace_.log_probs);
+  return {};
+}
+
+Expected<std::vector<std::byte>> TraceReader::selected(const LayerRecord& layer) const {
+  if (!options_.top_k && !trace_.rule.empty()) return select_as_declared(trace_, layer);
+  if (!options_.top_k) {
+    return usage_error(
+        fmt::format("{}: layer {} holds scores and no decisions; say with --top-k how many experts a "
+                    "token takes",
+                    file_.path, raw(layer.index)));
+  }
+  if (*options_.top_k == 0 || *options_.top_k > layer.experts) {
+    return usage_error(fmt::format("--top-k {}: layer {} of {} has {} experts", *options_.top_k,
+                                   raw(layer.index), file_.path, layer.experts));
+  }
+  return select_top_k(layer, *options_.top_k);
+}
+
+/// Where only scores were kept, selection is applied as told, and as nothing else.
+Expected<void> TraceReader::apply_selection(LayerRecord& layer) {
+  if (layer.mask || layer.chosen) return {};
+  auto selection = selected(layer);
+  if (!selection) return tl::unexpected(selection.error());
+  storage_->selections.push_back(std::move(*selection));
+  TokenTensor mask;
+  mask.type = DType::u8;
+  mask.sequences = trace_.layout.sequences;
+  mask.positions = trace_.layout.positions;
+  mask.columns = layer.experts;
+  mask.position_stride = layer.experts;
+  mask.sequence_stride = layer.experts * mask.positions;
+  mask.data = storage_->selections.back().data();
+  layer.mask = mask;
+  layer.selection_applied = true;
+  return {};
+}
+
+Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
+  if (roles.layers.size() > most_layers) {
+    return input_error(fmt::format("{}: {} layers, expected at most {}; cut the recording into several files",
+                                   file_.path, roles.layers.size(), most_layers));
+  }
+  std::size_t applied = 0;
+  for (const auto& [index, parts] : roles.layers) {
+    auto layer = build_layer(index, parts, trace_.layout, options_, file_.path, trace_.hazards);
+    if (!layer) return tl::unexpected(layer.error());
+    if (auto selected = apply_selection(*layer); !selected) return selected;
+    applied += layer->selection_applied ? 1 : 0;
+    trace_.layers.push_back(std::move(*layer));
+  }
+  if (options_.top_k && applied == 0) {
+    return usage_error(
+        fmt::format("--top-k {}: {} holds decisions already; the flag selects where only scores were kept",
+                    *options_.top_k, file_.path));
+  }
+  if (applied > 0) {
+    const std::string told = options_.top_k ? fmt::format("top-{}", *options_.top_k) : trace_.rule;
+    note("selection-applied",
+         fmt::format("{}: {} layers hold scores and no decisions; {} was applied as told", file_.path,
+                     applied, told),
+         applied);
+  }
+  return {};
+}
+
+Expected<Trace> TraceReader::read() {
+  const auto metadata = read_metadata(file_, options_);
+  if (!metadata) return tl::unexpected(metadata.error());
+  const auto roles = assign_roles(file_, options_);
+  if (!roles) return tl::unexpected(roles.error());
+  const auto shape = settle_shape(*roles, options_, metadata->order, input_, file_.path);
+  if (!shape) return tl::unexpected(shape.error());
+
+  describe(*metadata);
+  trace_.layout = shape->layout;
+  trace_.order_known = shape->order_known;
+  note_assumptions(*roles, *shape);
+  for (const auto step : {&TraceReader::read_tokens, &TraceReader::read_valid, &TraceReader::read_log_probs,
+                          &TraceReader::read_layers}) {
+    if (auto done = (this->*step)(*roles); !done) return tl::unexpected(done.error());
+  }
+  return std::move(trace_);
+}
+
+Expected<Trace> TraceReader::read_losses() {
+  const auto metadata = read_metadata(file_, options_);
+  if (!metadata) return tl::unexpected(metadata.error());
+  const auto roles = assign_roles(file_, options_);
+  if (!roles) return tl::unexpected(roles.error());
+  const auto misshapen = [&](const Tensor* tensor) {
+    return tensor != nullptr && (tensor->shape.size() != 2 || tensor->shape != roles->tokens->shape);
+  };
+  if (!roles->layers.empty() || !roles->unknown.empty() || roles->tokens == nullptr ||
+      roles->log_probs == nullptr || misshapen(roles->tokens) || misshapen(roles->log_probs) ||
+      misshapen(roles->valid))
+    return input_error(
+        fmt::format("{}: expected tokens and logprobs, (sequences, positions), and no layers", file_.path));
+  describe(*metadata);
+  trace_.layout = {roles->tokens->shape[0], roles->tokens->shape[1],
+                   metadata->order.value_or(TokenOrder::batch_major)};
+  for (const auto step :
+       {&TraceReader::read_tokens, &TraceReader::read_valid, &TraceReader::read_log_probs}) {
+    if (auto done = (this->*step)(*roles); !done) return tl::unexpected(done.error());
+  }
+  trace_.storage.reset();  // all that there is has been copied
+  return std::move(trace_);
+}
+
+}  // namespace
+
+Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions& options,
+                           const TokensFile* input) {
+  const auto file = open_tensors(path, options);
+  if (!file) return tl::unexpected(file.error());
+  return TraceReader(*file, options, input).read().map_error(make_printable);
+}
+
+Expected<Trace> read_losses(const std::filesystem::path& path) {
+  const auto file = read_safetensors(path);
+  if (!file) return tl::unexpected(file.error());
+  return TraceReader(*file, {}, nullptr).read_losses().map_error(make_printable);
+}
+
+}  // namespace pastonly::input

@@ -1,0 +1,145 @@
+#include "routing/identify/chunks/expert_choice_fit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "routing/identify/chunks/chunk_fit.h"
+#include "routing/identify/shared/parameters.h"
+
+namespace pastonly::routing::hypotheses {
+namespace {
+
+constexpr std::size_t width_limit = 1024;  // balanced prefixes that are tried as a chunk
+
+using Capacities = std::map<std::size_t, std::size_t>;
+
+/// C where one serves chunks of every size.
+std::optional<std::size_t> common_capacity(const Capacities& capacity) {
+  std::size_t most = 0;
+  for (const auto& [size, tokens] : capacity) most = std::max(most, tokens);
+  const bool common =
+      std::ranges::all_of(capacity, [&](const auto& one) { return one.second == std::min(most, one.first); });
+  return common ? std::optional(most) : std::nullopt;
+}
+
+/// k where C = max(1, floor(k w / N)) for every size w: a whole number if one serves.
+std::optional<double> common_k(const Capacities& capacity, std::size_t experts) {
+  double least = 0.0, below = static_cast<double>(experts) + 1.0;
+  for (const auto& [size, tokens] : capacity) {
+    const double per_slot = static_cast<double>(experts) / static_cast<double>(size);
+    if (tokens > 1) least = std::max(least, static_cast<double>(tokens) * per_slot);
+    below = std::min(below, static_cast<double>(tokens + 1) * per_slot);
+  }
+  if (!(least < below)) return std::nullopt;
+  const double whole = std::ceil(least);
+  if (whole < below && whole >= 1.0) return whole;
+  return least > 0.0 ? std::optional(least) : std::nullopt;
+}
+
+void write_capacity(const Capacities& capacity, std::size_t experts, Value::Object& parameters) {
+  if (const auto common = common_capacity(capacity)) {
+    parameters.emplace_back("capacity", *common);
+  } else if (const auto k = common_k(capacity, experts)) {
+    parameters.emplace_back("k", *k == std::floor(*k) ? Value(static_cast<std::int64_t>(*k)) : Value(*k));
+  } else {
+    parameters.emplace_back("capacities", capacity_list(capacity));
+  }
+}
+
+/// Whether the counts of a fixed width mean anything: with one expert every count is even, so some
+/// width must come back with the same C, and the rest must follow a formula.
+bool telling(const ChunkFit& fit, std::size_t experts) {
+  if (fit.width == 0) return true;
+  if (experts > 1) {
+    const auto full = fit.capacity.find(fit.width);
+    return full == fit.capacity.end() ||
+           std::ranges::all_of(fit.capacity, [&](const auto& one) { return one.second <= full->second; });
+  }
+  return fit.chunks > fit.capacity.size() &&
+         (common_capacity(fit.capacity) || common_k(fit.capacity, experts));
+}
+
+/// All widths that explain every run under one grouping, the whole group (0) last.
+std::vector<ChunkFit> fits(const RunSet& runs, const Grouping& grouping, ChunkFailure& best) {
+  std::vector<ChunkFit> found;
+  const auto attempt = [&](std::size_t width) {
+    ChunkFailure failure;
+    if (auto fit = fit_chunks(runs, grouping, width, failure)) {
+      if (telling(*fit, runs.experts())) found.push_back(std::move(*fit));
+    } else if (failure.tokens > best.tokens) {
+      best = std::move(failure);
+    }
+  };
+  // Where every token takes every expert, any chunk will do: the whole group is the simplest.
+  if (runs.smallest_count() < runs.experts()) {
+    const std::size_t limit = runs.experts() == 1 ? runs.tokens() : width_limit;
+    for (const auto width : possible_widths(*runs.view(0), grouping, limit)) attempt(width);
+  }
+  attempt(0);
+  return found;
+}
+
+/// Even counts in every chunk are even counts in the batch: most other rules fail here, before a score is
+/// read.
+std::optional<Counterexample> uneven_total(const RunSet& runs) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto& counts = runs.profile(i).expert_counts;
+    const auto [least, most] = std::ranges::minmax_element(counts);
+    if (*least == *most) continue;
+    return place(*runs.view(i), runs.run(i).layout.tokens() - 1,
+                 fmt::format("over the batch expert {} took {} tokens and expert {} took {}",
+                             least - counts.begin(), *least, most - counts.begin(), *most),
+                 {{"fewest", std::size_t{*least}}, {"most", std::size_t{*most}}});
+  }
+  return std::nullopt;
+}
+
+Value::Object describe(const RunSet& runs, const std::vector<ChunkFit>& found) {
+  // The widest explains the most tokens by one threshold; narrower ones are named beside it.
+  const ChunkFit& main = found.back();
+  Value::Object parameters;
+  if (main.width != 0) {
+    parameters.emplace_back("chunk", main.width);
+  } else if (main.capacity.size() == 1) {
+    parameters.emplace_back("chunk", main.capacity.begin()->first);  // all that is routed together
+  }
+  write_capacity(main.capacity, runs.experts(), parameters);
+  const bool whole_batch = main.width == 0 && !main.grouping.per_sequence;
+  if (!whole_batch) write_grouping(runs, main.grouping, parameters);
+  if (found.size() > 1) {
+    Value::Array narrower;
+    for (std::size_t i = 0; i + 1 < found.size(); ++i) narrower.emplace_back(found[i].width);
+    parameters.emplace_back("chunk_or", std::move(narrower));
+  }
+  return parameters;
+}
+
+}  // namespace
+
+void try_expert_choice(const RunSet& runs, Findings& findings) {
+  ChunkFailure best;
+  for (const auto& grouping : groupings(runs, true)) {
+    if (auto at = uneven_total(runs)) {
+      best.at = std::move(*at);
+      break;
+    }
+    const auto found = fits(runs, grouping, best);
+    if (found.empty()) continue;
+    findings.accept("expert-choice", false, describe(runs, found));
+    break;
+  }
+  if (!findings.accepted("expert-choice")) findings.reject("expert-choice", false, std::move(best.at));
+  if (runs.experts() != 1) return;
+  ChunkFailure failure;
+  if (const auto fit = fit_chunks(runs, {.per_sequence = true}, 0, failure)) {
+    Value::Object parameters;
+    write_capacity(fit->capacity, 1, parameters);
+    findings.accept("mixture-of-depths", false, std::move(parameters));
+  } else {
+    findings.reject("mixture-of-depths", false, std::move(failure.at));
+  }
+}
+
+}  // namespace pastonly::routing::hypotheses

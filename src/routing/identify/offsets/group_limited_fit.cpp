@@ -1,0 +1,206 @@
+#include "routing/identify/offsets/group_limited_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "routing/identify/offsets/group_choice.h"
+#include "routing/identify/offsets/offsets.h"
+
+namespace pastonly::routing::hypotheses {
+namespace {
+
+constexpr auto group_limited = "group-limited-top-k";
+constexpr int epochs = 300;            // of fitting a bias to sampled tokens
+constexpr std::size_t probed = 512;    // tokens on which most wrong divisions contradict themselves
+constexpr std::size_t sampled = 2048;  // tokens that the bias is fitted on; all tokens judge it
+
+/// The most groups that any of the first tokens chose from, for a division into `groups`.
+std::size_t most_touched(const RunSet& runs, std::size_t groups) {
+  const std::size_t n = runs.experts(), size = n / groups;
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto view = runs.view(i);
+    const std::size_t tokens = std::min(view->tokens(), sampled);
+    for (std::size_t token = 0; token < tokens && most < groups; ++token) {
+      const auto* mask = view->mask().data() + token * n;
+      std::size_t touched = 0;
+      for (std::size_t g = 0; g < groups; ++g) {
+        touched +=
+            std::any_of(mask + g * size, mask + (g + 1) * size, [](std::uint8_t bit) { return bit != 0; });
+      }
+      most = std::max(most, touched);
+    }
+  }
+  return most;
+}
+
+/// The first token that does not follow, if any.
+std::optional<Counterexample> first_failure(const RunSet& runs, const GroupChoice& choice) {
+  GroupReader reader(runs.experts());
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto view = runs.view(i);
+    for (std::size_t token = 0; token < view->tokens(); ++token) {
+      if (!view->routed(token)) continue;
+      const auto* scores = view->scores().row(token).data();
+      const auto* mask = view->mask().row(token).data();
+      if (!reader.follows(choice, scores, mask))
+        return place(*view, token, "not the best experts of its best groups");
+    }
+  }
+  return std::nullopt;
+}
+
+struct Sample {
+  std::shared_ptr<const RunView> view;
+  std::size_t token;
+};
+
+std::vector<Sample> sample(const RunSet& runs) {
+  std::vector<Sample> tokens;
+  const std::size_t step = std::max<std::size_t>(1, runs.tokens() / sampled);
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto view = runs.view(i);
+    for (std::size_t token = 0; token < view->tokens(); ++token) {
+      if (view->routed(token) && at++ % step == 0) tokens.push_back({view, token});
+    }
+  }
+  return tokens;
+}
+
+/// A start that agrees with what experts of groups that were chosen from say of one another; empty where
+/// they contradict one another.
+std::vector<double> inner_bias(const RunSet& runs, std::size_t groups) {
+  const auto probe = offset_limits(*runs.view(0), Ranking::score, probed, groups);
+  if (!probe.possible || !probe.limits.solve(probe.tolerance)) return {};
+  DifferenceConstraints joint(runs.experts());
+  double tolerance = 0.0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto view = runs.view(i);
+    const auto limits = offset_limits(*view, Ranking::score, view->tokens(), groups);
+    if (!limits.possible) return {};
+    tolerance = std::max(tolerance, limits.tolerance);
+    joint.tighten(limits.limits);
+  }
+  const auto solution = joint.solve(tolerance);
+  return solution ? solution->values : std::vector<double>{};
+}
+
+/// Perceptron steps on the sampled tokens (passive-aggressive, Crammer et al. 2006) until all follow.
+bool fit_bias(const std::vector<Sample>& tokens, std::vector<double> bias, GroupChoice& choice) {
+  GroupReader reader(bias.size());
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    std::size_t wrong = 0;
+    for (const auto& [view, token] : tokens) {
+      choice.bias.assign(bias.begin(), bias.end());
+      const auto* mask = view->mask().row(token).data();
+      if (reader.follows(choice, view->scores().row(token).data(), mask)) continue;
+      ++wrong;
+      reader.correct(choice, mask, 1.0 / (1.0 + 0.02 * epoch), bias);
+    }
+    if (wrong == 0) return true;
+    // A structure that is wrong stays wrong for a large share of the tokens.
+    if (epoch == 3 && wrong * 5 > tokens.size() * 2) return false;
+    if (epoch == 20 && wrong * 10 > tokens.size()) return false;
+  }
+  return false;
+}
+
+Value::Object describe(const GroupChoice& choice, std::size_t k) {
+  Value::Object parameters{{"k", k},
+                           {"groups", choice.groups},
+                           {"topk_groups", choice.topk_groups},
+                           {"group_score", choice.top2 ? "top2" : "max"},
+                           {"group_mask", choice.zero_mask ? "zero" : "inf"}};
+  if (!choice.bias.empty()) {
+    Value::Array bias;
+    for (const float value : choice.bias) bias.emplace_back(static_cast<double>(value));
+    parameters.emplace_back("bias", std::move(bias));
+  }
+  return parameters;
+}
+
+class GroupLimited {
+ public:
+  GroupLimited(const RunSet& runs, Findings& findings) : runs_(runs), findings_(findings) {
+    for (std::size_t groups = 2; groups <= runs.experts() / 2; ++groups) {
+      if (runs.experts() % groups != 0) continue;
+      const std::size_t touched = most_touched(runs, groups);
+      for (std::size_t best = touched; best < groups; ++best)
+        shapes_.push_back({groups, best, true, false, {}});
+    }
+  }
+
+  void try_all() {
+    if (shapes_.empty()) {
+      findings_.reject(group_limited, true, "tokens choose from all groups of experts");
+      return;
+    }
+    // A fitted bias beside a plain one that fits already would say nothing.
+    const bool explained = try_each([&](GroupChoice& choice) { return attempt(choice); }) || try_recorded() ||
+                           (!findings_.accepted("biased-top-k") && try_fitted());
+    if (!explained && nearest_) findings_.reject(group_limited, true, std::move(*nearest_));
+  }
+
+ private:
+  /// Over group divisions, both ways to rank groups and both ways to mask them.
+  template <class Attempt>
+  bool try_each(Attempt&& attempt) {
+    for (const auto& shape : shapes_) {
+      for (const bool top2 : {true, false}) {
+        for (const bool zero : {false, true}) {
+          GroupChoice choice = shape;
+          choice.top2 = top2;
+          choice.zero_mask = zero;
+          if (attempt(choice)) return true;
+        }
+      }
+    }
+    return false;
+  }
+  bool attempt(const GroupChoice& choice) {
+    if (auto at = first_failure(runs_, choice)) {
+      if (!nearest_) nearest_ = std::move(at);
+      return false;
+    }
+    findings_.accept(group_limited, true, describe(choice, runs_.largest_count()));
+    return true;
+  }
+  bool try_recorded() {
+    const auto& recorded = runs_.run(0).layer->bias;
+    if (recorded.size() != runs_.experts()) return false;
+    return try_each([&](GroupChoice& choice) {
+      choice.bias = recorded;
+      return attempt(choice);
+    });
+  }
+  bool try_fitted() {
+    const auto tokens = sample(runs_);
+    std::size_t groups = 0;
+    std::vector<double> start;
+    return try_each([&](GroupChoice& choice) {
+      if (choice.groups != groups) start = inner_bias(runs_, groups = choice.groups);
+      // How other groups are masked shows only where a sum is negative: one fit serves both.
+      if (start.empty() || choice.zero_mask || !fit_bias(tokens, start, choice)) return false;
+      if (attempt(choice)) return true;
+      choice.zero_mask = true;
+      return attempt(choice);
+    });
+  }
+
+  const RunSet& runs_;
+  Findings& findings_;
+  std::vector<GroupChoice> shapes_;
+  std::optional<Counterexample> nearest_;
+};
+
+}  // namespace
+
+void try_group_limited(const RunSet& runs, Findings& findings) {
+  if (findings.accepted("top-k")) return;  // a limit on groups that never showed
+  if (runs.smallest_count() != runs.largest_count() || runs.largest_count() == 0) return;
+  GroupLimited(runs, findings).try_all();
+}
+
+}  // namespace pastonly::routing::hypotheses

@@ -1,0 +1,58 @@
+#include "routing/identify/shared/findings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace pastonly::routing::hypotheses {
+namespace {
+
+Value finite(double value) {
+  // JSON has no infinities: a masked expert's score is written as text.
+  return std::isfinite(value) ? Value(value) : Value(value > 0 ? "inf" : "-inf");
+}
+
+}  // namespace
+
+void Findings::accept(std::string id, bool causal, Value::Object parameters,
+                      std::vector<std::string> equivalents) {
+  candidates.push_back({std::move(id), causal, std::move(parameters), 1.0, std::move(equivalents)});
+}
+
+void Findings::reject(std::string id, bool causal, Counterexample at, std::optional<double> explained) {
+  rejected.push_back({std::move(id), causal, explained, std::move(at), {}});
+}
+
+void Findings::reject(std::string id, bool causal, std::string reason, std::optional<double> explained) {
+  rejected.push_back({std::move(id), causal, explained, {}, std::move(reason)});
+}
+
+bool Findings::accepted(std::string_view id) const noexcept {
+  return std::ranges::any_of(candidates, [&](const RuleCandidate& one) { return one.id == id; });
+}
+
+Counterexample place(const RunView& view, std::size_t token, std::string what, Value::Object details) {
+  const std::size_t positions = view.layout().positions;
+  Counterexample at{view.run().run, token / positions, token % positions, {}, {}};
+  at.message = fmt::format("run {} row {} position {}: {}", at.run, at.row, at.position, what);
+  Value::Object all{{"run", std::size_t{at.run}}, {"row", at.row}, {"position", at.position}};
+  for (auto& detail : details) all.push_back(std::move(detail));
+  at.details = std::move(all);
+  return at;
+}
+
+Counterexample chosen_over(const RunView& view, std::size_t token, std::size_t chosen, std::size_t left) {
+  const double chosen_score = view.scores()(token, chosen);
+  const double left_score = view.scores()(token, left);
+  return place(view, token,
+               fmt::format("expert {} ({:.6g}) chosen over expert {} ({:.6g})", chosen, chosen_score, left,
+                           left_score),
+               {{"chosen", chosen},
+                {"chosen_score", finite(chosen_score)},
+                {"left", left},
+                {"left_score", finite(left_score)}});
+}
+
+}  // namespace pastonly::routing::hypotheses

@@ -1,0 +1,44 @@
+#include "routing/rules/make.h"
+#include "routing/selection/capped.h"
+
+namespace pastonly::routing {
+
+namespace {
+
+class FirstCome final : public CappedRule {
+ public:
+  FirstCome(std::string_view id, CappedOptions options) : CappedRule(id, options, Admission::first_come) {}
+
+ private:
+  void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
+    admit_token_major(group, choices, slots, out);
+  }
+};
+
+}  // namespace
+
+Made make_switch_capacity(const Parameters& parameters) {
+  ParameterReader reader("switch-capacity", parameters);
+  const auto options = read_capped(reader, 1);
+  if (options.k != 1) reader.reject("parameter 'k' must be 1; token-major-capacity takes more choices");
+  return finished(reader, std::make_unique<FirstCome>("switch-capacity", options));
+}
+
+Made make_token_major_capacity(const Parameters& parameters) {
+  ParameterReader reader("token-major-capacity", parameters);
+  const auto options = read_capped(reader, std::nullopt);
+  return finished(reader, std::make_unique<FirstCome>("token-major-capacity", options));
+}
+
+Made make_fixed_capacity(const Parameters& parameters) {
+  ParameterReader reader("fixed-capacity", parameters);
+  const auto options = read_capped(reader, 1, true);
+  if (!options.capacity.literal) {
+    reader.reject(
+        "parameter 'capacity' must be the number of slots; switch-capacity and token-major-capacity "
+        "derive it from the number of tokens");
+  }
+  return finished(reader, std::make_unique<FirstCome>("fixed-capacity", options));
+}
+
+}  // namespace pastonly::routing

@@ -1,0 +1,44 @@
+#include "routing/rules/make.h"
+#include "routing/selection/group.h"
+
+namespace pastonly::routing {
+
+namespace {
+
+/// Every expert sees a weighted mean of all tokens: the mask is full, the weights carry everything.
+class SoftMoe final : public GroupedRule {
+ public:
+  explicit SoftMoe(Grouping grouping) : GroupedRule(grouping) {}
+
+  std::string_view id() const noexcept override { return "soft-moe"; }
+  Parameters parameters() const override {
+    Parameters parameters;
+    grouping().write(parameters);
+    return parameters;
+  }
+
+ private:
+  void route(const Group& group, Routing& out) const override {
+    for (std::size_t token = 0; token < group.tokens(); ++token) {
+      if (!group.is_valid(token)) continue;
+      const std::size_t row = group.row(token);
+      for (std::size_t expert = 0; expert < group.experts(); ++expert) {
+        out.selected(row, expert) = out.mask(row, expert) = 1;
+      }
+    }
+  }
+  Dependence group_dependence(const Layout& layout, std::size_t) const override {
+    const bool several = layout.tokens() > 1;
+    return {.future = several, .batch = several, .length = true};
+  }
+};
+
+}  // namespace
+
+Made make_soft_moe(const Parameters& parameters) {
+  ParameterReader reader("soft-moe", parameters);
+  const Grouping grouping = read_grouping(reader);
+  return finished(reader, std::make_unique<SoftMoe>(grouping));
+}
+
+}  // namespace pastonly::routing
