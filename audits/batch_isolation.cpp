@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "checks.h"
-#include "dependence_report.h"
+#include "audits/checks.h"
+#include "audits/shared/dependence_report.h"
 
 namespace pastonly {
 namespace {

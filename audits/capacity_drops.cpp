@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "pastonly/policy.h"
 #include "routing/recorded/load.h"

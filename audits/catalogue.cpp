@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 
-#include "checks.h"
+#include "audits/checks.h"
 
 namespace pastonly {
 

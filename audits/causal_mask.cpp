@@ -5,10 +5,10 @@
 #include <set>
 #include <tuple>
 
-#include "checks.h"
+#include "audits/checks.h"
+#include "audits/shared/dependence_report.h"
 #include "compare/run_comparison.h"
 #include "compare/stochastic_test.h"
-#include "dependence_report.h"
 #include "pastonly/policy.h"
 #include "stats/interval.h"
 #include "subjects/cuts.h"

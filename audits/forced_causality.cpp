@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "compare/reference.h"
 #include "compare/tally.h"
 #include "evidence/audit_context.h"

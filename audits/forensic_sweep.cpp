@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "losses/paired_loss.h"
 #include "losses/routed_losses.h"

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "kernels/elementary.h"
 #include "losses/decoding.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "compare/resampled_futures.h"
 #include "evidence/audit_context.h"
 #include "pastonly/policy.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "routing/recorded/gate_form.h"
 #include "routing/rule_facts.h"

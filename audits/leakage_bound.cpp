@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "routing/recorded/influence.h"
 #include "routing/rule_facts.h"

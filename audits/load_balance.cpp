@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "routing/recorded/load.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "kernels/elementary.h"
 #include "losses/paired_loss.h"

@@ -1,5 +1,5 @@
-#include "checks.h"
-#include "dependence_report.h"
+#include "audits/checks.h"
+#include "audits/shared/dependence_report.h"
 
 namespace pastonly {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 
 namespace pastonly {

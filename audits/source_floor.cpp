@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "kernels/elementary.h"
 #include "losses/source_paths.h"

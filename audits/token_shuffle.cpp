@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "losses/variant_losses.h"
 #include "pastonly/policy.h"

@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "integrity/layer_scan.h"
 

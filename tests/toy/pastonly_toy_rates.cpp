@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "pastonly/policy.h"
 #include "stats/interval.h"

@@ -1,7 +1,7 @@
 #include <filesystem>
 
+#include "audits/checks.h"
 #include "catch.h"
-#include "checks.h"
 #include "shared.h"
 #include "subjects/recorded.h"
 #include "toy/observe.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "compare/resampled_futures.h"
 #include "evidence/audit_context.h"
 #include "lab_model.h"

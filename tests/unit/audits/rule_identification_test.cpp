@@ -1,7 +1,7 @@
 #include <string>
 
+#include "audits/checks.h"
 #include "catch.h"
-#include "checks.h"
 #include "toy/observe.h"
 
 using namespace pastonly;

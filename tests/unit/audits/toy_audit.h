@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "audits/checks.h"
 #include "catch.h"
-#include "checks.h"
 #include "evidence/audit_context.h"
 #include "pastonly/policy.h"
 #include "toy/observe.h"

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <set>
 
-#include "checks.h"
+#include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "lab_model.h"
 #include "losses/paired_loss.h"

@@ -1,4 +1,4 @@
-#include "dependence_report.h"
+#include "audits/shared/dependence_report.h"
 
 #include <fmt/format.h>
 
