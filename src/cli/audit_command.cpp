@@ -2,9 +2,9 @@
 
 #include <memory>
 
-#include "cli/audit_session.h"
-#include "cli/clock.h"
+#include "cli/checkpoint_options.h"
 #include "cli/commands.h"
+#include "cli/long_run.h"
 #include "cli/nearest.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
@@ -12,6 +12,8 @@
 #include "input/policy/source_text.h"
 #include "input/text/printable.h"
 #include "pastonly/check.h"
+#include "session/audit_session.h"
+#include "session/clock.h"
 
 namespace pastonly::cli {
 namespace {
@@ -41,8 +43,8 @@ Expected<void> known_checks(const std::vector<std::string>& ids) {
   return {};
 }
 
-Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session& session) {
-  auto policy = input::read_policy(arguments.policy, utc_today());
+Expected<session::AuditRequest> request_of(const AuditArguments& arguments, const Session& session) {
+  auto policy = input::read_policy(arguments.policy, session::utc_today());
   if (!policy) return tl::unexpected(policy.error());
   if (!arguments.source.empty()) {
     auto source = input::parse_source(arguments.source);
@@ -59,21 +61,21 @@ Expected<AuditRequest> request_of(const AuditArguments& arguments, const Session
     return usage_error(
         "audit needs a trace file, a plan directory, a checkpoint, or training logs (--log LABEL:FILE)");
   CheckpointOptions checkpoint = arguments.checkpoint;
-  if (checkpoint.rule.empty() && is_checkpoint(arguments.subject)) checkpoint.rule = policy->rule;
+  if (checkpoint.rule.empty() && session::is_checkpoint(arguments.subject)) checkpoint.rule = policy->rule;
   const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
-  return AuditRequest{arguments.subject,
-                      *std::move(options),
-                      *std::move(policy),
-                      arguments.checks,
-                      session.seed,
-                      arguments.logs,
-                      unit,
-                      std::move(checkpoint)};
+  return session::AuditRequest{arguments.subject,
+                               *std::move(options),
+                               *std::move(policy),
+                               arguments.checks,
+                               session.seed,
+                               arguments.logs,
+                               unit,
+                               std::move(checkpoint)};
 }
 
 /// An interrupted audit of a checkpoint says how to go on.
-Error with_advice(Error error, const AuditRequest& request) {
-  if (error.kind != Error::Kind::interrupted || !is_checkpoint(request.subject)) return error;
+Error with_advice(Error error, const session::AuditRequest& request) {
+  if (error.kind != Error::Kind::interrupted || !session::is_checkpoint(request.subject)) return error;
   const std::string& kept = request.checkpoint.record;
   error.message += kept.empty()
                        ? "; --record DIRECTORY would have kept the runs, for the same command to go on from"
@@ -89,7 +91,9 @@ int run_command(const AuditArguments& arguments, const Session& session) {
   for (const std::string& log : arguments.logs) read.push_back(log.substr(log.find(':') + 1));
   auto outputs = Outputs::open(session.outputs, session.color, read);
   if (!outputs) return complain(outputs.error());
-  const auto report = run_audit(*request, session);
+  const auto report = long_run(session, [&](const session::Environment& environment) {
+    return session::run_audit(*request, environment);
+  });
   if (!report) return complain(with_advice(report.error(), *request));
   if (auto written = outputs->write(*report); !written) return complain(written.error());
   if (!outputs->to_stdout() && !session.quiet) {

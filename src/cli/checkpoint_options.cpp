@@ -3,21 +3,6 @@
 #include "cli/validators.h"
 
 namespace pastonly::cli {
-namespace {
-
-std::string text_at(const Value& value, std::string_view key) {
-  const Value* found = value.find(key);
-  const auto* text = found != nullptr ? found->get_if<std::string>() : nullptr;
-  return text != nullptr ? *text : std::string();
-}
-
-std::size_t count_at(const Value& value, std::string_view key) {
-  const Value* found = value.find(key);
-  const auto* number = found != nullptr ? found->get_if<std::int64_t>() : nullptr;
-  return number != nullptr && *number > 0 ? static_cast<std::size_t>(*number) : 0;
-}
-
-}  // namespace
 
 void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool audit) {
   constexpr const char* group = "How a checkpoint is run";
@@ -73,43 +58,6 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->type_name("DIRECTORY")
       ->check(not_empty())
       ->group(group);
-}
-
-std::optional<std::string> given(const CheckpointOptions& options) {
-  if (!options.rule.empty()) return "--rule";
-  if (!options.twin.empty()) return "--twin";
-  if (!options.tokens.empty()) return "--tokens";
-  if (!options.text.empty()) return "--text";
-  if (options.positions > 0) return "--positions";
-  if (options.budget > 0) return "--budget";
-  if (options.precision != "float32") return "--precision";
-  if (!options.record.empty()) return "--record";
-  return std::nullopt;
-}
-
-void add_to_value(const CheckpointOptions& options, Value& value) {
-  if (!options.rule.empty()) value.set("rule", options.rule);
-  if (!options.twin.empty()) value.set("twin", options.twin);
-  if (!options.tokens.empty()) value.set("tokens", options.tokens);
-  if (options.positions > 0) value.set("positions", options.positions);
-  if (options.budget > 0) value.set("budget", options.budget);
-  if (options.precision == "bfloat16") value.set("precision", options.precision);
-}
-
-CheckpointOptions checkpoint_options_from(const Value& value) {
-  CheckpointOptions options;
-  options.rule = text_at(value, "rule");
-  options.twin = text_at(value, "twin");
-  options.tokens = text_at(value, "tokens");
-  options.positions = count_at(value, "positions");
-  options.budget = count_at(value, "budget");
-  if (text_at(value, "precision") == "bfloat16") options.precision = "bfloat16";
-  return options;
-}
-
-bool is_checkpoint(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::is_directory(path, error) && std::filesystem::exists(path / "config.json", error);
 }
 
 }  // namespace pastonly::cli

@@ -1,38 +1,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
-#include <optional>
-#include <string>
 
-#include "pastonly/error.h"
-#include "pastonly/value.h"
+#include "session/subject_options.h"
 
 namespace pastonly::cli {
 
-/// `--rule --twin --tokens --text --positions --budget --precision --record` as typed: how a checkpoint is
-/// run.
-struct CheckpointOptions {
-  std::string rule;    ///< id,key=value,...; "" = what config.json declares
-  std::string twin;    ///< checkpoint trained causally on the same; "" = none
-  std::string tokens;  ///< FORMAT:FILE; "" = drawn from the source, or uniformly
-  std::string text;
-  std::size_t positions = 0;  ///< of a row; 0 = by the size of the model
-  std::size_t budget = 0;     ///< token positions per check beyond the plan; 0 = by the size of the model
-  std::string precision = "float32";  ///< or bfloat16
-  std::string record;                 ///< directory that keeps the runs; "" = none
-};
+using session::CheckpointOptions;
+
 /// `audit`: all of them; else what says how one batch is run (--rule, --tokens, --positions).
 void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool audit);
-
-/// Whether any was given; the name of the first.
-std::optional<std::string> given(const CheckpointOptions& options);
-
-/// Adds to a report's options what was told of the run, and reads it back.
-void add_to_value(const CheckpointOptions& options, Value& value);
-CheckpointOptions checkpoint_options_from(const Value& value);
-
-/// Whether the path is a directory that holds a config.json: a checkpoint, not a plan.
-bool is_checkpoint(const std::filesystem::path& path);
 
 }  // namespace pastonly::cli

@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "checkpoint/checkpoint.h"
-#include "cli/checkpoint_subject.h"
+#include "cli/checkpoint_options.h"
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
 #include "evidence/audit_context.h"
 #include "report/agreement.h"
+#include "session/checkpoint_subject.h"
 #include "subjects/recorded.h"
 
 namespace pastonly::cli {
@@ -32,13 +33,13 @@ Expected<Trace> base_of(const std::string& path, const input::TraceOptions& opti
 /// The base run of a checkpoint on tokens of its own choice.
 Expected<Trace> base_of_checkpoint(const std::string& path, const CompareArguments& arguments,
                                    const input::TraceOptions& options, std::uint64_t seed) {
-  AuditRequest request;
+  session::AuditRequest request;
   request.subject = path;
   request.options = options;
   request.seed = seed;
   request.checkpoint = arguments.checkpoint;
   Policy policy;
-  auto opened = open_checkpoint(request, policy);
+  auto opened = session::open_checkpoint(request, policy);
   if (!opened) return tl::unexpected(opened.error());
   return Evidence(*opened->subject).base();
 }
@@ -48,7 +49,7 @@ Expected<Trace> run_on_tokens_of(const Trace& other, const std::string& path,
                                  const CheckpointOptions& options) {
   if (other.tokens.empty())
     return usage_error(fmt::format("{} records no tokens to run {} on", other.path, path));
-  const auto opened = open_directory(path, options);
+  const auto opened = session::open_directory(path, options);
   if (!opened) return tl::unexpected(opened.error());
   checkpoint::Workspace workspace;
   auto data = opened->observe({other.layout, other.tokens, other.valid}, {.mode = Mode::eval}, workspace);
@@ -62,7 +63,8 @@ Expected<Trace> run_on_tokens_of(const Trace& other, const std::string& path,
 Expected<std::pair<Trace, Trace>> traces_of(const CompareArguments& arguments, const Session& session) {
   const auto options = parse(arguments.traces);
   if (!options) return tl::unexpected(options.error());
-  const bool first_runs = is_checkpoint(arguments.first), second_runs = is_checkpoint(arguments.second);
+  const bool first_runs = session::is_checkpoint(arguments.first),
+             second_runs = session::is_checkpoint(arguments.second);
   if (const auto option = given(arguments.checkpoint); option && !first_runs && !second_runs)
     return usage_error(fmt::format("{} is for checkpoints; neither path holds a config.json", *option));
   if (first_runs != second_runs &&
@@ -73,11 +75,11 @@ Expected<std::pair<Trace, Trace>> traces_of(const CompareArguments& arguments, c
   const bool swap = first_runs && !second_runs;
   const std::string& from = swap ? arguments.second : arguments.first;
   const std::string& to = swap ? arguments.first : arguments.second;
-  auto leading = is_checkpoint(from) ? base_of_checkpoint(from, arguments, *options, session.seed)
-                                     : base_of(from, *options);
+  auto leading = session::is_checkpoint(from) ? base_of_checkpoint(from, arguments, *options, session.seed)
+                                              : base_of(from, *options);
   if (!leading) return tl::unexpected(leading.error());
-  auto following =
-      is_checkpoint(to) ? run_on_tokens_of(*leading, to, arguments.checkpoint) : base_of(to, *options);
+  auto following = session::is_checkpoint(to) ? run_on_tokens_of(*leading, to, arguments.checkpoint)
+                                              : base_of(to, *options);
   if (!following) return tl::unexpected(following.error());
   if (swap) std::swap(*leading, *following);
   return std::pair{*std::move(leading), *std::move(following)};

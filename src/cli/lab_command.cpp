@@ -3,14 +3,15 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/clock.h"
 #include "cli/commands.h"
-#include "cli/lab_session.h"
+#include "cli/long_run.h"
 #include "cli/outputs.h"
 #include "cli/validators.h"
 #include "input/policy/policy.h"
 #include "input/text/printable.h"
 #include "lab/exported.h"
+#include "session/clock.h"
+#include "session/lab_session.h"
 
 namespace pastonly::cli {
 namespace {
@@ -23,15 +24,15 @@ struct LabArguments {
   std::string exported;
 };
 
-Expected<LabRequest> lab_request_of(const LabArguments& arguments) {
-  auto policy = input::read_policy(arguments.policy.empty() ? "ci" : arguments.policy, utc_today());
+Expected<session::LabRequest> lab_request_of(const LabArguments& arguments) {
+  auto policy = input::read_policy(arguments.policy.empty() ? "ci" : arguments.policy, session::utc_today());
   if (!policy) return tl::unexpected(policy.error());
   auto experiment = lab::read_experiment(arguments.experiment);
   if (!experiment) return tl::unexpected(experiment.error());
   const std::string directory =
       arguments.directory.empty() ? "pastonly-lab/" + experiment->name : arguments.directory;
-  return LabRequest{arguments.experiment, *std::move(experiment), directory, *std::move(policy),
-                    !arguments.no_checks};
+  return session::LabRequest{arguments.experiment, *std::move(experiment), directory, *std::move(policy),
+                             !arguments.no_checks};
 }
 
 /// Before training rather than after it: where it cannot be made, hours would be lost. "": none is wanted.
@@ -43,7 +44,7 @@ Expected<void> make_directory(const std::string& path) {
 }
 
 /// Saves the arms as checkpoints and says which could not be.
-Expected<void> export_trained(const LabRequest& request, const std::string& directory, bool quiet) {
+Expected<void> export_trained(const session::LabRequest& request, const std::string& directory, bool quiet) {
   const auto arms = lab::export_arms(request.experiment, request.directory, directory);
   if (!arms) return tl::unexpected(arms.error());
   for (const auto& arm : *arms) {
@@ -66,7 +67,9 @@ int run_lab_command(const LabArguments& arguments, const Session& session) {
                                {arguments.experiment, arguments.policy, request->experiment.tokens.file});
   if (!outputs) return complain(outputs.error());
   if (auto made = make_directory(arguments.exported); !made) return complain(made.error());
-  const auto report = run_lab(*request, session);
+  const auto report = long_run(session, [&](const session::Environment& environment) {
+    return session::run_lab(*request, environment);
+  });
   if (!report) return complain(report.error());
   if (auto written = outputs->write(*report); !written) return complain(written.error());
   if (!arguments.exported.empty()) {

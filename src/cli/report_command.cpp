@@ -2,12 +2,12 @@
 
 #include <memory>
 
-#include "cli/clock.h"
 #include "cli/commands.h"
 #include "cli/outputs.h"
-#include "cli/report_file.h"
 #include "input/policy/policy.h"
 #include "run/judge.h"
+#include "session/clock.h"
+#include "session/report_file.h"
 
 namespace pastonly::cli {
 namespace {
@@ -18,11 +18,11 @@ struct ReportArguments {
 };
 
 Expected<Report> load(const ReportArguments& arguments) {
-  auto report = read_report(arguments.path);
+  auto report = session::read_report(arguments.path);
   if (!report || arguments.policy.empty()) return report;
-  auto policy = input::read_policy(arguments.policy, utc_today());
+  auto policy = input::read_policy(arguments.policy, session::utc_today());
   if (!policy) return tl::unexpected(policy.error());
-  return judge_again(*std::move(report), *policy, utc_today());
+  return judge_again(*std::move(report), *policy, session::utc_today());
 }
 
 int run_command(const ReportArguments& arguments, const Session& session) {

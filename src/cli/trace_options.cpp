@@ -3,41 +3,9 @@
 #include <fmt/format.h>
 
 #include "cli/validators.h"
+#include "session/subject_options.h"
 
 namespace pastonly::cli {
-namespace {
-
-constexpr std::string_view batch_major = "batch-major";
-constexpr std::string_view sequence_major = "sequence-major";
-
-std::optional<Mode> mode_of(std::string_view text) {
-  if (text == "train") return Mode::train;
-  if (text == "eval") return Mode::eval;
-  return std::nullopt;
-}
-std::optional<Stage> stage_of(std::string_view text) {
-  if (text == "selected") return Stage::selected;
-  if (text == "dispatched") return Stage::dispatched;
-  return std::nullopt;
-}
-std::optional<TokenOrder> order_of(std::string_view text) {
-  if (text == batch_major) return TokenOrder::batch_major;
-  if (text == sequence_major) return TokenOrder::sequence_major;
-  return std::nullopt;
-}
-
-std::optional<std::size_t> positive(const Value* value) {
-  const auto* number = value != nullptr ? value->get_if<std::int64_t>() : nullptr;
-  if (number == nullptr || *number <= 0) return std::nullopt;
-  return static_cast<std::size_t>(*number);
-}
-std::string text_of(const Value* value) {
-  const auto* text = value != nullptr ? value->get_if<std::string>() : nullptr;
-  return text != nullptr ? *text : std::string();
-}
-
-}  // namespace
-
 void add_trace_options(CLI::App& command, TraceArguments& arguments) {
   constexpr const char* group = "What a foreign file does not say";
   command.add_option("--batch", arguments.batch, "Sequences in a flattened array; of a checkpoint's batch")
@@ -46,7 +14,7 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
       ->group(group);
   command.add_option("--layout", arguments.layout, "Order in which the router saw the tokens")
       ->type_name("ORDER")
-      ->check(CLI::IsMember({std::string(batch_major), std::string(sequence_major)}))
+      ->check(CLI::IsMember({"batch-major", "sequence-major"}))
       ->group(group);
   command.add_option("--shape", arguments.shape, "Shape of a raw int32 file: TOKENS,LAYERS,K")
       ->delimiter(',')
@@ -80,10 +48,10 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
 Expected<input::TraceOptions> parse(const TraceArguments& arguments) {
   input::TraceOptions options;
   if (arguments.batch > 0) options.batch = arguments.batch;
-  options.order = order_of(arguments.layout);
+  options.order = session::order_of(arguments.layout);
   options.shape = arguments.shape;
-  options.mode = mode_of(arguments.mode);
-  options.stage = stage_of(arguments.stage);
+  options.mode = session::mode_of(arguments.mode);
+  options.stage = session::stage_of(arguments.stage);
   if (arguments.top_k > 0) options.top_k = arguments.top_k;
   if (arguments.experts > 0) options.experts = arguments.experts;
   for (const std::string& entry : arguments.map) {
@@ -93,51 +61,6 @@ Expected<input::TraceOptions> parse(const TraceArguments& arguments) {
     }
     if (!options.map.emplace(entry.substr(0, equals), entry.substr(equals + 1)).second) {
       return usage_error(fmt::format("--map {}: {} is given twice", entry, entry.substr(0, equals)));
-    }
-  }
-  return options;
-}
-
-Value to_value(const input::TraceOptions& options) {
-  Value value{Value::Object{}};
-  if (options.batch) value.set("batch", *options.batch);
-  if (options.order) {
-    value.set("layout",
-              std::string(*options.order == TokenOrder::batch_major ? batch_major : sequence_major));
-  }
-  if (!options.shape.empty()) value.set("shape", Value::Array(options.shape.begin(), options.shape.end()));
-  if (options.mode) value.set("mode", std::string(name(*options.mode)));
-  if (options.stage) value.set("stage", std::string(name(*options.stage)));
-  if (options.top_k) value.set("top_k", *options.top_k);
-  if (options.experts) value.set("experts", *options.experts);
-  if (!options.map.empty()) {
-    Value map{Value::Object{}};
-    for (const auto& [key, tensor] : options.map) map.set(key, tensor);
-    value.set("map", std::move(map));
-  }
-  return value;
-}
-
-Expected<input::TraceOptions> trace_options_from(const Value& value) {
-  input::TraceOptions options;
-  options.batch = positive(value.find("batch"));
-  options.order = order_of(text_of(value.find("layout")));
-  options.mode = mode_of(text_of(value.find("mode")));
-  options.stage = stage_of(text_of(value.find("stage")));
-  options.top_k = positive(value.find("top_k"));
-  options.experts = positive(value.find("experts"));
-  if (const Value* shape = value.find("shape"); shape != nullptr) {
-    const auto* array = shape->get_if<Value::Array>();
-    if (array == nullptr) return input_error("the report's subject.options.shape is no list");
-    for (const Value& size : *array) {
-      const auto number = positive(&size);
-      if (!number) return input_error("the report's subject.options.shape holds something else than sizes");
-      options.shape.push_back(*number);
-    }
-  }
-  if (const Value* map = value.find("map"); map != nullptr) {
-    if (const auto* object = map->get_if<Value::Object>()) {
-      for (const auto& [key, tensor] : *object) options.map[key] = text_of(&tensor);
     }
   }
   return options;

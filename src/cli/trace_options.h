@@ -6,7 +6,6 @@
 
 #include "input/trace/trace_file.h"
 #include "pastonly/error.h"
-#include "pastonly/value.h"
 
 namespace pastonly::cli {
 
@@ -24,9 +23,5 @@ struct TraceArguments {
 void add_trace_options(CLI::App& command, TraceArguments& arguments);
 /// Usage errors name the option.
 Expected<input::TraceOptions> parse(const TraceArguments& arguments);
-
-/// For a report: what was told, an object with only what was told; and back.
-Value to_value(const input::TraceOptions& options);
-Expected<input::TraceOptions> trace_options_from(const Value& value);
 
 }  // namespace pastonly::cli

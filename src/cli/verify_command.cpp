@@ -5,17 +5,18 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/audit_session.h"
 #include "cli/commands.h"
-#include "cli/lab_session.h"
+#include "cli/long_run.h"
 #include "cli/outputs.h"
-#include "cli/report_file.h"
 #include "cli/trace_options.h"
 #include "input/files/hash.h"
 #include "input/text/printable.h"
 #include "pastonly/check.h"
 #include "run/verify.h"
 #include "run/witness.h"
+#include "session/audit_session.h"
+#include "session/lab_session.h"
+#include "session/report_file.h"
 
 namespace pastonly::cli {
 namespace {
@@ -41,17 +42,17 @@ std::vector<std::string> changed_files(const Report& report) {
   return lines;
 }
 
-Expected<AuditRequest> request_of(const Report& report) {
-  AuditRequest request;
+Expected<session::AuditRequest> request_of(const Report& report) {
+  session::AuditRequest request;
   request.subject = report.subject.name;
   if (report.subject.kind == "logs") {
-    if (auto told = logs_from_value(report.subject.options, request); !told)
+    if (auto told = session::logs_from_value(report.subject.options, request); !told)
       return tl::unexpected(told.error());
   } else {
-    auto options = trace_options_from(report.subject.options);
+    auto options = session::trace_options_from(report.subject.options);
     if (!options) return tl::unexpected(options.error());
     request.options = *std::move(options);
-    request.checkpoint = checkpoint_options_from(report.subject.options);
+    request.checkpoint = session::checkpoint_options_from(report.subject.options);
   }
   request.policy = report.policy;
   request.seed = report.run.seed;
@@ -79,7 +80,9 @@ std::string listing(const std::vector<Held>& held, std::size_t& broken) {
 Expected<std::vector<Held>> hold_audit(const Report& stated, const Session& session) {
   const auto request = request_of(stated);
   if (!request) return tl::unexpected(request.error());
-  const auto again = run_audit(*request, session);
+  const auto again = long_run(session, [&](const session::Environment& environment) {
+    return session::run_audit(*request, environment);
+  });
   if (!again) return tl::unexpected(again.error());
   // A checkpoint's runs stand in no files: the second audit makes them anew, witnesses included.
   std::vector<Held> held;
@@ -112,8 +115,11 @@ Expected<std::vector<Held>> hold_experiment(const Report& stated, const Session&
   if (!directory) return tl::unexpected(directory.error());
   const bool checks = std::ranges::any_of(
       stated.experiment->arms, [](const Report::Experiment::Arm& arm) { return !arm.checks.empty(); });
-  const auto again = run_lab(
-      {stated.subject.name, *std::move(experiment), directory->string(), stated.policy, checks}, session);
+  const auto again = long_run(session, [&](const session::Environment& environment) {
+    return session::run_lab(
+        {stated.subject.name, *std::move(experiment), directory->string(), stated.policy, checks},
+        environment);
+  });
   if (!again) return tl::unexpected(again.error());
   std::error_code ignored;
   std::filesystem::remove_all(*directory, ignored);
@@ -121,7 +127,7 @@ Expected<std::vector<Held>> hold_experiment(const Report& stated, const Session&
 }
 
 int run_command(const std::string& path, const Session& session) {
-  const auto stated = read_report(path);
+  const auto stated = session::read_report(path);
   if (!stated) return complain(stated.error());
   if (const auto changed = changed_files(*stated); !changed.empty()) {
     constexpr std::size_t shown = 10;

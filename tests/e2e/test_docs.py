@@ -8,7 +8,7 @@ from program import COMMANDS, ROOT, run
 
 # Each folder includes itself and what stands on lower lines; folders of one line do not know each other.
 FLOORS = [{"kernels"}, {"stats"}, {"input", "routing"}, {"runtime", "integrity", "replay"}, {"model", "checkpoint"},
-          {"subjects"}, {"recording", "evidence"}, {"compare", "losses"}, {"audits", "lab"}, {"run"}, {"report"}, {"cli"}]
+          {"subjects"}, {"recording", "evidence"}, {"compare", "losses"}, {"audits", "lab"}, {"run"}, {"report"}, {"session"}, {"cli"}]
 
 
 def floor_of(folder):
@@ -93,6 +93,11 @@ class Pages(unittest.TestCase):
         pages = {path.stem for path in (ROOT / "docs/rules").glob("*.md")}
         for name in rules:
             self.assertIn(re.sub(r"\((.*)\)", r"-\1", name), pages)
+
+    def test_the_library_example_is_the_one_that_is_compiled(self):
+        example = (ROOT / "tests/install/consumer.cpp").read_text().split("\n\n", 1)[1]
+        indented = "".join(f"    {line}\n" if line else "\n" for line in example.rstrip("\n").split("\n"))
+        self.assertIn(indented, (ROOT / "docs/library.md").read_text())
 
     def test_every_rule_has_its_row_in_the_leak_table(self):
         table = (ROOT / "docs/leak-table.md").read_text()

@@ -1,14 +1,21 @@
+// The example of docs/library.md: audits the subject named on the command line.
+
 #include <cstdio>
 
-#include "pastonly/check.h"
-#include "pastonly/routing_rule.h"
+#include "pastonly/audit.h"
 
-int main() {
-  const auto spec = pastonly::parse_rule("expert-choice,k=2,chunk=16");
-  const auto rule = spec ? pastonly::make_rule(spec->id, spec->parameters) : tl::unexpected(spec.error());
-  if (!rule) return 1;
-  const auto dependence = (*rule)->dependence({4, 32}, 8);
-  std::printf("%zu checks; expert-choice looks ahead: %d\n", pastonly::all_checks().size(),
-              dependence.future);
-  return dependence.future && !pastonly::all_checks().empty() ? 0 : 1;
+int main(int argc, char** argv) {
+  if (argc != 2) return 4;
+  pastonly::AuditRequest request;
+  request.subject = argv[1];
+  request.policy = "release";
+  const auto report = pastonly::audit(request);
+  if (!report) {
+    std::fprintf(stderr, "%s\n", report.error().message.c_str());
+    return 2;
+  }
+  for (const auto& finding : report->findings)
+    std::printf("%s/%s: %s\n", finding.check.c_str(), finding.claim.c_str(), finding.message.c_str());
+  std::printf("%s", pastonly::format_report(*report, "text").value_or("").c_str());
+  return pastonly::exit_code(report->verdict);
 }

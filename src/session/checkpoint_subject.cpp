@@ -1,4 +1,4 @@
-#include "cli/checkpoint_subject.h"
+#include "session/checkpoint_subject.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include "subjects/live_model.h"
 #include "subjects/token_draws.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 namespace {
 
 constexpr double plan_work = 0x1p42;    // multiplications that the plan may cost, about
@@ -158,4 +158,4 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   return out;
 }
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

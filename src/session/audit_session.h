@@ -3,14 +3,14 @@
 #include <string>
 #include <vector>
 
-#include "cli/checkpoint_options.h"
-#include "cli/commands.h"
 #include "input/text/training_log.h"
 #include "input/trace/trace_file.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
+#include "session/environment.h"
+#include "session/subject_options.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 
 /// One audit of a recorded subject, of a checkpoint, or of training logs, from path to complete report,
 /// hashes and times included: what `audit` and `verify` share.
@@ -28,6 +28,6 @@ struct AuditRequest {
 Value logs_to_value(const AuditRequest& request);
 Expected<void> logs_from_value(const Value& value, AuditRequest& request);
 
-Expected<Report> run_audit(const AuditRequest& request, const Session& session);
+Expected<Report> run_audit(const AuditRequest& request, const Environment& environment);
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

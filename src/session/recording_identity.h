@@ -1,13 +1,13 @@
 #pragma once
 
-#include "cli/audit_session.h"
 #include "pastonly/subject.h"
 #include "recording/recording_folder.h"
+#include "session/audit_session.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 
 /// All that the runs of a checkpoint hang on, for --record: program, files with their lengths and times of
 /// last change, how the checkpoint is run, on what. `policy`: with the source that open_checkpoint settled.
 Expected<RecordingIdentity> identity_of(const AuditRequest& request, const Policy& policy, Subject& subject);
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

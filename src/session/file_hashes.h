@@ -8,7 +8,7 @@
 #include "pastonly/error.h"
 #include "pastonly/subject.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 
 /// SHA-256 of the files an audit reads, computed beside it in a thread of its own. Files that are written to
 /// between construction and `wait` are an input error: what was audited is not what was hashed.
@@ -31,4 +31,4 @@ class FileHashes {
   std::thread thread_;
 };
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

@@ -1,18 +1,17 @@
-#include "cli/audit_session.h"
+#include "session/audit_session.h"
 
 #include <fmt/format.h>
 
-#include "cli/checkpoint_subject.h"
-#include "cli/file_hashes.h"
-#include "cli/long_run.h"
-#include "cli/recording_identity.h"
-#include "cli/trace_options.h"
 #include "recording/recording.h"
 #include "run/audit.h"
 #include "run/audit_logs.h"
+#include "session/checkpoint_subject.h"
+#include "session/file_hashes.h"
+#include "session/recording_identity.h"
+#include "session/timed_run.h"
 #include "subjects/recorded.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 
 Value logs_to_value(const AuditRequest& request) {
   Value::Array logs(request.logs.begin(), request.logs.end());
@@ -64,22 +63,23 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
 
 /// What keeps the subject's runs; nothing where nobody asked for it.
 Expected<std::unique_ptr<Recording>> record(const AuditRequest& request, const Policy& policy,
-                                            Subject& subject, LongRun& run) {
+                                            Subject& subject, const Environment& environment) {
   const std::string& directory = request.checkpoint.record;
   if (directory.empty()) return nullptr;
   const auto identity = identity_of(request, policy, subject);
   if (!identity) return tl::unexpected(identity.error());
-  auto recording = Recording::start(subject, directory, *identity, run.watch());
+  auto recording = Recording::start(subject, directory, *identity, environment.watch);
   if (!recording) return recording;
   if (const std::size_t runs = (*recording)->runs_kept(); runs > 0)
-    run.say(fmt::format("going on from {} runs that {} keeps of an interrupted audit", runs, directory));
+    environment.say(
+        fmt::format("going on from {} runs that {} keeps of an interrupted audit", runs, directory));
   return recording;
 }
 
 }  // namespace
 
-Expected<Report> run_audit(const AuditRequest& request, const Session& session) {
-  LongRun run(session);
+Expected<Report> run_audit(const AuditRequest& request, const Environment& environment) {
+  TimedRun run(environment);
   if (!request.logs.empty()) {
     auto report = run_logs(request, run.today());
     if (report) report->run = run.record(request.seed);
@@ -95,8 +95,8 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   options.checks = request.checks;
   options.seed = request.seed;
   options.today = run.today();
-  options.watch = run.watch();
-  const auto recording = record(request, policy, **subject, run);
+  options.watch = environment.watch;
+  const auto recording = record(request, policy, **subject, environment);
   if (!recording) return tl::unexpected(recording.error());
   auto report = audit(*recording ? static_cast<Subject&>(**recording) : **subject, policy, options);
   if (!report) return report;
@@ -104,7 +104,7 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   if (!files) return tl::unexpected(files.error());
   if (*recording) {
     if (auto kept = (*recording)->finish(options.watch); !kept) return tl::unexpected(kept.error());
-    run.say(
+    environment.say(
         fmt::format("{} is a plan directory now, which audit and compare read", request.checkpoint.record));
   }
 
@@ -115,4 +115,4 @@ Expected<Report> run_audit(const AuditRequest& request, const Session& session) 
   return report;
 }
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

@@ -3,11 +3,11 @@
 #include <memory>
 
 #include "checkpoint/checkpoint.h"
-#include "cli/audit_session.h"
 #include "pastonly/error.h"
 #include "pastonly/subject.h"
+#include "session/audit_session.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 
 /// A checkpoint opened for an audit, and its twin where one was named. The subject refers to both.
 struct CheckpointSubject {
@@ -22,4 +22,4 @@ Expected<checkpoint::Checkpoint> open_directory(const std::string& path, const C
 /// as of opening the checkpoint; usage errors: options that belong to recorded subjects, --text.
 Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy& policy);
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

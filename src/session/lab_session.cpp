@@ -1,20 +1,20 @@
-#include "cli/lab_session.h"
+#include "session/lab_session.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
 
-#include "cli/arm_audits.h"
-#include "cli/long_run.h"
 #include "input/files/hash.h"
 #include "lab/arm_report.h"
 #include "lab/lab.h"
 #include "pastonly/version.h"
 #include "run/judge.h"
 #include "run/loss_logs.h"
+#include "session/arm_audits.h"
+#include "session/timed_run.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 namespace {
 
 /// What the experiment as a whole says goes in place of what an arm's check said of one batch, or beside what
@@ -46,9 +46,9 @@ void add_comparison(const lab::Experiment& plan, const Report::Experiment& exper
 
 }  // namespace
 
-Expected<Report> run_lab(const LabRequest& request, const Session& session) {
-  LongRun run(session);
-  const Watch watch = run.watch();
+Expected<Report> run_lab(const LabRequest& request, const Environment& environment) {
+  TimedRun run(environment);
+  const Watch& watch = environment.watch;
 
   std::vector<FileRecord> files{{request.path, 0, ""}};
   if (!request.experiment.tokens.file.empty()) files.push_back({request.experiment.tokens.file, 0, ""});
@@ -86,4 +86,4 @@ Expected<Report> run_lab(const LabRequest& request, const Session& session) {
   return report;
 }
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

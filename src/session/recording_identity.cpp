@@ -1,4 +1,4 @@
-#include "cli/recording_identity.h"
+#include "session/recording_identity.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 #include "kernels/bf16_product.h"
 #include "pastonly/version.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 namespace {
 
 namespace fs = std::filesystem;
@@ -67,4 +67,4 @@ Expected<RecordingIdentity> identity_of(const AuditRequest& request, const Polic
   return out;
 }
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

@@ -1,9 +1,9 @@
-#include "cli/report_file.h"
+#include "session/report_file.h"
 
 #include "input/files/mapped_file.h"
 #include "report/writer.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 
 Expected<Report> read_report(const std::string& path) {
   constexpr std::size_t largest = std::size_t{1} << 30;
@@ -12,4 +12,4 @@ Expected<Report> read_report(const std::string& path) {
   return report::parse_report(*bytes, path);
 }
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

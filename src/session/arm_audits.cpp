@@ -1,11 +1,10 @@
-#include "cli/arm_audits.h"
+#include "session/arm_audits.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 
-#include "cli/report_file.h"
 #include "input/files/atomic_file.h"
 #include "input/files/hash.h"
 #include "lab/corpus.h"
@@ -14,9 +13,10 @@
 #include "model/runnable.h"
 #include "report/json.h"
 #include "run/audit.h"
+#include "session/report_file.h"
 #include "subjects/live_model.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 namespace {
 
 Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const lab::Corpus& corpus,
@@ -119,4 +119,4 @@ Expected<Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions
   return all;
 }
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

@@ -8,7 +8,7 @@
 #include "pastonly/watch.h"
 #include "run/judge.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 
 struct ArmAuditOptions {
   std::string directory;  ///< where the arms are kept
@@ -23,4 +23,4 @@ struct ArmAuditOptions {
 Expected<Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions& options,
                               Report::Experiment& experiment);
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

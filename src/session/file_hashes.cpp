@@ -1,10 +1,10 @@
-#include "cli/file_hashes.h"
+#include "session/file_hashes.h"
 
 #include <fmt/format.h>
 
 #include "input/files/hash.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 namespace {
 
 std::vector<std::filesystem::file_time_type> last_written(const std::vector<FileRecord>& files) {
@@ -48,4 +48,4 @@ Expected<std::vector<FileRecord>> FileHashes::wait() {
   return files_;
 }
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

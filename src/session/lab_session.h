@@ -2,12 +2,12 @@
 
 #include <string>
 
-#include "cli/commands.h"
 #include "lab/experiment.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
+#include "session/environment.h"
 
-namespace pastonly::cli {
+namespace pastonly::session {
 
 /// One experiment from file to complete report, times included.
 struct LabRequest {
@@ -17,6 +17,6 @@ struct LabRequest {
   Policy policy;
   bool checks = true;  ///< run all checks on every arm
 };
-Expected<Report> run_lab(const LabRequest& request, const Session& session);
+Expected<Report> run_lab(const LabRequest& request, const Environment& environment);
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::session

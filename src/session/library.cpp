@@ -1,0 +1,53 @@
+#include "input/policy/policy.h"
+#include "pastonly/audit.h"
+#include "report/writer.h"
+#include "run/audit.h"
+#include "session/audit_session.h"
+#include "session/clock.h"
+#include "session/timed_run.h"
+
+namespace pastonly {
+namespace {
+
+session::Environment environment_of(const AuditRequest& request) {
+  session::Environment environment;
+  environment.threads = request.threads;
+  environment.watch = request.watch;
+  return environment;
+}
+
+}  // namespace
+
+Expected<Report> audit(const AuditRequest& request) {
+  auto policy = input::read_policy(request.policy, session::utc_today());
+  if (!policy) return tl::unexpected(policy.error());
+  session::AuditRequest whole;
+  whole.subject = request.subject;
+  whole.policy = *std::move(policy);
+  whole.checks = request.checks;
+  whole.seed = request.seed;
+  if (request.batch > 0) whole.options.batch = request.batch;
+  whole.checkpoint.rule = request.rule;
+  if (whole.checkpoint.rule.empty() && session::is_checkpoint(request.subject))
+    whole.checkpoint.rule = whole.policy.rule;
+  whole.checkpoint.tokens = request.tokens;
+  whole.checkpoint.positions = request.positions;
+  return session::run_audit(whole, environment_of(request));
+}
+
+Expected<Report> audit(Subject& subject, const AuditRequest& request) {
+  const session::TimedRun run(environment_of(request));
+  const auto policy = input::read_policy(request.policy, run.today());
+  if (!policy) return tl::unexpected(policy.error());
+  auto report = audit(subject, *policy, {request.checks, request.seed, run.today(), request.watch});
+  if (report) report->run = run.record(request.seed);
+  return report;
+}
+
+Expected<std::string> format_report(const Report& report, std::string_view format) {
+  const report::Writer* writer = report::find_writer(format);
+  if (writer == nullptr) return usage_error("no report format is called " + std::string(format));
+  return writer->write(report, {});
+}
+
+}  // namespace pastonly

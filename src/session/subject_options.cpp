@@ -1,0 +1,131 @@
+#include "session/subject_options.h"
+
+namespace pastonly::session {
+namespace {
+
+constexpr std::string_view batch_major = "batch-major";
+constexpr std::string_view sequence_major = "sequence-major";
+
+std::optional<std::size_t> positive(const Value* value) {
+  const auto* number = value != nullptr ? value->get_if<std::int64_t>() : nullptr;
+  if (number == nullptr || *number <= 0) return std::nullopt;
+  return static_cast<std::size_t>(*number);
+}
+std::string text_of(const Value* value) {
+  const auto* text = value != nullptr ? value->get_if<std::string>() : nullptr;
+  return text != nullptr ? *text : std::string();
+}
+
+std::string text_at(const Value& value, std::string_view key) {
+  const Value* found = value.find(key);
+  const auto* text = found != nullptr ? found->get_if<std::string>() : nullptr;
+  return text != nullptr ? *text : std::string();
+}
+
+std::size_t count_at(const Value& value, std::string_view key) {
+  const Value* found = value.find(key);
+  const auto* number = found != nullptr ? found->get_if<std::int64_t>() : nullptr;
+  return number != nullptr && *number > 0 ? static_cast<std::size_t>(*number) : 0;
+}
+
+}  // namespace
+
+std::optional<Mode> mode_of(std::string_view text) {
+  if (text == "train") return Mode::train;
+  if (text == "eval") return Mode::eval;
+  return std::nullopt;
+}
+std::optional<Stage> stage_of(std::string_view text) {
+  if (text == "selected") return Stage::selected;
+  if (text == "dispatched") return Stage::dispatched;
+  return std::nullopt;
+}
+std::optional<TokenOrder> order_of(std::string_view text) {
+  if (text == batch_major) return TokenOrder::batch_major;
+  if (text == sequence_major) return TokenOrder::sequence_major;
+  return std::nullopt;
+}
+
+Value to_value(const input::TraceOptions& options) {
+  Value value{Value::Object{}};
+  if (options.batch) value.set("batch", *options.batch);
+  if (options.order) {
+    value.set("layout",
+              std::string(*options.order == TokenOrder::batch_major ? batch_major : sequence_major));
+  }
+  if (!options.shape.empty()) value.set("shape", Value::Array(options.shape.begin(), options.shape.end()));
+  if (options.mode) value.set("mode", std::string(name(*options.mode)));
+  if (options.stage) value.set("stage", std::string(name(*options.stage)));
+  if (options.top_k) value.set("top_k", *options.top_k);
+  if (options.experts) value.set("experts", *options.experts);
+  if (!options.map.empty()) {
+    Value map{Value::Object{}};
+    for (const auto& [key, tensor] : options.map) map.set(key, tensor);
+    value.set("map", std::move(map));
+  }
+  return value;
+}
+
+Expected<input::TraceOptions> trace_options_from(const Value& value) {
+  input::TraceOptions options;
+  options.batch = positive(value.find("batch"));
+  options.order = order_of(text_of(value.find("layout")));
+  options.mode = mode_of(text_of(value.find("mode")));
+  options.stage = stage_of(text_of(value.find("stage")));
+  options.top_k = positive(value.find("top_k"));
+  options.experts = positive(value.find("experts"));
+  if (const Value* shape = value.find("shape"); shape != nullptr) {
+    const auto* array = shape->get_if<Value::Array>();
+    if (array == nullptr) return input_error("the report's subject.options.shape is no list");
+    for (const Value& size : *array) {
+      const auto number = positive(&size);
+      if (!number) return input_error("the report's subject.options.shape holds something else than sizes");
+      options.shape.push_back(*number);
+    }
+  }
+  if (const Value* map = value.find("map"); map != nullptr) {
+    if (const auto* object = map->get_if<Value::Object>()) {
+      for (const auto& [key, tensor] : *object) options.map[key] = text_of(&tensor);
+    }
+  }
+  return options;
+}
+
+std::optional<std::string> given(const CheckpointOptions& options) {
+  if (!options.rule.empty()) return "--rule";
+  if (!options.twin.empty()) return "--twin";
+  if (!options.tokens.empty()) return "--tokens";
+  if (!options.text.empty()) return "--text";
+  if (options.positions > 0) return "--positions";
+  if (options.budget > 0) return "--budget";
+  if (options.precision != "float32") return "--precision";
+  if (!options.record.empty()) return "--record";
+  return std::nullopt;
+}
+
+void add_to_value(const CheckpointOptions& options, Value& value) {
+  if (!options.rule.empty()) value.set("rule", options.rule);
+  if (!options.twin.empty()) value.set("twin", options.twin);
+  if (!options.tokens.empty()) value.set("tokens", options.tokens);
+  if (options.positions > 0) value.set("positions", options.positions);
+  if (options.budget > 0) value.set("budget", options.budget);
+  if (options.precision == "bfloat16") value.set("precision", options.precision);
+}
+
+CheckpointOptions checkpoint_options_from(const Value& value) {
+  CheckpointOptions options;
+  options.rule = text_at(value, "rule");
+  options.twin = text_at(value, "twin");
+  options.tokens = text_at(value, "tokens");
+  options.positions = count_at(value, "positions");
+  options.budget = count_at(value, "budget");
+  if (text_at(value, "precision") == "bfloat16") options.precision = "bfloat16";
+  return options;
+}
+
+bool is_checkpoint(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error) && std::filesystem::exists(path / "config.json", error);
+}
+
+}  // namespace pastonly::session
