@@ -35,6 +35,13 @@ class Floors(unittest.TestCase):
                 self.assertTrue("/" not in included or included.startswith("pastonly/")
                                 or included == "tl/expected.hpp", f"{path.name}: {included}")
 
+    def test_every_folder_says_its_question(self):
+        for folder in [*(ROOT / "src").iterdir(), ROOT / "audits"]:
+            if folder.is_dir() and folder.name != "package":
+                page = folder / "README.md"
+                self.assertTrue(page.exists(), f"{page.relative_to(ROOT)} is missing")
+                self.assertRegex(page.read_text().splitlines()[0], rf"^# {folder.name}: .*\?$", page.relative_to(ROOT))
+
     def test_third_parties_stay_where_they_belong(self):
         for path in (ROOT / "src").rglob("*"):
             if path.suffix in (".h", ".cpp") and "cli" not in path.parts:
