@@ -15,6 +15,15 @@ std::span<const Writer> writers() noexcept {
   return all;
 }
 
+std::string format_names(std::string_view last_joint) {
+  std::string names;
+  for (const Writer& writer : writers()) {
+    if (!names.empty()) names += &writer == &writers().back() ? last_joint : ", ";
+    names += writer.format;
+  }
+  return names;
+}
+
 const Writer* find_writer(std::string_view format) noexcept {
   const auto all = writers();
   const auto found = std::ranges::find(all, format, &Writer::format);
