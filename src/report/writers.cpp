@@ -8,10 +8,10 @@
 namespace pastonly::report {
 
 std::span<const Writer> writers() noexcept {
-  static constexpr std::array<Writer, 2> all{{
+  static constexpr auto all = std::to_array<Writer>({
       {"text", &write_text},
       {"json", [](const Report& report, const TextStyle&) { return write_json(report); }},
-  }};
+  });
   return all;
 }
 
