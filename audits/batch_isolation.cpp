@@ -1,16 +1,18 @@
 #include <algorithm>
+#include <array>
 
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
+#include "pastonly/names.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
-constexpr AxisWords kBatch{"flip", "decisions of unchanged sequences",
-                           "only other sequences of the batch were redrawn",
-                           "One sequence's tokens move another's routing: results depend on who shares the "
-                           "batch, and one user's text can reach "
-                           "another's. Use a dropless rule, or a capacity per sequence."};
+constexpr DependenceWords kBatch{
+    claim::flip, "decisions of unchanged sequences", "only other sequences of the batch were redrawn",
+    "One sequence's tokens move another's routing: results depend on who shares the "
+    "batch, and one user's text can reach "
+    "another's. Use a dropless rule, or a capacity per sequence."};
 
 /// Rows that a run left as they were, in full.
 Expected<std::vector<Comparison>> compare_batches(Evidence& evidence) {
@@ -31,8 +33,10 @@ Expected<std::vector<Comparison>> compare_batches(Evidence& evidence) {
   return out;
 }
 
-Outcome run_batch_isolation(const Pass& pass) {
-  return study_axis(pass, compare_batches(pass.evidence), kBatch, "batch (or one-row suffix)");
+constexpr std::array kBatchRuns{Intervention::Kind::suffix, Intervention::Kind::batch};
+
+Outcome run_batch_isolation(const CheckContext& context) {
+  return check_dependence(context, compare_batches(context.evidence), kBatch, "batch (or one-row suffix)");
 }
 
 }  // namespace
@@ -45,6 +49,7 @@ const Check batch_isolation_check{
     "left as they were.",
     Needs{},
     run_batch_isolation,
+    kBatchRuns,
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

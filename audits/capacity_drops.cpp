@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "routing/recorded/load.h"
 #include "routing/rule_facts.h"
@@ -13,7 +15,7 @@
 #include "stats/location_test.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 using Bin = routing::LoadSurvey::Bin;
@@ -33,23 +35,24 @@ const std::vector<Bin>& units(const routing::LoadSurvey& load) {
   return load.by_row.size() >= 8 ? load.by_row : load.by_time;
 }
 
-LayerDrops drop_rate(const routing::LoadSurvey& load, double asked, LayerIndex index, const Pass& pass) {
+LayerDrops drop_rate(const routing::LoadSurvey& load, double asked, LayerIndex index,
+                     const CheckContext& context) {
   std::vector<double> lost, possible, beyond;
   for (const Bin& bin : units(load)) {
     if (bin.tokens == 0) continue;
     lost.push_back(dropped(bin, asked));
     possible.push_back(asked * static_cast<double>(bin.tokens));
-    beyond.push_back(lost.back() - pass.policy.limits.drop_rate * possible.back());
+    beyond.push_back(lost.back() - context.policy.limits.drop_rate * possible.back());
   }
   LayerDrops drops;
   drops.index = index;
-  drops.rate.name = "drop_rate";
+  drops.rate.name = measurement::drop_rate;
   drops.rate.value = dropped(load.total, asked) / (asked * static_cast<double>(load.total.tokens));
   drops.rate.unit = "fraction of routes";
   drops.rate.samples = load.total.tokens;
   drops.rate.layer = index;
   const auto interval = stats::bootstrap_ratio(
-      lost, possible, {.alpha = pass.policy.alpha, .seed = pass.seed, .stream = raw(index)});
+      lost, possible, {.alpha = context.policy.alpha, .seed = context.seed, .stream = raw(index)});
   if (interval) {
     drops.rate.lower = interval->lower;
     drops.rate.upper = interval->upper;
@@ -67,24 +70,35 @@ double part_rate(std::span<const Bin> bins, double asked) {
   return tokens > 0.0 ? lost / (asked * tokens) : 0.0;
 }
 
+/// Along what drops are looked at, and what the figures are called.
+struct Places {
+  std::vector<Bin> routing::LoadSurvey::*bins;
+  const char *start, *end, *trend;
+};
+constexpr std::array<Places, 2> kPlaces{
+    {{&routing::LoadSurvey::by_time, measurement::drop_rate_batch_start, measurement::drop_rate_batch_end,
+      measurement::drop_trend_batch},
+     {&routing::LoadSurvey::by_position, measurement::drop_rate_sequence_start,
+      measurement::drop_rate_sequence_end, measurement::drop_trend_sequence}}};
+
 /// Where the drops fall: over the batch as the router saw it, and over the positions of a sequence.
 void measure_places(const routing::LoadSurvey& load, double asked, LayerIndex index, Ran& ran) {
   const auto add = [&](std::string name, double value, std::string unit) {
     ran.measurements.push_back(
         {std::move(name), value, std::nullopt, std::nullopt, std::move(unit), load.total.tokens, index});
   };
-  for (const auto& [where, bins] :
-       {std::pair{"batch", &load.by_time}, std::pair{"sequence", &load.by_position}}) {
+  for (const Places& places : kPlaces) {
+    const auto& bins = load.*places.bins;
     std::vector<double> rates;
-    for (const Bin& bin : *bins) rates.push_back(part_rate(std::span(&bin, 1), asked));
-    const std::size_t quarter = std::max<std::size_t>(1, bins->size() / 4);
-    add(fmt::format("drop_rate_{}_start", where), part_rate(std::span(*bins).first(quarter), asked),
+    for (const Bin& bin : bins) rates.push_back(part_rate(std::span(&bin, 1), asked));
+    const std::size_t quarter = std::max<std::size_t>(1, bins.size() / 4);
+    add(places.start, part_rate(std::span(bins).first(quarter), asked),
         "fraction of routes in the first quarter");
-    add(fmt::format("drop_rate_{}_end", where), part_rate(std::span(*bins).last(quarter), asked),
+    add(places.end, part_rate(std::span(bins).last(quarter), asked),
         "fraction of routes in the last quarter");
-    add(fmt::format("drop_trend_{}", where), stats::kendall_trend(rates), "Kendall's tau");
+    add(places.trend, stats::kendall_trend(rates), "Kendall's tau");
   }
-  add("unrouted_tokens",
+  add(measurement::unrouted_tokens,
       static_cast<double>(load.total.unrouted) /
           static_cast<double>(std::max<std::uint64_t>(1, load.total.tokens)),
       "fraction of tokens");
@@ -95,7 +109,7 @@ Claim drop_claim(const std::vector<LayerDrops>& layers, std::uint32_t run, doubl
       layers, {}, [](const LayerDrops& drops) { return drops.rate.lower.value_or(drops.rate.value); });
   const auto surest = std::ranges::min_element(layers, {}, &LayerDrops::p_value);
   Claim claim;
-  claim.id = "drop-rate";
+  claim.id = claim::drop_rate;
   claim.basis = Claim::Basis::statistical;
   // Over the layers: Bonferroni, so that the check states one claim and no more.
   claim.p_value = std::min(1.0, surest->p_value * static_cast<double>(layers.size()));
@@ -115,22 +129,22 @@ Claim drop_claim(const std::vector<LayerDrops>& layers, std::uint32_t run, doubl
   return claim;
 }
 
-Outcome run_capacity_drops(const Pass& pass) {
-  const auto trace = pass.evidence.base();
+Outcome run_capacity_drops(const CheckContext& context) {
+  const auto trace = context.evidence.base();
   if (!trace) return trace.error();
   if (trace->stage == Stage::selected) {
     return Skipped{"the masks stand before drops (stage selected)"};
   }
-  const auto rules = pass.evidence.rules();
+  const auto rules = context.evidence.rules();
   if (!rules) return rules.error();
-  const auto loads = pass.evidence.loads();
+  const auto loads = context.evidence.loads();
   if (!loads) return loads.error();
   Ran ran;
   std::vector<std::optional<LayerDrops>> rates(loads->size());
   stats::parallel_for(loads->size(), [&](std::size_t l) {
     const auto asked = asked_experts((*rules)[l]);
     if (!asked || (*loads)[l].total.tokens == 0) return;
-    rates[l] = drop_rate((*loads)[l], static_cast<double>(*asked), trace->layers[l].index, pass);
+    rates[l] = drop_rate((*loads)[l], static_cast<double>(*asked), trace->layers[l].index, context);
   });
   std::vector<LayerDrops> layers;
   for (std::size_t l = 0; l < loads->size(); ++l) {
@@ -142,8 +156,8 @@ Outcome run_capacity_drops(const Pass& pass) {
   }
   if (layers.empty()) return Skipped{"no layer's rule is known to be token choice with a fixed K"};
   // Stated whatever the rate, so that the correction over the run counts every test that was made.
-  const std::uint32_t base = pass.evidence.runs(Intervention::Kind::base).front()->id;
-  ran.claims.push_back(drop_claim(layers, base, pass.policy.limits.drop_rate));
+  const std::uint32_t base = context.evidence.runs(Intervention::Kind::base).front()->id;
+  ran.claims.push_back(drop_claim(layers, base, context.policy.limits.drop_rate));
   return ran;
 }
 
@@ -158,4 +172,4 @@ const Check capacity_drops_check{
     {},
     run_capacity_drops};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

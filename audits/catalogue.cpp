@@ -5,16 +5,10 @@
 
 namespace pastonly {
 
-// The only list, in report order: what the trace is, what it could carry and under which rule, then
-// interventions from the strongest to the mildest, then statistics, then upkeep.
 std::span<const Check> all_checks() noexcept {
-  static const std::array checks{
-      trace_integrity_check, leakage_bound_check,    rule_identification_check, causal_mask_check,
-      batch_isolation_check, order_invariance_check, length_invariance_check,   token_shuffle_check,
-      chunk_sweep_check,     forced_causality_check, future_information_check,  source_floor_check,
-      future_decoding_check, loss_anomaly_check,     forensic_sweep_check,      gate_separation_check,
-      capacity_drops_check,  load_balance_check,
-  };
+#define PASTONLY_LIST_CHECK(name) audits::name##_check,
+  static const std::array checks{PASTONLY_CHECKS(PASTONLY_LIST_CHECK)};
+#undef PASTONLY_LIST_CHECK
   return checks;
 }
 

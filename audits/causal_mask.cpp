@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <tuple>
@@ -9,19 +10,21 @@
 #include "audits/shared/dependence_report.h"
 #include "compare/run_comparison.h"
 #include "compare/stochastic_test.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "stats/interval.h"
 #include "subjects/cuts.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
-constexpr AxisWords kFuture{"flip", "decisions before the cut",
-                            "only later tokens of the same sequence were redrawn",
-                            "Routing reads the future. `pastonly explain RULE` says what to use instead of a "
-                            "layer's rule; a layer of origin \"inherited\" only follows an earlier one."};
-constexpr AxisWords kFutureOrBatch{
-    "future-or-batch", "decisions before the cut", "the suffixes of several sequences were redrawn at once",
+constexpr DependenceWords kFuture{
+    claim::flip, "decisions before the cut", "only later tokens of the same sequence were redrawn",
+    "Routing reads the future. `pastonly explain RULE` says what to use instead of a "
+    "layer's rule; a layer of origin \"inherited\" only follows an earlier one."};
+constexpr DependenceWords kFutureOrBatch{
+    claim::future_or_batch, "decisions before the cut",
+    "the suffixes of several sequences were redrawn at once",
     "Record suffix runs that change one row at a time: they tell later tokens from other sequences."};
 
 /// The suffix runs of a subject, by what they can prove.
@@ -82,7 +85,7 @@ void report_trials(const Study& study, double alpha, Ran& out) {
   const auto n = static_cast<double>(trials.count);
   const stats::Interval interval = stats::clopper_pearson(trials.changed, trials.count, alpha);
   if (trials.count > 0 && !study.stochastic) {
-    out.measurements.push_back({"trial_rate",
+    out.measurements.push_back({measurement::trial_rate,
                                 static_cast<double>(trials.changed) / n,
                                 interval.lower,
                                 interval.upper,
@@ -104,12 +107,12 @@ void report_trials(const Study& study, double alpha, Ran& out) {
 }
 
 /// Where each layer's changes come from.
-void report_origins(const Pass& pass, const Study& study, Ran& out) {
+void report_origins(const CheckContext& context, const Study& study, Ran& out) {
   if (study.runs.empty()) return;
   const Trace& base = study.runs.front().reference->base;
   const auto passes_on = [](const LayerTally& layer) { return layer.later_selection && !layer.selection; };
   const bool ask = std::any_of(study.tally.layers.begin(), study.tally.layers.end(), passes_on);
-  const auto rules = ask ? pass.evidence.rules() : Expected<std::vector<LayerFacts::Rule>>{};
+  const auto rules = ask ? context.evidence.rules() : Expected<std::vector<LayerFacts::Rule>>{};
   for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
     LayerFacts facts;
     facts.index = base.layers[l].index;
@@ -123,34 +126,38 @@ void report_origins(const Pass& pass, const Study& study, Ran& out) {
 }
 
 /// Runs that changed several rows: what they show is a claim only if no single-row run explains it.
-Expected<void> report_ambiguous(const Pass& pass, References& references, const Suffixes& suffixes,
+Expected<void> report_ambiguous(const CheckContext& context, References& references, const Suffixes& suffixes,
                                 const Study& future, Ran& out) {
-  const auto together = study(pass.evidence, references, suffixes.ambiguous);
+  const auto together = study(context.evidence, references, suffixes.ambiguous);
   if (!together) return tl::unexpected(together.error());
   if (together->runs.empty()) return {};
   const Trace& base = together->runs.front().reference->base;
-  const auto figures = measurements(together->tally, base, "several_rows_", pass.policy.alpha, pass.seed);
-  std::copy_if(figures.begin(), figures.end(), std::back_inserter(out.measurements),
-               [](const Measurement& figure) { return figure.name == "several_rows_flip_rate_decisions"; });
+  const auto figures =
+      measurements(together->tally, base, "several_rows_", context.policy.alpha, context.seed);
+  std::copy_if(
+      figures.begin(), figures.end(), std::back_inserter(out.measurements),
+      [](const Measurement& figure) { return figure.name == measurement::several_rows_flip_rate_decisions; });
   if (!together->tally.changed() || future.tally.changed()) return {};
-  const auto others = study(pass.evidence, references, suffixes.others);
+  const auto others = study(context.evidence, references, suffixes.others);
   if (!others) return tl::unexpected(others.error());
-  if (!others->tally.changed()) report_axis(pass, *together, kFutureOrBatch, out);
+  if (!others->tally.changed()) report_dependence(context, *together, kFutureOrBatch, out);
   return {};
 }
 
-Expected<void> report_stochastic(const Pass& pass, References& references, const Suffixes& suffixes,
-                                 const Study& future, Ran& out) {
+Expected<void> report_stochastic(const CheckContext& context, References& references,
+                                 const Suffixes& suffixes, const Study& future, Ran& out) {
   report_chance(future, out);
   if (!future.stochastic) return {};
-  const auto test = test_chance(pass.evidence, references, suffixes.future, pass.seed);
+  const auto test = test_chance(context.evidence, references, suffixes.future, context.seed);
   if (!test) return tl::unexpected(test.error());
   if (!*test) return {};
   const ChanceTest& result = **test;
-  out.measurements.push_back({"repeat_difference", result.within, {}, {}, "fraction", result.groups, {}});
-  out.measurements.push_back({"suffix_difference", result.between, {}, {}, "fraction", result.groups, {}});
+  out.measurements.push_back(
+      {measurement::repeat_difference, result.within, {}, {}, "fraction", result.groups, {}});
+  out.measurements.push_back(
+      {measurement::suffix_difference, result.between, {}, {}, "fraction", result.groups, {}});
   Claim claim;
-  claim.id = "shift";
+  claim.id = claim::shift;
   claim.basis = Claim::Basis::statistical;
   claim.p_value = result.p_value;
   claim.message = fmt::format(
@@ -162,30 +169,33 @@ Expected<void> report_stochastic(const Pass& pass, References& references, const
   return {};
 }
 
-Outcome run_causal_mask(const Pass& pass) {
-  const auto suffixes = collect_suffixes(pass.evidence);
+constexpr std::array kCausalRuns{Intervention::Kind::base, Intervention::Kind::repeat,
+                                 Intervention::Kind::suffix};
+
+Outcome run_causal_mask(const CheckContext& context) {
+  const auto suffixes = collect_suffixes(context.evidence);
   if (!suffixes) return suffixes.error();
   if (suffixes->future.empty() && suffixes->ambiguous.empty()) return nothing_recorded("suffix");
-  References references(pass.evidence);
-  const auto future = study(pass.evidence, references, suffixes->future);
+  References references(context.evidence);
+  const auto future = study(context.evidence, references, suffixes->future);
   if (!future) return future.error();
   Ran out;
   if (!future->runs.empty()) {
     const Trace& base = future->runs.front().reference->base;
-    out.measurements = measurements(future->tally, base, "", pass.policy.alpha, pass.seed);
+    out.measurements = measurements(future->tally, base, "", context.policy.alpha, context.seed);
   }
-  report_trials(*future, pass.policy.alpha, out);
-  report_origins(pass, *future, out);
-  report_axis(pass, *future, kFuture, out);
-  if (auto done = report_ambiguous(pass, references, *suffixes, *future, out); !done) return done.error();
-  if (auto done = report_stochastic(pass, references, *suffixes, *future, out); !done) return done.error();
+  report_trials(*future, context.policy.alpha, out);
+  report_origins(context, *future, out);
+  report_dependence(context, *future, kFuture, out);
+  if (auto done = report_ambiguous(context, references, *suffixes, *future, out); !done) return done.error();
+  if (auto done = report_stochastic(context, references, *suffixes, *future, out); !done) return done.error();
   return out;
 }
 
 }  // namespace
 
 const Check causal_mask_check{
-    "causal-mask",
+    check_id::causal_mask,
     "Decisions do not depend on later tokens",
     "Replaces the tokens of a sequence from a cut on, in batches of equal shape, and compares everything "
     "that is decided "
@@ -194,6 +204,7 @@ const Check causal_mask_check{
     "that routing reads the future. A pass names the smallest dependence it could have seen.",
     Needs{},
     run_causal_mask,
+    kCausalRuns,
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

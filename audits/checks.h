@@ -2,26 +2,33 @@
 
 #include "pastonly/check.h"
 
-namespace pastonly {
+/// The only list of checks, in report order: what the trace is, what it could carry and under which rule,
+/// then interventions from the strongest to the mildest, then statistics, then upkeep. Each is defined in the
+/// file of its name.
+#define PASTONLY_CHECKS(X) \
+  X(trace_integrity)       \
+  X(leakage_bound)         \
+  X(rule_identification)   \
+  X(causal_mask)           \
+  X(batch_isolation)       \
+  X(order_invariance)      \
+  X(length_invariance)     \
+  X(token_shuffle)         \
+  X(chunk_sweep)           \
+  X(forced_causality)      \
+  X(future_information)    \
+  X(source_floor)          \
+  X(future_decoding)       \
+  X(loss_anomaly)          \
+  X(forensic_sweep)        \
+  X(gate_separation)       \
+  X(capacity_drops)        \
+  X(load_balance)
 
-// Each defined in the file of its name; audits/catalogue.cpp lists them in report order.
-extern const Check trace_integrity_check;
-extern const Check leakage_bound_check;
-extern const Check rule_identification_check;
-extern const Check causal_mask_check;
-extern const Check batch_isolation_check;
-extern const Check order_invariance_check;
-extern const Check length_invariance_check;
-extern const Check token_shuffle_check;
-extern const Check chunk_sweep_check;
-extern const Check forced_causality_check;
-extern const Check future_information_check;
-extern const Check source_floor_check;
-extern const Check future_decoding_check;
-extern const Check gate_separation_check;
-extern const Check capacity_drops_check;
-extern const Check loss_anomaly_check;
-extern const Check forensic_sweep_check;
-extern const Check load_balance_check;
+namespace pastonly::audits {
 
-}  // namespace pastonly
+#define PASTONLY_DECLARE_CHECK(name) extern const Check name##_check;
+PASTONLY_CHECKS(PASTONLY_DECLARE_CHECK)
+#undef PASTONLY_DECLARE_CHECK
+
+}  // namespace pastonly::audits

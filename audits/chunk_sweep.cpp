@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,11 +10,12 @@
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "losses/paired_loss.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "replay/rearranged.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 constexpr std::size_t kScoresPerSize = 1 << 18;  // over all layers; one chunk of each at least
@@ -32,20 +34,21 @@ std::vector<std::size_t> sizes(const Trace& base, const Reapplied& rule, std::si
   return out;
 }
 
-std::vector<Measurement> sweep(const Pass& pass, const Trace& base, std::size_t l,
+std::vector<Measurement> sweep(const CheckContext& context, const Trace& base, std::size_t l,
                                const LayerFacts::Rule& found) {
   std::vector<Measurement> out;
   const LayerRecord& layer = base.layers[l];
   const auto rule = reapplied(base, layer, found);
   if (!rule) return out;
   if (rule->alone)
-    return {Moved{}.measurement("rechunked_flip_rate", layer.index, pass.policy.alpha, pass.seed)};
+    return {Moved{}.measurement(measurement::rechunked_flip_rate, layer.index, context.policy.alpha,
+                                context.seed)};
   for (const std::size_t size : sizes(base, *rule, layer.experts)) {
     const auto moved =
-        rechunked(base, layer, *rule, size, kScoresPerSize / base.layers.size(), pass.seed + l);
+        rechunked(base, layer, *rule, size, kScoresPerSize / base.layers.size(), context.seed + l);
     if (!moved) continue;
-    out.push_back(moved->measurement(fmt::format("rechunked_flip_rate[{}]", size), layer.index,
-                                     pass.policy.alpha, pass.seed));
+    out.push_back(moved->measurement(measurement::of(measurement::rechunked_flip_rate, std::to_string(size)),
+                                     layer.index, context.policy.alpha, context.seed));
   }
   return out;
 }
@@ -73,12 +76,12 @@ std::string with_chunk(const Reapplied& rule, std::size_t size) {
 }
 
 /// What other chunk sizes do to the loss: the same model, truly rerouted, the same tokens.
-Expected<void> reroute(const Pass& pass, const Trace& base, const std::vector<LayerFacts::Rule>& rules,
-                       std::vector<Measurement>& out) {
-  const Capabilities can = pass.evidence.subject().capabilities();
+Expected<void> reroute(const CheckContext& context, const Trace& base,
+                       const std::vector<LayerFacts::Rule>& rules, std::vector<Measurement>& out) {
+  const Capabilities can = context.evidence.subject().capabilities();
   if (!can.live || !can.reroute || !can.log_probs || base.layers.empty()) return {};
   const auto rule = common_rule(base, rules);
-  const auto batches = pass.evidence.fresh_batches(kSweepShare);
+  const auto batches = context.evidence.fresh_batches(kSweepShare);
   if (!batches) return tl::unexpected(batches.error());
   if (!rule || *batches == 0) return {};
   for (const std::size_t size : sizes(base, *rule, base.layers.front().experts)) {
@@ -87,8 +90,8 @@ Expected<void> reroute(const Pass& pass, const Trace& base, const std::vector<La
     run.rule = with_chunk(*rule, size);
     std::vector<Expected<Trace>> as_trained(*batches), changed(*batches);
     stats::parallel_for(*batches, [&](std::size_t i) {
-      as_trained[i] = pass.evidence.fresh_losses(i);
-      changed[i] = pass.evidence.fresh_losses(i, run);
+      as_trained[i] = context.evidence.fresh_losses(i);
+      changed[i] = context.evidence.fresh_losses(i, run);
     });
     PairedLoss pairs;
     for (std::size_t i = 0; i < *batches; ++i) {
@@ -98,22 +101,26 @@ Expected<void> reroute(const Pass& pass, const Trace& base, const std::vector<La
     }
     if (!pairs.empty())
       out.push_back(
-          pairs.difference(fmt::format("rechunked_loss_change[{}]", size), pass.policy.alpha, pass.seed));
+          pairs.difference(measurement::of(measurement::rechunked_loss_change, std::to_string(size)),
+                           context.policy.alpha, context.seed));
   }
   return {};
 }
 
-Outcome run_chunk_sweep(const Pass& pass) {
-  const auto base = pass.evidence.base();
+constexpr std::array kChunkRuns{Intervention::Kind::reroute};
+
+Outcome run_chunk_sweep(const CheckContext& context) {
+  const auto base = context.evidence.base();
   if (!base) return base.error();
-  const auto rules = pass.evidence.rules();
+  const auto rules = context.evidence.rules();
   if (!rules) return rules.error();
   std::vector<std::vector<Measurement>> layers(base->layers.size());
-  stats::parallel_for(layers.size(), [&](std::size_t l) { layers[l] = sweep(pass, *base, l, (*rules)[l]); });
+  stats::parallel_for(layers.size(),
+                      [&](std::size_t l) { layers[l] = sweep(context, *base, l, (*rules)[l]); });
   Ran out;
   for (const auto& layer : layers)
     out.measurements.insert(out.measurements.end(), layer.begin(), layer.end());
-  if (auto done = reroute(pass, *base, *rules, out.measurements); !done) return done.error();
+  if (auto done = reroute(context, *base, *rules, out.measurements); !done) return done.error();
   if (out.measurements.empty())
     return Skipped{"no layer's rule is identified, has scores and can be applied again"};
   return out;
@@ -131,6 +138,7 @@ const Check chunk_sweep_check{
     "length-invariance and causal-mask accuse.",
     Needs{.scores = true},
     run_chunk_sweep,
+    kChunkRuns,
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

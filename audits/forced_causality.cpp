@@ -8,11 +8,12 @@
 #include "evidence/audit_context.h"
 #include "losses/paired_loss.h"
 #include "losses/variant_losses.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "replay/streaming_change.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 // Scores read in all; more are sampled, so that a large trace costs a fraction of a second.
@@ -45,15 +46,16 @@ std::vector<std::optional<Reapplied>> affordable(const Trace& base,
 }
 
 /// The share of decisions that streaming would change, layer by layer.
-std::vector<std::optional<Measurement>> stream(const Pass& pass, const Trace& base,
+std::vector<std::optional<Measurement>> stream(const CheckContext& context, const Trace& base,
                                                const std::vector<std::optional<Reapplied>>& rules) {
   std::vector<std::optional<Measurement>> out(base.layers.size());
   stats::parallel_for(base.layers.size(), [&](std::size_t l) {
     const auto& rule = rules[l];
     if (!rule) return;
     const std::size_t budget = kBudget / base.layers.size();
-    if (const auto moved = streaming_change(base, base.layers[l], *rule, budget, pass.seed + l)) {
-      out[l] = moved->measurement("streaming_flip_rate", base.layers[l].index, pass.policy.alpha, pass.seed);
+    if (const auto moved = streaming_change(base, base.layers[l], *rule, budget, context.seed + l)) {
+      out[l] = moved->measurement(measurement::streaming_flip_rate, base.layers[l].index,
+                                  context.policy.alpha, context.seed);
     }
   });
   return out;
@@ -61,14 +63,14 @@ std::vector<std::optional<Measurement>> stream(const Pass& pass, const Trace& ba
 
 /// Runs in which every sampled token was alone with its past: which decisions of all layers together come out
 /// differently, and what it costs.
-Expected<void> streams(const Pass& pass, std::vector<Measurement>& out) {
-  const auto runs = pass.evidence.runs(Intervention::Kind::stream);
+Expected<void> streams(const CheckContext& context, std::vector<Measurement>& out) {
+  const auto runs = context.evidence.runs(Intervention::Kind::stream);
   if (runs.empty()) return {};
-  References references(pass.evidence);
+  References references(context.evidence);
   const auto reference = references.of(*runs.front());
   if (!reference) return tl::unexpected(reference.error());
   const Trace& base = (*reference)->base;
-  const auto trace = pass.evidence.trace(*runs.front());
+  const auto trace = context.evidence.trace(*runs.front());
   if (!trace) return tl::unexpected(trace.error());
   // Row by row, so that the figures carry an interval over sequences.
   Tally tally;
@@ -77,47 +79,53 @@ Expected<void> streams(const Pass& pass, std::vector<Measurement>& out) {
     if (!difference) return tl::unexpected(difference.error());
     if (difference->layers.empty() || difference->layers.front().decisions > 0) tally.add(*difference);
   }
-  for (Measurement& figure : measurements(tally, base, "stream_", pass.policy.alpha, pass.seed)) {
-    if (figure.name == "stream_flip_rate_decisions") out.push_back(std::move(figure));
+  for (Measurement& figure : measurements(tally, base, "stream_", context.policy.alpha, context.seed)) {
+    if (figure.name == measurement::stream_flip_rate_decisions) out.push_back(std::move(figure));
   }
-  const auto losses = streamed_losses(pass.evidence);
+  const auto losses = streamed_losses(context.evidence);
   if (!losses) return tl::unexpected(losses.error());
-  if (!losses->empty()) out.push_back(losses->difference("streaming_gap", pass.policy.alpha, pass.seed));
+  if (!losses->empty())
+    out.push_back(losses->difference(measurement::streaming_gap, context.policy.alpha, context.seed));
   return {};
 }
 
 /// The loss of recorded runs under another rule against the base's.
-Expected<void> reroutes(const Pass& pass, std::vector<Measurement>& out) {
-  for (const Intervention* run : pass.evidence.runs(Intervention::Kind::reroute)) {
-    const auto base = pass.evidence.base_of(*run);
-    const auto trace = pass.evidence.trace(*run);
+Expected<void> reroutes(const CheckContext& context, std::vector<Measurement>& out) {
+  for (const Intervention* run : context.evidence.runs(Intervention::Kind::reroute)) {
+    const auto base = context.evidence.base_of(*run);
+    const auto trace = context.evidence.trace(*run);
     if (!base) return tl::unexpected(base.error());
     if (!trace) return tl::unexpected(trace.error());
-    const std::string name = fmt::format("loss_change[{}]", run->rule);
-    if (auto change = paired_loss(name, *base, std::span(&*trace, 1), pass.policy.alpha, pass.seed)) {
+    const std::string name = measurement::of(measurement::loss_change, run->rule);
+    if (auto change = paired_loss(name, *base, std::span(&*trace, 1), context.policy.alpha, context.seed)) {
       out.push_back(std::move(*change));
     }
   }
   return {};
 }
 
-Outcome run_forced_causality(const Pass& pass) {
-  const auto base = pass.evidence.base();
+Outcome run_forced_causality(const CheckContext& context) {
+  const auto base = context.evidence.base();
   if (!base) return base.error();
-  const auto rules = pass.evidence.rules();
+  const auto rules = context.evidence.rules();
   if (!rules) return rules.error();
   Ran out;
   std::size_t left_out = 0;
   const auto assessed = affordable(*base, *rules, left_out);
-  for (auto& measurement : stream(pass, *base, assessed)) {
+  for (auto& measurement : stream(context, *base, assessed)) {
     if (measurement) out.measurements.push_back(std::move(*measurement));
   }
   if (left_out > 0) {
-    out.measurements.push_back(
-        {"layers_left_out", static_cast<double>(left_out), {}, {}, "layers", base->layers.size(), {}});
+    out.measurements.push_back({measurement::layers_left_out,
+                                static_cast<double>(left_out),
+                                {},
+                                {},
+                                "layers",
+                                base->layers.size(),
+                                {}});
   }
-  if (auto done = streams(pass, out.measurements); !done) return done.error();
-  if (auto done = reroutes(pass, out.measurements); !done) return done.error();
+  if (auto done = streams(context, out.measurements); !done) return done.error();
+  if (auto done = reroutes(context, out.measurements); !done) return done.error();
   if (out.measurements.empty()) {
     return Skipped{
         "no layer's rule is identified and can be applied again, and no reroute or stream run is recorded"};
@@ -139,4 +147,4 @@ const Check forced_causality_check{
     run_forced_causality,
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

@@ -12,6 +12,7 @@
 #include "evidence/audit_context.h"
 #include "losses/paired_loss.h"
 #include "losses/routed_losses.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "pastonly/routing_rule.h"
 #include "routing/candidate_rules.h"
@@ -19,7 +20,7 @@
 #include "stats/location_test.h"
 #include "stats/mean_interval.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 using RunKind = Intervention::Kind;
@@ -80,15 +81,15 @@ struct Contrast {
 };
 
 /// The suspect's loss against a causal rule's, and against its own where its tokens compete with others.
-void hold(const Pass& pass, const std::string& suspect, const Contrast& causal, const Contrast& apart,
-          double loss, Ran& out) {
+void hold(const CheckContext& context, const std::string& suspect, const Contrast& causal,
+          const Contrast& apart, double loss, Ran& out) {
   if (causal.bits.size() < 2 || apart.bits.size() < 2) return;
-  const Measurement drop = spread(causal.figure, causal.bits, pass.policy.alpha);
-  const Measurement reliance = spread(apart.figure, apart.bits, pass.policy.alpha);
+  const Measurement drop = spread(causal.figure, causal.bits, context.policy.alpha);
+  const Measurement reliance = spread(apart.figure, apart.bits, context.policy.alpha);
   out.measurements.push_back(drop);
   out.measurements.push_back(reliance);
   Claim claim;
-  claim.id = "anomalous-loss";
+  claim.id = claim::anomalous_loss;
   claim.basis = Claim::Basis::statistical;
   // Both must hold: the larger p-value is valid for their union (Berger 1982).
   claim.p_value =
@@ -160,13 +161,13 @@ struct Halving {
 /// others.
 class LiveSweep {
  public:
-  LiveSweep(const Pass& pass, const Trace& base, bool causal)
-      : pass_(pass), base_(base), causal_(causal), k_(experts_per_token(pass.evidence, base)) {
+  LiveSweep(const CheckContext& context, const Trace& base, bool causal)
+      : context_(context), base_(base), causal_(causal), k_(experts_per_token(context.evidence, base)) {
     if (!causal) reference_.routed = {RunKind::reroute, fmt::format("top-k,k={}", k_)};
   }
 
   Outcome run() {
-    const auto allowed = pass_.evidence.fresh_runs_allowed(1.0);
+    const auto allowed = context_.evidence.fresh_runs_allowed(1.0);
     if (!allowed) return allowed.error();
     const std::size_t runs = std::min(*allowed, kMostRuns);
     for (const bool fine : {true, false}) {
@@ -213,9 +214,9 @@ class LiveSweep {
   Expected<void> screen(std::size_t round, Ran& out) {
     while (alive_.size() > 1) {
       const std::size_t each = Halving::batches_each(alive_.size(), round);
-      if (auto done = reference_.run(pass_.evidence, screened_, each); !done) return done;
+      if (auto done = reference_.run(context_.evidence, screened_, each); !done) return done;
       for (Suspect& suspect : alive_) {
-        if (auto done = suspect.run(pass_.evidence, screened_, each); !done) return done;
+        if (auto done = suspect.run(context_.evidence, screened_, each); !done) return done;
       }
       screened_ += each;
       std::ranges::stable_sort(alive_, {}, &Suspect::loss);
@@ -229,30 +230,31 @@ class LiveSweep {
   void state(const Suspect& suspect, Ran& out) const {
     const auto samples = suspect.losses.size();
     if (!std::isfinite(suspect.loss())) return;
-    out.measurements.push_back(figure(fmt::format("loss[{}]", suspect.name()), suspect.loss(), samples));
     out.measurements.push_back(
-        figure(fmt::format("drop[{}]", suspect.name()), suspect.below(reference_), samples));
+        figure(measurement::of(measurement::loss, suspect.name()), suspect.loss(), samples));
+    out.measurements.push_back(
+        figure(measurement::of(measurement::drop, suspect.name()), suspect.below(reference_), samples));
   }
 
   Expected<void> confirm(std::size_t batches, Ran& out) {
     const Suspect& suspect = alive_.front();
-    const auto in_order = fresh_runs(pass_.evidence, suspect.routed, screened_, batches);
-    const auto causal = fresh_runs(pass_.evidence, reference_.routed, screened_, batches);
+    const auto in_order = fresh_runs(context_.evidence, suspect.routed, screened_, batches);
+    const auto causal = fresh_runs(context_.evidence, reference_.routed, screened_, batches);
     const auto apart =
-        fresh_runs(pass_.evidence, {RunKind::company, suspect.routed.rule}, screened_, batches);
+        fresh_runs(context_.evidence, {RunKind::company, suspect.routed.rule}, screened_, batches);
     for (const auto* found : {&in_order, &causal, &apart}) {
       if (!*found) return tl::unexpected(found->error());
     }
-    out.measurements.push_back(figure("loss_causal", mean_loss(*causal), batches));
-    hold(pass_, suspect.name(),
-         {"drop_below_causal", "by " + reference_.name(), loss_differences(*causal, *in_order)},
-         {"drop_below_company", "where every token competes with another batch's",
+    out.measurements.push_back(figure(measurement::loss_causal, mean_loss(*causal), batches));
+    hold(context_, suspect.name(),
+         {measurement::drop_below_causal, "by " + reference_.name(), loss_differences(*causal, *in_order)},
+         {measurement::drop_below_company, "where every token competes with another batch's",
           loss_differences(*apart, *in_order)},
          mean_loss(*in_order), out);
     return {};
   }
 
-  const Pass& pass_;
+  const CheckContext& context_;
   const Trace& base_;
   bool causal_;
   std::int64_t k_;
@@ -262,49 +264,49 @@ class LiveSweep {
 };
 
 /// The recorded base against its reroute to a causal rule and its shuffle, where a plan holds both.
-Outcome recorded(const Pass& pass, bool causal) {
+Outcome recorded(const CheckContext& context, bool causal) {
   Ran out;
   Routed reference;
-  for (const Intervention* run : pass.evidence.runs(RunKind::reroute)) {
-    const auto traces = recorded_runs(pass.evidence, {RunKind::reroute, run->rule});
+  for (const Intervention* run : context.evidence.runs(RunKind::reroute)) {
+    const auto traces = recorded_runs(context.evidence, {RunKind::reroute, run->rule});
     if (!traces) return traces.error();
     const double loss = mean_loss(*traces);
     if (!std::isfinite(loss)) continue;
-    out.measurements.push_back(figure(fmt::format("loss[{}]", run->rule), loss, traces->size()));
+    out.measurements.push_back(figure(measurement::of(measurement::loss, run->rule), loss, traces->size()));
     if (reference.rule.empty() && run->rule.starts_with("top-k")) reference = {RunKind::reroute, run->rule};
   }
-  const auto base = recorded_runs(pass.evidence, {});
+  const auto base = recorded_runs(context.evidence, {});
   if (!base) return base.error();
   if (out.measurements.empty() || !std::isfinite(mean_loss(*base)))
     return Skipped{"the subject is not live, and no reroute with log-probabilities is recorded"};
-  out.measurements.push_back(figure("loss[its own rule]", mean_loss(*base), 1));
+  out.measurements.push_back(figure(measurement::of(measurement::loss, kOwnRule), mean_loss(*base), 1));
   if (causal || reference.rule.empty()) return out;
-  const auto other = recorded_runs(pass.evidence, reference),
-             shuffled = recorded_runs(pass.evidence, {RunKind::shuffle, ""});
+  const auto other = recorded_runs(context.evidence, reference),
+             shuffled = recorded_runs(context.evidence, {RunKind::shuffle, ""});
   if (!other) return other.error();
   if (!shuffled) return shuffled.error();
-  hold(pass, std::string(kOwnRule),
-       {"drop_below_causal", "by " + reference.rule, loss_differences(*other, *base)},
-       {"drop_below_shuffled", "on tokens in random order", loss_differences(*shuffled, *base)},
+  hold(context, std::string(kOwnRule),
+       {measurement::drop_below_causal, "by " + reference.rule, loss_differences(*other, *base)},
+       {measurement::drop_below_shuffled, "on tokens in random order", loss_differences(*shuffled, *base)},
        mean_loss(*base), out);
   return out;
 }
 
-Outcome run_forensic_sweep(const Pass& pass) {
-  const auto base = pass.evidence.base();
+Outcome run_forensic_sweep(const CheckContext& context) {
+  const auto base = context.evidence.base();
   if (!base) return base.error();
   if (base->layers.empty()) return Skipped{"no layer routes"};
-  const auto causal = own_is_causal(pass.evidence);
+  const auto causal = own_is_causal(context.evidence);
   if (!causal) return causal.error();
-  const Capabilities can = pass.evidence.subject().capabilities();
-  if (!can.live || !can.reroute || !can.fresh) return recorded(pass, *causal);
-  return LiveSweep(pass, *base, *causal).run();
+  const Capabilities can = context.evidence.subject().capabilities();
+  if (!can.live || !can.reroute || !can.fresh) return recorded(context, *causal);
+  return LiveSweep(context, *base, *causal).run();
 }
 
 }  // namespace
 
 const Check forensic_sweep_check{
-    "forensic-sweep",
+    check_id::forensic_sweep,
     "Under which rule the loss is too low",
     "Runs the same model under the leaky rules that it may have been trained under (expert choice by chunk "
     "size, drops by score, balancing over the batch) and asks under which it loses least; on other tokens it "
@@ -316,4 +318,4 @@ const Check forensic_sweep_check{
     {.log_probs = true},
     run_forensic_sweep};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

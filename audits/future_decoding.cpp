@@ -11,12 +11,13 @@
 #include "kernels/elementary.h"
 #include "losses/decoding.h"
 #include "losses/source.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 /// One way to decode: all of them bet an equal share of the stake, so that none has to be chosen.
@@ -134,8 +135,8 @@ Decoded decode(const DecodingData& data) {
 
 /// The first base run; of a live subject as many fresh batches with it as give the probe enough to learn
 /// from.
-Expected<DecodingData> gather_routing(const Pass& pass, const Trace& base) {
-  const auto affordable = pass.evidence.fresh_batches(kFreshShare);
+Expected<DecodingData> gather_routing(const CheckContext& context, const Trace& base) {
+  const auto affordable = context.evidence.fresh_batches(kFreshShare);
   if (!affordable) return tl::unexpected(affordable.error());
   const std::size_t wanted = kWantedTokens / std::max<std::size_t>(1, base.layout.tokens());
   const std::size_t fresh = std::min({*affordable, std::max<std::size_t>(1, wanted), kMostBatches});
@@ -143,9 +144,9 @@ Expected<DecodingData> gather_routing(const Pass& pass, const Trace& base) {
   limits.samples /= fresh + 1;
   DecodingData data;
   for (std::size_t i = 0; i <= fresh; ++i) {
-    const auto trace = i == 0 ? Expected<Trace>(base) : pass.evidence.trace(Evidence::fresh_run(i - 1));
+    const auto trace = i == 0 ? Expected<Trace>(base) : context.evidence.trace(Evidence::fresh_run(i - 1));
     if (!trace) return tl::unexpected(trace.error());
-    const auto source = source_of_tokens(*trace, *pass.policy.source);
+    const auto source = source_of_tokens(*trace, *context.policy.source);
     if (!source) return tl::unexpected(source.error());
     DecodingData batch = decoding_data(*trace, *source, limits);
     if (i == 0) {
@@ -157,27 +158,28 @@ Expected<DecodingData> gather_routing(const Pass& pass, const Trace& base) {
   return data;
 }
 
-Outcome run_future_decoding(const Pass& pass) {
-  const auto trace = pass.evidence.base();
+Outcome run_future_decoding(const CheckContext& context) {
+  const auto trace = context.evidence.base();
   if (!trace) return trace.error();
-  const auto gathered = gather_routing(pass, *trace);
+  const auto gathered = gather_routing(context, *trace);
   if (!gathered) return gathered.error();
   const DecodingData& data = *gathered;
   if (data.targets.size() < 2) return Skipped{"no two tokens have a successor to predict"};
   const Decoded decoded = decode(data);
   const double log2_e = combined(decoded);
   const auto samples = static_cast<std::uint64_t>(decoded.predicted);
-  Measurement gain{"decoded_bits", decoded.gain / decoded.predicted, {}, {}, "bits per token", samples, {}};
+  Measurement gain{
+      measurement::decoded_bits, decoded.gain / decoded.predicted, {}, {}, "bits per token", samples, {}};
   if (const auto interval = stats::bootstrap_ratio(decoded.log2_e, decoded.tokens,
-                                                   {.alpha = pass.policy.alpha, .seed = pass.seed})) {
+                                                   {.alpha = context.policy.alpha, .seed = context.seed})) {
     gain.lower = interval->lower;
     gain.upper = interval->upper;
   }
   Ran ran;
   ran.measurements.push_back(gain);
-  ran.measurements.push_back({"log2_e_value", log2_e, {}, {}, "bits", samples, {}});
+  ran.measurements.push_back({measurement::log2_e_value, log2_e, {}, {}, "bits", samples, {}});
   ran.measurements.push_back(
-      {"decoding_sample",
+      {measurement::decoding_sample,
        static_cast<double>(data.targets.size()) / static_cast<double>(data.available),
        {},
        {},
@@ -185,11 +187,11 @@ Outcome run_future_decoding(const Pass& pass) {
        data.targets.size(),
        {}});
   Claim claim;
-  claim.id = "decodable";
+  claim.id = claim::decodable;
   claim.basis = Claim::Basis::statistical;
   claim.p_value = stats::p_value_of(log2_e);
   // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
-  gain.lower = (log2_e - kernels::log2(1.0 / pass.policy.alpha)) / decoded.predicted;
+  gain.lower = (log2_e - kernels::log2(1.0 / context.policy.alpha)) / decoded.predicted;
   gain.upper.reset();
   gain.value = std::max(gain.value, *gain.lower);
   claim.amount = gain;
@@ -200,7 +202,7 @@ Outcome run_future_decoding(const Pass& pass) {
   for (const LayerRecord& layer : trace->layers) claim.layers.push_back(layer.index);
   claim.witness.set("type", "probe");
   claim.witness.set("trace", trace->path);
-  claim.witness.set("source", name(*pass.policy.source));
+  claim.witness.set("source", name(*context.policy.source));
   claim.witness.set("decoded_bits", decoded.gain / decoded.predicted);
   claim.witness.set("log2_e_value", log2_e);
   claim.help =
@@ -224,4 +226,4 @@ const Check future_decoding_check{
     {.tokens = true, .source = true},
     run_future_decoding};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

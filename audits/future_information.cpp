@@ -8,13 +8,14 @@
 #include "audits/checks.h"
 #include "compare/resampled_futures.h"
 #include "evidence/audit_context.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "stats/entropy.h"
 #include "stats/exchange_test.h"
 #include "stats/interval.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 constexpr std::size_t kFutures = 200;  // of each prefix of a live subject
@@ -26,8 +27,9 @@ struct Futures {
   std::uint64_t controls = 0;
 };
 
-Expected<Futures> gather(const Pass& pass, const std::vector<Prefix>& prefixes, const Trace& base) {
-  References references(pass.evidence);
+Expected<Futures> gather(const CheckContext& context, const std::vector<Prefix>& prefixes,
+                         const Trace& base) {
+  References references(context.evidence);
   std::vector<const Reference*> reference;
   Futures futures;
   futures.layers = base.layers.size();
@@ -42,7 +44,7 @@ Expected<Futures> gather(const Pass& pass, const std::vector<Prefix>& prefixes, 
   }
   std::vector<Expected<PrefixRouting>> routed(prefixes.size());
   stats::parallel_for(prefixes.size(), [&](std::size_t i) {
-    routed[i] = route_prefix(pass.evidence, prefixes[i], reference[i]->tolerances, futures.layers);
+    routed[i] = route_prefix(context.evidence, prefixes[i], reference[i]->tolerances, futures.layers);
   });
   for (auto& one : routed) {
     if (!one) return tl::unexpected(one.error());
@@ -97,15 +99,16 @@ LeakEstimate estimate(const Futures& futures, std::size_t row, double alpha) {
 
 void measure(const LeakEstimate& found, std::optional<LayerIndex> layer, Ran& ran) {
   const double share = static_cast<double>(found.differing) / static_cast<double>(found.pairs);
-  ran.measurements.push_back({"differing_futures", share, {}, {}, "fraction of pairs", found.pairs, layer});
-  ran.measurements.push_back({"future_information", found.leak.bits, found.leak.lower, found.leak.upper,
-                              found.leak.unit, found.pairs, layer});
+  ran.measurements.push_back(
+      {measurement::differing_futures, share, {}, {}, "fraction of pairs", found.pairs, layer});
+  ran.measurements.push_back({measurement::future_information, found.leak.bits, found.leak.lower,
+                              found.leak.upper, found.leak.unit, found.pairs, layer});
 }
 
 Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace& base,
                  const std::vector<LeakEstimate>& layers) {
   Claim claim;
-  claim.id = "routing-leak";
+  claim.id = claim::routing_leak;
   claim.basis = Claim::Basis::statistical;
   std::uint64_t pairs = 0, differing = 0;  // of all prefixes
   for (const PrefixRouting& prefix : futures.prefixes) {
@@ -113,7 +116,7 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
     differing += prefix.differing.back();
   }
   claim.p_value = stats::exchange_p_value(differing, pairs, futures.controls);
-  claim.amount = Measurement{"future_information",
+  claim.amount = Measurement{measurement::future_information,
                              joint.leak.bits,
                              joint.leak.lower,
                              joint.leak.upper,
@@ -136,16 +139,16 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
   return claim;
 }
 
-Outcome run_future_information(const Pass& pass) {
-  const auto base = pass.evidence.base();
+Outcome run_future_information(const CheckContext& context) {
+  const auto base = context.evidence.base();
   if (!base) return base.error();
-  auto prefixes = independent_prefixes(pass.evidence, base->layout);
-  const DeepPrefixes deep = deep_prefixes(pass.evidence, base->layout, kFutures);
+  auto prefixes = independent_prefixes(context.evidence, base->layout);
+  const DeepPrefixes deep = deep_prefixes(context.evidence, base->layout, kFutures);
   prefixes.insert(prefixes.end(), deep.prefixes.begin(), deep.prefixes.end());
   if (prefixes.empty()) {
     return Skipped{"no row has two suffix runs of equal cut and different resample that change it alone"};
   }
-  const auto futures = gather(pass, prefixes, *base);
+  const auto futures = gather(context, prefixes, *base);
   if (!futures) return futures.error();
   if (futures->layers == 0) {
     return Skipped{
@@ -154,20 +157,25 @@ Outcome run_future_information(const Pass& pass) {
   Ran ran;
   std::vector<LeakEstimate> layers;
   for (std::size_t l = 0; l < futures->layers; ++l) {
-    layers.push_back(estimate(*futures, l, pass.policy.alpha));
+    layers.push_back(estimate(*futures, l, context.policy.alpha));
     measure(layers.back(), base->layers[l].index, ran);
     LayerFacts facts;
     facts.index = base->layers[l].index;
     facts.leak = layers.back().leak;
     ran.layers.push_back(std::move(facts));
   }
-  const LeakEstimate joint = estimate(*futures, futures->layers, pass.policy.alpha);
+  const LeakEstimate joint = estimate(*futures, futures->layers, context.policy.alpha);
   measure(joint, std::nullopt, ran);
   if (!deep.prefixes.empty()) {
-    ran.measurements.push_back(
-        {"futures_per_prefix", static_cast<double>(kFutures), {}, {}, "futures", deep.prefixes.size(), {}});
+    ran.measurements.push_back({measurement::futures_per_prefix,
+                                static_cast<double>(kFutures),
+                                {},
+                                {},
+                                "futures",
+                                deep.prefixes.size(),
+                                {}});
   }
-  ran.measurements.push_back({"repeated_prefixes",
+  ran.measurements.push_back({measurement::repeated_prefixes,
                               static_cast<double>(futures->controls),
                               {},
                               {},
@@ -190,4 +198,4 @@ const Check future_information_check{
     {},
     run_future_information};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

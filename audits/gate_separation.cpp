@@ -7,11 +7,12 @@
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
+#include "pastonly/names.h"
 #include "routing/recorded/gate_form.h"
 #include "routing/rule_facts.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 using routing::GateForm;
@@ -159,7 +160,7 @@ LayerGates examine(const Trace& trace, const LayerRecord& layer, const LayerFact
 
 Claim biased_claim(const std::vector<const LayerGates*>& layers) {
   Claim claim;
-  claim.id = "biased-gate";
+  claim.id = claim::biased_gate;
   claim.basis = Claim::Basis::observation;
   for (const LayerGates* layer : layers) claim.layers.push_back(layer->index);
   const LayerGates& first = *layers.front();
@@ -176,7 +177,7 @@ Claim biased_claim(const std::vector<const LayerGates*>& layers) {
 
 Claim unexplained_claim(const std::vector<const LayerGates*>& layers) {
   Claim claim;
-  claim.id = "unexplained";
+  claim.id = claim::unexplained;
   claim.basis = Claim::Basis::observation;
   for (const LayerGates* layer : layers) claim.layers.push_back(layer->index);
   claim.message = fmt::format(
@@ -188,10 +189,10 @@ Claim unexplained_claim(const std::vector<const LayerGates*>& layers) {
   return claim;
 }
 
-Outcome run_gate_separation(const Pass& pass) {
-  const auto trace = pass.evidence.base();
+Outcome run_gate_separation(const CheckContext& context) {
+  const auto trace = context.evidence.base();
   if (!trace) return trace.error();
-  const auto rules = pass.evidence.rules();
+  const auto rules = context.evidence.rules();
   if (!rules) return rules.error();
   std::vector<LayerGates> layers(trace->layers.size());
   stats::parallel_for(layers.size(), [&](std::size_t l) {
@@ -202,7 +203,7 @@ Outcome run_gate_separation(const Pass& pass) {
   std::vector<const LayerGates*> biased, unexplained;
   for (const LayerGates& layer : layers) {
     if (layer.tokens == 0) continue;
-    ran.measurements.push_back({"gates_explained_by_score",
+    ran.measurements.push_back({measurement::gates_explained_by_score,
                                 layer.plain.explained,
                                 {},
                                 {},
@@ -233,4 +234,4 @@ const Check gate_separation_check{
     {.scores = true, .gates = true},
     run_gate_separation};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

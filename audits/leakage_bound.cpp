@@ -5,13 +5,14 @@
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
+#include "pastonly/names.h"
 #include "routing/recorded/influence.h"
 #include "routing/rule_facts.h"
 #include "stats/bound.h"
 #include "stats/bound_table.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 /// Scores that the influence map reads at most of a layer; larger layers are sampled.
@@ -65,9 +66,9 @@ void measure_reach(const Trace& trace, const LayerRecord& layer, const LayerFact
     ran.measurements.push_back(
         {std::move(name), value, std::nullopt, std::nullopt, std::move(unit), samples, layer.index});
   };
-  add("future_decided", static_cast<double>(decided) / total, "fraction of (token, expert) pairs");
-  add("future_reach_median", *middle, "tokens ahead");
-  add("future_reach_max", *std::max_element(middle, reaches.end()), "tokens ahead");
+  add(measurement::future_decided, static_cast<double>(decided) / total, "fraction of (token, expert) pairs");
+  add(measurement::future_reach_median, *middle, "tokens ahead");
+  add(measurement::future_reach_max, *std::max_element(middle, reaches.end()), "tokens ahead");
 }
 
 /// What the counts as they stand could carry, per token: over the whole batch routed together, and
@@ -92,7 +93,7 @@ LayerResult bound_layer(const Trace& trace, const LayerRecord& layer, const Laye
     result.measured.measurements.push_back({std::move(name), value, std::nullopt, std::nullopt,
                                             std::move(unit), load.total.tokens, layer.index});
   };
-  add("experts_per_token", mean, "experts");
+  add(measurement::experts_per_token, mean, "experts");
   // Drops lower the mean; the shapes are those that the rule asked for.
   const auto asked = asked_experts(rule);
   const double top_k = asked ? static_cast<double>(*asked) : mean;
@@ -100,21 +101,21 @@ LayerResult bound_layer(const Trace& trace, const LayerRecord& layer, const Laye
   result.facts.bound = stats::expert_choice_bound(layer.experts, top_k, expert_choice_chunk(rule),
                                                   std::string(bound_applies_to(rule)));
   if (const auto counted = counted_capacity(load, *result.facts.bound)) {
-    add("counted_capacity", *counted, "bits per token");
+    add(measurement::counted_capacity, *counted, "bits per token");
   }
   if (rule.id && rule.id->starts_with("gshard-top-2")) {
-    add("second_choice_capacity", 1.0, "bits per token at most");
+    add(measurement::second_choice_capacity, 1.0, "bits per token at most");
   }
   measure_reach(trace, layer, rule, result.measured);
   return result;
 }
 
-Outcome run_leakage_bound(const Pass& pass) {
-  const auto trace = pass.evidence.base();
+Outcome run_leakage_bound(const CheckContext& context) {
+  const auto trace = context.evidence.base();
   if (!trace) return trace.error();
-  const auto rules = pass.evidence.rules();
+  const auto rules = context.evidence.rules();
   if (!rules) return rules.error();
-  const auto loads = pass.evidence.loads();
+  const auto loads = context.evidence.loads();
   if (!loads) return loads.error();
   std::vector<LayerResult> results(trace->layers.size());
   stats::parallel_for(results.size(), [&](std::size_t l) {
@@ -140,4 +141,4 @@ const Check leakage_bound_check{
     {},
     run_leakage_bound};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

@@ -1,11 +1,14 @@
+#include <array>
+
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
+#include "pastonly/names.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
-constexpr AxisWords kLength{
-    "flip", "decisions of the tokens that were there before", "tokens were appended to every sequence",
+constexpr DependenceWords kLength{
+    claim::flip, "decisions of the tokens that were there before", "tokens were appended to every sequence",
     "Routing depends on how long the batch is: a capacity or a chunk follows from the number of tokens. "
     "Expect different "
     "routing when the model is served token by token. Fix the capacity, or use a dropless rule."};
@@ -20,8 +23,10 @@ Expected<std::vector<Comparison>> compare_lengths(Evidence& evidence) {
   return out;
 }
 
-Outcome run_length_invariance(const Pass& pass) {
-  return study_axis(pass, compare_lengths(pass.evidence), kLength, "length");
+constexpr std::array kLengthRuns{Intervention::Kind::length};
+
+Outcome run_length_invariance(const CheckContext& context) {
+  return check_dependence(context, compare_lengths(context.evidence), kLength, "length");
 }
 
 }  // namespace
@@ -34,6 +39,7 @@ const Check length_invariance_check{
     "not a leak: the number of tokens says little about them.",
     Needs{},
     run_length_invariance,
+    kLengthRuns,
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

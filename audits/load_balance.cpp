@@ -7,9 +7,10 @@
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
+#include "pastonly/names.h"
 #include "routing/recorded/load.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 /// MaxVio of each stretch of the batch in router order that routed anything.
@@ -42,7 +43,7 @@ Expected<std::vector<double>> over_runs(Evidence& evidence, LayerIndex index) {
 Claim idle_claim(std::uint32_t run,
                  const std::vector<std::pair<LayerIndex, std::vector<std::size_t>>>& idle) {
   Claim claim;
-  claim.id = "idle-expert";
+  claim.id = claim::idle_expert;
   claim.basis = Claim::Basis::observation;
   std::size_t experts = 0;
   Value::Array rows;
@@ -65,20 +66,20 @@ Claim idle_claim(std::uint32_t run,
   return claim;
 }
 
-Outcome run_load_balance(const Pass& pass) {
-  const auto trace = pass.evidence.base();
+Outcome run_load_balance(const CheckContext& context) {
+  const auto trace = context.evidence.base();
   if (!trace) return trace.error();
-  const auto loads = pass.evidence.loads();
+  const auto loads = context.evidence.loads();
   if (!loads) return loads.error();
   Ran ran;
   std::vector<std::pair<LayerIndex, std::vector<std::size_t>>> idle;
-  const bool several_runs = !pass.evidence.runs(Intervention::Kind::batch).empty();
+  const bool several_runs = !context.evidence.runs(Intervention::Kind::batch).empty();
   for (std::size_t l = 0; l < loads->size(); ++l) {
     const routing::LoadSurvey& load = (*loads)[l];
     if (load.total.pairs == 0) continue;
     const LayerIndex index = trace->layers[l].index;
     const std::vector<std::uint64_t> counts = load.expert_counts();
-    Measurement whole{"max_violation",
+    Measurement whole{measurement::max_violation,
                       routing::max_violation(counts),
                       {},
                       {},
@@ -86,17 +87,17 @@ Outcome run_load_balance(const Pass& pass) {
                       load.total.tokens,
                       index};
     if (several_runs) {
-      const auto runs = over_runs(pass.evidence, index);
+      const auto runs = over_runs(context.evidence, index);
       if (!runs) return runs.error();
       const auto [least, most] = std::ranges::minmax(*runs);
-      ran.measurements.push_back(
-          {"max_violation_over_runs", most, least, most, "fraction of the mean load", runs->size(), index});
+      ran.measurements.push_back({measurement::max_violation_over_runs, most, least, most,
+                                  "fraction of the mean load", runs->size(), index});
     }
     ran.measurements.push_back(std::move(whole));
     const std::vector<double> stretches = over_time(load);
     const auto [least, most] = std::ranges::minmax(stretches);
-    ran.measurements.push_back(
-        {"max_violation_over_time", most, least, most, "fraction of the mean load", stretches.size(), index});
+    ran.measurements.push_back({measurement::max_violation_over_time, most, least, most,
+                                "fraction of the mean load", stretches.size(), index});
     std::vector<std::size_t> without;
     for (std::size_t e = 0; e < counts.size(); ++e) {
       if (counts[e] == 0) without.push_back(e);
@@ -104,7 +105,7 @@ Outcome run_load_balance(const Pass& pass) {
     if (!without.empty()) idle.emplace_back(index, std::move(without));
   }
   if (!idle.empty())
-    ran.claims.push_back(idle_claim(pass.evidence.runs(Intervention::Kind::base).front()->id, idle));
+    ran.claims.push_back(idle_claim(context.evidence.runs(Intervention::Kind::base).front()->id, idle));
   return ran;
 }
 
@@ -119,4 +120,4 @@ const Check load_balance_check{
     {},
     run_load_balance};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

@@ -9,11 +9,12 @@
 #include "losses/paired_loss.h"
 #include "losses/source_paths.h"
 #include "losses/variant_losses.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 /// A difference that is no proof of anything, said where its interval lies above 0.
@@ -27,17 +28,17 @@ void suspect(const Measurement& difference, std::string id, std::string message,
   out.claims.push_back(std::move(claim));
 }
 
-Expected<void> measure_reliance(const Pass& pass, Ran& out) {
-  const auto pairs = shuffled_losses(pass.evidence);
+Expected<void> measure_reliance(const CheckContext& context, Ran& out) {
+  const auto pairs = shuffled_losses(context.evidence);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
-  const double alpha = pass.policy.alpha;
-  const Measurement reliance = pairs->difference("reliance", alpha, pass.seed);
-  out.measurements.push_back(pairs->base("loss_in_order", alpha, pass.seed));
-  out.measurements.push_back(pairs->runs("loss_shuffled", alpha, pass.seed));
+  const double alpha = context.policy.alpha;
+  const Measurement reliance = pairs->difference(measurement::reliance, alpha, context.seed);
+  out.measurements.push_back(pairs->base(measurement::loss_in_order, alpha, context.seed));
+  out.measurements.push_back(pairs->runs(measurement::loss_shuffled, alpha, context.seed));
   out.measurements.push_back(reliance);
   suspect(
-      reliance, "reliance",
+      reliance, claim::reliance,
       fmt::format(
           "the loss rises by {} bits per token when routing sees the tokens in random order: the model "
           "reads something from who competes with whom",
@@ -49,24 +50,24 @@ Expected<void> measure_reliance(const Pass& pass, Ran& out) {
 }
 
 /// No claim: a model is at its best under the rule it was trained under, whichever that is.
-Expected<void> measure_top_k(const Pass& pass, Ran& out) {
-  const auto pairs = top_k_losses(pass.evidence);
+Expected<void> measure_top_k(const CheckContext& context, Ran& out) {
+  const auto pairs = top_k_losses(context.evidence);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
-  out.measurements.push_back(pairs->runs("loss_top_k", pass.policy.alpha, pass.seed));
-  out.measurements.push_back(pairs->difference("top_k_gap", pass.policy.alpha, pass.seed));
+  out.measurements.push_back(pairs->runs(measurement::loss_top_k, context.policy.alpha, context.seed));
+  out.measurements.push_back(pairs->difference(measurement::top_k_gap, context.policy.alpha, context.seed));
   return {};
 }
 
-Expected<void> measure_twin(const Pass& pass, Ran& out) {
-  const auto pairs = twin_losses(pass.evidence);
+Expected<void> measure_twin(const CheckContext& context, Ran& out) {
+  const auto pairs = twin_losses(context.evidence);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
-  const Measurement gap = pairs->difference("twin_gap", pass.policy.alpha, pass.seed);
-  out.measurements.push_back(pairs->runs("loss_twin", pass.policy.alpha, pass.seed));
+  const Measurement gap = pairs->difference(measurement::twin_gap, context.policy.alpha, context.seed);
+  out.measurements.push_back(pairs->runs(measurement::loss_twin, context.policy.alpha, context.seed));
   out.measurements.push_back(gap);
   suspect(
-      gap, "twin-gap",
+      gap, claim::twin_gap,
       fmt::format("the model loses {} bits per token less than its causal twin: so much of the leak it uses, "
                   "where the two differ in their routing alone",
                   with_interval(gap)),
@@ -76,16 +77,16 @@ Expected<void> measure_twin(const Pass& pass, Ran& out) {
   return {};
 }
 
-Expected<void> measure_streaming(const Pass& pass, Ran& out) {
-  const auto pairs = streamed_losses(pass.evidence);
+Expected<void> measure_streaming(const CheckContext& context, Ran& out) {
+  const auto pairs = streamed_losses(context.evidence);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
-  const double alpha = pass.policy.alpha;
-  const Measurement gap = pairs->difference("streaming_gap", alpha, pass.seed);
-  out.measurements.push_back(pairs->runs("loss_streaming", alpha, pass.seed));
+  const double alpha = context.policy.alpha;
+  const Measurement gap = pairs->difference(measurement::streaming_gap, alpha, context.seed);
+  out.measurements.push_back(pairs->runs(measurement::loss_streaming, alpha, context.seed));
   out.measurements.push_back(gap);
   suspect(
-      gap, "streaming-gap",
+      gap, claim::streaming_gap,
       fmt::format("the loss rises by {} bits per token when every token is run with nothing after it, as in "
                   "deployment",
                   with_interval(gap)),
@@ -94,15 +95,15 @@ Expected<void> measure_streaming(const Pass& pass, Ran& out) {
 }
 
 /// What luck at level alpha does not explain, and the e-value that says so.
-Claim used_leak(const Pass& pass, const SourcePaths& paths, const Measurement& leak) {
+Claim used_leak(const CheckContext& context, const SourcePaths& paths, const Measurement& leak) {
   const double log2_e = paths.log2_value();
   Claim claim;
-  claim.id = "used-leak";
+  claim.id = claim::used_leak;
   claim.basis = Claim::Basis::statistical;
   claim.p_value = stats::p_value_of(log2_e);
   Measurement amount = leak;
   amount.upper.reset();
-  amount.lower = (log2_e - kernels::log2(1.0 / pass.policy.alpha)) / paths.predicted;
+  amount.lower = (log2_e - kernels::log2(1.0 / context.policy.alpha)) / paths.predicted;
   amount.value = std::max(amount.value, *amount.lower);
   if (std::isfinite(*amount.lower)) claim.amount = std::move(amount);
   claim.message = fmt::format(
@@ -110,40 +111,42 @@ Claim used_leak(const Pass& pass, const SourcePaths& paths, const Measurement& l
       "answer reaches the model (log2 e-value {:.1f} over {} batch{})",
       with_interval(leak), log2_e, paths.log2_e.size(), paths.log2_e.size() == 1 ? "" : "es");
   claim.witness.set("type", "e-value");
-  claim.witness.set("run", pass.evidence.runs(Intervention::Kind::base).front()->id);
-  claim.witness.set("source", name(*pass.policy.source));
+  claim.witness.set("run", context.evidence.runs(Intervention::Kind::base).front()->id);
+  claim.witness.set("source", name(*context.policy.source));
   claim.witness.set("loss_bits", paths.loss_bits);
   if (std::isfinite(log2_e)) claim.witness.set("log2_e_value", log2_e);
   claim.help = "No causal model reaches such a loss. causal-mask and batch-isolation show what it reads.";
   return claim;
 }
 
-Expected<void> measure_leak(const Pass& pass, Ran& out) {
-  if (!pass.policy.source || !pass.evidence.subject().capabilities().tokens) return {};
-  const auto paths = source_paths(pass.evidence, *pass.policy.source);
+Expected<void> measure_leak(const CheckContext& context, Ran& out) {
+  if (!context.policy.source || !context.evidence.subject().capabilities().tokens) return {};
+  const auto paths = source_paths(context.evidence, *context.policy.source);
   if (!paths) return tl::unexpected(paths.error());
   if (paths->predicted == 0.0 || !std::isfinite(paths->leak_bits)) return {};
   const auto samples = static_cast<std::uint64_t>(paths->predicted);
-  Measurement leak{"leak_bits", paths->leak_bits, {}, {}, "bits per token", samples, {}};
+  Measurement leak{measurement::leak_bits, paths->leak_bits, {}, {}, "bits per token", samples, {}};
   if (const auto interval = stats::bootstrap_ratio(paths->gains, paths->tokens,
-                                                   {.alpha = pass.policy.alpha, .seed = pass.seed})) {
+                                                   {.alpha = context.policy.alpha, .seed = context.seed})) {
     leak.lower = interval->lower;
     leak.upper = interval->upper;
   }
-  out.measurements.push_back({"loss_bits", paths->loss_bits, {}, {}, "bits per token", samples, {}});
-  out.measurements.push_back({"source_entropy", paths->entropy_bits, {}, {}, "bits per token", samples, {}});
+  out.measurements.push_back(
+      {measurement::loss_bits, paths->loss_bits, {}, {}, "bits per token", samples, {}});
+  out.measurements.push_back(
+      {measurement::source_entropy, paths->entropy_bits, {}, {}, "bits per token", samples, {}});
   out.measurements.push_back(leak);
   if (std::isfinite(paths->log2_value()))
-    out.measurements.push_back({"log2_e_value", paths->log2_value(), {}, {}, "bits", samples, {}});
-  out.claims.push_back(used_leak(pass, *paths, leak));
+    out.measurements.push_back({measurement::log2_e_value, paths->log2_value(), {}, {}, "bits", samples, {}});
+  out.claims.push_back(used_leak(context, *paths, leak));
   return {};
 }
 
-Outcome run_loss_anomaly(const Pass& pass) {
+Outcome run_loss_anomaly(const CheckContext& context) {
   Ran out;
   for (const auto measure :
        {measure_leak, measure_reliance, measure_top_k, measure_streaming, measure_twin}) {
-    if (auto done = measure(pass, out); !done) return done.error();
+    if (auto done = measure(context, out); !done) return done.error();
   }
   if (out.measurements.empty())
     return Skipped{"the source is not named, and no shuffle, reroute or stream run holds log-probabilities"};
@@ -153,7 +156,7 @@ Outcome run_loss_anomaly(const Pass& pass) {
 }  // namespace
 
 const Check loss_anomaly_check{
-    "loss-anomaly",
+    check_id::loss_anomaly,
     "Losses that a causal model does not reach",
     "Says how much of a loss that is too good the model uses and what it relies on. Used leak: the source's "
     "own "
@@ -165,4 +168,4 @@ const Check loss_anomaly_check{
     {.log_probs = true},
     run_loss_anomaly};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

@@ -1,13 +1,17 @@
+#include <array>
+
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
+#include "pastonly/names.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
-constexpr AxisWords kOrder{"flip", "decisions", "the same sequences stood in another order in the batch",
-                           "Routing depends on a sequence's place in the batch, a form of dependence on "
-                           "other sequences: slots taken first come "
-                           "first served, chunks that span sequences, or ties broken by position."};
+constexpr DependenceWords kOrder{
+    claim::flip, "decisions", "the same sequences stood in another order in the batch",
+    "Routing depends on a sequence's place in the batch, a form of dependence on "
+    "other sequences: slots taken first come "
+    "first served, chunks that span sequences, or ties broken by position."};
 
 Expected<std::vector<Comparison>> compare_orders(Evidence& evidence) {
   std::vector<Comparison> out;
@@ -23,8 +27,10 @@ Expected<std::vector<Comparison>> compare_orders(Evidence& evidence) {
   return out;
 }
 
-Outcome run_order_invariance(const Pass& pass) {
-  return study_axis(pass, compare_orders(pass.evidence), kOrder, "order");
+constexpr std::array kOrderRuns{Intervention::Kind::order};
+
+Outcome run_order_invariance(const CheckContext& context) {
+  return check_dependence(context, compare_orders(context.evidence), kOrder, "order");
 }
 
 }  // namespace
@@ -37,6 +43,7 @@ const Check order_invariance_check{
     "rank by score depend on the batch and not on its order.",
     Needs{},
     run_order_invariance,
+    kOrderRuns,
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

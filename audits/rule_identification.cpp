@@ -6,8 +6,9 @@
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
+#include "pastonly/names.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 constexpr std::size_t named_in_message = 2;  // rejected causal rules that a finding's sentence quotes
@@ -52,7 +53,7 @@ std::string quote_failures(const routing::Identification& layer, bool causal_onl
 
 Claim leaky_claim(const routing::Identification& layer, LayerIndex index) {
   Claim claim;
-  claim.id = "leaky-rule";
+  claim.id = claim::leaky_rule;
   claim.basis = Claim::Basis::observation;
   claim.layers = {index};
   std::string others;
@@ -91,7 +92,7 @@ LayerFacts::Rule stated_rule(const routing::Identification& layer) {
 
 Claim unexplained_claim(const routing::Identification& layer, LayerIndex index) {
   Claim claim;
-  claim.id = "unexplained";
+  claim.id = claim::unexplained;
   claim.basis = Claim::Basis::observation;
   claim.layers = {index};
   claim.message =
@@ -115,10 +116,10 @@ Claim chance_claim(const routing::Identification& layer, LayerIndex index) {
   return claim;
 }
 
-Outcome run_rule_identification(const Pass& pass) {
-  const auto trace = pass.evidence.base();
+Outcome run_rule_identification(const CheckContext& context) {
+  const auto trace = context.evidence.base();
   if (!trace) return trace.error();
-  const auto layers = pass.evidence.identifications();
+  const auto layers = context.evidence.identifications();
   if (!layers) return layers.error();
   Ran ran;
   std::size_t judged = 0;
@@ -131,8 +132,13 @@ Outcome run_rule_identification(const Pass& pass) {
       continue;
     }
     ++judged;
-    ran.measurements.push_back(
-        {"explained", layer.rule.explained, {}, {}, "fraction of tokens", layer.tokens, record.index});
+    ran.measurements.push_back({measurement::explained,
+                                layer.rule.explained,
+                                {},
+                                {},
+                                "fraction of tokens",
+                                layer.tokens,
+                                record.index});
     LayerFacts facts;
     facts.index = record.index;
     facts.rule = stated_rule(layer);
@@ -147,7 +153,7 @@ Outcome run_rule_identification(const Pass& pass) {
     }
   }
   if (judged == 0) return Skipped{why_not.empty() ? "the trace holds no MoE layer" : why_not};
-  ran.measurements.push_back({"judged_layers",
+  ran.measurements.push_back({measurement::judged_layers,
                               static_cast<double>(judged) / static_cast<double>(layers->size()),
                               {},
                               {},
@@ -174,4 +180,4 @@ const Check rule_identification_check{
     .run = run_rule_identification,
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

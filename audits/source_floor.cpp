@@ -6,22 +6,23 @@
 #include "evidence/audit_context.h"
 #include "kernels/elementary.h"
 #include "losses/source_paths.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "stats/bootstrap.h"
 #include "stats/e_process.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
-Claim floor_claim(const Pass& pass, const SourcePaths& paths, double log2_e) {
+Claim floor_claim(const CheckContext& context, const SourcePaths& paths, double log2_e) {
   Claim claim;
-  claim.id = "below-entropy";
+  claim.id = claim::below_entropy;
   claim.basis = Claim::Basis::statistical;
   claim.p_value = stats::p_value_of(log2_e);
   // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
-  Measurement leak{"leak_bits", paths.leak_bits, {}, {}, "bits per token", {}, {}};
+  Measurement leak{measurement::leak_bits, paths.leak_bits, {}, {}, "bits per token", {}, {}};
   leak.samples = static_cast<std::uint64_t>(paths.predicted);
-  leak.lower = (log2_e - kernels::log2(1.0 / pass.policy.alpha)) / paths.predicted;
+  leak.lower = (log2_e - kernels::log2(1.0 / context.policy.alpha)) / paths.predicted;
   leak.value = std::max(leak.value, *leak.lower);
   if (std::isfinite(leak.value) && std::isfinite(*leak.lower)) claim.amount = std::move(leak);
   const std::string batches =
@@ -35,8 +36,8 @@ Claim floor_claim(const Pass& pass, const SourcePaths& paths, double log2_e) {
       "(taking its probabilities to sum to at most 1)",
       paths.loss_bits, paths.entropy_bits, paths.gains.size(), batches, log2_e, std::max(0.0, log2_e));
   claim.witness.set("type", "e-value");
-  claim.witness.set("run", pass.evidence.runs(Intervention::Kind::base).front()->id);
-  claim.witness.set("source", name(*pass.policy.source));
+  claim.witness.set("run", context.evidence.runs(Intervention::Kind::base).front()->id);
+  claim.witness.set("source", name(*context.policy.source));
   if (std::isfinite(paths.loss_bits)) claim.witness.set("loss_bits", paths.loss_bits);
   if (std::isfinite(log2_e)) claim.witness.set("log2_e_value", log2_e);
   claim.help =
@@ -45,8 +46,8 @@ Claim floor_claim(const Pass& pass, const SourcePaths& paths, double log2_e) {
   return claim;
 }
 
-Outcome run_source_floor(const Pass& pass) {
-  const auto found = source_paths(pass.evidence, *pass.policy.source);
+Outcome run_source_floor(const CheckContext& context) {
+  const auto found = source_paths(context.evidence, *context.policy.source);
   if (!found) return found.error();
   const SourcePaths& paths = *found;
   if (paths.predicted == 0.0) return Skipped{"no position holds a log-probability"};
@@ -57,25 +58,25 @@ Outcome run_source_floor(const Pass& pass) {
     if (!std::isfinite(value)) return;
     ran.measurements.push_back({std::move(name), value, {}, {}, std::move(unit), samples, {}});
   };
-  add("loss_bits", paths.loss_bits, "bits per token");
-  add("source_entropy", paths.entropy_bits, "bits per token");
-  add("log2_e_value", log2_e, "bits");
-  add("log2_e_supremum", paths.supremum, "bits");
-  Measurement leak{"leak_bits", paths.leak_bits, {}, {}, "bits per token", samples, {}};
+  add(measurement::loss_bits, paths.loss_bits, "bits per token");
+  add(measurement::source_entropy, paths.entropy_bits, "bits per token");
+  add(measurement::log2_e_value, log2_e, "bits");
+  add(measurement::log2_e_supremum, paths.supremum, "bits");
+  Measurement leak{measurement::leak_bits, paths.leak_bits, {}, {}, "bits per token", samples, {}};
   if (const auto interval = stats::bootstrap_ratio(paths.gains, paths.tokens,
-                                                   {.alpha = pass.policy.alpha, .seed = pass.seed})) {
+                                                   {.alpha = context.policy.alpha, .seed = context.seed})) {
     leak.lower = interval->lower;
     leak.upper = interval->upper;
   }
   if (std::isfinite(leak.value)) ran.measurements.push_back(leak);
-  ran.claims.push_back(floor_claim(pass, paths, log2_e));
+  ran.claims.push_back(floor_claim(context, paths, log2_e));
   return ran;
 }
 
 }  // namespace
 
 const Check source_floor_check{
-    "source-floor",
+    check_id::source_floor,
     "Loss below the entropy of a known source",
     "On tokens drawn from a source whose probabilities are known, no causal model can do better than the "
     "source. The likelihood ratio of every sequence is an e-process; their average over the batch bounds the "
@@ -85,4 +86,4 @@ const Check source_floor_check{
     {.log_probs = true, .tokens = true, .source = true},
     run_source_floor};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

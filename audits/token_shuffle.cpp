@@ -1,33 +1,35 @@
 #include <algorithm>
+#include <array>
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "losses/variant_losses.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "replay/rearranged.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 constexpr std::size_t kShuffledScores = 1 << 18;
 
 /// Runs under shuffled routing: what routing in order is worth to the model.
-Expected<void> rerouted(const Pass& pass, std::vector<Measurement>& out) {
-  const auto pairs = shuffled_losses(pass.evidence);
+Expected<void> rerouted(const CheckContext& context, std::vector<Measurement>& out) {
+  const auto pairs = shuffled_losses(context.evidence);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
-  const double alpha = pass.policy.alpha;
-  out.push_back(pairs->difference("reliance", alpha, pass.seed));
-  out.push_back(pairs->base("loss_in_order", alpha, pass.seed));
-  out.push_back(pairs->runs("loss_shuffled", alpha, pass.seed));
+  const double alpha = context.policy.alpha;
+  out.push_back(pairs->difference(measurement::reliance, alpha, context.seed));
+  out.push_back(pairs->base(measurement::loss_in_order, alpha, context.seed));
+  out.push_back(pairs->runs(measurement::loss_shuffled, alpha, context.seed));
   return {};
 }
 
 /// The identified rule applied again to recorded scores.
-Expected<void> reapply(const Pass& pass, std::vector<Measurement>& out) {
-  const auto base = pass.evidence.base();
-  const auto rules = pass.evidence.rules();
+Expected<void> reapply(const CheckContext& context, std::vector<Measurement>& out) {
+  const auto base = context.evidence.base();
+  const auto rules = context.evidence.rules();
   if (!base) return tl::unexpected(base.error());
   if (!rules) return tl::unexpected(rules.error());
   std::vector<std::optional<Measurement>> layers(base->layers.size());
@@ -35,8 +37,9 @@ Expected<void> reapply(const Pass& pass, std::vector<Measurement>& out) {
     const LayerRecord& layer = base->layers[l];
     const auto rule = reapplied(*base, layer, (*rules)[l]);
     if (!rule) return;
-    if (const auto moved = shuffled(*base, layer, *rule, kShuffledScores / layers.size(), pass.seed + l)) {
-      layers[l] = moved->measurement("shuffled_flip_rate", layer.index, pass.policy.alpha, pass.seed);
+    if (const auto moved = shuffled(*base, layer, *rule, kShuffledScores / layers.size(), context.seed + l)) {
+      layers[l] = moved->measurement(measurement::shuffled_flip_rate, layer.index, context.policy.alpha,
+                                     context.seed);
     }
   });
   for (auto& layer : layers) {
@@ -45,10 +48,12 @@ Expected<void> reapply(const Pass& pass, std::vector<Measurement>& out) {
   return {};
 }
 
-Outcome run_token_shuffle(const Pass& pass) {
+constexpr std::array kShuffleRuns{Intervention::Kind::shuffle};
+
+Outcome run_token_shuffle(const CheckContext& context) {
   Ran out;
-  if (auto done = rerouted(pass, out.measurements); !done) return done.error();
-  if (auto done = reapply(pass, out.measurements); !done) return done.error();
+  if (auto done = rerouted(context, out.measurements); !done) return done.error();
+  if (auto done = reapply(context, out.measurements); !done) return done.error();
   if (out.measurements.empty()) {
     return Skipped{
         "no shuffle run with log-probabilities is recorded, and no layer's rule can be applied again"};
@@ -68,6 +73,7 @@ const Check token_shuffle_check{
     "first-come rules are causal and move as well.",
     Needs{},
     run_token_shuffle,
+    kShuffleRuns,
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

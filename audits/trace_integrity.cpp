@@ -9,8 +9,9 @@
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "integrity/layer_scan.h"
+#include "pastonly/names.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 /// A run's arrays, one scan for the whole batch and one for each layer.
@@ -107,7 +108,7 @@ std::string help_for(Hazard::Kind kind) {
 
 Claim claim_of(Hazard::Kind kind, const Found& found) {
   Claim claim;
-  claim.id = kind == Hazard::Kind::contradiction ? "contradiction" : "oddity";
+  claim.id = kind == Hazard::Kind::contradiction ? claim::contradiction : claim::oddity;
   claim.basis = Claim::Basis::observation;
   const std::string runs =
       found.runs.size() > 1 ? fmt::format(" over {} runs", found.runs.size()) : std::string();
@@ -141,13 +142,13 @@ std::vector<Part> scan_all(const std::vector<std::pair<std::uint32_t, Trace>>& t
   return parts;
 }
 
-Outcome run_trace_integrity(const Pass& pass) {
-  const auto traces = all_traces(pass.evidence);
+Outcome run_trace_integrity(const CheckContext& context) {
+  const auto traces = all_traces(context.evidence);
   if (!traces) return traces.error();
-  const auto scans = pass.evidence.scans();
+  const auto scans = context.evidence.scans();
   if (!scans) return scans.error();
   const auto parts = scan_all(*traces, *scans);
-  if (pass.evidence.watch().stop()) return Error{Error::Kind::interrupted, "interrupted"};
+  if (context.evidence.watch().stop()) return Error{Error::Kind::interrupted, "interrupted"};
 
   Hazards hazards;
   for (const auto& [id, trace] : *traces) collect_loading(id, trace, hazards);
@@ -165,9 +166,9 @@ Outcome run_trace_integrity(const Pass& pass) {
     return static_cast<double>(std::count_if(hazards.begin(), hazards.end(),
                                              [&](const auto& entry) { return entry.first.first == kind; }));
   };
-  measure("contradictions", of_kind(Hazard::Kind::contradiction), "kinds");
-  measure("oddities", of_kind(Hazard::Kind::oddity), "kinds");
-  measure("filler_pairs", static_cast<double>(filler), "pairs");
+  measure(measurement::contradictions, of_kind(Hazard::Kind::contradiction), "kinds");
+  measure(measurement::oddities, of_kind(Hazard::Kind::oddity), "kinds");
+  measure(measurement::filler_pairs, static_cast<double>(filler), "pairs");
   for (const auto& [key, found] : hazards) ran.claims.push_back(claim_of(key.first, found));
   return ran;
 }
@@ -188,4 +189,4 @@ const Check trace_integrity_check{"trace-integrity",
                                   {},
                                   run_trace_integrity};
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

@@ -15,7 +15,7 @@ namespace pastonly {
 /// futures follows from it.
 struct ModelAudit {
   LiveOptions live;
-  AuditOptions audit;
+  run::AuditOptions audit;
 };
 
 /// Runs all checks on a live model whose tokens come from `draw`. The policy's source is taken as it is: it
@@ -24,7 +24,7 @@ inline Expected<Report> audit_model(const model::Model& model, DrawTokens draw, 
                                     const ModelAudit& options) {
   const auto subject = make_live(model::make_runnable(model), std::move(draw), options.live);
   if (!subject) return tl::unexpected(subject.error());
-  return audit(**subject, policy, options.audit);
+  return run::audit(**subject, policy, options.audit);
 }
 
 /// The same on tokens of a known source, which also becomes the policy's.

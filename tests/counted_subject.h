@@ -67,13 +67,13 @@ class RecordedAudits {
   /// Records an audit in a directory; it is interrupted once the model has made `most` runs.
   Result audit_in(const std::filesystem::path& directory, std::size_t most = ~std::size_t{0}) {
     CountedSubject counted(*subject_);
-    AuditOptions options;
+    run::AuditOptions options;
     options.watch.stop = [&] { return counted.runs() >= most; };
     Result out;
     const auto recording = Recording::start(counted, directory, identity(), options.watch);
     if (!recording) return {"", recording.error().message, counted.runs(), 0, 0};
     out.taken_up = (*recording)->runs_kept();
-    auto report = audit(**recording, policy_, options);
+    auto report = run::audit(**recording, policy_, options);
     if (report) {
       if (auto done = (*recording)->finish(options.watch); !done) report = tl::unexpected(done.error());
     }

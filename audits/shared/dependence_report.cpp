@@ -9,9 +9,10 @@
 
 #include "compare/flip_witness.h"
 #include "compare/shrink.h"
+#include "pastonly/names.h"
 #include "pastonly/policy.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 namespace {
 
 std::string layer_list(const std::vector<LayerIndex>& layers) {
@@ -26,24 +27,24 @@ std::optional<LayerFacts::Rule> rule_of(Evidence& evidence, std::size_t layer) {
   return (*rules)[layer];
 }
 
-Value smallest_witness(const Pass& pass, const Study& study) {
+Value smallest_witness(const CheckContext& context, const Study& study) {
   const auto picked = smallest_flip(study);
   if (!picked) return {};
-  const auto shrunk = shrink(pass.evidence, *picked);
+  const auto shrunk = shrink(context.evidence, *picked);
   const Pick& pick = shrunk ? shrunk->pick : *picked;
-  Value out = flip_witness(pick, rule_of(pass.evidence, pick.layer));
+  Value out = flip_witness(pick, rule_of(context.evidence, pick.layer));
   if (shrunk) out.set("base_cut", shrunk->base_run.cut);
   return out;
 }
 
-Claim base_claim(const Study& study, const AxisWords& words) {
+Claim base_claim(const Study& study, const DependenceWords& words) {
   Claim claim;
   claim.basis = study.repeated ? Claim::Basis::proof : Claim::Basis::observation;
   claim.help = words.help;
   return claim;
 }
 
-void report_flips(const Pass& pass, const Study& study, const AxisWords& words, Ran& out) {
+void report_flips(const CheckContext& context, const Study& study, const DependenceWords& words, Ran& out) {
   Claim claim = base_claim(study, words);
   claim.id = words.flip_id;
   std::size_t decisions = 0;
@@ -52,7 +53,7 @@ void report_flips(const Pass& pass, const Study& study, const AxisWords& words, 
     decisions += study.tally.layers[l].decisions;
     if (study.tally.layers[l].flips > 0) claim.layers.push_back(base.layers[l].index);
   }
-  claim.witness = smallest_witness(pass, study);
+  claim.witness = smallest_witness(context, study);
   const std::size_t flips = study.tally.flips();
   claim.message =
       fmt::format("{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}{}", flips, decisions,
@@ -62,9 +63,9 @@ void report_flips(const Pass& pass, const Study& study, const AxisWords& words, 
   out.claims.push_back(std::move(claim));
 }
 
-void report_drift(const Study& study, const AxisWords& words, Ran& out) {
+void report_drift(const Study& study, const DependenceWords& words, Ran& out) {
   Claim claim = base_claim(study, words);
-  claim.id = "change";
+  claim.id = claim::change;
   const Trace& base = study.runs.front().reference->base;
   std::size_t scores = 0, gates = 0;
   for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
@@ -81,11 +82,11 @@ void report_drift(const Study& study, const AxisWords& words, Ran& out) {
   out.claims.push_back(std::move(claim));
 }
 
-void report_rounding(const Study& study, const AxisWords& words, Ran& out) {
+void report_rounding(const Study& study, const DependenceWords& words, Ran& out) {
   const std::size_t flips = study.tally.rounding_flips(), floats = study.tally.scores_rounded();
   if (flips + floats == 0) return;
   Claim claim;
-  claim.id = "rounding";
+  claim.id = claim::rounding;
   claim.basis = Claim::Basis::observation;
   double largest = 0.0;
   const Trace& base = study.runs.front().reference->base;
@@ -106,10 +107,11 @@ void report_rounding(const Study& study, const AxisWords& words, Ran& out) {
 
 }  // namespace
 
-void report_axis(const Pass& pass, const Study& study, const AxisWords& words, Ran& out) {
+void report_dependence(const CheckContext& context, const Study& study, const DependenceWords& words,
+                       Ran& out) {
   if (study.runs.empty()) return;
   if (study.tally.flips() > 0) {
-    report_flips(pass, study, words, out);
+    report_flips(context, study, words, out);
   } else if (study.tally.changed()) {
     report_drift(study, words, out);
   }
@@ -119,7 +121,7 @@ void report_axis(const Pass& pass, const Study& study, const AxisWords& words, R
 void report_chance(const Study& study, Ran& out) {
   if (!study.stochastic) return;
   Claim claim;
-  claim.id = "stochastic";
+  claim.id = claim::stochastic;
   claim.basis = Claim::Basis::observation;
   double rate = 0.0;
   for (const Compared& compared : study.runs) {
@@ -144,19 +146,19 @@ Skipped nothing_recorded(std::string_view what) {
   return Skipped{fmt::format("no {} run is recorded; record one (see the guide's plan kinds)", what)};
 }
 
-Outcome study_axis(const Pass& pass, const Expected<std::vector<Comparison>>& comparisons,
-                   const AxisWords& words, std::string_view recorded) {
+Outcome check_dependence(const CheckContext& context, const Expected<std::vector<Comparison>>& comparisons,
+                         const DependenceWords& words, std::string_view recorded) {
   if (!comparisons) return comparisons.error();
   if (comparisons->empty()) return nothing_recorded(recorded);
-  References references(pass.evidence);
-  const auto found = study(pass.evidence, references, *comparisons);
+  References references(context.evidence);
+  const auto found = study(context.evidence, references, *comparisons);
   if (!found) return found.error();
   Ran out;
   out.measurements =
-      measurements(found->tally, found->runs.front().reference->base, "", pass.policy.alpha, pass.seed);
-  report_axis(pass, *found, words, out);
+      measurements(found->tally, found->runs.front().reference->base, "", context.policy.alpha, context.seed);
+  report_dependence(context, *found, words, out);
   report_chance(*found, out);
   return out;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

@@ -7,11 +7,11 @@
 #include "pastonly/check.h"
 #include "pastonly/outcome.h"
 
-namespace pastonly {
+namespace pastonly::audits {
 
 /// The sentences of one kind of intervention.
-struct AxisWords {
-  std::string_view flip_id = "flip";
+struct DependenceWords {
+  std::string_view flip_id;
   std::string_view subject;  ///< "decisions of tokens before the cut"
   std::string_view change;   ///< "only later tokens of their own sequence were redrawn"
   std::string_view help;     ///< what to do about it
@@ -20,17 +20,18 @@ struct AxisWords {
 /// Adds the claims of one study: `flip` where decisions changed, `change` where only floats did, `rounding`
 /// where something moved within tolerance. A flip is proof if every base was repeated without one, else an
 /// observation. Shrinks the witness where the subject is live.
-void report_axis(const Pass& pass, const Study& study, const AxisWords& words, Ran& out);
+void report_dependence(const CheckContext& context, const Study& study, const DependenceWords& words,
+                       Ran& out);
 
 /// Adds the claim `stochastic` where repeats flip decisions: chance and dependence look alike from there on.
 void report_chance(const Study& study, Ran& out);
 
-/// The whole check of one axis: compares, measures, states. `recorded` names the runs that it rests on, for
-/// the reason why it is skipped without them.
-Outcome study_axis(const Pass& pass, const Expected<std::vector<Comparison>>& comparisons,
-                   const AxisWords& words, std::string_view recorded);
+/// The whole check of one dependence: compares, measures, states. `recorded` names the runs that it rests on,
+/// for the reason why it is skipped without them.
+Outcome check_dependence(const CheckContext& context, const Expected<std::vector<Comparison>>& comparisons,
+                         const DependenceWords& words, std::string_view recorded);
 
 /// Why a check with no run of its kind is skipped.
 Skipped nothing_recorded(std::string_view what);
 
-}  // namespace pastonly
+}  // namespace pastonly::audits

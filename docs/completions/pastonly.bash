@@ -1,4 +1,10 @@
 # bash completion for pastonly
+_pastonly_formats() {
+  case $1 in
+    bound | compare) echo text json ;;
+    *) pastonly audit --help 2>/dev/null | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' ;;
+  esac
+}
 _pastonly() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -12,7 +18,7 @@ _pastonly() {
     --mode) COMPREPLY=($(compgen -W "train eval" -- "$current")); return ;;
     --stage) COMPREPLY=($(compgen -W "selected dispatched" -- "$current")); return ;;
     --policy) COMPREPLY=($(compgen -W "ci release" -- "$current") $(compgen -f -- "$current")); return ;;
-    -o | --output) COMPREPLY=($(compgen -W "text json" -- "$current")); return ;;
+    -o | --output) COMPREPLY=($(compgen -W "$(_pastonly_formats "$command")" -- "$current")); return ;;
     --unit) COMPREPLY=($(compgen -W "nats bits" -- "$current")); return ;;
     --seed | --threads | --check | --source | --rule | --tokens | --text | --positions | --budget | --log | --batch | --shape | --top-k | --map) return ;;
     --out) COMPREPLY=($(compgen -d -- "$current")); return ;;

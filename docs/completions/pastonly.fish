@@ -1,4 +1,7 @@
 # fish completion for pastonly
+function __pastonly_formats
+  pastonly audit --help 2>/dev/null | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' | tr ' ' '\n'
+end
 complete -c pastonly -f
 set -l commands audit lab bound rules explain report verify compare
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a audit -d "Audit a trace file or a plan directory"
@@ -15,7 +18,8 @@ complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l seed -x -d "S
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l threads -x -d "Threads to use, 0 = all"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -s q -l quiet -d "No progress"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l color -x -a "auto always never" -d "Color in text"
-complete -c pastonly -n "__fish_seen_subcommand_from audit lab bound report compare" -s o -l output -x -a "text json" -d "Report"
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -s o -l output -x -a "(__pastonly_formats)" -d "Report"
+complete -c pastonly -n "__fish_seen_subcommand_from bound compare" -s o -l output -x -a "text json" -d "Report"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -l policy -r -F -a "ci release" -d "Policy"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify compare" -F
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l out -r -F -d "Directory that keeps the arms"

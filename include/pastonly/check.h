@@ -4,6 +4,7 @@
 #include <span>
 #include <string_view>
 
+#include "pastonly/intervention.h"
 #include "pastonly/outcome.h"
 
 namespace pastonly {
@@ -12,7 +13,7 @@ class Evidence;  // src/evidence/audit_context.h: the subject's runs and what se
 struct Policy;
 
 /// What a check is given. Checks keep no state of their own.
-struct Pass {
+struct CheckContext {
   Evidence& evidence;
   const Policy& policy;  ///< alpha, source; severities are the judge's business
   std::uint64_t seed = 0;
@@ -27,14 +28,17 @@ struct Needs {
   bool source = false;  ///< the policy names it
 };
 
-/// One audit: a constant record. One file in audits/, one line in audits/catalogue.cpp, one page in
-/// docs/checks/, one leaky and one clean fixture.
+/// One audit: a constant record. One file in audits/, one line in audits/checks.h, one page in
+/// docs/checks/, one leaky and one clean fixture (docs/contributing.md).
 struct Check {
   std::string_view id;
   std::string_view title;
   std::string_view help;  ///< what it does and what to do about a finding; `explain` prints it
   Needs needs;
-  Outcome (*run)(const Pass&);
+  Outcome (*run)(const CheckContext&);
+  /// What it reads of a plan: where such runs have no output, the report says that it was not assessed on
+  /// them.
+  std::span<const Intervention::Kind> plan_runs = {};
 };
 
 /// The only list of checks, in report order.

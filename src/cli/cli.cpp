@@ -10,6 +10,7 @@
 #include "input/text/printable.h"
 #include "kernels/target.h"
 #include "pastonly/version.h"
+#include "report/writer.h"
 
 namespace pastonly::cli {
 namespace {
@@ -97,7 +98,8 @@ void add_session_options(CLI::App& command, Session& session, Shown shown) {
 void add_output_option(CLI::App& command, Session& session) {
   command
       .add_option("-o,--output", session.outputs,
-                  "FORMAT or FORMAT=PATH, format text or json; repeats; default: text on stdout")
+                  fmt::format("FORMAT or FORMAT=PATH, format {}; repeats; default: {} on stdout",
+                              report::format_names(" or "), report::writers().front().format))
       ->type_name("FORMAT[=PATH]")
       ->allow_extra_args(false);
 }

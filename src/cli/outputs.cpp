@@ -12,13 +12,6 @@
 namespace pastonly::cli {
 namespace {
 
-std::string formats() {
-  std::string list;
-  for (const auto& writer : report::writers())
-    list += (list.empty() ? "" : ", ") + std::string(writer.format);
-  return list;
-}
-
 namespace fs = std::filesystem;
 
 /// Whether both name one file, existing or not; links are followed.
@@ -63,8 +56,8 @@ Expected<Outputs::Target> Outputs::open_one(const std::string& spec) {
   const std::string format = spec.substr(0, equals);
   target.writer = report::find_writer(format);
   if (target.writer == nullptr) {
-    return usage_error(
-        fmt::format("-o {}: no report format is called \"{}\"; there are: {}", spec, format, formats()));
+    return usage_error(fmt::format("-o {}: no report format is called \"{}\"; there are: {}", spec, format,
+                                   report::format_names()));
   }
   if (equals == std::string::npos || spec.substr(equals + 1) == "-") return target;
   target.path = spec.substr(equals + 1);
@@ -108,7 +101,7 @@ Expected<Outputs> Outputs::open(const std::vector<std::string>& specs, const std
     if (!target) return tl::unexpected(target.error());
     outputs.targets_.push_back(*std::move(target));
   }
-  if (specs.empty()) outputs.targets_.push_back({report::find_writer("text"), "", "", nullptr});
+  if (specs.empty()) outputs.targets_.push_back({&report::writers().front(), "", "", nullptr});
   return outputs;
 }
 

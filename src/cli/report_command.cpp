@@ -22,7 +22,7 @@ Expected<Report> load(const ReportArguments& arguments) {
   if (!report || arguments.policy.empty()) return report;
   auto policy = input::read_policy(arguments.policy, session::utc_today());
   if (!policy) return tl::unexpected(policy.error());
-  return judge_again(*std::move(report), *policy, session::utc_today());
+  return run::judge_again(*std::move(report), *policy, session::utc_today());
 }
 
 int run_command(const ReportArguments& arguments, const Session& session) {

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <string>
 
+#include "pastonly/names.h"
 #include "stats/bootstrap.h"
 
 namespace pastonly {
@@ -83,7 +84,7 @@ std::vector<Measurement> measurements(const Tally& tally, const Trace& base, std
       out.push_back({before + name, ratio(part, whole), {}, {}, "fraction", whole, index});
       return out.back();
     };
-    Measurement& rate = add("flip_rate_decisions", layer.flips, layer.decisions);
+    Measurement& rate = add(measurement::flip_rate_decisions, layer.flips, layer.decisions);
     stats::BootstrapOptions options;
     options.alpha = alpha;
     options.seed = seed;
@@ -101,11 +102,12 @@ std::vector<Measurement> measurements(const Tally& tally, const Trace& base, std
     }
     const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
     const double runs = static_cast<double>(std::max<std::size_t>(1, shares.size()));
-    out.push_back({before + "run_flip_rate", sum / runs, {}, {}, "fraction", shares.size(), index});
-    add("flip_rate_routes", layer.flips, layer.routes);
-    if (base.layers[l].ranking()) add("moved_scores", layer.scores_moved, layer.tokens);
+    out.push_back(
+        {before + measurement::run_flip_rate, sum / runs, {}, {}, "fraction", shares.size(), index});
+    add(measurement::flip_rate_routes, layer.flips, layer.routes);
+    if (base.layers[l].ranking()) add(measurement::moved_scores, layer.scores_moved, layer.tokens);
     if (layer.rounding_flips > 0) {
-      out.push_back({before + "rounding_flips",
+      out.push_back({before + measurement::rounding_flips,
                      static_cast<double>(layer.rounding_flips),
                      {},
                      {},
@@ -115,15 +117,20 @@ std::vector<Measurement> measurements(const Tally& tally, const Trace& base, std
     }
   }
   if (tally.log_probs > 0) {
-    out.push_back({before + "moved_log_probs",
+    out.push_back({before + measurement::moved_log_probs,
                    ratio(tally.log_probs_moved, tally.log_probs),
                    {},
                    {},
                    "fraction",
                    tally.log_probs,
                    {}});
-    out.push_back(
-        {before + "largest_log_prob_change", tally.largest_log_prob, {}, {}, "nats", tally.log_probs, {}});
+    out.push_back({before + measurement::largest_log_prob_change,
+                   tally.largest_log_prob,
+                   {},
+                   {},
+                   "nats",
+                   tally.log_probs,
+                   {}});
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/elementary.h"
+#include "pastonly/names.h"
 #include "stats/bound.h"
 #include "stats/e_process.h"
 
@@ -90,14 +91,14 @@ Ran floor_claims(const Report::Experiment& experiment, double alpha) {
   for (const auto& arm : experiment.arms) {
     if (!arm.leak_bits || !arm.log2_e_value) continue;
     Claim claim;
-    claim.id = "below-entropy";
+    claim.id = claim::below_entropy;
     claim.basis = Claim::Basis::statistical;
     claim.p_value = stats::p_value_of(*arm.log2_e_value);
     const auto tokens = static_cast<double>(arm.tokens);
     // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
     const double lower = (*arm.log2_e_value - kernels::log2(1.0 / alpha)) / tokens;
     claim.amount = Measurement{
-        "leak_bits", std::max(*arm.leak_bits, lower), lower, {}, "bits per token", arm.tokens, {}};
+        measurement::leak_bits, std::max(*arm.leak_bits, lower), lower, {}, "bits per token", arm.tokens, {}};
     claim.message = fmt::format(
         "arm '{}': loss {:.3f} bits per token where no causal model does better than {:.3f}; the likelihood "
         "ratio to the source is 2^{:.1f}, which a causal model reaches with probability 2^-{:.1f} at most",

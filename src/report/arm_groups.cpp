@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "pastonly/names.h"
+
 namespace pastonly::report {
 namespace {
 
@@ -65,10 +67,12 @@ std::vector<ArmGroup> arm_groups(const Report& report) {
     if (group.seeds == 1) continue;
     divide_arm(group.mean, static_cast<double>(group.seeds));
     group.mean.name = group.mean.group;
-    const auto* loss = whole_figure(report, fmt::format("final_loss[{}]", group.mean.group));
+    const auto* loss = whole_figure(report, measurement::of(measurement::final_loss, group.mean.group));
     group.mean.lower = loss != nullptr ? loss->lower.value_or(loss->value) : group.mean.loss_bits;
     group.mean.upper = loss != nullptr ? loss->upper.value_or(loss->value) : group.mean.loss_bits;
-    group.drop = whole_figure(report, fmt::format("drop[{} against ", group.mean.group));
+    const std::string any = measurement::of(measurement::drop, measurement::against(group.mean.group, ""));
+    const auto beginning = any.substr(0, any.size() - 1);  // whichever it is held against
+    group.drop = whole_figure(report, beginning);
   }
   return groups;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "pastonly/names.h"
 #include "report/paragraph.h"
 #include "report/table.h"
 #include "report/text.h"
@@ -16,9 +17,9 @@ namespace {
 std::map<std::uint32_t, double> flip_rates(const Report& report) {
   std::map<std::uint32_t, double> rates;
   for (const auto& check : report.checks) {
-    if (check.id != "causal-mask") continue;
+    if (check.id != check_id::causal_mask) continue;
     for (const Measurement& measured : check.measurements) {
-      if (measured.name == "flip_rate_decisions" && measured.layer)
+      if (measured.name == measurement::flip_rate_decisions && measured.layer)
         rates[raw(*measured.layer)] = measured.value;
     }
   }

@@ -6,6 +6,7 @@
 #include <array>
 #include <vector>
 
+#include "pastonly/names.h"
 #include "report/paragraph.h"
 #include "report/table.h"
 #include "report/words.h"
@@ -33,17 +34,18 @@ std::string difference(const Measurement* figure) {
 }
 
 std::string losses(const Report& report, const TextStyle& style) {
-  const auto* check = ran(report, "loss-anomaly");
+  const auto* check = ran(report, check_id::loss_anomaly);
   if (check == nullptr) return "";
   struct Way {
     std::string_view words, loss, gap;
   };
-  static constexpr std::array<Way, 6> ways{{{"in order", "loss_in_order", ""},
-                                            {"shuffled", "loss_shuffled", "reliance"},
-                                            {"nothing after each token", "loss_streaming", "streaming_gap"},
-                                            {"by plain top-k", "loss_top_k", "top_k_gap"},
-                                            {"the causal twin", "loss_twin", "twin_gap"},
-                                            {"the source itself", "source_entropy", ""}}};
+  static constexpr std::array<Way, 6> ways{
+      {{"in order", measurement::loss_in_order, ""},
+       {"shuffled", measurement::loss_shuffled, measurement::reliance},
+       {"nothing after each token", measurement::loss_streaming, measurement::streaming_gap},
+       {"by plain top-k", measurement::loss_top_k, measurement::top_k_gap},
+       {"the causal twin", measurement::loss_twin, measurement::twin_gap},
+       {"the source itself", measurement::source_entropy, ""}}};
   std::vector<Row> rows{{"routed", "bits per token", "against in order"}};
   for (const Way& way : ways) {
     if (const auto* loss = measured(*check, way.loss)) {
@@ -53,7 +55,7 @@ std::string losses(const Report& report, const TextStyle& style) {
   }
   if (rows.size() < 3) return "";
   std::string out = "\n" + inked("Losses", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
-  if (measured(*check, "loss_streaming") != nullptr)
+  if (measured(*check, measurement::loss_streaming) != nullptr)
     out += table_note("nothing after each token: of a sample of tokens, with the difference on that sample",
                       style.width);
   return out;
@@ -61,14 +63,14 @@ std::string losses(const Report& report, const TextStyle& style) {
 
 std::string sweep(const Report& report, const TextStyle& style) {
   constexpr std::size_t shown = 6;
-  constexpr std::string_view prefix = "drop[";
-  const auto* check = ran(report, "forensic-sweep");
+  const std::string prefix = std::string(measurement::drop) + "[";
+  const auto* check = ran(report, check_id::forensic_sweep);
   if (check == nullptr) return "";
   std::vector<const Measurement*> tried;
   for (const Measurement& figure : check->measurements) {
     if (figure.name.starts_with(prefix)) tried.push_back(&figure);
   }
-  const auto* causal = measured(*check, "loss_causal");
+  const auto* causal = measured(*check, measurement::loss_causal);
   if (causal == nullptr || tried.empty()) return "";
   std::ranges::stable_sort(tried, std::greater<>{}, [](const Measurement* figure) { return figure->value; });
   // A hundredth of a bit at least: noise draws no long bars.

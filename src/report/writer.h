@@ -19,8 +19,10 @@ struct Writer {
   std::string_view format;  ///< "json", "text"
   std::string (*write)(const Report&, const TextStyle&);
 };
-/// The only list of formats.
+/// The only list of formats; the first is the default.
 std::span<const Writer> writers() noexcept;
+/// Their names: "text, json"; with a last joint of " or " "text or json".
+std::string format_names(std::string_view last_joint = ", ");
 const Writer* find_writer(std::string_view format) noexcept;
 
 /// The inverse of the JSON writer; strict about the schema version, tolerant of added keys.

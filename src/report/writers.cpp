@@ -8,11 +8,20 @@
 namespace pastonly::report {
 
 std::span<const Writer> writers() noexcept {
-  static constexpr std::array<Writer, 2> all{{
+  static constexpr auto all = std::to_array<Writer>({
       {"text", &write_text},
       {"json", [](const Report& report, const TextStyle&) { return write_json(report); }},
-  }};
+  });
   return all;
+}
+
+std::string format_names(std::string_view last_joint) {
+  std::string names;
+  for (const Writer& writer : writers()) {
+    if (!names.empty()) names += &writer == &writers().back() ? last_joint : ", ";
+    names += writer.format;
+  }
+  return names;
 }
 
 const Writer* find_writer(std::string_view format) noexcept {

@@ -10,7 +10,7 @@
 #include "run/facts.h"
 #include "run/judge.h"
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 Expected<std::vector<const Check*>> wanted(const std::vector<std::string>& ids) {
@@ -25,11 +25,11 @@ Expected<std::vector<const Check*>> wanted(const std::vector<std::string>& ids) 
   return checks;
 }
 
-Outcome run_one(const Check& check, const Capabilities& capabilities, const Pass& pass) {
-  if (auto lacking = unmet(check.needs, capabilities, pass.policy); !lacking.empty()) {
+Outcome run_one(const Check& check, const Capabilities& capabilities, const CheckContext& context) {
+  if (auto lacking = unmet(check.needs, capabilities, context.policy); !lacking.empty()) {
     return Skipped{std::move(lacking)};
   }
-  Outcome outcome = check.run(pass);
+  Outcome outcome = check.run(context);
   // A run that nobody recorded is not a failure of the check.
   if (const auto* error = std::get_if<Error>(&outcome); error && error->kind == Error::Kind::not_recorded) {
     return Skipped{error->message};
@@ -45,13 +45,14 @@ struct Checked {
 /// One check after the other: each spreads over all threads itself, layer by layer, so running two at
 /// once would only make them wait for each other's shared evidence.
 Expected<Checked> run_checks(const std::vector<const Check*>& checks, const Capabilities& capabilities,
-                             const Pass& pass, const Watch& watch, std::atomic<std::size_t>& current) {
+                             const CheckContext& context, const Watch& watch,
+                             std::atomic<std::size_t>& current) {
   Checked checked;
   for (std::size_t i = 0; i < checks.size(); ++i) {
     current = i;
     watch.progress(static_cast<double>(i) / static_cast<double>(checks.size()), checks[i]->id);
     const auto start = std::chrono::steady_clock::now();
-    Outcome outcome = run_one(*checks[i], capabilities, pass);
+    Outcome outcome = run_one(*checks[i], capabilities, context);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const auto* error = std::get_if<Error>(&outcome);
     if (watch.stop() || (error != nullptr && error->kind == Error::Kind::interrupted)) {
@@ -102,8 +103,8 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   auto base = evidence.base();
   if (!base) return tl::unexpected(base.error());
 
-  const Pass pass{evidence, policy, options.seed};
-  auto checked = run_checks(*checks, subject.capabilities(), pass, options.watch, current);
+  const CheckContext context{evidence, policy, options.seed};
+  auto checked = run_checks(*checks, subject.capabilities(), context, options.watch, current);
   if (!checked) return tl::unexpected(checked.error());
 
   Report report;
@@ -122,4 +123,4 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   return report;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -12,7 +12,7 @@
 #include "pastonly/watch.h"
 #include "run/judge.h"
 
-namespace pastonly {
+namespace pastonly::run {
 
 struct AuditOptions {
   std::vector<std::string> checks;  ///< ids to run; empty = all
@@ -30,4 +30,4 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
 /// The first need that the subject or the policy does not meet, as a sentence; "" where all are met.
 std::string unmet(const Needs& needs, const Capabilities& capabilities, const Policy& policy);
 
-}  // namespace pastonly
+}  // namespace pastonly::run

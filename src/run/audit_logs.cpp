@@ -6,11 +6,12 @@
 #include <system_error>
 
 #include "pastonly/check.h"
+#include "pastonly/names.h"
 #include "pastonly/version.h"
 #include "run/judge.h"
 #include "run/loss_logs.h"
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 FileRecord file_of(const std::string& path) {
@@ -38,12 +39,13 @@ Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit u
   Outcomes outcomes;
   for (const Check& check : all_checks()) {
     const std::string id(check.id);
-    outcomes.emplace_back(id, id == "loss-anomaly" ? loss_anomaly_of_logs(*arms, policy)
-                                                   : Outcome(Skipped{"training logs hold no routing"}));
+    outcomes.emplace_back(id, id == check_id::loss_anomaly
+                                  ? loss_anomaly_of_logs(*arms, policy)
+                                  : Outcome(Skipped{"training logs hold no routing"}));
     report.checks.push_back(entry_of(id, outcomes.back().second, 0.0));
   }
   judge(outcomes, policy, today, report);
   return report;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -8,7 +8,7 @@
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
 
-namespace pastonly {
+namespace pastonly::run {
 
 /// Judges training runs by their logs, "LABEL:FILE" each (src/losses/logged_runs.h): loss-anomaly alone
 /// runs, for nothing else is recorded. The caller fills in Report::run and the files' hashes. Errors as
@@ -16,4 +16,4 @@ namespace pastonly {
 Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
                             std::string_view today);
 
-}  // namespace pastonly
+}  // namespace pastonly::run

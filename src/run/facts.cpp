@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <unordered_map>
 
 #include "kernels/elementary.h"
+#include "pastonly/check.h"
+#include "pastonly/names.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 /// Mean experts per valid token of the effective mask.
@@ -49,7 +50,7 @@ std::map<std::uint32_t, double> measured_experts(const Outcomes& outcomes) {
     const auto* ran = std::get_if<Ran>(&outcome);
     if (ran == nullptr) continue;
     for (const Measurement& measured : ran->measurements) {
-      if (measured.name == "experts_per_token" && measured.layer)
+      if (measured.name == measurement::experts_per_token && measured.layer)
         experts[raw(*measured.layer)] = measured.value;
     }
   }
@@ -64,6 +65,16 @@ std::optional<double> sum(const std::vector<Report::Layer>& layers, Member membe
     total += *((*layer.facts.bound).*member);
   }
   return layers.empty() ? std::nullopt : std::optional(total);
+}
+
+/// How many runs of this kind a plan names and nobody has recorded; "" where none.
+std::string without_output(const Subject& subject, Intervention::Kind kind) {
+  const auto of_kind = [kind](const Intervention& run) { return run.kind == kind; };
+  const auto missing = std::ranges::count_if(subject.missing(), of_kind);
+  if (missing == 0) return "";
+  const auto first = std::ranges::find_if(subject.missing(), of_kind);
+  return fmt::format("{} {} run{} of the plan without output (first: run {})", missing, name(kind),
+                     missing == 1 ? "" : "s", first->id);
 }
 
 }  // namespace
@@ -105,7 +116,7 @@ Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcome
     const auto* ran = std::get_if<Ran>(&outcome);
     if (ran == nullptr) continue;
     for (const Measurement& measured : ran->measurements) {
-      if (measured.name == "leak_bits" && !measured.layer) totals.leak_bits = measured.value;
+      if (measured.name == measurement::leak_bits && !measured.layer) totals.leak_bits = measured.value;
     }
   }
   if (totals.floor_bits && vocab && *vocab >= 2) {
@@ -133,29 +144,14 @@ std::uint64_t distinct_tokens(Evidence& evidence) {
 }
 
 std::vector<Report::NotAssessed> missing_runs(const Subject& subject) {
-  using Kind = Intervention::Kind;
-  static constexpr std::array<std::pair<Kind, std::string_view>, 9> users{
-      {{Kind::base, "causal-mask"},
-       {Kind::repeat, "causal-mask"},
-       {Kind::suffix, "causal-mask"},
-       {Kind::suffix, "batch-isolation"},
-       {Kind::batch, "batch-isolation"},
-       {Kind::order, "order-invariance"},
-       {Kind::length, "length-invariance"},
-       {Kind::shuffle, "token-shuffle"},
-       {Kind::reroute, "chunk-sweep"}}};
   std::vector<Report::NotAssessed> rows;
-  for (std::size_t i = 0; i < users.size(); ++i) {
-    const auto [kind, check] = users[i];
-    const auto of_kind = [kind = kind](const Intervention& run) { return run.kind == kind; };
-    const auto missing = std::ranges::count_if(subject.missing(), of_kind);
-    if (missing == 0) continue;
-    const auto first = std::ranges::find_if(subject.missing(), of_kind);
-    rows.push_back(
-        {std::string(check), fmt::format("{} {} run{} of the plan without output (first: run {})", missing,
-                                         name(kind), missing == 1 ? "" : "s", first->id)});
+  for (const Check& check : all_checks()) {
+    for (const Intervention::Kind kind : check.plan_runs) {
+      if (auto reason = without_output(subject, kind); !reason.empty())
+        rows.push_back({std::string(check.id), std::move(reason)});
+    }
   }
   return rows;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -4,7 +4,7 @@
 #include "pastonly/report.h"
 #include "run/judge.h"
 
-namespace pastonly {
+namespace pastonly::run {
 
 /// The report's layers: shapes from the base trace, facts merged from all checks (a later check in
 /// report order overrides an earlier one part by part).
@@ -19,4 +19,4 @@ std::uint64_t distinct_tokens(Evidence& evidence);
 /// A row per check for the runs that a plan names and nobody has recorded.
 std::vector<Report::NotAssessed> missing_runs(const Subject& subject);
 
-}  // namespace pastonly
+}  // namespace pastonly::run

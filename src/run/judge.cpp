@@ -6,9 +6,10 @@
 #include <optional>
 
 #include "input/files/hash.h"
+#include "pastonly/names.h"
 #include "stats/holm.h"
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 struct Stated {
@@ -43,7 +44,7 @@ void correct(std::vector<Stated>& stated) {
 
 /// The policy limit that an amount is held against: leaks by their unit, drops by their name.
 std::optional<double> limit_of(const Measurement& amount, const Policy::Limits& limits) {
-  if (amount.name == "drop_rate") return limits.drop_rate;
+  if (amount.name == measurement::drop_rate) return limits.drop_rate;
   if (amount.unit.starts_with("bits")) return limits.leak_bits;
   return std::nullopt;
 }
@@ -175,4 +176,4 @@ Report::CheckEntry entry_of(std::string_view check, const Outcome& outcome, doub
   return entry;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -9,7 +9,7 @@
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
 
-namespace pastonly {
+namespace pastonly::run {
 
 /// What every check of a run came to, by check id, in report order.
 using Outcomes = std::vector<std::pair<std::string, Outcome>>;
@@ -35,4 +35,4 @@ Outcomes outcomes_of(const Report& report);
 /// a policy with another alpha or source would have changed what the checks measured, and is refused.
 Expected<Report> judge_again(Report report, const Policy& policy, std::string_view today);
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -1,8 +1,9 @@
 #include <fmt/format.h>
 
+#include "pastonly/names.h"
 #include "run/judge.h"
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 Claim claim_of(const Report::Finding& finding) {
@@ -39,7 +40,7 @@ Outcomes outcomes_of(const Report& report) {
     for (const auto& dismissed : report.dismissed) {
       if (dismissed.check == entry.id) ran.claims.push_back(dismissed.claim);
     }
-    if (entry.id == "causal-mask") ran.detection_limit = report.detection_limit;
+    if (entry.id == check_id::causal_mask) ran.detection_limit = report.detection_limit;
     outcomes.emplace_back(entry.id, std::move(ran));
   }
   return outcomes;
@@ -65,4 +66,4 @@ Expected<Report> judge_again(Report report, const Policy& policy, std::string_vi
   return report;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -6,11 +6,12 @@
 #include <numeric>
 #include <vector>
 
+#include "pastonly/names.h"
 #include "stats/loss_curve.h"
 #include "stats/loss_sweep.h"
 #include "stats/mean_interval.h"
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 constexpr std::string_view kBits = "bits per token";
@@ -42,13 +43,8 @@ void add_mean(const LoggedArm& arm, std::string_view name, std::string_view unit
     if (const auto value = figure(curve_of(log))) values.push_back(*value);
   }
   if (values.empty()) return;
-  out.measurements.push_back({fmt::format("{}[{}]", name, arm.label),
-                              mean_of(values),
-                              {},
-                              {},
-                              std::string(unit),
-                              values.size(),
-                              {}});
+  out.measurements.push_back(
+      {measurement::of(name, arm.label), mean_of(values), {}, {}, std::string(unit), values.size(), {}});
 }
 
 /// Where the curves of the first causal arm end, mean over seeds.
@@ -69,7 +65,7 @@ void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm
     const auto& losses = sweep[i].losses;
     if (!losses.empty()) {
       Measurement& figure = out.measurements.emplace_back();
-      figure = {fmt::format("final_loss[{}]", arms[i].label),
+      figure = {measurement::of(measurement::final_loss, arms[i].label),
                 mean_of(losses),
                 {},
                 {},
@@ -82,19 +78,19 @@ void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm
       }
     }
     const auto decline = [](const auto& curve) { return stats::decline_per_doubling(curve); };
-    add_mean(arms[i], "decline", "bits per doubling of the steps", decline, out);
+    add_mean(arms[i], measurement::decline, "bits per doubling of the steps", decline, out);
     if (!baseline) continue;
     // Over as many points as the final loss is a mean of, or its noise would reach the goal early.
     const auto reach = [&](const stats::LossCurve& curve) {
       return stats::steps_to_reach(curve, *baseline, std::max<std::size_t>(1, curve.steps.size() / 10));
     };
-    add_mean(arms[i], "steps_to_baseline", "steps", reach, out);
+    add_mean(arms[i], measurement::steps_to_baseline, "steps", reach, out);
   }
 }
 
 Claim drop_claim(std::span<const LoggedArm> arms, const stats::SweepDrop& drop, const Measurement& figure) {
   Claim claim;
-  claim.id = "chunk-drop";
+  claim.id = claim::chunk_drop;
   claim.basis = Claim::Basis::statistical;
   claim.p_value = drop.drop.p_value;
   claim.message = fmt::format(
@@ -122,7 +118,8 @@ Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& poli
   const auto drops = stats::sweep_drops(sweep, policy.alpha);
   for (const stats::SweepDrop& drop : drops) {
     const std::size_t seeds = arms[drop.arm].seeds.size() + arms[drop.against].seeds.size();
-    Measurement figure{fmt::format("drop[{} against {}]", arms[drop.arm].label, arms[drop.against].label),
+    Measurement figure{measurement::of(measurement::drop,
+                                       measurement::against(arms[drop.arm].label, arms[drop.against].label)),
                        drop.drop.value,
                        {},
                        {},
@@ -138,11 +135,12 @@ Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& poli
     out.measurements.push_back(std::move(figure));
   }
   if (const auto trend = stats::chunk_trend(sweep))
-    out.measurements.push_back({"chunk_trend", *trend, {}, {}, "rank correlation", sweep.size(), {}});
+    out.measurements.push_back(
+        {measurement::chunk_trend, *trend, {}, {}, "rank correlation", sweep.size(), {}});
   if (drops.empty() && arms.size() < 2)
     return Skipped{
         "one arm alone has nothing to be compared with; give runs of another chunk size, or a causal one"};
   return out;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "pastonly/names.h"
 #include "run/judge.h"
 
 namespace pastonly {
@@ -35,6 +36,7 @@ int exit_code(Verdict verdict) noexcept {
   return 3;
 }
 
+namespace run {
 namespace {
 
 using Reasons = std::vector<std::string>;
@@ -109,18 +111,19 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
 /// Whether decisions changed with the future, beyond chance. Where this is asked the policy let it pass: by
 /// an ignore, by fail_on or by a severity.
 bool tolerates_a_change(const Ran& ran) {
-  return std::ranges::any_of(
-      ran.claims, [](const Claim& claim) { return claim.id != "stochastic" && claim.id != "rounding"; });
+  return std::ranges::any_of(ran.claims, [](const Claim& claim) {
+    return claim.id != claim::stochastic && claim.id != claim::rounding;
+  });
 }
 
 /// A pass rests on interventions alone: without them, or where they could not have seen, there is none.
 void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Report& report,
                         Reasons& reasons) {
-  const Outcome* outcome = outcome_of(outcomes, "causal-mask");
+  const Outcome* outcome = outcome_of(outcomes, check_id::causal_mask);
   const auto* ran = outcome != nullptr ? std::get_if<Ran>(outcome) : nullptr;
   const auto& limit = report.detection_limit;
   if (ran == nullptr || !limit || limit->trials == 0) {
-    const bool required = std::ranges::count(policy.require, "causal-mask") > 0;
+    const bool required = std::ranges::count(policy.require, check_id::causal_mask) > 0;
     if (!required || ran != nullptr) {
       reasons.push_back("no intervention on the future was seen; observation alone never passes");
     }
@@ -163,4 +166,5 @@ void decide(const Outcomes& outcomes, const Policy& policy, std::string_view tod
   conclude(verdict, std::move(reasons));
 }
 
+}  // namespace run
 }  // namespace pastonly

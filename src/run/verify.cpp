@@ -8,7 +8,7 @@
 
 #include "run/verify_parts.h"
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 bool close(double a, double b) {
@@ -189,4 +189,4 @@ std::vector<Held> hold_against(const Report& stated, const Report& recomputed) {
   return held;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -5,7 +5,7 @@
 
 #include "pastonly/report.h"
 
-namespace pastonly {
+namespace pastonly::run {
 
 /// One statement of a report, held against what was recomputed.
 struct Held {
@@ -23,4 +23,4 @@ std::vector<Held> hold_against(const Report& stated, const Report& recomputed);
 /// Equal, numbers within that tolerance.
 bool agree(const Value& a, const Value& b);
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -7,7 +7,7 @@
 #include "input/policy/embedded_policies.h"
 #include "input/policy/policy.h"
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 template <class T>
@@ -237,4 +237,4 @@ std::vector<Held> hold_parts_against(const Report& stated, const Report& recompu
   return held;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

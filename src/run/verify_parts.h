@@ -4,7 +4,7 @@
 
 #include "run/verify.h"
 
-namespace pastonly {
+namespace pastonly::run {
 
 /// What a report says beside its findings, measurements and verdict, held against the audit made again: its
 /// files, its subject, every layer (experts, rule with all candidates, bound, leak, origin), totals, what was
@@ -12,4 +12,4 @@ namespace pastonly {
 /// experiment (training, losses, weights; not their checks).
 std::vector<Held> hold_parts_against(const Report& stated, const Report& recomputed);
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
-namespace pastonly {
+namespace pastonly::run {
 namespace {
 
 /// One of the two runs that a witness names, and the token it points at.
@@ -186,4 +186,4 @@ std::vector<Held> recheck_witnesses(const Report& report, const input::TraceOpti
   return held;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::run

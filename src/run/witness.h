@@ -6,7 +6,7 @@
 #include "pastonly/report.h"
 #include "run/verify.h"
 
-namespace pastonly {
+namespace pastonly::run {
 
 /// Looks up what the witnesses of type flip and change state, in the two files each names: that both
 /// inputs agree up to the witness's token, and that the decision, score, gate or log-probability there is
@@ -14,4 +14,4 @@ namespace pastonly {
 /// the witness. Witnesses of other types are figures, which a second audit recomputes.
 std::vector<Held> recheck_witnesses(const Report& report, const input::TraceOptions& options);
 
-}  // namespace pastonly
+}  // namespace pastonly::run

@@ -38,7 +38,7 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
   if (!subject) return tl::unexpected(subject.error());
   Policy policy = options.policy;
   policy.source = plan.tokens.source;
-  AuditOptions how;
+  run::AuditOptions how;
   how.seed = entry.evaluation_seed;
   how.today = options.today;
   how.watch.stop = options.watch.stop;
@@ -47,7 +47,7 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
     options.watch.progress((static_cast<double>(index) + fraction) / arms,
                            fmt::format("{}: {}", arm.name, what));
   };
-  return audit(**subject, policy, how);
+  return run::audit(**subject, policy, how);
 }
 
 /// Where an arm's audit is kept: by all that it hangs on besides the arm itself.
@@ -77,7 +77,7 @@ Expected<Report> audit_once(const lab::Experiment& plan, std::size_t index, cons
 }
 
 /// Adds one arm's outcome of a check to what the arms before it came to.
-void merge(const std::string& arm, const std::string& check, Outcome outcome, Outcomes& all) {
+void merge(const std::string& arm, const std::string& check, Outcome outcome, run::Outcomes& all) {
   auto* const ran = std::get_if<Ran>(&outcome);
   if (ran != nullptr) {
     ran->detection_limit.reset();
@@ -102,15 +102,15 @@ void merge(const std::string& arm, const std::string& check, Outcome outcome, Ou
 
 }  // namespace
 
-Expected<Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions& options,
-                              Report::Experiment& experiment) {
+Expected<run::Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions& options,
+                                   Report::Experiment& experiment) {
   const auto corpus = lab::Corpus::open(plan.tokens, plan.batch.positions);
   if (!corpus) return tl::unexpected(corpus.error());
-  Outcomes all;
+  run::Outcomes all;
   for (std::size_t i = 0; i < plan.arms.size(); ++i) {
     auto report = audit_once(plan, i, *corpus, options, experiment.arms[i]);
     if (!report) return tl::unexpected(report.error());
-    for (auto& [check, outcome] : outcomes_of(*report)) {
+    for (auto& [check, outcome] : run::outcomes_of(*report)) {
       merge(plan.arms[i].name, check, std::move(outcome), all);
     }
     experiment.arms[i].checks = std::move(report->checks);

@@ -20,7 +20,7 @@ struct ArmAuditOptions {
 /// Runs every check on every finished arm as a live subject, on tokens of its evaluation seed, and writes
 /// what each measured to `experiment`. Returns all claims, check by check, with the arm's name before the
 /// message: what one judge corrects over the whole experiment. A check counts as run if it ran on some arm.
-Expected<Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions& options,
-                              Report::Experiment& experiment);
+Expected<run::Outcomes> audit_arms(const lab::Experiment& plan, const ArmAuditOptions& options,
+                                   Report::Experiment& experiment);
 
 }  // namespace pastonly::session

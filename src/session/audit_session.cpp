@@ -37,7 +37,7 @@ Expected<void> logs_from_value(const Value& value, AuditRequest& request) {
 namespace {
 
 Expected<Report> run_logs(const AuditRequest& request, std::string_view today) {
-  auto report = audit_logs(request.logs, request.unit, request.policy, today);
+  auto report = run::audit_logs(request.logs, request.unit, request.policy, today);
   if (!report) return report;
   auto files = FileHashes(report->subject.files).wait();
   if (!files) return tl::unexpected(files.error());
@@ -91,14 +91,14 @@ Expected<Report> run_audit(const AuditRequest& request, const Environment& envir
   if (!subject) return tl::unexpected(subject.error());
   FileHashes hashes((*subject)->info().files);
 
-  AuditOptions options;
+  run::AuditOptions options;
   options.checks = request.checks;
   options.seed = request.seed;
   options.today = run.today();
   options.watch = environment.watch;
   const auto recording = record(request, policy, **subject, environment);
   if (!recording) return tl::unexpected(recording.error());
-  auto report = audit(*recording ? static_cast<Subject&>(**recording) : **subject, policy, options);
+  auto report = run::audit(*recording ? static_cast<Subject&>(**recording) : **subject, policy, options);
   if (!report) return report;
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());

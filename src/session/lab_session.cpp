@@ -8,6 +8,7 @@
 #include "input/files/hash.h"
 #include "lab/arm_report.h"
 #include "lab/lab.h"
+#include "pastonly/names.h"
 #include "pastonly/version.h"
 #include "run/judge.h"
 #include "run/loss_logs.h"
@@ -19,7 +20,7 @@ namespace {
 
 /// What the experiment as a whole says goes in place of what an arm's check said of one batch, or beside what
 /// the arms' checks said.
-Ran& entry_for(std::string_view check, Outcomes& outcomes) {
+Ran& entry_for(std::string_view check, run::Outcomes& outcomes) {
   auto found = std::ranges::find(outcomes, check, [](const auto& entry) { return entry.first; });
   if (found == outcomes.end()) {
     outcomes.emplace_back(check, Ran{});
@@ -29,17 +30,17 @@ Ran& entry_for(std::string_view check, Outcomes& outcomes) {
   return std::get<Ran>(found->second);
 }
 
-void add_floor(const Report::Experiment& experiment, const Policy& policy, Outcomes& outcomes) {
+void add_floor(const Report::Experiment& experiment, const Policy& policy, run::Outcomes& outcomes) {
   if (experiment.source.floor_bits)
-    entry_for("source-floor", outcomes) = lab::floor_claims(experiment, policy.alpha);
+    entry_for(check_id::source_floor, outcomes) = lab::floor_claims(experiment, policy.alpha);
 }
 
 void add_comparison(const lab::Experiment& plan, const Report::Experiment& experiment, const Policy& policy,
-                    Outcomes& outcomes) {
-  Outcome compared = loss_anomaly_of_logs(lab::groups_of(plan, experiment), policy);
+                    run::Outcomes& outcomes) {
+  Outcome compared = run::loss_anomaly_of_logs(lab::groups_of(plan, experiment), policy);
   auto* const ran = std::get_if<Ran>(&compared);
   if (ran == nullptr) return;
-  Ran& all = entry_for("loss-anomaly", outcomes);
+  Ran& all = entry_for(check_id::loss_anomaly, outcomes);
   std::ranges::move(ran->measurements, std::back_inserter(all.measurements));
   std::ranges::move(ran->claims, std::back_inserter(all.claims));
 }
@@ -73,15 +74,15 @@ Expected<Report> run_lab(const LabRequest& request, const Environment& environme
   checks.watch.progress = [&](double fraction, std::string_view what) {
     watch.progress(fraction, fmt::format("checks: {}", what));
   };
-  auto outcomes = request.checks ? audit_arms(request.experiment, checks, *experiment) : Outcomes{};
+  auto outcomes = request.checks ? audit_arms(request.experiment, checks, *experiment) : run::Outcomes{};
   if (!outcomes) return tl::unexpected(outcomes.error());
   add_floor(*experiment, request.policy, *outcomes);
   add_comparison(request.experiment, *experiment, request.policy, *outcomes);
   report.experiment = *std::move(experiment);
-  for (const auto& [check, outcome] : *outcomes) report.checks.push_back(entry_of(check, outcome, 0.0));
+  for (const auto& [check, outcome] : *outcomes) report.checks.push_back(run::entry_of(check, outcome, 0.0));
   Policy policy = request.policy;
   policy.source = request.experiment.tokens.source;
-  judge(*outcomes, policy, run.today(), report);
+  run::judge(*outcomes, policy, run.today(), report);
   report.run = run.record(request.experiment.seed);
   return report;
 }

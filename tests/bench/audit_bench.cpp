@@ -137,7 +137,7 @@ Expected<Report> audit_all(const std::filesystem::path& path) {
   if (!policy) return tl::unexpected(policy.error());
   auto subject = open_recorded(path);
   if (!subject) return tl::unexpected(subject.error());
-  return audit(**subject, *policy, {});
+  return run::audit(**subject, *policy, {});
 }
 
 void measure(const Options& options, const std::string& rule) {

@@ -3,8 +3,9 @@
 import re
 import subprocess
 import unittest
+from pathlib import Path
 
-from program import COMMANDS, ROOT, run
+from program import BINARY, COMMANDS, ROOT, run
 
 # Each folder includes itself and what stands on lower lines; folders of one line do not know each other.
 FLOORS = [{"kernels"}, {"stats"}, {"input", "routing"}, {"runtime", "integrity", "replay"}, {"model", "checkpoint"},
@@ -19,7 +20,7 @@ class Floors(unittest.TestCase):
     def test_nothing_includes_upward_or_sideways(self):
         offences = []
         sources = [p for p in (ROOT / "src").rglob("*") if p.suffix in (".h", ".cpp") and p.parent != ROOT / "src"]
-        sources += (ROOT / "audits").glob("*.cpp")
+        sources += [p for p in (ROOT / "audits").rglob("*") if p.suffix in (".h", ".cpp")]
         for path in sources:
             parts = path.relative_to(ROOT).parts
             own = parts[1] if parts[0] == "src" else "audits"
@@ -73,9 +74,138 @@ class SameBits(unittest.TestCase):
                           for path in (ROOT / folder).rglob("lanes.h")], [])
 
 
+class OnePlace(unittest.TestCase):
+    """What several places share is written once."""
+
+    # Keys of documents and types of witnesses that read like a name and are none.
+    DOCUMENTS = [ROOT / "src" / path for path in (
+        "compare/flip_witness.cpp", "compare/resampled_futures.cpp", "input/policy/policy.cpp",
+        "input/text/training_log.cpp", "lab/evaluation_json.cpp", "lab/experiment.cpp", "lab/experiment_key.cpp",
+        "report/experiment.cpp", "report/experiment_text.cpp", "report/json.cpp", "report/parse.cpp",
+        "report/witness_words.cpp", "report/words.cpp", "run/verify_parts.cpp", "run/witness.cpp")]
+    KEYS = re.compile(r'(\.set|emplace_back)\((("\w+", )?"[\w-]+")')
+
+    def declared(self, namespace):
+        header = (ROOT / "include/pastonly/names.h").read_text()
+        body = header.split(f"namespace pastonly::{namespace} {{")[1].split("}  // namespace")[0]
+        return re.findall(r'= "([^"]+)";', body)
+
+    def sources(self):
+        for folder in ("src", "audits", "include"):
+            for path in sorted((ROOT / folder).rglob("*")):
+                if path.suffix in (".h", ".cpp") and path.name != "names.h":
+                    yield path, path.read_text()
+
+    def test_measurements_and_claims_are_named_in_names_h_alone(self):
+        names = "|".join(map(re.escape, self.declared("measurement") + self.declared("claim")))
+        found = []
+        for path, text in self.sources():
+            if path in self.DOCUMENTS:
+                continue
+            for number, line in enumerate(text.splitlines(), 1):
+                code = self.KEYS.sub("", line.split("//")[0])
+                found += [f"{path.relative_to(ROOT)}:{number}: {name} is declared in include/pastonly/names.h"
+                          for name in re.findall(rf'"({names})["\[]', code)]
+        self.assertEqual(found, [])
+
+    def test_checks_state_no_name_that_is_not_declared(self):
+        """What stands where a name belongs: the first field of a measurement, the id of a claim."""
+        literal = re.compile(r'(?:claim\.id = |\.name = |Measurement \w*\{|measurements\.push_back\(\s*\{|'
+                             r'->(?:difference|base|runs|measurement)\(|\b(?:add|measure|figure|spread)\()\s*"([^"]*)"')
+        found = [f"{path.relative_to(ROOT)}: \"{name}\" belongs in include/pastonly/names.h"
+                 for path, text in self.sources() if "audits" in path.parts or "run" in path.parts
+                 for name in literal.findall(text)]
+        self.assertEqual(found, [])
+
+    def test_every_name_is_documented(self):
+        pages = "".join(path.read_text() for path in (ROOT / "docs/checks").glob("*.md"))
+        for namespace in ("measurement", "claim"):
+            for name in self.declared(namespace):
+                self.assertTrue(re.search(rf"`([a-z-]+/)?{re.escape(name)}(\[[^`]*)?`", pages),
+                                f"{name} of include/pastonly/names.h stands in no page of docs/checks")
+
+    def test_checks_are_named_in_their_own_files(self):
+        """Others name a check by include/pastonly/names.h, or ask for a property of its record."""
+        for path in (ROOT / "audits").glob("*.cpp"):
+            if path.stem == "catalogue":
+                continue
+            check = path.stem.replace("_", "-")
+            found = [str(other.relative_to(ROOT)) for other, text in self.sources()
+                     if other != path and f'"{check}"' in text]
+            self.assertEqual(found, [], f"{check} is named elsewhere")
+
+    def test_formats_are_listed_in_one_table(self):
+        """The help, the error for an unknown format and the completion say what the table of writers says."""
+        table = (ROOT / "src/report/writers.cpp").read_text()
+        formats = re.findall(r'^\s*\{"(\w+)", ', table, re.MULTILINE)
+        self.assertGreaterEqual(len(formats), 2)
+        self.assertIn("there are: " + ", ".join(formats), run("report", "absent.json", "-o", "none").stderr)
+        for command in ("audit", "lab", "report"):
+            joined = ", ".join(formats[:-1]) + " or " + formats[-1]
+            self.assertIn(f"format {joined}; repeats; default: {formats[0]} ", run(command, "--help").stdout)
+        script = f"""PATH={Path(BINARY).resolve().parent}:$PATH; source {ROOT}/docs/completions/pastonly.bash
+COMP_WORDS=(pastonly audit -o ""); COMP_CWORD=3; _pastonly; echo "${{COMPREPLY[@]}}" """
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stdout.split(), formats)
+
+
+class Recipes(unittest.TestCase):
+    """docs/contributing.md: what a part consists of; the first that is missing is named."""
+
+    def assert_file(self, path, why):
+        self.assertTrue((ROOT / path).exists(), f"{path} is missing: {why}")
+
+    def test_checks(self):
+        listed = re.findall(r"^  X\((\w+)\)", (ROOT / "audits/checks.h").read_text(), re.MULTILINE)
+        files = [path.stem for path in (ROOT / "audits").glob("*.cpp") if path.stem != "catalogue"]
+        for name in files:
+            self.assertTrue(name in listed, f"audits/{name}.cpp has no line in audits/checks.h")
+        for name in listed:
+            check = name.replace("_", "-")
+            why = f"audits/checks.h lists {name}"
+            self.assert_file(f"audits/{name}.cpp", why)
+            self.assert_file(f"docs/checks/{check}.md", why)
+            for fixture in ("leaky", "clean"):
+                self.assert_file(f"tests/audits/{check}/{fixture}.json", why)
+        checks = [name.replace("_", "-") for name in listed]
+        for page in (ROOT / "docs/checks").glob("*.md"):
+            self.assertTrue(page.stem in checks, f"docs/checks/{page.name} is the page of no check")
+        for folder in (ROOT / "tests/audits").glob("*/"):
+            if folder.is_dir() and any(folder.glob("*.json")):
+                self.assertTrue(folder.name in checks, f"tests/audits/{folder.name} holds fixtures of no check")
+
+    def test_rules(self):
+        table = (ROOT / "src/routing/table.cpp").read_text()
+        rules = re.findall(r'RuleInfo\{"([^"]+)"', table)
+        makers = (ROOT / "src/routing/rules/make.h").read_text()
+        pages = {re.sub(r"\((.*)\)", r"-\1", rule) for rule in rules}
+        for rule in pages:
+            self.assert_file(f"docs/rules/{rule}.md", "src/routing/table.cpp lists the rule")
+        for page in (ROOT / "docs/rules").glob("*.md"):
+            if page.stem != "README":
+                self.assertTrue(page.stem in pages, f"docs/rules/{page.name} is the page of no rule")
+        for maker in re.findall(r"Made (make_\w+)\(", makers):
+            self.assertTrue(f"{maker}}}" in table, f"{maker} of make.h has no line in src/routing/table.cpp")
+
+    def test_checkpoint_families(self):
+        documented = (ROOT / "docs/checkpoints.md").read_text()
+        compared = (ROOT / "tests/torch/checkpoints.py").read_text()
+        families = re.findall(r'^ +\{"(\w+)",', (ROOT / "src/checkpoint/families.cpp").read_text(), re.MULTILINE)
+        self.assertGreater(len(families), 10)
+        for family in families:
+            self.assertTrue(f"`{family}`" in documented, f"docs/checkpoints.md lacks {family}")
+            self.assertTrue(f'"{family}"' in compared, f"tests/torch/checkpoints.py lacks {family}")
+
+    def test_report_formats(self):
+        table = (ROOT / "src/report/writers.cpp").read_text()
+        for path in (ROOT / "src/report").glob("*.h"):
+            for writer in re.findall(r"std::string (write_\w+)\(const Report&", path.read_text()):
+                self.assertTrue(writer in table, f"{writer} of {path.name} has no line in src/report/writers.cpp")
+
+
 class Pages(unittest.TestCase):
     def test_the_documents_exist(self):
-        for page in ("guide", "how-it-works", "formats", "lab", "leak-table", "changelog"):
+        for page in ("guide", "how-it-works", "formats", "lab", "leak-table", "changelog", "contributing"):
             self.assertTrue((ROOT / f"docs/{page}.md").exists(), page)
 
     def test_links_lead_somewhere(self):
@@ -86,20 +216,13 @@ class Pages(unittest.TestCase):
                     broken.append(f"{page.relative_to(ROOT)}: {link}")
         self.assertEqual(broken, [])
 
-    def test_every_rule_and_check_is_explained_and_has_its_page(self):
+    def test_every_rule_and_check_is_explained(self):
         rules = [line.split()[0] for line in run("rules").stdout.split("\n\n")[0].splitlines()[1:]]
         self.assertGreater(len(rules), 20)
         checks = [path.stem.replace("_", "-") for path in (ROOT / "audits").glob("*.cpp") if path.stem != "catalogue"]
         self.assertGreaterEqual(len(checks), 16)
         for name in rules + checks:
             self.assertEqual(run("explain", name).returncode, 0, name)
-        for name in checks:
-            self.assertTrue((ROOT / f"docs/checks/{name}.md").exists(), name)
-            for fixture in ("leaky", "clean"):
-                self.assertTrue((ROOT / f"tests/audits/{name}/{fixture}.json").exists(), f"{name}/{fixture}")
-        pages = {path.stem for path in (ROOT / "docs/rules").glob("*.md")}
-        for name in rules:
-            self.assertIn(re.sub(r"\((.*)\)", r"-\1", name), pages)
 
     def test_the_library_example_is_the_one_that_is_compiled(self):
         example = (ROOT / "tests/install/consumer.cpp").read_text().split("\n\n", 1)[1]

@@ -108,10 +108,10 @@ struct Axis {
 void false_alarms(std::size_t models, std::uint64_t first_seed) {
   fmt::print("false alarms: random causal models with rounding noise of 2e-7\n{:<26} {:>7}", "rule",
              "models");
-  Axis axes[] = {{&causal_mask_check, true},
-                 {&batch_isolation_check, false},
-                 {&order_invariance_check, false},
-                 {&length_invariance_check, false}};
+  Axis axes[] = {{&audits::causal_mask_check, true},
+                 {&audits::batch_isolation_check, false},
+                 {&audits::order_invariance_check, false},
+                 {&audits::length_invariance_check, false}};
   for (const Axis& axis : axes) fmt::print(" {:>18}", axis.check->id);
   fmt::print("\n");
   for (const Kind& kind : kCausal) {
@@ -184,8 +184,8 @@ void power_of_one_run(std::size_t models, std::uint64_t first_seed) {
       recipe.model.weak_leak->kind = toy::ModelRecipe::WeakLeak::Kind::swap;
       const auto of_length = toy::ToySubject::make(recipe);
       if (!of_order || !of_length) std::exit(2);
-      order += accuses(order_invariance_check, **of_order);
-      length += accuses(length_invariance_check, **of_length);
+      order += accuses(audits::order_invariance_check, **of_order);
+      length += accuses(audits::length_invariance_check, **of_length);
     }
     const auto share = [&](std::size_t found) {
       return 100.0 * static_cast<double>(found) / static_cast<double>(models);
@@ -221,7 +221,8 @@ void applied_again(std::size_t models, std::uint64_t first_seed) {
   kinds.push_back(expert_choice);
   for (const Kind& kind : kinds) {
     fmt::print("{:<26}", kind.name);
-    for (const Check* check : {&token_shuffle_check, &chunk_sweep_check, &forced_causality_check}) {
+    for (const Check* check :
+         {&audits::token_shuffle_check, &audits::chunk_sweep_check, &audits::forced_causality_check}) {
       std::size_t moved = 0, assessed = 0;
       for (std::size_t i = 0; i < models; ++i) {
         const auto subject = toy::ToySubject::make(recipe_of(first_seed + i, &kind));
@@ -245,8 +246,8 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const std::uint64_t seed = argument(3, 1);
   false_alarms(argument(1, 200), seed);
-  power(argument(2, 40), seed, toy::ModelRecipe::WeakLeak::Kind::swap, causal_mask_check);
-  power(argument(2, 40), seed, toy::ModelRecipe::WeakLeak::Kind::batch, batch_isolation_check);
+  power(argument(2, 40), seed, toy::ModelRecipe::WeakLeak::Kind::swap, audits::causal_mask_check);
+  power(argument(2, 40), seed, toy::ModelRecipe::WeakLeak::Kind::batch, audits::batch_isolation_check);
   power_of_one_run(argument(2, 40), seed);
   applied_again(argument(2, 40), seed);
   return 0;

@@ -18,7 +18,7 @@ std::string recipe(const std::string& model, const std::string& plan = "", const
 
 Ran causal_mask(const std::string& text) {
   const auto subject = subject_of(text);
-  return run_check(causal_mask_check, *subject);
+  return run_check(audits::causal_mask_check, *subject);
 }
 
 const LayerFacts::Origin& origin(const Ran& ran, std::size_t layer) {
@@ -55,7 +55,7 @@ TEST_CASE("causal-mask passes causal rules and states its limit", "[causal-mask]
 
 TEST_CASE("causal-mask proves expert choice with one changed token and one decision", "[causal-mask]") {
   const auto subject = subject_of(recipe(R"("rule": "expert-choice,k=2,chunk=16")"));
-  const Ran ran = run_check(causal_mask_check, *subject);
+  const Ran ran = run_check(audits::causal_mask_check, *subject);
   const Claim* flip = find_claim(ran, "flip");
   REQUIRE(flip);
   CHECK(flip->basis == Claim::Basis::proof);
@@ -116,14 +116,14 @@ TEST_CASE("capacity taken in order depends on the batch and not on the future",
           "[causal-mask][batch-isolation]") {
   const auto subject = subject_of(recipe(
       R"("rule": "token-major-capacity,k=2,capacity_factor=1.0", "rounding": 2e-7)", R"(, "batch": [[3]])"));
-  const Ran future = run_check(causal_mask_check, *subject);
+  const Ran future = run_check(audits::causal_mask_check, *subject);
   CHECK_FALSE(find_claim(future, "flip"));
   CHECK_FALSE(find_claim(future, "future-or-batch"));
   const Measurement* together = find_measurement(future, "several_rows_flip_rate_decisions", 0);
   REQUIRE(together);
   CHECK(together->value > 0.0);  // all rows at once do show flips
-  CHECK(find_claim(run_check(batch_isolation_check, *subject), "flip"));
-  CHECK(find_claim(run_check(order_invariance_check, *subject), "flip"));
+  CHECK(find_claim(run_check(audits::batch_isolation_check, *subject), "flip"));
+  CHECK(find_claim(run_check(audits::order_invariance_check, *subject), "flip"));
 }
 
 TEST_CASE("runs of all rows alone cannot tell future from batch", "[causal-mask]") {
@@ -138,7 +138,7 @@ TEST_CASE("runs of all rows alone cannot tell future from batch", "[causal-mask]
 TEST_CASE("in a batch of one all rows are one row", "[causal-mask]") {
   const auto subject = subject_of(
       R"({"model": {"rule": "expert-choice,k=2,chunk=16"}, "plan": {"sequences": 1, "positions": 64, "rows": ["all"]}})");
-  const Ran ran = run_check(causal_mask_check, *subject);
+  const Ran ran = run_check(audits::causal_mask_check, *subject);
   CHECK(find_claim(ran, "flip"));
   CHECK(ran.detection_limit->trials == 4);
 }
@@ -195,9 +195,9 @@ TEST_CASE("causal-mask works without scores, in BF16 and on padded batches", "[c
 
 TEST_CASE("ties broken by the place in the batch are found", "[order-invariance]") {
   const auto ties = subject_of(recipe(R"("rule": "expert-choice,k=2", "score": "sigmoid", "quantise": 0.5)"));
-  CHECK(find_claim(run_check(order_invariance_check, *ties), "flip"));
+  CHECK(find_claim(run_check(audits::order_invariance_check, *ties), "flip"));
   const auto smooth = subject_of(recipe(R"("rule": "expert-choice,k=2")"));
-  CHECK_FALSE(find_claim(run_check(order_invariance_check, *smooth), "flip"));
+  CHECK_FALSE(find_claim(run_check(audits::order_invariance_check, *smooth), "flip"));
 }
 
 namespace {
@@ -222,7 +222,7 @@ TEST_CASE("recorded traces give the figures of their README", "[causal-mask][bat
     CAPTURE(expected.trace);
     const auto subject = open_recorded(*traces / expected.trace);
     REQUIRE(subject);
-    const Ran ran = run_check(causal_mask_check, **subject);
+    const Ran ran = run_check(audits::causal_mask_check, **subject);
     const bool leaks = expected.future[0] > 0;
     CHECK((find_claim(ran, "flip") != nullptr) == leaks);
     CHECK_FALSE(find_claim(ran, "future-or-batch"));
@@ -233,9 +233,12 @@ TEST_CASE("recorded traces give the figures of their README", "[causal-mask][bat
             Approx(expected.future[layer]).margin(expected.trace[0] == 'e' ? 0.06 : 0.006));
     }
     CHECK(origin(ran, 0).kind == (leaks ? "selection" : "none"));
-    CHECK((find_claim(run_check(batch_isolation_check, **subject), "flip") != nullptr) == expected.batch);
-    CHECK((find_claim(run_check(order_invariance_check, **subject), "flip") != nullptr) == expected.order);
-    CHECK((find_claim(run_check(length_invariance_check, **subject), "flip") != nullptr) == expected.length);
+    CHECK((find_claim(run_check(audits::batch_isolation_check, **subject), "flip") != nullptr) ==
+          expected.batch);
+    CHECK((find_claim(run_check(audits::order_invariance_check, **subject), "flip") != nullptr) ==
+          expected.order);
+    CHECK((find_claim(run_check(audits::length_invariance_check, **subject), "flip") != nullptr) ==
+          expected.length);
     REQUIRE(ran.detection_limit);
     CHECK(ran.detection_limit->trials == 16);
     CHECK(ran.detection_limit->unseen_chunks.empty());
@@ -253,7 +256,7 @@ TEST_CASE("recorded shuffles give the losses of their README", "[token-shuffle][
        {Expected{"ec-chunk64", 3.334, 3.42, 0.01}, Expected{"ec-uniform-chunk16", 5.955, 6.06, 0.015}}) {
     const auto subject = open_recorded(*traces / expected.trace);
     REQUIRE(subject);
-    const Ran ran = run_check(token_shuffle_check, **subject);
+    const Ran ran = run_check(audits::token_shuffle_check, **subject);
     REQUIRE(find_measurement(ran, "reliance"));
     CHECK(find_measurement(ran, "loss_in_order")->value == Approx(expected.in_order).margin(0.0006));
     CHECK(find_measurement(ran, "loss_shuffled")->value == Approx(expected.shuffled).margin(expected.margin));

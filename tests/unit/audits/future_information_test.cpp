@@ -17,7 +17,8 @@ toy::Recipe with_futures(std::string rule, std::uint64_t seed = 1) {
 }  // namespace
 
 TEST_CASE("future-information certifies bits of expert choice", "[audits][future-information]") {
-  const Ran result = ran(run_check(future_information_check, with_futures("expert-choice,k=2,chunk=32")));
+  const Ran result =
+      ran(run_check(audits::future_information_check, with_futures("expert-choice,k=2,chunk=32")));
   const Claim* claim = find_claim(result, "routing-leak");
   CHECK(rejects(claim, {}, 0.0));
   // Eight rows, one prefix each, two futures: at best the limit of 8 out of 8.
@@ -31,7 +32,7 @@ TEST_CASE("future-information certifies bits of expert choice", "[audits][future
 
 TEST_CASE("future-information finds nothing in causal rules", "[audits][future-information]") {
   for (const char* rule : {"top-k,k=2", "token-major-capacity,k=2,capacity=96"}) {
-    const Ran result = ran(run_check(future_information_check, with_futures(rule)));
+    const Ran result = ran(run_check(audits::future_information_check, with_futures(rule)));
     CHECK_FALSE(rejects(find_claim(result, "routing-leak"), {}, 0.0));
     CHECK(*measured(result, "future_information") == 0.0);
   }
@@ -42,7 +43,7 @@ TEST_CASE("future-information of many futures counts routings", "[audits][future
   recipe.plan.sequences = 2;
   recipe.plan.rows.resize(2);
   recipe.plan.resamples = kManyFutures;
-  const Ran result = ran(run_check(future_information_check, recipe));
+  const Ran result = ran(run_check(audits::future_information_check, recipe));
   const Claim* claim = find_claim(result, "routing-leak");
   CHECK(claim->amount->samples == kManyFutures);  // 16 pairs in each of two prefixes
   CHECK(claim->amount->value > 2.0);
@@ -53,15 +54,15 @@ TEST_CASE("future-information of many futures counts routings", "[audits][future
 TEST_CASE("future-information does without what it lacks", "[audits][future-information]") {
   toy::Recipe single = with_futures("top-k,k=2");
   single.plan.resamples = 1;
-  CHECK(std::holds_alternative<Skipped>(run_check(future_information_check, single)));
+  CHECK(std::holds_alternative<Skipped>(run_check(audits::future_information_check, single)));
   // Chance in every layer hides the future.
   CHECK(std::holds_alternative<Skipped>(
-      run_check(future_information_check, with_futures("random-token,k=2,capacity=64"))));
+      run_check(audits::future_information_check, with_futures("random-token,k=2,capacity=64"))));
   // Without repeats chance cannot be excluded.
   toy::Recipe unrepeated = with_futures("expert-choice,k=2,chunk=32");
   unrepeated.plan.repeats = 0;
-  CHECK_FALSE(
-      rejects(find_claim(ran(run_check(future_information_check, unrepeated)), "routing-leak"), {}, 0.0));
+  CHECK_FALSE(rejects(
+      find_claim(ran(run_check(audits::future_information_check, unrepeated)), "routing-leak"), {}, 0.0));
 }
 
 TEST_CASE("one prefix of each row is kept", "[audits][future-information]") {

@@ -38,7 +38,7 @@ class Unbiased final : public Subject {
 TEST_CASE("gate-separation accepts gates of unbiased scores", "[audits][gate-separation]") {
   for (const auto gates : {toy::ModelRecipe::Gates::raw, toy::ModelRecipe::Gates::renormalised}) {
     for (const DType type : {DType::f32, DType::bf16}) {
-      const Ran result = ran(run_check(gate_separation_check, gated(gates, type)));
+      const Ran result = ran(run_check(audits::gate_separation_check, gated(gates, type)));
       CHECK(result.claims.empty());
       CHECK(*measured(result, "gates_explained_by_score", 0) >= 0.999);
     }
@@ -47,7 +47,7 @@ TEST_CASE("gate-separation accepts gates of unbiased scores", "[audits][gate-sep
 
 TEST_CASE("gate-separation finds gates that carry the bias", "[audits][gate-separation]") {
   const toy::Recipe recipe = gated(toy::ModelRecipe::Gates::biased);
-  const Ran recorded = ran(run_check(gate_separation_check, recipe));
+  const Ran recorded = ran(run_check(audits::gate_separation_check, recipe));
   const Claim* claim = find_claim(recorded, "biased-gate");
   REQUIRE(claim != nullptr);
   CHECK(claim->layers.size() == 3);
@@ -61,7 +61,7 @@ TEST_CASE("gate-separation finds gates that carry the bias", "[audits][gate-sepa
   Unbiased subject(recipe);
   Evidence evidence(subject);
   const Policy policy;
-  const Ran recovered = ran(gate_separation_check.run({evidence, policy, 0}));
+  const Ran recovered = ran(audits::gate_separation_check.run({evidence, policy, 0}));
   const Claim* again = find_claim(recovered, "biased-gate");
   REQUIRE(again != nullptr);
   CHECK(again->message.find("recovered from the gates") != std::string::npos);
@@ -69,5 +69,5 @@ TEST_CASE("gate-separation finds gates that carry the bias", "[audits][gate-sepa
 
 TEST_CASE("gate-separation without gates or scores is skipped", "[audits][gate-separation]") {
   CHECK(std::holds_alternative<Skipped>(
-      run_check(gate_separation_check, gated(toy::ModelRecipe::Gates::none))));
+      run_check(audits::gate_separation_check, gated(toy::ModelRecipe::Gates::none))));
 }

@@ -4,7 +4,7 @@
 using namespace pastonly;
 
 TEST_CASE("leakage-bound of expert choice knows its chunk", "[audits][leakage-bound]") {
-  const Ran result = ran(run_check(leakage_bound_check, toy_recipe("expert-choice,k=2,chunk=32")));
+  const Ran result = ran(run_check(audits::leakage_bound_check, toy_recipe("expert-choice,k=2,chunk=32")));
   REQUIRE(result.layers.size() == 3);
   for (const LayerFacts& layer : result.layers) {
     REQUIRE(layer.bound);
@@ -21,7 +21,7 @@ TEST_CASE("leakage-bound of expert choice knows its chunk", "[audits][leakage-bo
 }
 
 TEST_CASE("leakage-bound of a token-wise rule has no capacity", "[audits][leakage-bound]") {
-  const Ran result = ran(run_check(leakage_bound_check, toy_recipe("top-k,k=4")));
+  const Ran result = ran(run_check(audits::leakage_bound_check, toy_recipe("top-k,k=4")));
   const LayerFacts::Bound& bound = *result.layers.front().bound;
   CHECK_FALSE(bound.capacity_bits.has_value());
   CHECK_FALSE(bound.chunk.has_value());

@@ -90,8 +90,8 @@ TEST_CASE("hundreds of futures are counted as brute force counts them", "[live-c
 TEST_CASE("many futures bound the leak of live expert choice and none of top-k", "[live-checks]") {
   const auto leaky = small_model(small_config("expert-choice,k=2,chunk=8"));
   const auto clean = small_model(small_config("top-k,k=2"));
-  const auto found = ran_on(future_information_check, *live(leaky, generous()));
-  const auto none = ran_on(future_information_check, *live(clean, generous()));
+  const auto found = ran_on(audits::future_information_check, *live(leaky, generous()));
+  const auto none = ran_on(audits::future_information_check, *live(clean, generous()));
   CHECK(find_measurement(found, "futures_per_prefix")->value == 200.0);
   CHECK(*find_measurement(found, "future_information")->lower > 0.1);
   CHECK(*found.claims.at(0).p_value < 0.01);
@@ -133,7 +133,7 @@ TEST_CASE("fresh batches multiply", "[live-checks]") {
 TEST_CASE("live subjects are truly rerouted and streamed", "[live-checks]") {
   const auto leaky = small_model(small_config("expert-choice,k=2,chunk=8"));
   const auto clean = small_model(small_config("top-k,k=2"));
-  const auto swept = ran_on(chunk_sweep_check, *live(leaky, generous()));
+  const auto swept = ran_on(audits::chunk_sweep_check, *live(leaky, generous()));
   const auto change = find_measurement(swept, "rechunked_loss_change[16]");
   REQUIRE(change);
   CHECK(change->lower.has_value());
@@ -150,8 +150,8 @@ TEST_CASE("live subjects are truly rerouted and streamed", "[live-checks]") {
   }
   CHECK(change->value == Approx(pairs.difference("", 0.05, 0).value).epsilon(1e-6));
 
-  const auto streamed = ran_on(forced_causality_check, *live(leaky, generous()));
-  const auto kept = ran_on(forced_causality_check, *live(clean, generous()));
+  const auto streamed = ran_on(audits::forced_causality_check, *live(leaky, generous()));
+  const auto kept = ran_on(audits::forced_causality_check, *live(clean, generous()));
   CHECK(worst_flip_rate(streamed, "stream_flip_rate_decisions") > 0.0);
   CHECK(worst_flip_rate(kept, "stream_flip_rate_decisions") == 0.0);
   CHECK(find_measurement(kept, "streaming_gap")->value == Approx(0.0).margin(1e-5));

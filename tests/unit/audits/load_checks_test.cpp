@@ -62,11 +62,11 @@ TEST_CASE("MaxVio at the edges", "[routing][load]") {
 }
 
 TEST_CASE("load-balance: expert choice is level, a crowded expert is not", "[audits][load-balance]") {
-  const Ran level = ran(run_check(load_balance_check, toy_recipe("expert-choice,k=2,chunk=32")));
+  const Ran level = ran(run_check(audits::load_balance_check, toy_recipe("expert-choice,k=2,chunk=32")));
   CHECK(*measured(level, "max_violation", 0) == Approx(0.0).margin(1e-12));
   CHECK(level.claims.empty());
   const Ran crowded =
-      ran(run_check(load_balance_check, toy_recipe("biased-top-k,k=2,bias=[9;0;0;0;0;0;0;-9]")));
+      ran(run_check(audits::load_balance_check, toy_recipe("biased-top-k,k=2,bias=[9;0;0;0;0;0;0;-9]")));
   CHECK(*measured(crowded, "max_violation", 0) == Approx(3.0));  // every token: 4 times its share
   const Claim* idle = find_claim(crowded, "idle-expert");
   REQUIRE(idle != nullptr);
@@ -75,7 +75,8 @@ TEST_CASE("load-balance: expert choice is level, a crowded expert is not", "[aud
 }
 
 TEST_CASE("capacity-drops: rate and place of drops", "[audits][capacity-drops]") {
-  const Ran result = ran(run_check(capacity_drops_check, toy_recipe("token-major-capacity,k=2,capacity=64")));
+  const Ran result =
+      ran(run_check(audits::capacity_drops_check, toy_recipe("token-major-capacity,k=2,capacity=64")));
   const Claim* claim = find_claim(result, "drop-rate");
   REQUIRE(claim != nullptr);
   const double rate = *measured(result, "drop_rate", 0);
@@ -87,12 +88,12 @@ TEST_CASE("capacity-drops: rate and place of drops", "[audits][capacity-drops]")
 }
 
 TEST_CASE("capacity-drops: nothing dropped, nothing to see, nothing known", "[audits][capacity-drops]") {
-  const Ran none = ran(run_check(capacity_drops_check, toy_recipe("top-k,k=2")));
+  const Ran none = ran(run_check(audits::capacity_drops_check, toy_recipe("top-k,k=2")));
   CHECK(*measured(none, "drop_rate", 2) == 0.0);
   CHECK_FALSE(rejects(find_claim(none, "drop-rate"), {}, 0.10));
   toy::Recipe selected = toy_recipe("token-major-capacity,k=2,capacity=64");
   selected.record.stage = Stage::selected;
-  CHECK(std::holds_alternative<Skipped>(run_check(capacity_drops_check, selected)));
+  CHECK(std::holds_alternative<Skipped>(run_check(audits::capacity_drops_check, selected)));
   CHECK(std::holds_alternative<Skipped>(
-      run_check(capacity_drops_check, toy_recipe("expert-choice,k=2,chunk=32"))));
+      run_check(audits::capacity_drops_check, toy_recipe("expert-choice,k=2,chunk=32"))));
 }

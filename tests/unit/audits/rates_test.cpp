@@ -46,7 +46,7 @@ toy::Recipe single_trace(std::string rule, std::uint64_t seed, std::size_t rows,
 
 TEST_CASE("rates of source-floor", "[.rates][source-floor]") {
   const auto rate = [](std::string_view what, double leak, double sharpness) {
-    return findings(what, source_floor_check, "below-entropy", uniform_policy(), 0.0,
+    return findings(what, audits::source_floor_check, "below-entropy", uniform_policy(), 0.0,
                     [&](std::uint64_t seed) {
                       toy::Recipe recipe = single_trace("top-k,k=2", seed, 8, 128);
                       recipe.model.log_probs = toy::ModelRecipe::LogProbs{sharpness, leak};
@@ -62,14 +62,15 @@ TEST_CASE("rates of source-floor", "[.rates][source-floor]") {
 
 TEST_CASE("rates of future-decoding", "[.rates][future-decoding]") {
   const auto rate = [](std::string_view what, const char* rule, double leak) {
-    return findings(what, future_decoding_check, "decodable", uniform_policy(), 0.0, [&](std::uint64_t seed) {
-      toy::Recipe recipe = single_trace(rule, seed, 16, 64);
-      if (leak > 0.0) {
-        recipe.model.weak_leak =
-            toy::ModelRecipe::WeakLeak{1, leak, toy::ModelRecipe::WeakLeak::Kind::next_token};
-      }
-      return recipe;
-    });
+    return findings(what, audits::future_decoding_check, "decodable", uniform_policy(), 0.0,
+                    [&](std::uint64_t seed) {
+                      toy::Recipe recipe = single_trace(rule, seed, 16, 64);
+                      if (leak > 0.0) {
+                        recipe.model.weak_leak =
+                            toy::ModelRecipe::WeakLeak{1, leak, toy::ModelRecipe::WeakLeak::Kind::next_token};
+                      }
+                      return recipe;
+                    });
   };
   CHECK(rate("top-k", "top-k,k=2", 0.0) <= kMostFalse);
   CHECK(rate("first come, capped", "token-major-capacity,k=2,capacity=200", 0.0) <= kMostFalse);
@@ -80,7 +81,7 @@ TEST_CASE("rates of future-decoding", "[.rates][future-decoding]") {
 
 TEST_CASE("rates of future-information", "[.rates][future-information]") {
   const auto rate = [](std::string_view what, const char* rule, double rounding, double leak) {
-    return findings(what, future_information_check, "routing-leak", {}, 0.0, [&](std::uint64_t seed) {
+    return findings(what, audits::future_information_check, "routing-leak", {}, 0.0, [&](std::uint64_t seed) {
       toy::Recipe recipe = toy_recipe(rule, seed);
       recipe.model.layers = 2;
       recipe.model.rounding = rounding;
@@ -111,15 +112,16 @@ TEST_CASE("rates of capacity-drops", "[.rates][capacity-drops]") {
   };
   const char* rule = "token-major-capacity,k=2,capacity=18,scope=sequence";
   for (std::uint64_t seed = 5001; seed <= 5100; ++seed) {
-    sum += *measured(ran(run_check(capacity_drops_check, recipe(seed, rule))), "drop_rate", 0);
+    sum += *measured(ran(run_check(audits::capacity_drops_check, recipe(seed, rule))), "drop_rate", 0);
   }
   Policy policy;
   for (const auto& [what, share] : {std::pair{"rate at the limit", 1.0},
                                     {"rate 1.1 times the limit", 1.1},
                                     {"rate 1.5 times the limit", 1.5}}) {
     policy.limits.drop_rate = sum / 100.0 / share;
-    const auto found = findings(what, capacity_drops_check, "drop-rate", policy, policy.limits.drop_rate,
-                                [&](std::uint64_t seed) { return recipe(seed, rule); });
+    const auto found =
+        findings(what, audits::capacity_drops_check, "drop-rate", policy, policy.limits.drop_rate,
+                 [&](std::uint64_t seed) { return recipe(seed, rule); });
     if (share == 1.0) CHECK(found <= kMostFalse);
   }
 }
@@ -127,7 +129,7 @@ TEST_CASE("rates of capacity-drops", "[.rates][capacity-drops]") {
 TEST_CASE("rates of gate-separation", "[.rates][gate-separation]") {
   using Gates = toy::ModelRecipe::Gates;
   const auto rate = [](std::string_view what, Gates gates, DType type, double spread) {
-    return findings(what, gate_separation_check, "biased-gate", {}, 0.0, [&](std::uint64_t seed) {
+    return findings(what, audits::gate_separation_check, "biased-gate", {}, 0.0, [&](std::uint64_t seed) {
       stats::CounterRng rng(seed, 99);
       std::string bias;
       for (int e = 0; e < 8; ++e)

@@ -13,7 +13,7 @@ Ran identify(const std::string& model, const std::string& record = "") {
   const auto subject = subject_of(
       R"({"model": {)" + model +
       R"(}, "plan": {"sequences": 4, "positions": 64, "batch": [[0]]}, "record": {)" + record + "}}");
-  return run_check(rule_identification_check, *subject);
+  return run_check(audits::rule_identification_check, *subject);
 }
 
 std::string text(const Value& value, std::string_view key) {

@@ -55,7 +55,7 @@ Outcome source_floor_of(TraceData data, std::uint64_t vocab) {
   OneTrace subject(std::move(data));
   Evidence evidence(subject);
   const Policy policy = uniform_policy(vocab);
-  return source_floor_check.run({evidence, policy, 0});
+  return audits::source_floor_check.run({evidence, policy, 0});
 }
 
 const double kNan = std::nan("");
@@ -64,11 +64,11 @@ const double kNan = std::nan("");
 
 TEST_CASE("source-floor tells a loss below the entropy from one above", "[audits][source-floor]") {
   const Policy policy = uniform_policy();
-  const Ran leaky = ran(run_check(source_floor_check, predicting(0.05), policy));
+  const Ran leaky = ran(run_check(audits::source_floor_check, predicting(0.05), policy));
   CHECK(rejects(find_claim(leaky, "below-entropy"), policy, 0.0));
   CHECK(*measured(leaky, "leak_bits") > 0.0);
   CHECK(*measured(leaky, "loss_bits") < 6.0);
-  const Ran clean = ran(run_check(source_floor_check, predicting(0.0), policy));
+  const Ran clean = ran(run_check(audits::source_floor_check, predicting(0.0), policy));
   CHECK_FALSE(rejects(find_claim(clean, "below-entropy"), policy, 0.0));
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("a source that the tokens do not come from is an error",
           "[audits][source-floor][future-decoding]") {
   toy::Recipe sticky = predicting(0.0);
   sticky.plan.stay = 0.6;
-  for (const Check* check : {&source_floor_check, &future_decoding_check}) {
+  for (const Check* check : {&audits::source_floor_check, &audits::future_decoding_check}) {
     const Outcome small = run_check(*check, predicting(0.0), uniform_policy(32));
     REQUIRE(std::holds_alternative<Error>(small));
     CHECK(std::get<Error>(small).message.find("uniform:32") != std::string::npos);
@@ -116,10 +116,10 @@ TEST_CASE("a source that the tokens do not come from is an error",
 
 TEST_CASE("future-decoding reads a planted channel and nothing else", "[audits][future-decoding]") {
   const Policy policy = uniform_policy();
-  const Ran leaky = ran(run_check(future_decoding_check, decoding(0.5), policy));
+  const Ran leaky = ran(run_check(audits::future_decoding_check, decoding(0.5), policy));
   CHECK(rejects(find_claim(leaky, "decodable"), policy, 0.0));
   CHECK(*measured(leaky, "decoded_bits") > 0.02);
-  const Ran clean = ran(run_check(future_decoding_check, decoding(0.0), policy));
+  const Ran clean = ran(run_check(audits::future_decoding_check, decoding(0.0), policy));
   CHECK_FALSE(rejects(find_claim(clean, "decodable"), policy, 0.0));
   CHECK(*measured(clean, "decoded_bits") < 0.01);
 }
@@ -129,9 +129,10 @@ TEST_CASE("future-decoding works on one sequence and refuses none", "[audits][fu
   one.plan.sequences = 1;
   one.plan.positions = 1500;
   const Policy policy = uniform_policy();
-  CHECK(rejects(find_claim(ran(run_check(future_decoding_check, one, policy)), "decodable"), policy, 0.0));
+  CHECK(rejects(find_claim(ran(run_check(audits::future_decoding_check, one, policy)), "decodable"), policy,
+                0.0));
   one.plan.positions = 1;
-  CHECK(std::holds_alternative<Skipped>(run_check(future_decoding_check, one, policy)));
+  CHECK(std::holds_alternative<Skipped>(run_check(audits::future_decoding_check, one, policy)));
 }
 
 namespace {
@@ -170,7 +171,7 @@ TEST_CASE("on a Markov source the best causal predictor gains nothing", "[audits
     for (double& p : data.log_probs) p = std::min(0.0, p + lead) * std::log(2.0);
     OneTrace subject(std::move(data));
     Evidence evidence(subject);
-    return ran(source_floor_check.run({evidence, policy, 0}));
+    return ran(audits::source_floor_check.run({evidence, policy, 0}));
   };
   const Ran exact = floor_of(0.0);
   CHECK(*measured(exact, "leak_bits") == Approx(0.0).margin(1e-12));
@@ -188,7 +189,7 @@ TEST_CASE("future-decoding on a Markov source asks for more than the source tell
   const auto decoded = [&](std::uint64_t seed, bool looks_ahead) {
     OneTrace subject(chain_trace(seed, looks_ahead));
     Evidence evidence(subject);
-    return ran(future_decoding_check.run({evidence, policy, 0}));
+    return ran(audits::future_decoding_check.run({evidence, policy, 0}));
   };
   const Ran leaky = decoded(1, true);
   CHECK(rejects(find_claim(leaky, "decodable"), policy, 0.0));
@@ -205,7 +206,7 @@ TEST_CASE("tokens of another chain are refused", "[audits][source-floor]") {
   other.source->seed = 4;
   OneTrace subject(chain_trace(1, false));
   Evidence evidence(subject);
-  const Outcome refused = future_decoding_check.run({evidence, other, 0});
+  const Outcome refused = audits::future_decoding_check.run({evidence, other, 0});
   REQUIRE(std::holds_alternative<Error>(refused));
   CHECK(std::get<Error>(refused).message.find("markov:vocab=32") != std::string::npos);
 }

@@ -37,9 +37,9 @@ Report audited(const std::filesystem::path& directory, const std::optional<RuleS
   if (!subject) FAIL(subject.error().message);
   auto policy = input::read_policy("ci", "2026-01-01");
   REQUIRE(policy.has_value());
-  AuditOptions options;
+  run::AuditOptions options;
   options.checks = checks;
-  auto report = audit(**subject, *policy, options);
+  auto report = run::audit(**subject, *policy, options);
   if (!report) FAIL(report.error().message);
   return std::move(*report);
 }
@@ -132,11 +132,11 @@ TEST_CASE("against a causal twin the used leak is measured", "[checkpoint][foren
     live.twin = *std::move(other);
     auto subject = make_live(checkpoint::make_runnable(checkpoint), *draw, live);
     REQUIRE(subject.has_value());
-    AuditOptions options;
+    run::AuditOptions options;
     options.checks = {"loss-anomaly"};
     auto policy = input::read_policy("ci", "2026-01-01");
     REQUIRE(policy.has_value());
-    auto report = audit(**subject, *policy, options);
+    auto report = run::audit(**subject, *policy, options);
     REQUIRE(report.has_value());
     return std::move(*report);
   };

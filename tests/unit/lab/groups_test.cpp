@@ -57,7 +57,7 @@ TEST_CASE("arms of one group are compared over their seeds, causal ones without 
   CHECK((!causal(0) && !causal(1) && !causal(2) && causal(3) && causal(4) && !causal(5)));
   CHECK(groups[5].against == std::size_t{4});
 
-  const auto outcome = loss_anomaly_of_logs(groups, Policy{});
+  const auto outcome = run::loss_anomaly_of_logs(groups, Policy{});
   const Ran& ran = std::get<Ran>(outcome);
   const auto* drop = figure(ran, "drop[chunk 4 against causal]");
   REQUIRE(drop != nullptr);

@@ -28,7 +28,7 @@ TEST_CASE("what a live model's plan shows, its recording shows as well", "[recor
   const auto path = directory.path() / "plan";
   const auto recording = Recording::start(*subject, path, {{"model", "small"}});
   REQUIRE(recording);
-  const auto from_model = audit(**recording, Policy{}, {});
+  const auto from_model = run::audit(**recording, Policy{}, {});
   REQUIRE(from_model);
   REQUIRE((*recording)->finish());
   const auto recorded = open_recorded(path);
@@ -46,7 +46,7 @@ TEST_CASE("what a live model's plan shows, its recording shows as well", "[recor
       CHECK(one.layers[l].mask == other.layers[l].mask);
     }
   }
-  const auto from_files = audit(**recorded, Policy{}, {});
+  const auto from_files = run::audit(**recorded, Policy{}, {});
   REQUIRE(from_files);
   const auto flips = figures(*from_model, "batch-isolation"), again = figures(*from_files, "batch-isolation");
   REQUIRE(flips.size() == again.size());

@@ -59,10 +59,10 @@ Claim measured(std::string name, std::string unit, double value, double lower) {
 }
 
 /// Everything that `strict` wants, without a finding.
-Outcomes clean() { return {{"causal-mask", intervened()}, {"batch-isolation", Ran{}}}; }
+run::Outcomes clean() { return {{"causal-mask", intervened()}, {"batch-isolation", Ran{}}}; }
 
-Outcomes with(std::string check, Claim made) {
-  Outcomes outcomes = clean();
+run::Outcomes with(std::string check, Claim made) {
+  run::Outcomes outcomes = clean();
   for (auto& [id, outcome] : outcomes) {
     if (id == check) {
       std::get<Ran>(outcome).claims.push_back(std::move(made));
@@ -75,8 +75,8 @@ Outcomes with(std::string check, Claim made) {
   return outcomes;
 }
 
-Report judged(const Outcomes& outcomes, const Policy& policy = strict(), Report report = seen()) {
-  judge(outcomes, policy, today, report);
+Report judged(const run::Outcomes& outcomes, const Policy& policy = strict(), Report report = seen()) {
+  run::judge(outcomes, policy, today, report);
   return report;
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("fail_on decides which severity fails", "[judge]") {
 }
 
 TEST_CASE("significance is corrected over all statistical claims of the run", "[judge]") {
-  Outcomes outcomes = with("future-information", statistical(0.03));
+  run::Outcomes outcomes = with("future-information", statistical(0.03));
   CHECK(judged(outcomes).verdict == Verdict::fail);
   CHECK(judged(outcomes).findings.at(0).confidence == Approx(0.97));
   // A second test of the run doubles the smaller p-value: 0.06 is above 0.05.
@@ -147,7 +147,7 @@ TEST_CASE("significance is corrected over all statistical claims of the run", "[
 }
 
 TEST_CASE("proofs do not enter the correction", "[judge]") {
-  Outcomes outcomes = with("future-information", statistical(0.03));
+  run::Outcomes outcomes = with("future-information", statistical(0.03));
   for (int i = 0; i < 5; ++i) std::get<Ran>(outcomes[0].second).claims.push_back(claim("rounding"));
   CHECK(judged(outcomes).verdict == Verdict::fail);
 }
@@ -214,7 +214,7 @@ TEST_CASE("an ignore past its date hides nothing and is an error", "[judge]") {
 }
 
 TEST_CASE("a required check that failed is an error, unless something else fails the policy", "[judge]") {
-  Outcomes outcomes = clean();
+  run::Outcomes outcomes = clean();
   outcomes[1].second = Error{Error::Kind::input, "0007.out.safetensors: truncated"};
   const Report report = judged(outcomes);
   CHECK(report.verdict == Verdict::error);
@@ -226,7 +226,7 @@ TEST_CASE("a required check that failed is an error, unless something else fails
 
 TEST_CASE("checks that could not be completed are no pass, required or not, and are named together",
           "[judge]") {
-  Outcomes outcomes = clean();
+  run::Outcomes outcomes = clean();
   outcomes.emplace_back("load-balance", Error{Error::Kind::input, "0012.out.safetensors: cut"});
   outcomes.emplace_back("gate-separation", Error{Error::Kind::input, "0012.out.safetensors: cut"});
   const Report report = judged(outcomes);
@@ -237,7 +237,7 @@ TEST_CASE("checks that could not be completed are no pass, required or not, and 
 }
 
 TEST_CASE("a required check that was skipped or never ran is inconclusive", "[judge]") {
-  Outcomes outcomes = clean();
+  run::Outcomes outcomes = clean();
   outcomes[1].second = Skipped{"no other sequence was changed"};
   Report report = judged(outcomes);
   CHECK(report.verdict == Verdict::inconclusive);
@@ -285,7 +285,7 @@ TEST_CASE("observation alone never passes, whatever a policy requires", "[judge]
 }
 
 TEST_CASE("a detection limit above the policy's is inconclusive", "[judge]") {
-  Outcomes outcomes = clean();
+  run::Outcomes outcomes = clean();
   outcomes[0].second = intervened(3, 0.63);
   CHECK(judged(outcomes).verdict == Verdict::inconclusive);
   outcomes[0].second = intervened(5, 0.45);
@@ -308,7 +308,7 @@ TEST_CASE("a detection limit above the policy's is inconclusive", "[judge]") {
 }
 
 TEST_CASE("chunk widths that no cut could see are inconclusive", "[judge]") {
-  Outcomes outcomes = clean();
+  run::Outcomes outcomes = clean();
   std::get<Ran>(outcomes[0].second).detection_limit->unseen_chunks = {2, 4, 8, 16};
   const Report report = judged(outcomes);
   CHECK(report.verdict == Verdict::inconclusive);
@@ -318,7 +318,7 @@ TEST_CASE("chunk widths that no cut could see are inconclusive", "[judge]") {
 TEST_CASE("findings stand by severity, hidden ones last, and keep their fingerprint", "[judge]") {
   Policy policy = strict();
   policy.ignore = {{"batch-isolation", {}, "one tenant only", "2027-01-01"}};
-  Outcomes outcomes = with("batch-isolation", claim("flip"));
+  run::Outcomes outcomes = with("batch-isolation", claim("flip"));
   std::get<Ran>(outcomes[0].second).claims = {claim("rounding"), claim("flip")};
   const Report report = judged(outcomes, policy);
   REQUIRE(report.findings.size() == 3);
@@ -332,7 +332,7 @@ TEST_CASE("findings stand by severity, hidden ones last, and keep their fingerpr
 
 TEST_CASE("judging again under the same policy changes nothing, under another only the judgement",
           "[judge]") {
-  Outcomes outcomes = with("causal-mask", claim("flip"));
+  run::Outcomes outcomes = with("causal-mask", claim("flip"));
   Ran other;
   other.claims = {statistical(0.01), statistical(0.5)};
   outcomes.emplace_back("future-information", other);
@@ -342,7 +342,7 @@ TEST_CASE("judging again under the same policy changes nothing, under another on
     report.checks.push_back(
         {id, std::holds_alternative<Skipped>(outcome) ? "skipped" : "ran", "no source", 0.0, {}});
   }
-  const auto same = judge_again(report, strict(), today);
+  const auto same = run::judge_again(report, strict(), today);
   REQUIRE(same);
   CHECK(same->verdict == report.verdict);
   CHECK(same->verdict_reasons == report.verdict_reasons);
@@ -352,22 +352,22 @@ TEST_CASE("judging again under the same policy changes nothing, under another on
 
   Policy lenient = strict();
   lenient.fail_on = Severity::none;
-  CHECK(judge_again(report, lenient, today)->verdict == Verdict::pass);
+  CHECK(run::judge_again(report, lenient, today)->verdict == Verdict::pass);
 }
 
 TEST_CASE("judging again refuses a policy that would have measured differently", "[judge]") {
   Policy other = strict();
   other.alpha = 0.01;
-  CHECK_FALSE(judge_again(judged(clean()), other, today));
+  CHECK_FALSE(run::judge_again(judged(clean()), other, today));
   other = strict();
   other.source = Source{"uniform", 64};
-  CHECK_FALSE(judge_again(judged(clean()), other, today));
+  CHECK_FALSE(run::judge_again(judged(clean()), other, today));
 }
 
 TEST_CASE("judging again keeps the source that a policy leaves open", "[judge]") {
   Report report = judged(clean());
   report.policy.source = Source{"uniform", 64};
-  const auto again = judge_again(report, strict(), today);
+  const auto again = run::judge_again(report, strict(), today);
   REQUIRE(again);
   CHECK(again->policy.source == Source{"uniform", 64});
 }

@@ -44,7 +44,7 @@ const Measurement* figure(const Ran& ran, std::string_view name) {
 TEST_CASE("logs of smaller chunks that lose less are told", "[loss-logs]") {
   const std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1), arm("chunk=512", 512, false, 5.5, 10),
                                     arm("causal", std::nullopt, true, 5.5, 20)};
-  const auto outcome = loss_anomaly_of_logs(arms, Policy{});
+  const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
   const auto& ran = std::get<Ran>(outcome);
   const auto* drop = figure(ran, "drop[chunk=8 against causal]");
   REQUIRE(drop != nullptr);
@@ -61,19 +61,19 @@ TEST_CASE("logs of smaller chunks that lose less are told", "[loss-logs]") {
 TEST_CASE("one run of each kind measures and rejects nothing", "[loss-logs]") {
   const std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1, 1),
                                     arm("chunk=512", 512, false, 5.5, 10, 1)};
-  const auto outcome = loss_anomaly_of_logs(arms, Policy{});
+  const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
   const auto& ran = std::get<Ran>(outcome);
   REQUIRE(ran.claims.size() == 1);
   CHECK(*ran.claims[0].p_value == 1.0);
   const std::vector<LoggedArm> alone{arm("chunk=8", 8, false, 5.0, 1, 1)};
-  CHECK(std::holds_alternative<Skipped>(loss_anomaly_of_logs(alone, Policy{})));
+  CHECK(std::holds_alternative<Skipped>(run::loss_anomaly_of_logs(alone, Policy{})));
 }
 
 TEST_CASE("losses on fresh tokens stand for the ends of the logs", "[loss-logs]") {
   std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1), arm("causal", std::nullopt, true, 5.5, 20)};
   arms[0].evaluated = {5.7, 5.8, 5.75};
   arms[1].evaluated = {6.0, 6.01, 5.99};
-  const auto outcome = loss_anomaly_of_logs(arms, Policy{});
+  const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
   const auto& ran = std::get<Ran>(outcome);
   CHECK(figure(ran, "drop[chunk=8 against causal]")->value == Approx(0.25));
   CHECK(figure(ran, "final_loss[causal]")->value == Approx(6.0));
@@ -86,7 +86,7 @@ TEST_CASE("runs that differ in their seed alone are told from one another as rar
   for (std::uint64_t trial = 0; trial < 400; ++trial) {
     const std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.5, 1000 + 10 * trial),
                                       arm("causal", std::nullopt, true, 5.5, 500000 + 10 * trial)};
-    const auto outcome = loss_anomaly_of_logs(arms, Policy{});
+    const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
     rejected += *std::get<Ran>(outcome).claims.at(0).p_value <= 0.05 ? 1 : 0;
   }
   CHECK(rejected <= 34);  // 20 expected; 34 is exceeded once in 500
@@ -136,10 +136,11 @@ TEST_CASE("an audit of logs fails or stays inconclusive", "[loss-logs]") {
   }
   const auto policy = input::read_policy("ci", "2026-01-01");
   REQUIRE(policy);
-  const auto report = audit_logs(logs, input::LossUnit::bits, *policy, "2026-01-01");
+  const auto report = run::audit_logs(logs, input::LossUnit::bits, *policy, "2026-01-01");
   REQUIRE(report);
   CHECK(report->verdict == Verdict::fail);
   CHECK(report->subject.files.size() == 6);
   const std::vector<std::string> equal(logs.begin() + 3, logs.end());
-  CHECK(audit_logs(equal, input::LossUnit::bits, *policy, "2026-01-01")->verdict == Verdict::inconclusive);
+  CHECK(run::audit_logs(equal, input::LossUnit::bits, *policy, "2026-01-01")->verdict ==
+        Verdict::inconclusive);
 }

@@ -285,8 +285,8 @@ TEST_CASE("a live model's plan stays within its memory", "[live]") {
 TEST_CASE("live expert choice reads the future, live top-k does not", "[live]") {
   const auto leaky = small_model(small_config("expert-choice,k=2,chunk=8"));
   const auto clean = small_model(small_config("top-k,k=2"));
-  const auto leaks = run_check(causal_mask_check, *live(leaky, small_live()));
-  const auto none = run_check(causal_mask_check, *live(clean, small_live()));
+  const auto leaks = run_check(audits::causal_mask_check, *live(leaky, small_live()));
+  const auto none = run_check(audits::causal_mask_check, *live(clean, small_live()));
   CHECK(claims(leaks, "flip"));
   // The witness shrinks to one changed token by asking for smaller suffixes.
   const auto flip = std::ranges::find(leaks.claims, "flip", &Claim::id);
@@ -296,7 +296,7 @@ TEST_CASE("live expert choice reads the future, live top-k does not", "[live]") 
   CHECK_FALSE(claims(none, "change"));
   CHECK(none.detection_limit->unseen_chunks.empty());
   CHECK(none.detection_limit->trials >= 24);
-  CHECK_FALSE(claims(run_check(batch_isolation_check, *live(clean, small_live())), "flip"));
+  CHECK_FALSE(claims(run_check(audits::batch_isolation_check, *live(clean, small_live())), "flip"));
 }
 
 TEST_CASE("a live model replaces sequences of several batches", "[live]") {
@@ -312,9 +312,9 @@ TEST_CASE("a live model replaces sequences of several batches", "[live]") {
   CHECK(bases.size() == 3);
   CHECK(replaced.size() == 3);
   CHECK(replaced == repeated);
-  const auto ran = run_check(batch_isolation_check, *subject);
+  const auto ran = run_check(audits::batch_isolation_check, *subject);
   CHECK(claims(ran, "flip"));  // whoever comes first takes the places
-  CHECK_FALSE(claims(run_check(causal_mask_check, *subject), "flip"));
+  CHECK_FALSE(claims(run_check(audits::causal_mask_check, *subject), "flip"));
 }
 
 TEST_CASE("chance is drawn anew in every run of a live model", "[live]") {
@@ -322,11 +322,11 @@ TEST_CASE("chance is drawn anew in every run of a live model", "[live]") {
   config.router.score = model::Score::noisy;
   const auto model = small_model(config);
   const auto subject = live(model, small_live());
-  const auto ran = run_check(causal_mask_check, *subject);
+  const auto ran = run_check(audits::causal_mask_check, *subject);
   CHECK(claims(ran, "stochastic"));
   CHECK_FALSE(claims(ran, "flip"));
   LiveOptions eval = small_live();
   eval.mode = Mode::eval;
-  const auto quiet = run_check(causal_mask_check, *live(model, eval));
+  const auto quiet = run_check(audits::causal_mask_check, *live(model, eval));
   CHECK_FALSE(claims(quiet, "stochastic"));
 }

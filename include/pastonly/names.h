@@ -1,0 +1,141 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+// Names that checks write and others read: the judge, the report's tables, policies, and whoever reads reports. Their
+// meaning stands in docs/checks. They are `const char*` for they become std::string as often as std::string_view.
+
+/// Checks that other files than their own name: what stands here is special, and says why.
+namespace pastonly::check_id {
+
+inline constexpr const char* causal_mask = "causal-mask";        ///< a pass rests on its interventions
+inline constexpr const char* source_floor = "source-floor";      ///< the lab asks it of the whole experiment
+inline constexpr const char* loss_anomaly = "loss-anomaly";      ///< asked of training logs as well
+inline constexpr const char* forensic_sweep = "forensic-sweep";  ///< has a table of its own
+
+}  // namespace pastonly::check_id
+
+/// Measurement::name.
+namespace pastonly::measurement {
+
+// Comparisons of runs (src/compare/tally.h).
+inline constexpr const char* flip_rate_decisions = "flip_rate_decisions";
+inline constexpr const char* flip_rate_routes = "flip_rate_routes";
+inline constexpr const char* run_flip_rate = "run_flip_rate";
+inline constexpr const char* moved_scores = "moved_scores";
+inline constexpr const char* rounding_flips = "rounding_flips";
+inline constexpr const char* moved_log_probs = "moved_log_probs";
+inline constexpr const char* largest_log_prob_change = "largest_log_prob_change";
+inline constexpr const char* several_rows_flip_rate_decisions = "several_rows_flip_rate_decisions";
+inline constexpr const char* stream_flip_rate_decisions = "stream_flip_rate_decisions";
+inline constexpr const char* trial_rate = "trial_rate";
+inline constexpr const char* repeat_difference = "repeat_difference";
+inline constexpr const char* suffix_difference = "suffix_difference";
+
+// Rules applied again to recorded scores.
+inline constexpr const char* shuffled_flip_rate = "shuffled_flip_rate";
+inline constexpr const char* streaming_flip_rate = "streaming_flip_rate";
+inline constexpr const char* rechunked_flip_rate = "rechunked_flip_rate";  ///< [chunk size]
+inline constexpr const char* layers_left_out = "layers_left_out";
+
+// What a trace shows.
+inline constexpr const char* contradictions = "contradictions";
+inline constexpr const char* oddities = "oddities";
+inline constexpr const char* filler_pairs = "filler_pairs";
+inline constexpr const char* explained = "explained";
+inline constexpr const char* judged_layers = "judged_layers";
+inline constexpr const char* gates_explained_by_score = "gates_explained_by_score";
+inline constexpr const char* experts_per_token = "experts_per_token";
+inline constexpr const char* counted_capacity = "counted_capacity";
+inline constexpr const char* second_choice_capacity = "second_choice_capacity";
+inline constexpr const char* future_decided = "future_decided";
+inline constexpr const char* future_reach_median = "future_reach_median";
+inline constexpr const char* future_reach_max = "future_reach_max";
+inline constexpr const char* max_violation = "max_violation";
+inline constexpr const char* max_violation_over_runs = "max_violation_over_runs";
+inline constexpr const char* max_violation_over_time = "max_violation_over_time";
+inline constexpr const char* drop_rate = "drop_rate";
+inline constexpr const char* drop_rate_batch_start = "drop_rate_batch_start";
+inline constexpr const char* drop_rate_batch_end = "drop_rate_batch_end";
+inline constexpr const char* drop_trend_batch = "drop_trend_batch";
+inline constexpr const char* drop_rate_sequence_start = "drop_rate_sequence_start";
+inline constexpr const char* drop_rate_sequence_end = "drop_rate_sequence_end";
+inline constexpr const char* drop_trend_sequence = "drop_trend_sequence";
+inline constexpr const char* unrouted_tokens = "unrouted_tokens";
+
+// Information about later tokens.
+inline constexpr const char* differing_futures = "differing_futures";
+inline constexpr const char* future_information = "future_information";
+inline constexpr const char* futures_per_prefix = "futures_per_prefix";
+inline constexpr const char* repeated_prefixes = "repeated_prefixes";
+inline constexpr const char* decoded_bits = "decoded_bits";
+inline constexpr const char* decoding_sample = "decoding_sample";
+inline constexpr const char* log2_e_value = "log2_e_value";
+inline constexpr const char* log2_e_supremum = "log2_e_supremum";
+
+// Losses.
+inline constexpr const char* loss_bits = "loss_bits";
+inline constexpr const char* leak_bits = "leak_bits";
+inline constexpr const char* source_entropy = "source_entropy";
+inline constexpr const char* loss_in_order = "loss_in_order";
+inline constexpr const char* loss_shuffled = "loss_shuffled";
+inline constexpr const char* loss_streaming = "loss_streaming";
+inline constexpr const char* loss_top_k = "loss_top_k";
+inline constexpr const char* loss_twin = "loss_twin";
+inline constexpr const char* reliance = "reliance";
+inline constexpr const char* streaming_gap = "streaming_gap";
+inline constexpr const char* top_k_gap = "top_k_gap";
+inline constexpr const char* twin_gap = "twin_gap";
+inline constexpr const char* loss_change = "loss_change";                    ///< [rule]
+inline constexpr const char* rechunked_loss_change = "rechunked_loss_change";  ///< [chunk size]
+inline constexpr const char* loss = "loss";                                  ///< [rule]
+inline constexpr const char* drop = "drop";                                  ///< [rule], or [arm against arm]
+inline constexpr const char* loss_causal = "loss_causal";
+inline constexpr const char* drop_below_causal = "drop_below_causal";
+inline constexpr const char* drop_below_company = "drop_below_company";
+inline constexpr const char* drop_below_shuffled = "drop_below_shuffled";
+inline constexpr const char* final_loss = "final_loss";                ///< [arm]
+inline constexpr const char* decline = "decline";                      ///< [arm]
+inline constexpr const char* steps_to_baseline = "steps_to_baseline";  ///< [arm]
+inline constexpr const char* chunk_trend = "chunk_trend";
+
+/// A figure of one of several: "drop[expert-choice,k=2]".
+inline std::string of(std::string_view name, std::string_view label) {
+  return std::string(name) + "[" + std::string(label) + "]";
+}
+
+/// The label of a difference between two arms.
+inline std::string against(std::string_view arm, std::string_view other) {
+  return std::string(arm) + " against " + std::string(other);
+}
+
+}  // namespace pastonly::measurement
+
+/// Claim::id; a policy says CHECK/CLAIM.
+namespace pastonly::claim {
+
+inline constexpr const char* flip = "flip";
+inline constexpr const char* future_or_batch = "future-or-batch";
+inline constexpr const char* change = "change";
+inline constexpr const char* rounding = "rounding";
+inline constexpr const char* stochastic = "stochastic";
+inline constexpr const char* shift = "shift";
+inline constexpr const char* leaky_rule = "leaky-rule";
+inline constexpr const char* unexplained = "unexplained";
+inline constexpr const char* biased_gate = "biased-gate";
+inline constexpr const char* contradiction = "contradiction";
+inline constexpr const char* oddity = "oddity";
+inline constexpr const char* idle_expert = "idle-expert";
+inline constexpr const char* drop_rate = "drop-rate";
+inline constexpr const char* routing_leak = "routing-leak";
+inline constexpr const char* decodable = "decodable";
+inline constexpr const char* below_entropy = "below-entropy";
+inline constexpr const char* used_leak = "used-leak";
+inline constexpr const char* reliance = "reliance";
+inline constexpr const char* streaming_gap = "streaming-gap";
+inline constexpr const char* twin_gap = "twin-gap";
+inline constexpr const char* anomalous_loss = "anomalous-loss";
+inline constexpr const char* chunk_drop = "chunk-drop";
+
+}  // namespace pastonly::claim
