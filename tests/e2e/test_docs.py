@@ -90,17 +90,56 @@ class Pages(unittest.TestCase):
             self.assertTrue((ROOT / f"docs/checks/{name}.md").exists(), name)
             for fixture in ("leaky", "clean"):
                 self.assertTrue((ROOT / f"tests/audits/{name}/{fixture}.json").exists(), f"{name}/{fixture}")
-        pages = {path.stem for path in (ROOT / "docs/rules").glob("*.md")}
-        for name in rules:
-            self.assertIn(re.sub(r"\((.*)\)", r"-\1", name), pages)
 
-    def test_every_rule_has_its_row_in_the_leak_table(self):
-        table = (ROOT / "docs/leak-table.md").read_text()
-        leaks, rest = table.split("## By axis")
-        for page in (ROOT / "docs/rules").glob("*.md"):
-            if page.stem != "README":
-                self.assertIn(f"](rules/{page.name})", leaks)
-                self.assertIn(f"](rules/{page.name})", rest)
+
+class OnePlace(unittest.TestCase):
+    """What is known of a routing rule stands in its file, in its row of src/routing/table.cpp, and nowhere else."""
+
+    IDS = dict(re.findall(r'string_view (\w+) = "(.+)";', (ROOT / "src/routing/rule_ids.h").read_text()))
+
+    def named(self, path):
+        """Literals that are a rule's id or start with one ("top-k,k=2"). Comments and raw strings, which hold messages
+        and samples of JSON, are no code."""
+        text = re.sub(r'R"\(.*?\)"', lambda raw: "\n" * raw.group().count("\n"), path.read_text(), flags=re.DOTALL)
+        for number, line in enumerate(text.splitlines(), 1):
+            code = re.sub(r"(^|\s)//.*", "", line)
+            for literal in re.findall(r'"((?:[^"\\]|\\.)*)"', code):
+                if literal.split(",")[0] in self.IDS.values():
+                    yield f"{path.relative_to(ROOT)}:{number}: {literal}"
+
+    def test_no_rule_is_named_by_a_literal(self):
+        own = ROOT / "src/routing/rule_ids.h"
+        found = [hit for folder in ("src", "audits", "include") for path in sorted((ROOT / folder).rglob("*"))
+                 if path.suffix in (".h", ".cpp") and path != own for hit in self.named(path)]
+        self.assertEqual(found, [], "use routing::ids, or a trait of the rule (src/routing/rule_traits.h)")
+
+    def lacking(self, name, rule):
+        """The files that do not know the rule."""
+        page = re.sub(r"\((.*)\)", r"-\1", rule) + ".md"
+        linked = re.compile(re.escape(f"](rules/{page})"))
+        called = re.compile(rf'"{re.escape(rule)}[",]')
+        leaks = ("docs/leak-table.md", linked)
+        tests = ("tests/unit/routing/golden_table.cpp", "tests/unit/routing/dependence_grid.cpp",
+                 "tests/unit/routing/dependence_test.cpp")
+        wanted = [("src/routing/table.cpp", re.compile(rf"\bids::{name},")), leaks,
+                  ("audits/experiments/rules.json", called), ("audits/experiments/rules-markov.json", called)]
+        if not (ROOT / "docs/rules" / page).exists():
+            yield f"docs/rules/{page}"
+        yield from (path for path, pattern in wanted if not pattern.search((ROOT / path).read_text()))
+        if not any(called.search((ROOT / path).read_text()) for path in tests):
+            yield f"{tests[0]} (golden vectors) or {tests[1]} (dependence by intervention)"
+
+    def test_every_rule_has_its_row_page_arm_and_test(self):
+        self.assertGreater(len(self.IDS), 20)
+        missing = [f"{rule}: {path}" for name, rule in self.IDS.items() for path in self.lacking(name, rule)]
+        self.assertEqual(missing, [])
+
+    def test_every_table_of_the_leak_table_has_every_rule(self):
+        sections = (ROOT / "docs/leak-table.md").read_text().split("\n## ")
+        for section in sections:
+            for rule in self.IDS.values() if "](rules/" in section else ():
+                page = re.sub(r"\((.*)\)", r"-\1", rule) + ".md"
+                self.assertIn(f"](rules/{page})", section, f"docs/leak-table.md, {section.splitlines()[0]}: {rule}")
 
 
 class Options(unittest.TestCase):
