@@ -49,7 +49,8 @@ std::optional<std::string> fault(const BoundQuery& query) {
 
 }  // namespace
 
-LayerFacts::Bound expert_choice_bound(std::uint64_t experts, double top_k, std::optional<std::uint64_t> chunk) {
+LayerFacts::Bound expert_choice_bound(std::uint64_t experts, double top_k,
+                                      std::optional<std::uint64_t> chunk) {
   LayerFacts::Bound bound;
   if (experts == 0 || !(top_k > 0.0)) return bound;
   const auto n = static_cast<double>(experts);
