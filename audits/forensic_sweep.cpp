@@ -17,6 +17,8 @@
 #include "pastonly/routing_rule.h"
 #include "routing/candidate_rules.h"
 #include "routing/parameter_values.h"
+#include "routing/rule_facts.h"
+#include "routing/rule_ids.h"
 #include "stats/location_test.h"
 #include "stats/mean_interval.h"
 
@@ -48,7 +50,7 @@ Expected<bool> own_is_causal(Evidence& evidence) {
 std::int64_t experts_per_token(Evidence& evidence, const Trace& base) {
   for (const Intervention* run : evidence.runs(RunKind::reroute)) {
     const auto spec = parse_rule(run->rule);
-    if (!spec || spec->id != "top-k") continue;
+    if (!spec || spec->id != routing::ids::top_k) continue;
     if (const auto k = routing::top_k_of(spec->parameters)) return *k;
   }
   const LayerRecord& layer = base.layers.front();
@@ -163,7 +165,7 @@ class LiveSweep {
  public:
   LiveSweep(const CheckContext& context, const Trace& base, bool causal)
       : context_(context), base_(base), causal_(causal), k_(experts_per_token(context.evidence, base)) {
-    if (!causal) reference_.routed = {RunKind::reroute, fmt::format("top-k,k={}", k_)};
+    if (!causal) reference_.routed = {RunKind::reroute, top_k_rule(k_)};
   }
 
   Outcome run() {
@@ -273,7 +275,8 @@ Outcome recorded(const CheckContext& context, bool causal) {
     const double loss = mean_loss(*traces);
     if (!std::isfinite(loss)) continue;
     out.measurements.push_back(figure(measurement::of(measurement::loss, run->rule), loss, traces->size()));
-    if (reference.rule.empty() && run->rule.starts_with("top-k")) reference = {RunKind::reroute, run->rule};
+    if (reference.rule.empty() && names_rule(run->rule, routing::ids::top_k))
+      reference = {RunKind::reroute, run->rule};
   }
   const auto base = recorded_runs(context.evidence, {});
   if (!base) return base.error();

@@ -10,6 +10,7 @@
 #include "pastonly/names.h"
 #include "routing/recorded/gate_form.h"
 #include "routing/rule_facts.h"
+#include "routing/rule_ids.h"
 #include "stats/parallel.h"
 
 namespace pastonly::audits {
@@ -133,7 +134,7 @@ std::optional<GateForm> biased_form(const LayerRecord& layer, const GateSample& 
   }
   recorded = false;
   // Plain top-k selects without an offset, so an offset of the gates would be something else.
-  if (rule.id && *rule.id == "top-k") return std::nullopt;
+  if (rule.id && *rule.id == routing::ids::top_k) return std::nullopt;
   auto form = fitted_biased_form(sample);
   if (form && explains(*form) && selects(*form, sample)) return form;
   return std::nullopt;

@@ -98,14 +98,12 @@ LayerResult bound_layer(const Trace& trace, const LayerRecord& layer, const Laye
   const auto asked = asked_experts(rule);
   const double top_k = asked ? static_cast<double>(*asked) : mean;
   if (!(top_k > 0.0)) return result;
-  result.facts.bound = stats::expert_choice_bound(layer.experts, top_k, expert_choice_chunk(rule),
-                                                  std::string(bound_applies_to(rule)));
+  result.facts.bound = stats::expert_choice_bound(layer.experts, top_k, expert_choice_chunk(rule));
+  result.facts.bound->applies_to = bound_applies_to(rule);
   if (const auto counted = counted_capacity(load, *result.facts.bound)) {
     add(measurement::counted_capacity, *counted, "bits per token");
   }
-  if (rule.id && rule.id->starts_with("gshard-top-2")) {
-    add(measurement::second_choice_capacity, 1.0, "bits per token at most");
-  }
+  if (carries_second_choice(rule)) add(measurement::second_choice_capacity, 1.0, "bits per token at most");
   measure_reach(trace, layer, rule, result.measured);
   return result;
 }

@@ -3,8 +3,9 @@
 #include <string>
 #include <string_view>
 
-// Names that checks write and others read: the judge, the report's tables, policies, and whoever reads reports. Their
-// meaning stands in docs/checks. They are `const char*` for they become std::string as often as std::string_view.
+// Names that checks write and others read: the judge, the report's tables, policies, and whoever reads
+// reports. Their meaning stands in docs/checks. They are `const char*` for they become std::string as often
+// as std::string_view.
 
 /// Checks that other files than their own name: what stands here is special, and says why.
 namespace pastonly::check_id {
@@ -87,10 +88,10 @@ inline constexpr const char* reliance = "reliance";
 inline constexpr const char* streaming_gap = "streaming_gap";
 inline constexpr const char* top_k_gap = "top_k_gap";
 inline constexpr const char* twin_gap = "twin_gap";
-inline constexpr const char* loss_change = "loss_change";                    ///< [rule]
+inline constexpr const char* loss_change = "loss_change";                      ///< [rule]
 inline constexpr const char* rechunked_loss_change = "rechunked_loss_change";  ///< [chunk size]
-inline constexpr const char* loss = "loss";                                  ///< [rule]
-inline constexpr const char* drop = "drop";                                  ///< [rule], or [arm against arm]
+inline constexpr const char* loss = "loss";                                    ///< [rule]
+inline constexpr const char* drop = "drop";  ///< [rule], or [arm against arm]
 inline constexpr const char* loss_causal = "loss_causal";
 inline constexpr const char* drop_below_causal = "drop_below_causal";
 inline constexpr const char* drop_below_company = "drop_below_company";

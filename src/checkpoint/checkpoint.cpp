@@ -10,6 +10,7 @@
 #include "checkpoint/rule_fit.h"
 #include "input/text/printable.h"
 #include "routing/parameter_values.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::checkpoint {
 namespace {
@@ -37,7 +38,7 @@ RuleSpec rule_of(const RuleSpec& spec, const RuleSpec& declared, const LayerWeig
     if (const auto k = routing::top_k_of(declared.parameters))
       out.parameters.emplace(out.parameters.begin(), "k", *k);
   }
-  const bool biased = out.id == "biased-top-k" || out.id == "group-limited-top-k";
+  const bool biased = out.id == routing::ids::biased_top_k || out.id == routing::ids::group_limited_top_k;
   if (!biased || names(out, "bias") || layer.correction.empty()) return out;
   Value::Array bias;
   for (const float value : layer.correction) bias.emplace_back(static_cast<double>(value));

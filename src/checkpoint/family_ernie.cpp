@@ -1,11 +1,12 @@
 #include "checkpoint/family_reading.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::checkpoint {
 
 void read_ernie(ConfigReader& config, Description& out) {
   read_experts(config, "moe_num_experts", "moe_intermediate_size", out);
   out.router.rule = top_k(config, out, "moe_k");
-  out.router.rule.id = "biased-top-k";
+  out.router.rule.id = routing::ids::biased_top_k;
   out.router.correction_bias = true;
   out.router.gate = GateForm::renormalised;
   // Of the sum that gates are divided by: softmax scores of the chosen are never that small.

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <string>
 
+#include "routing/rule_ids.h"
+
 namespace pastonly::checkpoint {
 
 RuleSpec top_k(ConfigReader& config, const Description& out, std::string_view key) {
   const std::size_t k = config.count(key);
   if (k > out.router.experts) config.reject(key, "more than there are experts");
-  return {"top-k", {{"k", k}}};
+  return {std::string(routing::ids::top_k), {{"k", k}}};
 }
 
 void read_experts(ConfigReader& config, std::string_view count, std::string_view width, Description& out) {
@@ -48,7 +50,7 @@ void read_groups(ConfigReader& config, Description& out, std::string_view group_
   if (group_score == "top2" && out.router.experts / groups < 2)
     config.reject("n_group", "groups of one expert have no two best");
   auto& rule = out.router.rule;
-  rule.id = "group-limited-top-k";
+  rule.id = routing::ids::group_limited_top_k;
   rule.parameters.insert(
       rule.parameters.end(),
       {{"groups", groups}, {"topk_groups", kept}, {"group_score", std::string(group_score)}});
@@ -65,7 +67,7 @@ void read_corrected_router(ConfigReader& config, Description& out, bool renormal
   if (config.count("n_group", 1) > 1) {
     read_groups(config, out, "top2");
   } else {
-    out.router.rule.id = "biased-top-k";
+    out.router.rule.id = routing::ids::biased_top_k;
   }
 }
 

@@ -2,16 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <string_view>
 
+#include "routing/rule_traits.h"
+
 namespace pastonly::checkpoint {
 namespace {
-
-constexpr std::array<std::string_view, 5> more_than_a_selection{
-    "soft-moe", "column-normalised-gate", "k-means", "k-means(same-batch)", "expert-autonomy"};
 
 std::optional<double> number(const Value& value) {
   if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
@@ -25,13 +22,14 @@ Expected<void> fits(const RoutingRule& rule, std::size_t experts) {
   const auto refuse = [&](std::string_view why) {
     return usage_error(fmt::format("rule {}: {}", rule.id(), why));
   };
-  if (std::ranges::count(more_than_a_selection, rule.id()) > 0) {
+  const routing::RuleTraits& traits = routing::rule_traits(rule.id());
+  if (traits.more_than_selection) {
     return refuse(
         "is more than a selection by the router's scores, and a checkpoint holds only those; record a plan "
         "of "
         "the model in training instead (docs/guide.md)");
   }
-  if (rule.id().starts_with("gshard-top-2") && experts < 2) return refuse("needs two experts, a layer has 1");
+  if (experts < traits.fewest_experts) return refuse("needs two experts, a layer has 1");
   for (const auto& [key, value] : rule.parameters()) {
     const auto amount = number(value);
     if (key == "k" && amount && *amount > static_cast<double>(experts))

@@ -8,6 +8,7 @@
 #include "kernels/elementary.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "routing/rule_ids.h"
 #include "stats/bound.h"
 
 namespace pastonly::cli {
@@ -35,7 +36,7 @@ Report::Layer layer_of(const BoundArguments& arguments, std::uint32_t index) {
     bound.capacity_bits = stats::expert_choice_capacity(arguments.experts, arguments.top_k, arguments.chunk);
   }
   bound.vacuous = 2.0 * arguments.top_k >= experts;
-  bound.applies_to = "expert-choice";
+  bound.applies_to = routing::ids::expert_choice;
   Report::Layer layer;
   layer.index = index;
   layer.experts = arguments.experts;

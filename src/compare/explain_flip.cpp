@@ -5,6 +5,7 @@
 
 #include "pastonly/routing_rule.h"
 #include "replay/replay_rule.h"
+#include "routing/rule_traits.h"
 
 namespace pastonly {
 namespace {
@@ -46,7 +47,8 @@ std::optional<double> threshold(const Trace& trace, const LayerRecord& layer, st
 std::optional<std::size_t> chunk_of(const LayerFacts::Rule& rule) {
   const Value* chunk = rule.parameters.find("chunk");
   const auto* width = chunk ? chunk->get_if<std::int64_t>() : nullptr;
-  if (!width || *width < 1 || !rule.id->starts_with("expert-choice")) return std::nullopt;
+  if (!width || *width < 1 || routing::rule_traits(*rule.id).asks != routing::Asks::expert)
+    return std::nullopt;
   return static_cast<std::size_t>(*width);
 }
 

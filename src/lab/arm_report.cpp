@@ -7,6 +7,7 @@
 
 #include "kernels/elementary.h"
 #include "pastonly/names.h"
+#include "routing/rule_traits.h"
 #include "stats/bound.h"
 #include "stats/e_process.h"
 
@@ -31,7 +32,7 @@ std::optional<double> finite_bits(double layers, double bits) {
 std::optional<Report::Experiment::Carried> carried_by(const Arm& arm, const Layout& batch) {
   const RuleSpec& rule = arm.model.router.rule;
   const auto k = rule_number(rule, "k");
-  if (!k || (rule.id != "expert-choice" && rule.id != "expert-choice(shuffled)")) return std::nullopt;
+  if (!k || !routing::chooses_in_chunks(routing::rule_traits(rule.id))) return std::nullopt;
   const auto experts = static_cast<double>(arm.model.experts);
   const auto layers = static_cast<double>(arm.model.layers - arm.model.dense_layers);
   const auto chunk = static_cast<std::uint64_t>(

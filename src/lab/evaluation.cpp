@@ -7,6 +7,7 @@
 
 #include "input/files/hash.h"
 #include "lab/rules.h"
+#include "routing/rule_ids.h"
 #include "stats/e_process.h"
 #include "stats/mean_interval.h"
 #include "stats/random.h"
@@ -146,7 +147,7 @@ Expected<void> top_k_pass(const Experiment& experiment, const Arm& arm, ArmModel
   const double k =
       std::clamp(std::round(in_order.experts_per_token), 1.0, static_cast<double>(arm.model.experts));
   out.k = static_cast<std::uint64_t>(k);
-  const auto rule = make_rule("top-k", {{"k", static_cast<std::int64_t>(out.k)}});
+  const auto rule = make_rule(routing::ids::top_k, {{"k", static_cast<std::int64_t>(out.k)}});
   if (!rule) return tl::unexpected(rule.error());
   model.unwrap();
   const auto pass = evaluator.run(model.model(), experiment.evaluation.batches,
@@ -193,7 +194,7 @@ Expected<EvaluationResult> evaluate(const Experiment& experiment, const Arm& arm
     if (!in_order) return tl::unexpected(in_order.error());
   }
   out.in_order = mean_of(in_order->losses);
-  if (arm.model.router.rule.id == "soft-moe") return out;
+  if (arm.model.router.rule.id == routing::ids::soft_moe) return out;
   if (auto done = shuffled_pass(experiment, model, evaluator, out); !done)
     return tl::unexpected(done.error());
   if (auto done = streaming_pass(experiment, arm, model, evaluator, *in_order, out); !done)

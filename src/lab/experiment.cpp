@@ -15,6 +15,7 @@
 #include "input/text/printable.h"
 #include "lab/sweep.h"
 #include "model/config_json.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::lab {
 namespace {
@@ -155,7 +156,7 @@ Expected<Arm> arm_of(const Json& json, const std::string& where, const Defaults&
   if (!trained) return tl::unexpected(trained.error());
   arm.model = *std::move(config);
   arm.training = *std::move(trained);
-  if (arm.model.router.rule.id == "soft-moe" && (arm.shuffle || arm.drop_rate > 0.0)) {
+  if (arm.model.router.rule.id == routing::ids::soft_moe && (arm.shuffle || arm.drop_rate > 0.0)) {
     return usage_error(where + ": soft-moe selects nothing that 'shuffle' or 'drop_rate' could change");
   }
   if (arm.model.router.update == model::StateUpdate::before_use && (arm.shuffle || arm.drop_rate > 0.0)) {

@@ -8,6 +8,7 @@
 #include "lab/lab.h"
 #include "model/hugging_face.h"
 #include "routing/parameter_values.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::lab {
 namespace {
@@ -65,7 +66,7 @@ Expected<std::vector<ExportedArm>> export_arms(const Experiment& experiment,
         out.emplace_back(ExportedArm{arm.name, directory / directory_name(arm.name, taken), ""});
     if (auto free = is_free(one.directory); !free) return tl::unexpected(free.error());
     const RuleSpec& rule = arm.model.router.rule;
-    const bool own = rule.id == "top-k" || rule.id == "biased-top-k";
+    const bool own = rule.id == routing::ids::top_k || rule.id == routing::ids::biased_top_k;
     const auto saved = model::save_hugging_face((*trained)->model(), one.directory,
                                                 own ? std::nullopt : experts_per_token(rule));
     if (saved) continue;

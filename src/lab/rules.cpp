@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "routing/rule_ids.h"
+#include "routing/rule_traits.h"
 #include "routing/wrappers/permuted.h"
 #include "routing/wrappers/rule_wrapper.h"
 #include "stats/parallel.h"
@@ -135,7 +137,7 @@ std::unique_ptr<RoutingRule> streaming_expert_choice(const RoutingRule& rule, co
     }
   }
   if (std::ranges::none_of(parameters, [](const auto& entry) { return entry.first == "k"; })) return nullptr;
-  auto made = make_rule("expert-choice(streaming)", parameters);
+  auto made = make_rule(routing::ids::expert_choice_streaming, parameters);
   return made ? *std::move(made) : nullptr;
 }
 
@@ -149,7 +151,7 @@ std::unique_ptr<RoutingRule> dropping(RoutingRule& rule, double rate) {
 
 std::unique_ptr<RoutingRule> streaming(RoutingRule& rule, const Layout& layout, std::size_t experts) {
   if (!depends_on_others(rule.dependence(layout, experts))) return std::make_unique<Unchanged>(rule);
-  if (rule.id() == "expert-choice" || rule.id() == "expert-choice(shuffled)") {
+  if (routing::chooses_in_chunks(routing::rule_traits(rule.id()))) {
     if (auto made = streaming_expert_choice(rule, layout)) return made;
   }
   return std::make_unique<Prefixes>(rule);

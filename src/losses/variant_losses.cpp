@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "routing/rule_facts.h"
+#include "routing/rule_ids.h"
 #include "stats/parallel.h"
 
 namespace pastonly {
@@ -64,7 +66,8 @@ Expected<PairedLoss> shuffled_losses(Evidence& evidence) {
 
 Expected<PairedLoss> top_k_losses(Evidence& evidence) {
   auto reroutes = evidence.runs(Intervention::Kind::reroute);
-  std::erase_if(reroutes, [](const Intervention* run) { return !run->rule.starts_with("top-k,"); });
+  std::erase_if(reroutes,
+                [](const Intervention* run) { return !names_rule(run->rule, routing::ids::top_k); });
   if (reroutes.empty()) return PairedLoss();
   Intervention like;
   like.kind = Intervention::Kind::reroute;

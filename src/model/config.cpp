@@ -5,9 +5,12 @@
 #include <limits>
 
 #include "model/router_state.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::model {
 namespace {
+
+namespace ids = routing::ids;
 
 /// The first violated requirement wins.
 class Requirements {
@@ -54,22 +57,25 @@ void check_sizes(const ModelConfig& c, Requirements& r) {
 void check_rule(const RouterConfig& router, Requirements& r) {
   const std::string& id = router.rule.id;
   const bool cosine = router.score == Score::cosine, before = router.update == StateUpdate::before_use;
-  r.require(id != "soft-moe" ||
+  r.require(id != ids::soft_moe ||
                 (router.score == Score::softmax && router.gate == Gate::raw && router.gate_scale == 1.0),
             "rule soft-moe needs score softmax, gate raw and gate_scale 1: its weights are softmaxes of the "
             "logits");
   r.require(!cosine || router.gate == Gate::raw || router.gate == Gate::softmax,
             "cosines may be negative, so gates cannot divide by their sum: use gate softmax or raw");
-  r.require(id != "k-means" || (cosine && !before), "rule k-means needs score cosine and update after_use");
-  r.require(id != "k-means(same-batch)" || (cosine && before),
+  r.require(id != ids::k_means || (cosine && !before),
+            "rule k-means needs score cosine and update after_use");
+  r.require(id != ids::k_means_same_batch || (cosine && before),
             "rule k-means(same-batch) needs score cosine and update before_use");
-  r.require(id != "expert-autonomy" || router.score == Score::autonomy,
+  r.require(id != ids::expert_autonomy || router.score == Score::autonomy,
             "rule expert-autonomy needs score autonomy");
-  r.require(id != "column-normalised-gate" || router.gate == Gate::column_normalised,
+  r.require(id != ids::column_normalised_gate || router.gate == Gate::column_normalised,
             "rule column-normalised-gate needs gate column_normalised");
 }
 
-bool id_starts(const RouterConfig& router, std::string_view text) { return router.rule.id.starts_with(text); }
+bool passes_tokens_by(const RouterConfig& router) {
+  return router.rule.id == ids::mixture_of_depths || router.rule.id == ids::mixture_of_depths_predictor;
+}
 
 /// In double, so that no product overflows.
 double parameter_count(const ModelConfig& c) {
@@ -99,7 +105,7 @@ Expected<void> validate(const ModelConfig& c) {
   r.require(finite_at_least(c.router.centroid_rate, 0.0) && c.router.centroid_rate <= 1.0,
             "router.centroid_rate must lie between 0 and 1");
   check_rule(c.router, r);
-  r.require(c.experts > 1 || !id_starts(c.router, "mixture-of-depths") || c.router.score != Score::softmax,
+  r.require(c.experts > 1 || !passes_tokens_by(c.router) || c.router.score != Score::softmax,
             "the softmax of a single expert is always 1: mixture-of-depths needs score sigmoid");
   r.require(parameter_count(c) < 0x1p32, "the sizes multiply to more than 2^32 parameters");
   if (auto checked = r.result(); !checked) return checked;

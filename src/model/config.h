@@ -6,6 +6,7 @@
 
 #include "pastonly/error.h"
 #include "pastonly/routing_rule.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::model {
 
@@ -38,7 +39,8 @@ enum class StateUpdate { after_use, before_use };
 
 struct RouterConfig {
   Score score = Score::softmax;
-  RuleSpec rule{"top-k", {{"k", 2}}};  ///< by the table of rules; its state is each layer's own
+  RuleSpec rule{std::string(routing::ids::top_k),
+                {{"k", 2}}};  ///< by the table of rules; its state is each layer's own
   Gate gate = Gate::renormalised;
   GateOver gate_over = GateOver::kept;
   double gate_scale = 1.0;

@@ -10,6 +10,7 @@
 #include "input/tensor/safetensors.h"
 #include "input/text/json.h"
 #include "routing/parameter_values.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::model {
 namespace {
@@ -56,9 +57,11 @@ std::string obstacle(const ModelConfig& c, bool rule_is_told) {
   if (c.dense_layers == c.layers) return "there is no MoE layer";
   if (r.score == Score::cosine || r.score == Score::autonomy)
     return "the router's scores are neither softmax nor sigmoid";
-  if (!rule_is_told && r.rule.id != "top-k" && !(sigmoid && r.rule.id == "biased-top-k")) {
-    return fmt::format("rule {} is not a token's own top-k{}", r.rule.id,
-                       r.rule.id == "biased-top-k" ? " of softmax scores (a bias needs sigmoid scores)" : "");
+  if (!rule_is_told && r.rule.id != routing::ids::top_k &&
+      !(sigmoid && r.rule.id == routing::ids::biased_top_k)) {
+    return fmt::format(
+        "rule {} is not a token's own top-k{}", r.rule.id,
+        r.rule.id == routing::ids::biased_top_k ? " of softmax scores (a bias needs sigmoid scores)" : "");
   }
   if (r.gate != Gate::raw && r.gate != Gate::renormalised) return "gates are neither raw nor renormalised";
   if (sigmoid) {

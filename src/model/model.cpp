@@ -10,6 +10,7 @@
 #include "kernels/elementary.h"
 #include "model/config_json.h"
 #include "model/soft.h"
+#include "routing/rule_ids.h"
 #include "stats/random.h"
 
 namespace pastonly::model {
@@ -69,8 +70,9 @@ const RoutingRule& rule_in_force(const Network<float>& network, const ObserveOpt
 
 /// What a reader of the trace needs to select again from its scores, which carry no noise.
 std::string declared_rule(const ModelConfig& config, Mode mode, const RoutingRule& rule) {
-  const bool noisy = config.router.score == Score::noisy && mode == Mode::train && rule.id() == "top-k";
-  return input::rule_text(noisy ? "noisy-top-k" : rule.id(), rule.parameters());
+  const bool noisy =
+      config.router.score == Score::noisy && mode == Mode::train && rule.id() == routing::ids::top_k;
+  return input::rule_text(noisy ? routing::ids::noisy_top_k : rule.id(), rule.parameters());
 }
 
 TraceData::Layer trace_layer(const ModelConfig& config, std::size_t index, const LayerState<float>& state,
@@ -88,7 +90,7 @@ TraceData::Layer trace_layer(const ModelConfig& config, std::size_t index, const
   for (std::size_t r = 0; r < state.dispatch.routes(); ++r)
     layer.gates[state.dispatch.token(r) * config.experts + state.dispatch.expert(r)] =
         state.gates.values()[r];
-  if (rule.id() == "biased-top-k") layer.bias = runtime::selection_bias(rule, config.experts);
+  if (rule.id() == routing::ids::biased_top_k) layer.bias = runtime::selection_bias(rule, config.experts);
   return layer;
 }
 
@@ -128,7 +130,7 @@ Expected<Losses> Model::evaluate(const Batch& batch, const ObserveOptions& optio
   if (auto checked = check(config(), batch); !checked) return tl::unexpected<Error>(checked.error());
   for (std::size_t l = config().dense_layers; l < config().layers; ++l) {
     const RoutingRule& rule = rule_in_force(network_, options, l);
-    if ((rule.id() == "soft-moe") == is_soft(config().router)) continue;
+    if ((rule.id() == routing::ids::soft_moe) == is_soft(config().router)) continue;
     return usage_error(fmt::format("model: rule {} cannot route a model of rule {}: soft-moe mixes tokens",
                                    rule.id(), config().router.rule.id));
   }

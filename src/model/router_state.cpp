@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "routing/rule_ids.h"
 #include "stats/random.h"
 
 namespace pastonly::model {
@@ -12,11 +13,11 @@ void learn(RoutingRule& rule, Block<const Real> scores, const Mask& mask, Select
 
 Expected<std::unique_ptr<RoutingRule>> make_layer_rule(const RouterConfig& config,
                                                        const Parameters& parameters) {
-  if (config.score != Score::noisy || config.rule.id != "noisy-top-k")
+  if (config.score != Score::noisy || config.rule.id != routing::ids::noisy_top_k)
     return make_rule(config.rule.id, parameters);
   Parameters own = parameters;
   std::erase_if(own, [](const auto& entry) { return entry.first == "noise"; });
-  return make_rule("top-k", own);
+  return make_rule(routing::ids::top_k, own);
 }
 
 Centroids::Centroids(std::size_t experts, std::size_t width, std::uint64_t seed, std::uint64_t stream)

@@ -2,6 +2,7 @@
 
 #include "model/network.h"
 #include "model/token_blocks.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::model {
 
@@ -11,7 +12,7 @@ namespace pastonly::model {
 // weighted by the softmax over experts (`combine`, the scores). Slots take the place of routes: expert-major,
 // then groups.
 
-inline bool is_soft(const RouterConfig& router) { return router.rule.id == "soft-moe"; }
+inline bool is_soft(const RouterConfig& router) { return router.rule.id == routing::ids::soft_moe; }
 
 /// Slots and weights from scores and masks: the layer's dispatch, gates of 1, gathered rows.
 template <class Real>

@@ -5,6 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "routing/rule_facts.h"
+#include "routing/rule_ids.h"
+#include "routing/rule_traits.h"
 #include "stats/bootstrap.h"
 
 namespace pastonly {
@@ -24,18 +27,6 @@ bool is_word(const Parameters& parameters, std::string_view key, std::string_vie
     const auto* text = entry.second.template get_if<std::string>();
     return entry.first == key && text && *text == word;
   });
-}
-
-/// Whether a rule lists the key: "k=2 capacity|capacity_factor order".
-bool takes(const RuleInfo& info, std::string_view key) {
-  const std::string_view keys = info.keys;
-  for (std::size_t at = keys.find(key); at != std::string_view::npos; at = keys.find(key, at + 1)) {
-    const bool begins = at == 0 || keys[at - 1] == ' ' || keys[at - 1] == '|';
-    const std::size_t end = at + key.size();
-    if (begins && (end == keys.size() || std::string_view(" |=").find(keys[end]) != std::string_view::npos))
-      return true;
-  }
-  return false;
 }
 
 void drop_key(Parameters& parameters, std::string_view key) {
@@ -78,8 +69,8 @@ std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
   const auto capacity = number(out.parameters, "capacity");
   const auto k = number(out.parameters, "k");
   // A fraction of the tokens (mixture-of-depths), or of T/N, is a rate per expert.
-  const bool depths = out.id == "mixture-of-depths";
-  const bool experts_choose = depths || out.id.starts_with("expert-choice");
+  const bool depths = out.id == routing::ids::mixture_of_depths;
+  const bool experts_choose = routing::rule_traits(out.id).asks == routing::Asks::expert;
   if (experts_choose && capacity) {
     out.k = *capacity * experts / static_cast<double>(out.width);
   } else if (experts_choose && !k) {

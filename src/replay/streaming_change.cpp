@@ -5,11 +5,15 @@
 
 #include "replay/competing_tokens.h"
 #include "replay/streamed_capacity.h"
+#include "routing/rule_ids.h"
+#include "routing/rule_traits.h"
 #include "routing/selection/capped.h"
 #include "stats/random.h"
 
 namespace pastonly {
 namespace {
+
+using routing::StreamingForm;
 
 constexpr std::size_t kFewTokens = 16;
 
@@ -27,7 +31,7 @@ std::vector<std::size_t> sample(std::size_t limit, std::size_t count, std::uint6
 
 bool stream_expert_choice(const Excerpt& chunk, double share, Moved& out) {
   const Parameters parameters{{"k", share * static_cast<double>(chunk.mask.experts())}};
-  const auto made = make_rule("expert-choice(streaming)", parameters);
+  const auto made = make_rule(routing::ids::expert_choice_streaming, parameters);
   if (!made) return false;
   RoutingContext context;
   context.layout = {1, chunk.mask.tokens()};
@@ -58,18 +62,25 @@ bool expert_choice(const Trace& trace, const LayerRecord& layer, const Reapplied
   return true;
 }
 
+bool is_capped(StreamingForm form) {
+  return form == StreamingForm::capacity_by_choice || form == StreamingForm::capacity_by_priority ||
+         form == StreamingForm::capacity_by_score;
+}
+
+Admit admission(StreamingForm form, routing::ParameterReader& reader) {
+  if (form == StreamingForm::capacity_by_choice) return Admit::choice_major;
+  if (form == StreamingForm::capacity_by_priority) return Admit::by_priority_choice_major;
+  return reader.choice("rank", {"score", "renormalised"}, 0) == 1 ? Admit::by_share : Admit::by_priority;
+}
+
 bool capped(const Trace& trace, const LayerRecord& layer, const Reapplied& rule, std::size_t budget,
             std::uint64_t seed, Moved& out) {
   routing::ParameterReader reader(rule.id, rule.parameters);
   const routing::CappedOptions options = routing::read_capped(reader, std::nullopt);
-  const bool shares = rule.id == "drop-by-score" && reader.choice("rank", {"score", "renormalised"}, 0) == 1;
   CappedChoice choice;
   choice.k = options.k;
   choice.slots = options.capacity.of(rule.width, layer.experts, static_cast<double>(options.k));
-  choice.admit = rule.id == "gshard-top-2"     ? Admit::choice_major
-                 : rule.id == "batch-priority" ? Admit::by_priority_choice_major
-                 : shares                      ? Admit::by_share
-                                               : Admit::by_priority;
+  choice.admit = admission(routing::rule_traits(rule.id).streaming, reader);
   const CompetingTokens competing(trace, rule);
   const std::size_t fits =
       std::max<std::size_t>(1, budget / std::max<std::size_t>(1, rule.width * layer.experts));
@@ -119,15 +130,12 @@ bool few_tokens(const Trace& trace, const LayerRecord& layer, const Reapplied& r
   return true;
 }
 
-bool is_capped(const Reapplied& rule) {
-  return rule.id == "gshard-top-2" || rule.id == "batch-priority" || rule.id == "drop-by-score";
-}
-
 }  // namespace
 
 bool reads_whole(const Reapplied& rule, std::size_t budget) {
-  const bool experts_choose = rule.id == "expert-choice" || rule.id == "mixture-of-depths";
-  return rule.future && ((is_capped(rule) && !rule.per_sequence) || (experts_choose && rule.width > budget));
+  const StreamingForm form = routing::rule_traits(rule.id).streaming;
+  return rule.future && ((is_capped(form) && !rule.per_sequence) ||
+                         (form == StreamingForm::chunk_rank && rule.width > budget));
 }
 
 std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
@@ -136,9 +144,10 @@ std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& lay
   if (rule.chance) return std::nullopt;
   if (!rule.future) return out;
   bool done = false;
-  if (rule.id == "expert-choice" || rule.id == "mixture-of-depths") {
+  const StreamingForm form = routing::rule_traits(rule.id).streaming;
+  if (form == StreamingForm::chunk_rank) {
     done = expert_choice(trace, layer, rule, budget, seed, out);
-  } else if (is_capped(rule)) {
+  } else if (is_capped(form)) {
     done = capped(trace, layer, rule, budget, seed, out);
   } else {
     done = few_tokens(trace, layer, rule, std::min<std::size_t>(budget, 1U << 18), seed, out);

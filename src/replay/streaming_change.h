@@ -10,10 +10,9 @@ namespace pastonly {
 
 /// Each token's selection with only the tokens up to it visible, against what was recorded. "Up to it" is in
 /// the order in which tokens compete: earlier sequences of a flattened batch are visible in full.
-/// - expert choice: kept if it ranks in the top ceil(R n) of the n tokens of its chunk seen so far.
-/// - gshard-top-2, batch-priority, drop-by-score: the same capacity, competed for by what has been seen.
-/// - rules that do not depend on later tokens at equal length: no change, without looking.
-/// - other rules: applied again to the visible tokens alone, for a few tokens.
+/// How it is selected then is the rule's streaming form in the table of rules; expert choice keeps it if it
+/// ranks in the top ceil(R n) of the n tokens of its chunk seen so far. Rules that do not depend on later
+/// tokens at equal length: no change, without looking. Rules that are applied again: for a few tokens.
 /// At most about `budget` scores are read, but where reads_whole; where that is less than all, `sampled` is
 /// set. nullopt where the rule is drawn by chance or cannot be applied so.
 std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,

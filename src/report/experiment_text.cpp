@@ -9,6 +9,7 @@
 #include "report/paragraph.h"
 #include "report/table.h"
 #include "report/words.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::report {
 namespace {
@@ -124,7 +125,7 @@ std::string loss_table(const Experiment& experiment, const std::vector<ArmGroup>
 }
 
 std::string routing_table(const std::vector<ArmGroup>& groups, const TextStyle& style) {
-  std::vector<Row> rows{{"arm", "in order", "shuffled", "streaming", "top-k"}};
+  std::vector<Row> rows{{"arm", "in order", "shuffled", "streaming", std::string(routing::ids::top_k)}};
   std::uint64_t streamed = 0;
   for (const ArmGroup& group : groups) {
     const Arm& arm = group.mean;

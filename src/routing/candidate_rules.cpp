@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 
 #include "pastonly/routing_rule.h"
+#include "routing/rule_facts.h"
+#include "routing/rule_traits.h"
 
 namespace pastonly {
 namespace {
@@ -30,27 +33,41 @@ bool reads_future(const std::string& rule, const Layout& layout, std::size_t exp
   return made && (*made)->dependence(layout, experts).future;
 }
 
+/// The rules that are tried in one form, in their order.
+std::vector<const RuleInfo*> swept(routing::SweepForm form, std::int64_t k) {
+  const auto sweep = [](const RuleInfo* info) { return routing::rule_traits(info->id).sweep; };
+  std::vector<const RuleInfo*> out;
+  for (const RuleInfo& info : routing_rules()) {
+    const routing::Sweep own = sweep(&info);
+    if (own.place > 0 && own.form == form && own.least_k <= k && k <= own.most_k) out.push_back(&info);
+  }
+  std::ranges::sort(out, {}, [&](const RuleInfo* info) { return sweep(info).place; });
+  return out;
+}
+
+std::string rule_text(const RuleInfo& rule, std::int64_t k, std::string_view rest) {
+  if (!takes(rule, "k")) return fmt::format("{}{}", rule.id, rest);
+  return fmt::format("{},k={}{}", rule.id, k, rest);
+}
+
 }  // namespace
 
 std::vector<std::string> suspects(const Layout& layout, std::size_t experts, std::int64_t k, bool fine) {
+  using Form = routing::SweepForm;
   std::vector<std::string> all;
+  const auto add = [&](Form form, const std::string& rest) {
+    for (const RuleInfo* rule : swept(form, k)) all.push_back(rule_text(*rule, k, rest));
+  };
   const auto sizes = chunks(layout, experts, k, fine);
-  all.reserve(sizes.size());
-  for (const std::size_t chunk : sizes) all.push_back(fmt::format("expert-choice,k={},chunk={}", k, chunk));
+  for (const std::size_t chunk : sizes) add(Form::chunks, fmt::format(",chunk={}", chunk));
   for (const std::string_view scope : {"", ",scope=sequence"}) {
-    const auto add = [&](const std::string& rule) { all.push_back(fmt::format("{}{}", rule, scope)); };
     const bool is_a_chunk =
         !scope.empty() && layout.order == TokenOrder::batch_major && sizes.contains(layout.positions);
-    if (!is_a_chunk) add(fmt::format("expert-choice,k={}", k));
-    for (const std::string_view factor : {"1", "1.25"}) {
-      if (!fine && factor != "1") continue;
-      add(fmt::format("drop-by-score,k={},capacity_factor={}", k, factor));
-      if (k > 1) add(fmt::format("batch-priority,k={},capacity_factor={}", k, factor));
-      if (k == 2) add(fmt::format("gshard-top-2,k=2,capacity_factor={}", factor));
-    }
-    add(fmt::format("next-choice,k={},capacity_factor=1", k));
-    add(fmt::format("sinkhorn,k={}", k));
-    if (k == 1) add("assignment");
+    if (!is_a_chunk) add(Form::chunks, std::string(scope));
+    add(Form::capacity_factors, fmt::format(",capacity_factor=1{}", scope));
+    if (fine) add(Form::capacity_factors, fmt::format(",capacity_factor=1.25{}", scope));
+    add(Form::no_spare_capacity, fmt::format(",capacity_factor=1{}", scope));
+    add(Form::plain, std::string(scope));
   }
   std::erase_if(all, [&](const std::string& rule) { return !reads_future(rule, layout, experts); });
   return all;

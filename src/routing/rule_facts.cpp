@@ -1,34 +1,36 @@
 #include "routing/rule_facts.h"
 
-#include <algorithm>
-#include <array>
-#include <span>
-#include <string>
+#include <fmt/format.h>
+
+#include "routing/rule_ids.h"
+#include "routing/rule_traits.h"
 
 namespace pastonly {
 namespace {
 
-bool is_one_of(const std::optional<std::string>& id, std::span<const std::string_view> ids) {
-  return id && std::ranges::find(ids, std::string_view(*id)) != ids.end();
+const routing::RuleTraits& traits_of(const LayerFacts::Rule& rule) {
+  return routing::rule_traits(rule.id ? std::string_view(*rule.id) : std::string_view());
 }
 
-// Given its own scores (and state from earlier batches) a token's mask is a constant.
-constexpr std::array<std::string_view, 9> kTokenWise{"top-k",
-                                                     "biased-top-k",
-                                                     "group-limited-top-k",
-                                                     "expert-threshold",
-                                                     "mixture-of-depths(predictor)",
-                                                     "k-means",
-                                                     "expert-autonomy",
-                                                     "hash",
-                                                     "quantile-balancing"};
-constexpr std::array<std::string_view, 11> kFixedTokenChoice{
-    "top-k",           "biased-top-k",         "group-limited-top-k",
-    "switch-capacity", "token-major-capacity", "fixed-capacity",
-    "gshard-top-2",    "batch-priority",       "drop-by-score",
-    "random-token",    "unstable-capacity"};
-
 }  // namespace
+
+bool names_rule(std::string_view rule, std::string_view id) {
+  const auto spec = parse_rule(rule);
+  return spec && spec->id == id;
+}
+
+std::string top_k_rule(std::int64_t k) { return format_rule({std::string(routing::ids::top_k), {{"k", k}}}); }
+
+bool takes(const RuleInfo& info, std::string_view key) {
+  const std::string_view keys = info.keys;
+  for (std::size_t at = keys.find(key); at != std::string_view::npos; at = keys.find(key, at + 1)) {
+    const bool begins = at == 0 || keys[at - 1] == ' ' || keys[at - 1] == '|';
+    const std::size_t end = at + key.size();
+    if (begins && (end == keys.size() || std::string_view(" |=").find(keys[end]) != std::string_view::npos))
+      return true;
+  }
+  return false;
+}
 
 std::optional<double> numeric_parameter(const LayerFacts::Rule& rule, std::string_view key) {
   const Value* value = rule.parameters.find(key);
@@ -39,30 +41,40 @@ std::optional<double> numeric_parameter(const LayerFacts::Rule& rule, std::strin
 }
 
 std::optional<std::uint64_t> asked_experts(const LayerFacts::Rule& rule) {
-  if (!is_one_of(rule.id, kFixedTokenChoice)) return std::nullopt;
+  const routing::Asks asks = traits_of(rule).asks;
+  if (asks != routing::Asks::k && asks != routing::Asks::k_or_one) return std::nullopt;
   const auto k = numeric_parameter(rule, "k");
   if (k && *k >= 1.0) return static_cast<std::uint64_t>(*k);
-  if (*rule.id == "switch-capacity" || *rule.id == "fixed-capacity") return 1;
-  return std::nullopt;
+  return asks == routing::Asks::k_or_one ? std::optional<std::uint64_t>(1) : std::nullopt;
+}
+
+bool carries_second_choice(const LayerFacts::Rule& rule) {
+  return traits_of(rule).mask_carries == routing::MaskCarries::second_choice;
 }
 
 std::optional<std::uint64_t> expert_choice_chunk(const LayerFacts::Rule& rule) {
-  if (!rule.id || *rule.id != "expert-choice") return std::nullopt;
+  if (traits_of(rule).mask_carries != routing::MaskCarries::chunk_choice) return std::nullopt;
   const auto chunk = numeric_parameter(rule, "chunk");
   return chunk && *chunk >= 1.0 ? std::optional(static_cast<std::uint64_t>(*chunk)) : std::nullopt;
 }
 
-std::string_view bound_applies_to(const LayerFacts::Rule& rule) {
-  if (!rule.id) return "expert-choice (this layer's rule is not known)";
-  if (*rule.id == "expert-choice") return "expert-choice: this layer's rule";
-  if (is_one_of(rule.id, kTokenWise) && rule.causal == true) {
-    return "expert-choice; this layer's rule is token-wise: its mask carries 0 bits about later tokens";
+std::string bound_applies_to(const LayerFacts::Rule& rule) {
+  const std::string_view bound = routing::ids::expert_choice;
+  if (!rule.id) return fmt::format("{} (this layer's rule is not known)", bound);
+  switch (traits_of(rule).mask_carries) {
+    case routing::MaskCarries::chunk_choice:
+      return fmt::format("{}: this layer's rule", bound);
+    case routing::MaskCarries::nothing:
+      if (rule.causal != true) break;
+      return fmt::format("{}; this layer's rule is token-wise: its mask carries 0 bits about later tokens",
+                         bound);
+    case routing::MaskCarries::second_choice:
+      return fmt::format("{}; this layer's rule is {}: its second choice carries at most 1 bit per token",
+                         bound, routing::ids::gshard_top_2);
+    case routing::MaskCarries::unknown:
+      break;
   }
-  if (rule.id->starts_with("gshard-top-2")) {
-    return "expert-choice; this layer's rule is gshard-top-2: its second choice carries at most 1 bit per "
-           "token";
-  }
-  return "expert-choice; not this layer's rule";
+  return fmt::format("{}; not this layer's rule", bound);
 }
 
 }  // namespace pastonly

@@ -2,11 +2,21 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "pastonly/outcome.h"
+#include "pastonly/routing_rule.h"
 
 namespace pastonly {
+
+/// Whether a rule as reports write it, "top-k,k=2", is the one of that id.
+bool names_rule(std::string_view rule, std::string_view id);
+/// The causal rule that any model can be routed by, as reports write it.
+std::string top_k_rule(std::int64_t k);
+
+/// Whether a rule lists the key among its parameters.
+bool takes(const RuleInfo& info, std::string_view key);
 
 /// A numeric parameter of an identified rule; nullopt where it has none of that name, or a range.
 std::optional<double> numeric_parameter(const LayerFacts::Rule& rule, std::string_view key);
@@ -18,7 +28,10 @@ std::optional<std::uint64_t> asked_experts(const LayerFacts::Rule& rule);
 /// Tokens routed together where the rule is expert choice with a known chunk.
 std::optional<std::uint64_t> expert_choice_chunk(const LayerFacts::Rule& rule);
 
+/// Whether the mask can carry one bit per token: whether its second choice found a place.
+bool carries_second_choice(const LayerFacts::Rule& rule);
+
 /// To which rule the expert-choice bound applies, and what this layer's own mask can carry.
-std::string_view bound_applies_to(const LayerFacts::Rule& rule);
+std::string bound_applies_to(const LayerFacts::Rule& rule);
 
 }  // namespace pastonly

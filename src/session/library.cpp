@@ -36,11 +36,11 @@ Expected<Report> audit(const AuditRequest& request) {
 }
 
 Expected<Report> audit(Subject& subject, const AuditRequest& request) {
-  const session::TimedRun run(environment_of(request));
-  const auto policy = input::read_policy(request.policy, run.today());
+  const session::TimedRun timed(environment_of(request));
+  const auto policy = input::read_policy(request.policy, timed.today());
   if (!policy) return tl::unexpected(policy.error());
-  auto report = audit(subject, *policy, {request.checks, request.seed, run.today(), request.watch});
-  if (report) report->run = run.record(request.seed);
+  auto report = run::audit(subject, *policy, {request.checks, request.seed, timed.today(), request.watch});
+  if (report) report->run = timed.record(request.seed);
   return report;
 }
 

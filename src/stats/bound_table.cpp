@@ -49,10 +49,9 @@ std::optional<std::string> fault(const BoundQuery& query) {
 
 }  // namespace
 
-LayerFacts::Bound expert_choice_bound(std::uint64_t experts, double top_k, std::optional<std::uint64_t> chunk,
-                                      std::string applies_to) {
+LayerFacts::Bound expert_choice_bound(std::uint64_t experts, double top_k,
+                                      std::optional<std::uint64_t> chunk) {
   LayerFacts::Bound bound;
-  bound.applies_to = std::move(applies_to);
   if (experts == 0 || !(top_k > 0.0)) return bound;
   const auto n = static_cast<double>(experts);
   const double floor = expert_choice_floor(n, std::min(top_k, n));

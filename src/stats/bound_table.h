@@ -14,8 +14,8 @@ namespace pastonly::stats {
 /// What expert choice could carry through a layer of these shapes, as a report states it. `chunk` in
 /// tokens, absent or 0 where unknown: then so is the capacity. A floor that is not finite (K = N) is
 /// absent; vacuous says that the floor is not positive (K >= N/2). Requires 0 < top_k <= experts.
-LayerFacts::Bound expert_choice_bound(std::uint64_t experts, double top_k, std::optional<std::uint64_t> chunk,
-                                      std::string applies_to = "expert-choice");
+LayerFacts::Bound expert_choice_bound(std::uint64_t experts, double top_k,
+                                      std::optional<std::uint64_t> chunk);
 
 /// Sums over layers; absent where any layer's is. Successors identifiable: floor(floor_bits / log2 V),
 /// absent without a vocabulary of at least 2.

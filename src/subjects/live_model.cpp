@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "routing/rule_facts.h"
 #include "stats/random.h"
 #include "subjects/plan_options.h"
 #include "subjects/rules_in_force.h"
@@ -119,7 +120,7 @@ Expected<void> LiveModel::open() {
                                    options_.name, layout.sequences, layout.positions));
   const auto plan = [&] {
     PlanOptions wanted = standard_plan(layout, drawn_by_chance(model_->facts(), options_));
-    if (const auto k = model_->facts().top_k) wanted.reroutes = {fmt::format("top-k,k={}", *k)};
+    if (const auto k = model_->facts().top_k) wanted.reroutes = {top_k_rule(static_cast<std::int64_t>(*k))};
     return make_plan(wanted, layout);
   };
   const auto most = static_cast<double>(options_.memory);

@@ -174,19 +174,6 @@ class Recipes(unittest.TestCase):
             if folder.is_dir() and any(folder.glob("*.json")):
                 self.assertTrue(folder.name in checks, f"tests/audits/{folder.name} holds fixtures of no check")
 
-    def test_rules(self):
-        table = (ROOT / "src/routing/table.cpp").read_text()
-        rules = re.findall(r'RuleInfo\{"([^"]+)"', table)
-        makers = (ROOT / "src/routing/rules/make.h").read_text()
-        pages = {re.sub(r"\((.*)\)", r"-\1", rule) for rule in rules}
-        for rule in pages:
-            self.assert_file(f"docs/rules/{rule}.md", "src/routing/table.cpp lists the rule")
-        for page in (ROOT / "docs/rules").glob("*.md"):
-            if page.stem != "README":
-                self.assertTrue(page.stem in pages, f"docs/rules/{page.name} is the page of no rule")
-        for maker in re.findall(r"Made (make_\w+)\(", makers):
-            self.assertTrue(f"{maker}}}" in table, f"{maker} of make.h has no line in src/routing/table.cpp")
-
     def test_checkpoint_families(self):
         documented = (ROOT / "docs/checkpoints.md").read_text()
         compared = (ROOT / "tests/torch/checkpoints.py").read_text()
@@ -229,13 +216,52 @@ class Pages(unittest.TestCase):
         indented = "".join(f"    {line}\n" if line else "\n" for line in example.rstrip("\n").split("\n"))
         self.assertIn(indented, (ROOT / "docs/library.md").read_text())
 
-    def test_every_rule_has_its_row_in_the_leak_table(self):
-        table = (ROOT / "docs/leak-table.md").read_text()
-        leaks, rest = table.split("## By axis")
-        for page in (ROOT / "docs/rules").glob("*.md"):
-            if page.stem != "README":
-                self.assertIn(f"](rules/{page.name})", leaks)
-                self.assertIn(f"](rules/{page.name})", rest)
+
+class Rules(unittest.TestCase):
+    """What is known of a routing rule stands in its file, in its row of src/routing/table.cpp, and nowhere else."""
+
+    IDS = dict(re.findall(r'string_view (\w+) = "(.+)";', (ROOT / "src/routing/rule_ids.h").read_text()))
+
+    def named(self, path):
+        """Literals that are a rule's id or start with one ("top-k,k=2"). Comments and raw strings, which hold messages
+        and samples of JSON, are no code."""
+        text = re.sub(r'R"\(.*?\)"', lambda raw: "\n" * raw.group().count("\n"), path.read_text(), flags=re.DOTALL)
+        for number, line in enumerate(text.splitlines(), 1):
+            code = re.sub(r"(^|\s)//.*", "", line)
+            for literal in re.findall(r'"((?:[^"\\]|\\.)*)"', code):
+                if literal.split(",")[0] in self.IDS.values():
+                    yield f"{path.relative_to(ROOT)}:{number}: {literal}"
+
+    def test_no_rule_is_named_by_a_literal(self):
+        own = ROOT / "src/routing/rule_ids.h"
+        found = [hit for folder in ("src", "audits", "include") for path in sorted((ROOT / folder).rglob("*"))
+                 if path.suffix in (".h", ".cpp") and path != own for hit in self.named(path)]
+        self.assertEqual(found, [], "use routing::ids, or a trait of the rule (src/routing/rule_traits.h)")
+
+    def lacking(self, rule):
+        """The files that do not know the rule."""
+        page = re.sub(r"\((.*)\)", r"-\1", rule) + ".md"
+        called = re.compile(rf'"{re.escape(rule)}[",]')
+        tests = ("tests/unit/routing/golden_table.cpp", "tests/unit/routing/dependence_grid.cpp",
+                 "tests/unit/routing/dependence_test.cpp")
+        if not (ROOT / "docs/rules" / page).exists():
+            yield f"docs/rules/{page}"
+        leaks = (ROOT / "docs/leak-table.md").read_text().split("\n## ")
+        yield from (f"docs/leak-table.md, {section.splitlines()[0]}" for section in leaks
+                    if f"](rules/{page})" not in section)
+        arms = ("audits/experiments/rules.json", "audits/experiments/rules-markov.json")
+        yield from (path for path in arms if not called.search((ROOT / path).read_text()))
+        if not any(called.search((ROOT / path).read_text()) for path in tests):
+            yield f"{tests[0]} (golden vectors) or {tests[1]} (dependence by intervention)"
+
+    def test_every_rule_has_its_page_row_of_the_leak_table_and_test(self):
+        self.assertGreater(len(self.IDS), 20)
+        missing = [f"{rule}: {path}" for rule in self.IDS.values() for path in self.lacking(rule)]
+        self.assertEqual(missing, [])
+
+    def test_every_row_of_the_table_has_its_id(self):
+        rows = re.findall(r"RuleInfo\{\s*([^,]+),", (ROOT / "src/routing/table.cpp").read_text())
+        self.assertEqual(sorted(rows), sorted(f"ids::{name}" for name in self.IDS))
 
 
 class Options(unittest.TestCase):

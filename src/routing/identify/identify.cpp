@@ -17,6 +17,7 @@
 #include "routing/identify/simple/column_gates.h"
 #include "routing/identify/simple/simple_rules.h"
 #include "routing/identify/simple/token_choice_fit.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::routing {
 namespace {
@@ -117,7 +118,7 @@ Identification identify(std::span<const LayerRun> runs, std::vector<RunProfile> 
   found.tokens = set.tokens();
   Findings findings;
   if (const auto reason = why_scores_are_no_order(set); !reason.empty()) {
-    findings.reject("top-k", true, reason);
+    findings.reject(ids::top_k, reason);
   } else {
     try_all(set, findings);
   }

@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/group.h"
 #include "routing/selection/order_key.h"
@@ -125,7 +126,7 @@ class Assignment final : public GroupedRule {
  public:
   explicit Assignment(Grouping grouping) : GroupedRule(grouping) {}
 
-  std::string_view id() const noexcept override { return "assignment"; }
+  std::string_view id() const noexcept override { return ids::assignment; }
   Parameters parameters() const override {
     Parameters parameters;
     grouping().write(parameters);
@@ -174,7 +175,7 @@ class Assignment final : public GroupedRule {
 }  // namespace
 
 Made make_assignment(const Parameters& parameters) {
-  ParameterReader reader("assignment", parameters);
+  ParameterReader reader(ids::assignment, parameters);
   if (reader.count("k", 1) != 1) reader.reject("parameter 'k' must be 1: every token has one expert");
   const Grouping grouping = read_grouping(reader);
   return finished(reader, std::make_unique<Assignment>(grouping));

@@ -2,6 +2,7 @@
 #include <numeric>
 #include <vector>
 
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/capped.h"
 #include "routing/selection/order_key.h"
@@ -13,7 +14,7 @@ namespace {
 class ChoiceMajor final : public CappedRule {
  public:
   explicit ChoiceMajor(CappedOptions options)
-      : CappedRule("gshard-top-2", options, Admission::choice_major) {}
+      : CappedRule(ids::gshard_top_2, options, Admission::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
@@ -24,7 +25,7 @@ class ChoiceMajor final : public CappedRule {
 class BatchPriority final : public CappedRule {
  public:
   explicit BatchPriority(CappedOptions options)
-      : CappedRule("batch-priority", options, Admission::by_merit) {}
+      : CappedRule(ids::batch_priority, options, Admission::by_merit) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
@@ -43,14 +44,14 @@ class BatchPriority final : public CappedRule {
 }  // namespace
 
 Made make_gshard(const Parameters& parameters) {
-  ParameterReader reader("gshard-top-2", parameters);
+  ParameterReader reader(ids::gshard_top_2, parameters);
   const auto options = read_capped(reader, 2);
   if (options.k < 2) reader.reject("parameter 'k' must be at least 2; switch-capacity takes one choice");
   return finished(reader, std::make_unique<ChoiceMajor>(options));
 }
 
 Made make_batch_priority(const Parameters& parameters) {
-  ParameterReader reader("batch-priority", parameters);
+  ParameterReader reader(ids::batch_priority, parameters);
   return finished(reader, std::make_unique<BatchPriority>(read_capped(reader, 2)));
 }
 

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/capped.h"
 #include "routing/selection/order_key.h"
@@ -13,7 +14,7 @@ enum class Rank { score, renormalised };
 class DropByScore final : public CappedRule {
  public:
   DropByScore(CappedOptions options, Rank rank)
-      : CappedRule("drop-by-score", options, Admission::by_merit), rank_(rank) {}
+      : CappedRule(ids::drop_by_score, options, Admission::by_merit), rank_(rank) {}
 
   Parameters parameters() const override {
     Parameters parameters = CappedRule::parameters();
@@ -51,7 +52,7 @@ class DropByScore final : public CappedRule {
 }  // namespace
 
 Made make_drop_by_score(const Parameters& parameters) {
-  ParameterReader reader("drop-by-score", parameters);
+  ParameterReader reader(ids::drop_by_score, parameters);
   const auto options = read_capped(reader, std::nullopt);
   const auto rank = static_cast<Rank>(reader.choice("rank", {"score", "renormalised"}, 0));
   return finished(reader, std::make_unique<DropByScore>(options, rank));

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "routing/dependence.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/chance.h"
 #include "routing/selection/chunks.h"
@@ -23,7 +24,7 @@ class ExpertChoice final : public GroupedRule {
  public:
   explicit ExpertChoice(ChunkOptions options) : GroupedRule(options.grouping), options_(options) {}
 
-  std::string_view id() const noexcept override { return "expert-choice"; }
+  std::string_view id() const noexcept override { return ids::expert_choice; }
   Parameters parameters() const override { return options_.write(); }
 
  private:
@@ -61,7 +62,7 @@ class ShuffledExpertChoice final : public GroupedRule {
  public:
   explicit ShuffledExpertChoice(ChunkOptions options) : GroupedRule(options.grouping), options_(options) {}
 
-  std::string_view id() const noexcept override { return "expert-choice(shuffled)"; }
+  std::string_view id() const noexcept override { return ids::expert_choice_shuffled; }
   Parameters parameters() const override { return options_.write(); }
 
  private:
@@ -116,12 +117,12 @@ class ShuffledExpertChoice final : public GroupedRule {
 }  // namespace
 
 Made make_expert_choice(const Parameters& parameters) {
-  ParameterReader reader("expert-choice", parameters);
+  ParameterReader reader(ids::expert_choice, parameters);
   return finished(reader, std::make_unique<ExpertChoice>(read_chunks(reader)));
 }
 
 Made make_expert_choice_shuffled(const Parameters& parameters) {
-  ParameterReader reader("expert-choice(shuffled)", parameters);
+  ParameterReader reader(ids::expert_choice_shuffled, parameters);
   return finished(reader, std::make_unique<ShuffledExpertChoice>(read_chunks(reader)));
 }
 

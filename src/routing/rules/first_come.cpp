@@ -1,3 +1,4 @@
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/capped.h"
 
@@ -18,27 +19,27 @@ class FirstCome final : public CappedRule {
 }  // namespace
 
 Made make_switch_capacity(const Parameters& parameters) {
-  ParameterReader reader("switch-capacity", parameters);
+  ParameterReader reader(ids::switch_capacity, parameters);
   const auto options = read_capped(reader, 1);
   if (options.k != 1) reader.reject("parameter 'k' must be 1; token-major-capacity takes more choices");
-  return finished(reader, std::make_unique<FirstCome>("switch-capacity", options));
+  return finished(reader, std::make_unique<FirstCome>(ids::switch_capacity, options));
 }
 
 Made make_token_major_capacity(const Parameters& parameters) {
-  ParameterReader reader("token-major-capacity", parameters);
+  ParameterReader reader(ids::token_major_capacity, parameters);
   const auto options = read_capped(reader, std::nullopt);
-  return finished(reader, std::make_unique<FirstCome>("token-major-capacity", options));
+  return finished(reader, std::make_unique<FirstCome>(ids::token_major_capacity, options));
 }
 
 Made make_fixed_capacity(const Parameters& parameters) {
-  ParameterReader reader("fixed-capacity", parameters);
+  ParameterReader reader(ids::fixed_capacity, parameters);
   const auto options = read_capped(reader, 1, true);
   if (!options.capacity.literal) {
     reader.reject(
         "parameter 'capacity' must be the number of slots; switch-capacity and token-major-capacity "
         "derive it from the number of tokens");
   }
-  return finished(reader, std::make_unique<FirstCome>("fixed-capacity", options));
+  return finished(reader, std::make_unique<FirstCome>(ids::fixed_capacity, options));
 }
 
 }  // namespace pastonly::routing

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "routing/parameter_values.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/rules/token_choice.h"
 #include "routing/selection/order_key.h"
@@ -27,7 +28,7 @@ class GroupLimitedTopK final : public GroupedRule {
  public:
   explicit GroupLimitedTopK(GroupLimits limits) : GroupedRule({}), limits_(std::move(limits)) {}
 
-  std::string_view id() const noexcept override { return "group-limited-top-k"; }
+  std::string_view id() const noexcept override { return ids::group_limited_top_k; }
   Parameters parameters() const override {
     Parameters parameters{{"k", limits_.k},
                           {"groups", limits_.groups},
@@ -83,7 +84,7 @@ class GroupLimitedTopK final : public GroupedRule {
 }  // namespace
 
 Made make_group_limited_top_k(const Parameters& parameters) {
-  ParameterReader reader("group-limited-top-k", parameters);
+  ParameterReader reader(ids::group_limited_top_k, parameters);
   GroupLimits limits;
   limits.k = reader.count("k", std::nullopt);
   limits.groups = reader.count("groups", std::nullopt);

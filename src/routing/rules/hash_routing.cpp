@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "routing/parameter_values.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/group.h"
 #include "routing/selection/top_k.h"
@@ -19,7 +20,7 @@ class Hash final : public GroupedRule {
   Hash(std::size_t k, std::vector<float> table, std::size_t seed)
       : GroupedRule({}), k_(k), table_(std::move(table)), seed_(seed) {}
 
-  std::string_view id() const noexcept override { return "hash"; }
+  std::string_view id() const noexcept override { return ids::hash; }
   Parameters parameters() const override {
     Parameters parameters{{"k", k_}};
     if (table_.empty()) {
@@ -71,7 +72,7 @@ class Hash final : public GroupedRule {
 }  // namespace
 
 Made make_hash(const Parameters& parameters) {
-  ParameterReader reader("hash", parameters);
+  ParameterReader reader(ids::hash, parameters);
   const std::size_t k = reader.count("k", 1);
   auto table = reader.array("table");
   if (!table.empty() && reader.has("table_seed")) reader.reject("give 'table' or 'table_seed', not both");

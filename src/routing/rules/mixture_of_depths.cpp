@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/chunks.h"
 #include "routing/selection/column_top.h"
@@ -16,7 +17,7 @@ class MixtureOfDepths final : public GroupedRule {
   MixtureOfDepths(ChunkOptions options, bool strict)
       : GroupedRule(options.grouping), options_(options), strict_(strict) {}
 
-  std::string_view id() const noexcept override { return "mixture-of-depths"; }
+  std::string_view id() const noexcept override { return ids::mixture_of_depths; }
   Parameters parameters() const override {
     Parameters parameters;
     if (options_.capacity->literal) {
@@ -65,7 +66,7 @@ class MixtureOfDepths final : public GroupedRule {
 }  // namespace
 
 Made make_mixture_of_depths(const Parameters& parameters) {
-  ParameterReader reader("mixture-of-depths", parameters);
+  ParameterReader reader(ids::mixture_of_depths, parameters);
   ChunkOptions options;
   options.capacity.emplace().formula = CapacityFormula::megablocks;
   if (reader.has("capacity")) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/capped.h"
 
@@ -11,7 +12,8 @@ namespace {
 /// "No token left behind": a token that found no slot at its j-th choice tries its next one.
 class NextChoice final : public CappedRule {
  public:
-  explicit NextChoice(CappedOptions options) : CappedRule("next-choice", options, Admission::choice_major) {}
+  explicit NextChoice(CappedOptions options)
+      : CappedRule(ids::next_choice, options, Admission::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
@@ -50,7 +52,7 @@ class NextChoice final : public CappedRule {
 }  // namespace
 
 Made make_next_choice(const Parameters& parameters) {
-  ParameterReader reader("next-choice", parameters);
+  ParameterReader reader(ids::next_choice, parameters);
   return finished(reader, std::make_unique<NextChoice>(read_capped(reader, 2)));
 }
 

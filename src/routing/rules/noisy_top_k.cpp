@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "kernels/elementary.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/rules/token_choice.h"
 #include "routing/selection/chance.h"
@@ -15,7 +16,7 @@ class NoisyTopK final : public GroupedRule {
  public:
   NoisyTopK(std::size_t k, double noise) : GroupedRule({}), k_(k), noise_(noise) {}
 
-  std::string_view id() const noexcept override { return "noisy-top-k"; }
+  std::string_view id() const noexcept override { return ids::noisy_top_k; }
   Parameters parameters() const override { return {{"k", k_}, {"noise", noise_}}; }
 
  private:
@@ -41,7 +42,7 @@ class NoisyTopK final : public GroupedRule {
 }  // namespace
 
 Made make_noisy_top_k(const Parameters& parameters) {
-  ParameterReader reader("noisy-top-k", parameters);
+  ParameterReader reader(ids::noisy_top_k, parameters);
   const std::size_t k = reader.count("k", std::nullopt);
   const double noise = reader.number("noise", 0.0, -1e300);
   return finished(reader, std::make_unique<NoisyTopK>(k, noise));

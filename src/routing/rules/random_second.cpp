@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "kernels/elementary.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/capped.h"
 #include "routing/selection/chance.h"
@@ -26,7 +27,7 @@ class RandomSecond final : public GroupedRule {
   RandomSecond(CappedOptions options, RandomSecondOptions chance)
       : GroupedRule(options.grouping), options_(options), chance_(chance) {}
 
-  std::string_view id() const noexcept override { return "gshard-top-2(random-second)"; }
+  std::string_view id() const noexcept override { return ids::gshard_top_2_random_second; }
   Parameters parameters() const override {
     Parameters parameters{{"k", options_.k}};
     options_.capacity.write(parameters);
@@ -108,7 +109,7 @@ class RandomSecond final : public GroupedRule {
 }  // namespace
 
 Made make_gshard_random_second(const Parameters& parameters) {
-  ParameterReader reader("gshard-top-2(random-second)", parameters);
+  ParameterReader reader(ids::gshard_top_2_random_second, parameters);
   const auto options = read_capped(reader, 2);
   if (options.k != 2) reader.reject("parameter 'k' must be 2");
   RandomSecondOptions chance;

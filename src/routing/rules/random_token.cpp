@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/capped.h"
 #include "routing/selection/chance.h"
@@ -11,7 +12,7 @@ namespace {
 class RandomToken final : public CappedRule {
  public:
   explicit RandomToken(CappedOptions options)
-      : CappedRule("random-token", options, Admission::choice_major) {}
+      : CappedRule(ids::random_token, options, Admission::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
@@ -34,7 +35,7 @@ class RandomToken final : public CappedRule {
 }  // namespace
 
 Made make_random_token(const Parameters& parameters) {
-  ParameterReader reader("random-token", parameters);
+  ParameterReader reader(ids::random_token, parameters);
   return finished(reader, std::make_unique<RandomToken>(read_capped(reader, 1)));
 }
 

@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "routing/parameter_values.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/rules/token_choice.h"
 
@@ -14,7 +15,7 @@ class SameBatchBias final : public GroupedRule {
   SameBatchBias(std::size_t k, std::vector<float> bias, double rate, std::size_t updates, Grouping grouping)
       : GroupedRule(grouping), k_(k), bias_(std::move(bias)), rate_(rate), updates_(updates) {}
 
-  std::string_view id() const noexcept override { return "biased-top-k(same-batch)"; }
+  std::string_view id() const noexcept override { return ids::biased_top_k_same_batch; }
   Parameters parameters() const override {
     Parameters parameters{{"k", k_}};
     if (!bias_.empty()) parameters.emplace_back("bias", to_array(bias_));
@@ -65,7 +66,7 @@ class SameBatchBias final : public GroupedRule {
 }  // namespace
 
 Made make_same_batch_bias(const Parameters& parameters) {
-  ParameterReader reader("biased-top-k(same-batch)", parameters);
+  ParameterReader reader(ids::biased_top_k_same_batch, parameters);
   const std::size_t k = reader.count("k", std::nullopt);
   auto bias = reader.array("bias");
   const double rate = reader.number("update_rate", 0.001, 0.0);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/elementary.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/group.h"
 #include "routing/selection/order_key.h"
@@ -39,7 +40,7 @@ class Sinkhorn final : public GroupedRule {
   Sinkhorn(std::size_t k, SinkhornOptions options, Grouping grouping)
       : GroupedRule(grouping), k_(k), options_(options) {}
 
-  std::string_view id() const noexcept override { return "sinkhorn"; }
+  std::string_view id() const noexcept override { return ids::sinkhorn; }
   Parameters parameters() const override {
     Parameters parameters{{"k", k_},
                           {"tolerance", options_.tolerance},
@@ -108,7 +109,7 @@ std::vector<double> sinkhorn_factors(MatrixView<const float> scores, std::span<c
 }
 
 Made make_sinkhorn(const Parameters& parameters) {
-  ParameterReader reader("sinkhorn", parameters);
+  ParameterReader reader(ids::sinkhorn, parameters);
   SinkhornOptions options;
   const std::size_t k = reader.count("k", 1);
   options.tolerance = reader.number("tolerance", options.tolerance, 0.0);

@@ -1,3 +1,4 @@
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/group.h"
 
@@ -10,7 +11,7 @@ class SoftMoe final : public GroupedRule {
  public:
   explicit SoftMoe(Grouping grouping) : GroupedRule(grouping) {}
 
-  std::string_view id() const noexcept override { return "soft-moe"; }
+  std::string_view id() const noexcept override { return ids::soft_moe; }
   Parameters parameters() const override {
     Parameters parameters;
     grouping().write(parameters);
@@ -36,7 +37,7 @@ class SoftMoe final : public GroupedRule {
 }  // namespace
 
 Made make_soft_moe(const Parameters& parameters) {
-  ParameterReader reader("soft-moe", parameters);
+  ParameterReader reader(ids::soft_moe, parameters);
   const Grouping grouping = read_grouping(reader);
   return finished(reader, std::make_unique<SoftMoe>(grouping));
 }

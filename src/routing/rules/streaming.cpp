@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "routing/dependence.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/chunks.h"
 #include "routing/selection/order_key.h"
@@ -33,7 +34,7 @@ class StreamingExpertChoice final : public GroupedRule {
  public:
   explicit StreamingExpertChoice(ChunkOptions options) : GroupedRule(options.grouping), options_(options) {}
 
-  std::string_view id() const noexcept override { return "expert-choice(streaming)"; }
+  std::string_view id() const noexcept override { return ids::expert_choice_streaming; }
   Parameters parameters() const override { return options_.write(); }
 
  private:
@@ -95,7 +96,7 @@ class StreamingExpertChoice final : public GroupedRule {
 }  // namespace
 
 Made make_expert_choice_streaming(const Parameters& parameters) {
-  ParameterReader reader("expert-choice(streaming)", parameters);
+  ParameterReader reader(ids::expert_choice_streaming, parameters);
   auto options = read_chunks(reader, true);
   if (options.capacity)
     reader.reject("the streaming form takes its rate from 'k' alone: a capacity has no prefix");

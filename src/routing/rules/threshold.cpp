@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "routing/parameter_values.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/group.h"
 #include "routing/selection/order_key.h"
@@ -49,19 +50,19 @@ class Threshold final : public GroupedRule {
 }  // namespace
 
 Made make_expert_threshold(const Parameters& parameters) {
-  ParameterReader reader("expert-threshold", parameters);
+  ParameterReader reader(ids::expert_threshold, parameters);
   auto thresholds = reader.array("thresholds");
   if (thresholds.empty())
     reader.reject("parameter 'thresholds' is missing: give one number, or one per expert");
   return finished(reader,
-                  std::make_unique<Threshold>("expert-threshold", "thresholds", std::move(thresholds)));
+                  std::make_unique<Threshold>(ids::expert_threshold, "thresholds", std::move(thresholds)));
 }
 
 Made make_depth_predictor(const Parameters& parameters) {
-  ParameterReader reader("mixture-of-depths(predictor)", parameters);
+  ParameterReader reader(ids::mixture_of_depths_predictor, parameters);
   // A logit of 0 is a probability of 1/2.
   const auto threshold = static_cast<float>(reader.number("threshold", 0.0, -1e300));
-  return finished(reader, std::make_unique<Threshold>("mixture-of-depths(predictor)", "threshold",
+  return finished(reader, std::make_unique<Threshold>(ids::mixture_of_depths_predictor, "threshold",
                                                       std::vector<float>{threshold}));
 }
 

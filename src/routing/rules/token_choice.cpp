@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "routing/parameter_values.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/order_key.h"
 
@@ -39,7 +40,7 @@ class BiasedTopK final : public GroupedRule {
   BiasedTopK(std::size_t k, std::vector<float> bias, double rate)
       : GroupedRule({}), k_(k), bias_(std::move(bias)), rate_(rate) {}
 
-  std::string_view id() const noexcept override { return "biased-top-k"; }
+  std::string_view id() const noexcept override { return ids::biased_top_k; }
   Parameters parameters() const override {
     Parameters parameters{{"k", k_}};
     if (!bias_.empty()) parameters.emplace_back("bias", to_array(bias_));
@@ -81,7 +82,7 @@ class QuantileBalancing final : public GroupedRule {
   QuantileBalancing(std::size_t k, std::vector<float> thresholds)
       : GroupedRule({}), k_(k), thresholds_(std::move(thresholds)) {}
 
-  std::string_view id() const noexcept override { return "quantile-balancing"; }
+  std::string_view id() const noexcept override { return ids::quantile_balancing; }
   Parameters parameters() const override {
     Parameters parameters{{"k", k_}};
     if (!thresholds_.empty()) parameters.emplace_back("thresholds", to_array(thresholds_));
@@ -128,26 +129,28 @@ Made make_plain(std::string_view id, const Parameters& parameters, Dependence de
 
 }  // namespace
 
-Made make_top_k(const Parameters& parameters) { return make_plain("top-k", parameters); }
-Made make_k_means(const Parameters& parameters) { return make_plain("k-means", parameters); }
-Made make_expert_autonomy(const Parameters& parameters) { return make_plain("expert-autonomy", parameters); }
+Made make_top_k(const Parameters& parameters) { return make_plain(ids::top_k, parameters); }
+Made make_k_means(const Parameters& parameters) { return make_plain(ids::k_means, parameters); }
+Made make_expert_autonomy(const Parameters& parameters) {
+  return make_plain(ids::expert_autonomy, parameters);
+}
 
 Made make_k_means_same_batch(const Parameters& parameters) {
   // The means, and so the scores, carry the whole batch.
-  return make_plain("k-means(same-batch)", parameters, {.future = true, .batch = true, .length = true});
+  return make_plain(ids::k_means_same_batch, parameters, {.future = true, .batch = true, .length = true});
 }
 
 Made make_column_normalised_gate(const Parameters& parameters) {
-  ParameterReader reader("column-normalised-gate", parameters);
+  ParameterReader reader(ids::column_normalised_gate, parameters);
   const std::size_t k = reader.count("k", 1);
   // The gates carry the whole batch, the mask nothing.
   return finished(reader,
-                  std::make_unique<TopKRule>("column-normalised-gate", k,
+                  std::make_unique<TopKRule>(ids::column_normalised_gate, k,
                                              Dependence{.future = true, .batch = true, .length = true}));
 }
 
 Made make_biased_top_k(const Parameters& parameters) {
-  ParameterReader reader("biased-top-k", parameters);
+  ParameterReader reader(ids::biased_top_k, parameters);
   const std::size_t k = reader.count("k", std::nullopt);
   auto bias = reader.array("bias");
   const double rate = reader.number("update_rate", 0.0, 0.0);
@@ -155,7 +158,7 @@ Made make_biased_top_k(const Parameters& parameters) {
 }
 
 Made make_quantile_balancing(const Parameters& parameters) {
-  ParameterReader reader("quantile-balancing", parameters);
+  ParameterReader reader(ids::quantile_balancing, parameters);
   const std::size_t k = reader.count("k", std::nullopt);
   auto thresholds = reader.array("thresholds");
   return finished(reader, std::make_unique<QuantileBalancing>(k, std::move(thresholds)));

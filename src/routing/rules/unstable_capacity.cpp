@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "routing/rule_ids.h"
 #include "routing/rules/make.h"
 #include "routing/selection/capped.h"
 
@@ -63,7 +64,7 @@ class Quickselect {
 class UnstableCapacity final : public CappedRule {
  public:
   explicit UnstableCapacity(CappedOptions options)
-      : CappedRule("unstable-capacity", options, Admission::choice_major) {}
+      : CappedRule(ids::unstable_capacity, options, Admission::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices&, std::size_t slots, Routing& out) const override {
@@ -91,7 +92,7 @@ class UnstableCapacity final : public CappedRule {
 }  // namespace
 
 Made make_unstable_capacity(const Parameters& parameters) {
-  ParameterReader reader("unstable-capacity", parameters);
+  ParameterReader reader(ids::unstable_capacity, parameters);
   return finished(reader, std::make_unique<UnstableCapacity>(read_capped(reader, 1)));
 }
 

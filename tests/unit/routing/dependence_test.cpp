@@ -3,7 +3,7 @@
 #include "catch.h"
 #include "dependence_grid.h"
 #include "dependence_trial.h"
-#include "routing/recorded/gate.h"
+#include "gates.h"
 #include "unit/routing/made.h"
 
 using namespace pastonly;

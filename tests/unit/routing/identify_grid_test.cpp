@@ -6,7 +6,7 @@
 
 #include "catch.h"
 #include "identify_cases.h"
-#include "routing/identify/shared/reproduce.h"
+#include "reproduce.h"
 
 using namespace pastonly;
 
@@ -91,9 +91,9 @@ Replay replay(const Trace& trace, const routing::Identification& found, bool tie
   const Mask recorded = read_mask(layer);
   for (const auto& candidate : found.rule.candidates) {
     if (left_to_chance(candidate.id)) continue;
-    const auto rule = routing::candidate_rule(candidate.id, candidate.parameters, trace.layout);
+    const auto rule = candidate_rule(candidate.id, candidate.parameters, trace.layout);
     if (!rule) continue;
-    const auto scores = routing::candidate_scores(layer, candidate.parameters, trace.layout);
+    const auto scores = candidate_scores(layer, candidate.parameters, trace.layout);
     RoutingContext context;
     context.layout = trace.layout;
     context.tokens = trace.tokens;

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "catch.h"
 #include "pastonly/routing_rule.h"
@@ -32,60 +34,130 @@ std::string dependence_row(const Dependence& d) {
                      yes(d.chance));
 }
 
+/// One paragraph in lines of 118 characters at most, broken at spaces.
+std::string wrap(std::string_view paragraph) {
+  constexpr std::size_t width = 118;
+  std::string text;
+  std::size_t line = 0;
+  while (!paragraph.empty()) {
+    const std::string_view word = paragraph.substr(0, paragraph.find(' '));
+    paragraph.remove_prefix(std::min(word.size() + 1, paragraph.size()));
+    const bool fits = line + 1 + word.size() <= width;
+    if (line > 0) text += fits ? ' ' : '\n';
+    line = line > 0 && fits ? line + 1 + word.size() : word.size();
+    text += word;
+  }
+  return text;
+}
+
+std::string dependence_table(const Dependence& d) {
+  return fmt::format(
+      "| axis | what is changed | depends on it |\n|---|---|---|\n"
+      "| future | later tokens of the same sequence | {} |\n"
+      "| other sequences | the other sequences of the batch | {} |\n"
+      "| their order | the order of the sequences in the batch | {} |\n"
+      "| length | tokens appended to every sequence | {} |\n"
+      "| chance | the random seed | {} |\n",
+      yes(d.future), yes(d.batch), yes(d.order), yes(d.length), yes(d.chance));
+}
+
 std::string page(const RuleInfo& info) {
-  std::string text = fmt::format("# `{}`: {}\n\n{}\n\n", info.id, info.title, info.semantics);
-  text += fmt::format("## {}\n\n{}\n\n", info.usual.future ? "Why it is not causal" : "Why it is causal",
-                      info.why);
-  if (!info.instead.empty()) text += fmt::format("Instead: {}\n\n", info.instead);
-  text += "What its outcome hangs on, with its usual parameters and a batch of several sequences:\n\n";
-  text += "| future | other sequences | their order | length | chance |\n|---|---|---|---|---|\n";
-  text += dependence_row(info.usual) + "\n\n";
-  text += fmt::format("## Where it is used\n\n{}\n\n", info.used_in);
-  text += fmt::format("## Parameters and ties\n\n`{}`\n\nEqual scores: {}.\n", info.keys, info.ties);
+  std::string text =
+      fmt::format("# `{}`: {}\n\n## What it does\n\n{}\n\n", info.id, info.title, wrap(info.semantics));
+  text += fmt::format("## Where it is used\n\n{}\n\n", wrap(info.used_in));
+  text += fmt::format("## Is it causal?\n\n{}\n\n",
+                      wrap(fmt::format("**{}.** {}", info.usual.future ? "No" : "Yes", info.why)));
+  text +=
+      "With its usual parameters and a batch of several sequences, routing under this rule depends on:\n\n";
+  text += dependence_table(info.usual);
+  text += "\n[Routing rules](README.md#what-the-columns-mean) defines the axes.\n\n";
+  text += fmt::format("## Parameters\n\n`{}`\n\n{}\n\n", info.keys,
+                      wrap(fmt::format("Ties (equal scores): {}.", info.ties)));
+  text += "[Common parameters](README.md#common-parameters) explains the notation.\n\n";
+  text += fmt::format("## What to use instead\n\n{}\n",
+                      info.instead.empty() ? "No replacement is needed." : wrap(info.instead));
   return text;
 }
 
 std::string index() {
   std::string text =
-      "# Routing rules\n\n"
-      "What each rule's outcome hangs on with its usual parameters and a batch of several flattened "
-      "sequences.\n"
-      "Dependence is a function of parameters and layout: a capacity that no demand can exceed makes every "
-      "capped\n"
-      "rule a `top-k`, a chunk inside one row sees no other row, a sequence routed alone (`scope=sequence`) "
-      "sees\n"
-      "no other sequence.\n\n"
-      "| rule | | future | other sequences | their order | length | chance "
-      "|\n|---|---|---|---|---|---|---|\n";
+      "# Routing rules\n"
+      "\n"
+      "A routing rule decides which experts process which tokens. A rule that depends on later tokens of the "
+      "same sequence is\n"
+      "not causal. Each rule has a page that says what it does, which frameworks use it and under which "
+      "option, why it is or\n"
+      "is not causal, and what to use instead.\n"
+      "\n"
+      "Example: Megatron with `moe_expert_capacity_factor` set drops the choices with the lowest "
+      "(renormalised) scores by\n"
+      "default. That is [`drop-by-score`](drop-by-score.md). It depends on the future, on other sequences "
+      "and on the length,\n"
+      "and its page names replacements. To audit a checkpoint under a rule, give its parameters after its "
+      "id:\n"
+      "`pastonly audit CHECKPOINT --rule expert-choice,k=8,chunk=512`.\n"
+      "\n"
+      "The table shows what routing under each rule depends on, with its usual parameters and a batch of "
+      "several flattened\n"
+      "sequences. The dependence is a function of parameters and layout:\n"
+      "\n"
+      "- A capacity that no demand can exceed makes every rule with a capacity a `top-k`.\n"
+      "- A chunk inside one row sees no other row.\n"
+      "- A sequence routed separately (`scope=sequence`) sees no other sequence.\n"
+      "\n"
+      "| rule | name | future | other sequences | their order | length | chance |\n"
+      "|---|---|---|---|---|---|---|\n";
   for (const RuleInfo& info : routing_rules()) {
     text += fmt::format("| [`{}`]({}) | {} {}\n", info.id, page_name(info.id), info.title,
                         dependence_row(info.usual));
   }
   text +=
-      "\n## What the columns mean\n\n"
-      "- *future*: later tokens of the same sequence, the length unchanged.\n"
-      "- *other sequences*: what else stands in the batch; *their order*: the same sequences, permuted. "
-      "Where an\n"
-      "  exact tie between sequences goes to the one that stands first, that alone is not counted as order.\n"
-      "- *length*: any number of tokens appended to every sequence, capacity recomputed. For a flattened "
-      "chunk that\n"
-      "  divides the row: whole chunks appended, since anything else moves the borders.\n"
-      "- *chance*: another seed. Noise belongs to the token: its seed, position and own scores.\n\n"
-      "## Common parameters\n\n"
-      "- `k`: choices per token; for expert choice the mean number of experts per token, which need not be "
+      "\n"
+      "## What the columns mean\n"
+      "\n"
+      "- *future*: later tokens of the same sequence, with the length unchanged.\n"
+      "- *other sequences*: the other sequences of the batch.\n"
+      "- *their order*: the same sequences, permuted. If an exact tie between sequences goes to the one that "
+      "comes first,\n"
+      "  that does not count as a dependence on the order.\n"
+      "- *length*: any number of tokens appended to every sequence, with the capacity recomputed. For a "
+      "flattened chunk that\n"
+      "  divides the row, whole chunks are appended, because any other number of tokens moves the borders.\n"
+      "- *chance*: another random seed. Noise belongs to the token: it is determined by the seed, the "
+      "position and the\n"
+      "  token's own scores.\n"
+      "\n"
+      "## Common parameters\n"
+      "\n"
+      "The pages list the parameters of each rule as `--rule` takes them. `key=value` gives the default, and "
+      "`a|b` are\n"
+      "alternatives. A key without a default has to be given, unless it is optional as described here.\n"
+      "\n"
+      "- `k`: choices per token. For expert choice, the mean number of experts per token, which need not be "
       "whole.\n"
-      "- `capacity`: slots per expert. Or `capacity_factor` with `capacity_formula` (deepspeed, megatron, "
-      "megablocks,\n"
-      "  fairscale, fairseq, fairseq-eval, tutel, flaxformer, vmoe, mesh, colossalai, maxtext, olmo-core) "
-      "and\n"
-      "  `min_capacity`: the framework's own expression of the number of tokens routed together.\n"
-      "- `scope`: `batch` routes all tokens together, `sequence` each sequence alone.\n"
-      "- `order`: in which order the rule takes the tokens, `batch-major` or `sequence-major`; as the layout "
-      "says\n"
-      "  where it is absent.\n"
-      "- Padding takes no slot and is never routed; it counts in the number of tokens that capacity is "
-      "computed from.\n"
-      "- Scores that are not finite rank below all others.\n";
+      "- `capacity`: slots per expert (C).\n"
+      "- `capacity_factor`, with `capacity_formula` (deepspeed, megatron, megablocks, fairscale, fairseq, "
+      "fairseq-eval,\n"
+      "  tutel, flaxformer, vmoe, mesh, colossalai, maxtext, olmo-core) and `min_capacity`: instead of "
+      "`capacity`. They\n"
+      "  compute C from the number of tokens routed together, with the framework's own expression. "
+      "`min_capacity` is\n"
+      "  optional.\n"
+      "- `chunk`: tokens per chunk. If it is absent, all tokens routed together form one chunk.\n"
+      "- `scope`: `batch` routes all tokens together, `sequence` routes each sequence separately.\n"
+      "- `order`: the order in which the rule takes the tokens, `batch-major` or `sequence-major`. If it is "
+      "absent, the order\n"
+      "  of the layout.\n"
+      "- Ties: each page names the entry that wins among equal scores. *Lower expert* is the expert with the "
+      "lower index,\n"
+      "  *lower token* the earlier token in router order.\n"
+      "- Padding takes no slot and is never routed. It counts in the number of tokens from which the "
+      "capacity is computed.\n"
+      "- Scores that are not finite rank below all others.\n"
+      "\n"
+      "The pages use these symbols: T is the number of tokens routed together, N the number of experts, S "
+      "the number of\n"
+      "positions of a sequence, C the slots per expert, and s a router score.\n";
   return text;
 }
 

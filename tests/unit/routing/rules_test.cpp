@@ -5,6 +5,7 @@
 
 #include "catch.h"
 #include "pastonly/routing_rule.h"
+#include "routing/rule_traits.h"
 #include "stats/random.h"
 #include "unit/routing/made.h"
 
@@ -96,6 +97,7 @@ constexpr std::string_view examples[] = {
 
 TEST_CASE("the table: unique ids, every field written, usual dependence reached", "[routing]") {
   std::set<std::string_view> ids, shown;
+  std::set<int> simplicity, sweep;
   for (const RuleInfo& info : routing_rules()) {
     INFO(info.id);
     CHECK(ids.insert(info.id).second);
@@ -105,6 +107,10 @@ TEST_CASE("the table: unique ids, every field written, usual dependence reached"
     const bool clean = info.usual == Dependence{} || info.usual == Dependence{.chance = true};
     CHECK(info.instead.empty() == clean);
     CHECK(find_rule(info.id) == &info);
+    const routing::RuleTraits& traits = routing::rule_traits(info.id);
+    CHECK((traits.simplicity == 0 || simplicity.insert(traits.simplicity).second));
+    CHECK((traits.sweep.place == 0 || sweep.insert(traits.sweep.place).second));
+    CHECK((traits.sweep.place == 0 || info.usual.future));
   }
   for (const auto text : examples) {
     INFO(text);
@@ -114,6 +120,7 @@ TEST_CASE("the table: unique ids, every field written, usual dependence reached"
   }
   CHECK(shown == ids);
   CHECK(find_rule("no-such-rule") == nullptr);
+  CHECK(routing::rule_traits("no-such-rule").simplicity == 0);
 }
 
 TEST_CASE("parameters go round", "[routing]") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "routing/identify/shared/parameters.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
@@ -60,35 +61,35 @@ Value::Object describe(const RunSet& runs, const OpenFit& open) {
 
 void accept_first_come(const RunSet& runs, const OpenFit& open, Findings& findings) {
   const auto& fit = open.fit;
-  if (fit.k == 1 && !findings.accepted("switch-capacity")) {
+  if (fit.k == 1 && !findings.accepted(ids::switch_capacity)) {
     OpenFit single = open;
     single.most_k = 1;
-    findings.accept("switch-capacity", true, describe(runs, single));
+    findings.accept(ids::switch_capacity, describe(runs, single));
   }
-  if (!findings.accepted("token-major-capacity")) {
-    findings.accept("token-major-capacity", true, describe(runs, open));
+  if (!findings.accepted(ids::token_major_capacity)) {
+    findings.accept(ids::token_major_capacity, describe(runs, open));
   }
   bool alone = true;
   for (std::size_t i = 0; i < runs.size(); ++i) alone &= runs.run(i).layout.sequences == 1;
-  if (fit.k == 1 && runs.experts() > 1 && !findings.accepted("drop-by-score")) {
+  if (fit.k == 1 && runs.experts() > 1 && !findings.accepted(ids::drop_by_score)) {
     // One choice renormalised is 1 for every token: what is left is their order.
     auto parameters = describe(runs, open);
     parameters.emplace_back("rank", "renormalised");
-    findings.accept("drop-by-score", false, std::move(parameters));
+    findings.accept(ids::drop_by_score, std::move(parameters));
   }
   if ((fit.grouping.per_sequence || alone) && same_at_all_lengths(fit) &&
-      !findings.accepted("fixed-capacity")) {
+      !findings.accepted(ids::fixed_capacity)) {
     auto parameters = describe(runs, open);
     std::erase_if(parameters, [](const auto& entry) { return entry.first == "scope"; });
-    findings.accept("fixed-capacity", true, std::move(parameters));
+    findings.accept(ids::fixed_capacity, std::move(parameters));
   }
 }
 
 }  // namespace
 
 void accept_admission(const RunSet& runs, const OpenFit& open, Findings& findings) {
-  const auto add = [&](const char* id, Value::Object parameters) {
-    if (!findings.accepted(id)) findings.accept(id, false, std::move(parameters));
+  const auto add = [&](std::string_view id, Value::Object parameters) {
+    if (!findings.accepted(id)) findings.accept(id, std::move(parameters));
   };
 
   switch (open.fit.admission) {
@@ -96,25 +97,25 @@ void accept_admission(const RunSet& runs, const OpenFit& open, Findings& finding
       accept_first_come(runs, open, findings);
       break;
     case Admission::choice_major:
-      add("gshard-top-2", describe(runs, open));
+      add(ids::gshard_top_2, describe(runs, open));
       break;
     case Admission::by_priority:
-      add("batch-priority", describe(runs, open));
+      add(ids::batch_priority, describe(runs, open));
       break;
     case Admission::next_choice:
-      add("next-choice", describe(runs, open));
+      add(ids::next_choice, describe(runs, open));
       break;
     case Admission::by_score:
     case Admission::by_share: {
       auto parameters = describe(runs, open);
       const bool score = open.fit.admission == Admission::by_score;
       parameters.emplace_back("rank", score ? "score" : "renormalised");
-      add("drop-by-score", std::move(parameters));
+      add(ids::drop_by_score, std::move(parameters));
       break;
     }
     case Admission::by_chance:
-      add("random-token", describe(runs, open));
-      add("unstable-capacity", describe(runs, open));
+      add(ids::random_token, describe(runs, open));
+      add(ids::unstable_capacity, describe(runs, open));
       break;
   }
 }

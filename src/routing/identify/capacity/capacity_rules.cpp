@@ -7,6 +7,7 @@
 #include "routing/identify/capacity/admission_fit.h"
 #include "routing/identify/capacity/capacity_candidates.h"
 #include "routing/identify/shared/parameters.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
@@ -14,18 +15,18 @@ namespace {
 std::string_view rule_id(Admission admission, std::size_t k) {
   switch (admission) {
     case Admission::first_come:
-      return k == 1 ? "switch-capacity" : "token-major-capacity";
+      return k == 1 ? ids::switch_capacity : ids::token_major_capacity;
     case Admission::choice_major:
-      return "gshard-top-2";
+      return ids::gshard_top_2;
     case Admission::by_priority:
-      return "batch-priority";
+      return ids::batch_priority;
     case Admission::by_score:
     case Admission::by_share:
-      return "drop-by-score";
+      return ids::drop_by_score;
     case Admission::next_choice:
-      return "next-choice";
+      return ids::next_choice;
     case Admission::by_chance:
-      return "random-token";
+      return ids::random_token;
   }
   return {};
 }
@@ -126,7 +127,7 @@ class CapacityRules {
     for (std::size_t t = 0; t < orders.size(); ++t) {
       const auto id = rule_id(orders[t], runs_.largest_count());
       if (fitted[t] || !nearest_[t] || findings_.accepted(id)) continue;
-      findings_.reject(std::string(id), orders[t] == Admission::first_come, std::move(nearest_[t]->at));
+      findings_.reject(id, std::move(nearest_[t]->at));
     }
   }
 
@@ -165,12 +166,12 @@ class CapacityRules {
 void try_capacity_rules(const RunSet& runs, Findings& findings) {
   if (runs.experts() < 2) return;  // one expert leaves a token nothing to choose
   if (runs.largest_count() == 0) return;
-  if (findings.accepted("top-k")) {
+  if (findings.accepted(ids::top_k)) {
     accept_unreached(runs, runs.largest_count(), findings);
     return;
   }
   auto orders = all_orders();
-  if (findings.accepted("expert-choice")) {
+  if (findings.accepted(ids::expert_choice)) {
     // Tokens that wish for nearly all experts, of which each keeps its best: expert choice by another
     // name. Chance, which explains whatever has even counts, adds nothing to it either.
     std::erase_if(orders, [](Admission order) {

@@ -8,11 +8,12 @@
 #include <map>
 
 #include "routing/identify/shared/parameters.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr auto random_second = "gshard-top-2(random-second)";
+constexpr auto random_second = ids::gshard_top_2_random_second;
 
 /// First choices of one expert in one group.
 struct Firsts {
@@ -163,12 +164,12 @@ void try_random_second(const RunSet& runs, Findings& findings) {
   for (const auto& grouping : groupings(runs, true)) {
     SecondFit fit(runs, grouping);
     if (fit.run()) {
-      findings.accept(random_second, false, fit.describe());
+      findings.accept(random_second, fit.describe());
       return;
     }
     if (!nearest) nearest = std::move(fit.at);
   }
-  if (nearest) findings.reject(random_second, false, std::move(*nearest));
+  if (nearest) findings.reject(random_second, std::move(*nearest));
 }
 
 }  // namespace pastonly::routing::hypotheses

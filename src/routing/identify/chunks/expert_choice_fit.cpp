@@ -7,6 +7,7 @@
 
 #include "routing/identify/chunks/chunk_fit.h"
 #include "routing/identify/shared/parameters.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
@@ -127,18 +128,18 @@ void try_expert_choice(const RunSet& runs, Findings& findings) {
     }
     const auto found = fits(runs, grouping, best);
     if (found.empty()) continue;
-    findings.accept("expert-choice", false, describe(runs, found));
+    findings.accept(ids::expert_choice, describe(runs, found));
     break;
   }
-  if (!findings.accepted("expert-choice")) findings.reject("expert-choice", false, std::move(best.at));
+  if (!findings.accepted(ids::expert_choice)) findings.reject(ids::expert_choice, std::move(best.at));
   if (runs.experts() != 1) return;
   ChunkFailure failure;
   if (const auto fit = fit_chunks(runs, {.per_sequence = true}, 0, failure)) {
     Value::Object parameters;
     write_capacity(fit->capacity, 1, parameters);
-    findings.accept("mixture-of-depths", false, std::move(parameters));
+    findings.accept(ids::mixture_of_depths, std::move(parameters));
   } else {
-    findings.reject("mixture-of-depths", false, std::move(failure.at));
+    findings.reject(ids::mixture_of_depths, std::move(failure.at));
   }
 }
 

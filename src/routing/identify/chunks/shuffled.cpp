@@ -6,6 +6,7 @@
 
 #include "routing/identify/chunks/expert_choice_fit.h"
 #include "routing/identify/shared/parameters.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
@@ -104,11 +105,12 @@ std::vector<std::pair<std::size_t, std::size_t>> possible_chunks(const RunSet& r
 }  // namespace
 
 void try_shuffled_expert_choice(const RunSet& runs, Findings& findings) {
-  constexpr auto id = "expert-choice(shuffled)";
-  const auto exact = std::ranges::find(findings.candidates, std::string("expert-choice"), &RuleCandidate::id);
+  constexpr auto id = ids::expert_choice_shuffled;
+  const auto exact =
+      std::ranges::find(findings.candidates, std::string(ids::expert_choice), &RuleCandidate::id);
   if (exact != findings.candidates.end()) {
     // The permutation may have been the identity.
-    findings.accept(id, false, *exact->parameters.get_if<Value::Object>());
+    findings.accept(id, *exact->parameters.get_if<Value::Object>());
     return;
   }
   if (runs.smallest_count() == runs.experts()) return;
@@ -117,7 +119,7 @@ void try_shuffled_expert_choice(const RunSet& runs, Findings& findings) {
   for (const auto& grouping : ways) {
     if (!even(runs, grouping)) continue;
     if (runs.tokens() * runs.experts() > sort_limit) {
-      findings.reject(id, false, "the batch is too large to look for a permutation");
+      findings.reject(id, "the batch is too large to look for a permutation");
       return;
     }
     const auto chunks = possible_chunks(runs, grouping);
@@ -129,10 +131,10 @@ void try_shuffled_expert_choice(const RunSet& runs, Findings& findings) {
       for (std::size_t i = 0; i + 1 < chunks.size(); ++i) narrower.emplace_back(chunks[i].first);
       parameters.emplace_back("chunk_or", std::move(narrower));
     }
-    findings.accept(id, false, std::move(parameters));
+    findings.accept(id, std::move(parameters));
     return;
   }
-  findings.reject(id, false, "experts do not take even numbers of tokens that chunks could have made");
+  findings.reject(id, "experts do not take even numbers of tokens that chunks could have made");
 }
 
 }  // namespace pastonly::routing::hypotheses

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "routing/identify/shared/parameters.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
@@ -152,7 +153,7 @@ Value share_as_k(const Share& share, std::size_t experts) {
 
 void try_streaming(const RunSet& runs, Findings& findings) {
   if (runs.largest_count() < runs.experts() || runs.smallest_count() == runs.experts()) {
-    findings.reject("expert-choice(streaming)", true,
+    findings.reject(ids::expert_choice_streaming,
                     runs.smallest_count() == runs.experts()
                         ? "every token takes every expert"
                         : "no token goes to every expert, as the first of a chunk would");
@@ -174,14 +175,14 @@ void try_streaming(const RunSet& runs, Findings& findings) {
       if (width != 0) parameters.emplace_back("chunk", width);
       parameters.emplace_back("scope", grouping.per_sequence ? "sequence" : "batch");
       if (!grouping.per_sequence) write_grouping(runs, grouping, parameters);
-      findings.accept("expert-choice(streaming)", true, std::move(parameters));
+      findings.accept(ids::expert_choice_streaming, std::move(parameters));
       return;
     }
   }
   if (nearest) {
-    findings.reject("expert-choice(streaming)", true, std::move(*nearest));
+    findings.reject(ids::expert_choice_streaming, std::move(*nearest));
   } else {
-    findings.reject("expert-choice(streaming)", true, "no chunk starts with a token that every expert takes");
+    findings.reject(ids::expert_choice_streaming, "no chunk starts with a token that every expert takes");
   }
 }
 

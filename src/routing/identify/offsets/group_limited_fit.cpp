@@ -6,11 +6,12 @@
 
 #include "routing/identify/offsets/group_choice.h"
 #include "routing/identify/offsets/offsets.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr auto group_limited = "group-limited-top-k";
+constexpr auto group_limited = ids::group_limited_top_k;
 constexpr int epochs = 300;            // of fitting a bias to sampled tokens
 constexpr std::size_t probed = 512;    // tokens on which most wrong divisions contradict themselves
 constexpr std::size_t sampled = 2048;  // tokens that the bias is fitted on; all tokens judge it
@@ -134,13 +135,13 @@ class GroupLimited {
 
   void try_all() {
     if (shapes_.empty()) {
-      findings_.reject(group_limited, true, "tokens choose from all groups of experts");
+      findings_.reject(group_limited, "tokens choose from all groups of experts");
       return;
     }
     // A fitted bias beside a plain one that fits already would say nothing.
     const bool explained = try_each([&](GroupChoice& choice) { return attempt(choice); }) || try_recorded() ||
-                           (!findings_.accepted("biased-top-k") && try_fitted());
-    if (!explained && nearest_) findings_.reject(group_limited, true, std::move(*nearest_));
+                           (!findings_.accepted(ids::biased_top_k) && try_fitted());
+    if (!explained && nearest_) findings_.reject(group_limited, std::move(*nearest_));
   }
 
  private:
@@ -164,7 +165,7 @@ class GroupLimited {
       if (!nearest_) nearest_ = std::move(at);
       return false;
     }
-    findings_.accept(group_limited, true, describe(choice, runs_.largest_count()));
+    findings_.accept(group_limited, describe(choice, runs_.largest_count()));
     return true;
   }
   bool try_recorded() {
@@ -198,7 +199,7 @@ class GroupLimited {
 }  // namespace
 
 void try_group_limited(const RunSet& runs, Findings& findings) {
-  if (findings.accepted("top-k")) return;  // a limit on groups that never showed
+  if (findings.accepted(ids::top_k)) return;  // a limit on groups that never showed
   if (runs.smallest_count() != runs.largest_count() || runs.largest_count() == 0) return;
   GroupLimited(runs, findings).try_all();
 }

@@ -6,23 +6,32 @@
 #include <cmath>
 #include <limits>
 
-#include "routing/identify/shared/reproduce.h"
+#include "kernels/elementary.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
 
 constexpr double close_by = 1024.0;  // tolerances within which a decision counts as close
 
+/// What an offset is added to.
+void rank(std::span<float> row, Ranking ranking) {
+  if (ranking == Ranking::log_score) {
+    for (float& score : row) score = kernels::log(score);
+  } else if (ranking == Ranking::log_odds) {
+    for (float& score : row) score = kernels::log(score) - kernels::log1p(-score);
+  }
+}
+
 /// One token's decision under given offsets.
 class OffsetReplay {
  public:
   OffsetReplay(Ranking ranking, const std::vector<double>& offsets)
-      : ranking_(name(ranking)), offsets_(offsets.begin(), offsets.end()) {}
+      : ranking_(ranking), offsets_(offsets.begin(), offsets.end()) {}
 
   /// Whether the best are those chosen, or score the same.
   bool gives_back(std::span<const float> scores, std::span<const std::uint8_t> mask) {
     values_.assign(scores.begin(), scores.end());
-    apply_ranking(values_, ranking_);
+    rank(values_, ranking_);
     for (std::size_t e = 0; e < values_.size(); ++e) values_[e] += offsets_[e];
     lowest_chosen_ = std::numeric_limits<float>::infinity();
     highest_left_ = -lowest_chosen_;
@@ -56,7 +65,7 @@ class OffsetReplay {
     return in_order || same_score;
   }
 
-  std::string_view ranking_;
+  Ranking ranking_;
   std::vector<float> offsets_;  // (experts)
   std::vector<float> values_;   // (experts)
   float lowest_chosen_ = 0.0F, highest_left_ = 0.0F;

@@ -9,6 +9,7 @@
 #include "routing/identify/offsets/batches.h"
 #include "routing/identify/offsets/offset_replay.h"
 #include "routing/identify/offsets/offsets.h"
+#include "routing/rule_ids.h"
 #include "routing/rules/sinkhorn.h"
 
 namespace pastonly::routing::hypotheses {
@@ -136,7 +137,7 @@ class OffsetRules {
     if (const auto* fit = fit_by_run(Ranking::score)) {
       Value::Object parameters{{"k", k_}, {"fit", "free offset in every run"}};
       write_ranking(fit->ranking, parameters);
-      findings_.accept("biased-top-k(same-batch)", false, std::move(parameters));
+      findings_.accept(ids::biased_top_k_same_batch, std::move(parameters));
     }
   }
 
@@ -156,17 +157,17 @@ class OffsetRules {
       }
       Value::Object parameters{{"k", k_}, {"bias", to_array(recorded.value_or(fit.joint->values))}};
       write_ranking(fit.ranking, parameters);
-      std::vector<std::string> equivalents{"quantile-balancing"};
-      findings_.accept("biased-top-k", true, std::move(parameters), std::move(equivalents));
+      std::vector<std::string_view> equivalents{ids::quantile_balancing};
+      findings_.accept(ids::biased_top_k, std::move(parameters), equivalents);
       return recorded.has_value() || several_batches(runs_);
     }
     const auto& plain = fits_.front();
     if (tied) {
-      findings_.reject("biased-top-k", true, std::move(*tied));
+      findings_.reject(ids::biased_top_k, std::move(*tied));
     } else if (!plain.cycle.empty()) {
-      findings_.reject("biased-top-k", true, contradiction(runs_, plain.ranking, plain.cycle));
+      findings_.reject(ids::biased_top_k, contradiction(runs_, plain.ranking, plain.cycle));
     } else {
-      findings_.reject("biased-top-k", true, "an expert without a score was chosen over one with a score");
+      findings_.reject(ids::biased_top_k, "an expert without a score was chosen over one with a score");
     }
     return false;
   }
@@ -186,23 +187,22 @@ class OffsetRules {
     const bool logits = !runs_.run(0).layer->scores.has_value();
     const auto* fit = fit_by_run(logits ? Ranking::score : Ranking::log_score);
     if (fit == nullptr) {
-      findings_.reject("sinkhorn", false, "no offset per expert explains every run by itself");
+      findings_.reject(ids::sinkhorn, "no offset per expert explains every run by itself");
       return;
     }
     const auto& natural = fits_[logits ? 0 : 1];
     const bool small = runs_.tokens() * runs_.experts() <= refit_limit;
     if (natural.by_run && small) {
       if (const auto refit = refit_sinkhorn(runs_, natural, logits)) {
-        findings_.accept("sinkhorn", false,
-                         {{"k", k_},
-                          {"tolerance", refit->tolerance},
-                          {"input", logits ? "logits" : "probabilities"},
-                          {"fit", std::string(refit->end)}});
+        findings_.accept(ids::sinkhorn, {{"k", k_},
+                                         {"tolerance", refit->tolerance},
+                                         {"input", logits ? "logits" : "probabilities"},
+                                         {"fit", std::string(refit->end)}});
         return;
       }
     }
     if (verified) {
-      findings_.reject("sinkhorn", false,
+      findings_.reject(ids::sinkhorn,
                        small ? "one offset serves all runs, and it is not the one that balances them"
                              : "one offset serves all runs");
       return;
@@ -210,7 +210,7 @@ class OffsetRules {
     Value::Object parameters{{"k", k_}, {"fit", "free offset in every run"}};
     if (!small) parameters.emplace_back("refitted", false);
     write_ranking(fit->ranking, parameters);
-    findings_.accept("sinkhorn", false, std::move(parameters));
+    findings_.accept(ids::sinkhorn, std::move(parameters));
   }
 
   const RunSet& runs_;
@@ -222,11 +222,11 @@ class OffsetRules {
 }  // namespace
 
 void try_offset_rules(const RunSet& runs, Findings& findings) {
-  if (findings.accepted("top-k") || runs.experts() < 2) return;
+  if (findings.accepted(ids::top_k) || runs.experts() < 2) return;
   if (runs.smallest_count() != runs.largest_count() || runs.largest_count() == 0) {
     const std::string reason =
         fmt::format("tokens take from {} to {} experts", runs.smallest_count(), runs.largest_count());
-    for (const auto* id : {"biased-top-k", "sinkhorn"}) findings.reject(id, id[0] == 'b', reason);
+    for (const auto id : {ids::biased_top_k, ids::sinkhorn}) findings.reject(id, reason);
     return;
   }
   OffsetRules(runs, findings).try_all();

@@ -14,19 +14,25 @@ Value finite(double value) {
   return std::isfinite(value) ? Value(value) : Value(value > 0 ? "inf" : "-inf");
 }
 
+bool is_causal(std::string_view id) {
+  const RuleInfo* const info = find_rule(id);
+  return info != nullptr && !info->usual.future;
+}
+
 }  // namespace
 
-void Findings::accept(std::string id, bool causal, Value::Object parameters,
-                      std::vector<std::string> equivalents) {
-  candidates.push_back({std::move(id), causal, std::move(parameters), 1.0, std::move(equivalents)});
+void Findings::accept(std::string_view id, Value::Object parameters,
+                      const std::vector<std::string_view>& equivalents) {
+  candidates.push_back(
+      {std::string(id), is_causal(id), std::move(parameters), 1.0, {equivalents.begin(), equivalents.end()}});
 }
 
-void Findings::reject(std::string id, bool causal, Counterexample at, std::optional<double> explained) {
-  rejected.push_back({std::move(id), causal, explained, std::move(at), {}});
+void Findings::reject(std::string_view id, Counterexample at, std::optional<double> explained) {
+  rejected.push_back({std::string(id), is_causal(id), explained, std::move(at), {}});
 }
 
-void Findings::reject(std::string id, bool causal, std::string reason, std::optional<double> explained) {
-  rejected.push_back({std::move(id), causal, explained, {}, std::move(reason)});
+void Findings::reject(std::string_view id, std::string reason, std::optional<double> explained) {
+  rejected.push_back({std::string(id), is_causal(id), explained, {}, std::move(reason)});
 }
 
 bool Findings::accepted(std::string_view id) const noexcept {

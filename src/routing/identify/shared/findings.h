@@ -1,22 +1,24 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "pastonly/routing_rule.h"
 #include "routing/identify/identify.h"
 #include "routing/identify/shared/run_view.h"
 
 namespace pastonly::routing::hypotheses {
 
-/// What the hypotheses report while they are tried.
+/// What the hypotheses report while they are tried. Whether a rule is causal is in the table of rules.
 struct Findings {
   std::vector<RuleCandidate> candidates;
   std::vector<Rejection> rejected;
 
-  void accept(std::string id, bool causal, Value::Object parameters,
-              std::vector<std::string> equivalents = {});
-  void reject(std::string id, bool causal, Counterexample at, std::optional<double> explained = {});
-  void reject(std::string id, bool causal, std::string reason, std::optional<double> explained = {});
+  void accept(std::string_view id, Value::Object parameters,
+              const std::vector<std::string_view>& equivalents = {});
+  void reject(std::string_view id, Counterexample at, std::optional<double> explained = {});
+  void reject(std::string_view id, std::string reason, std::optional<double> explained = {});
   bool accepted(std::string_view id) const noexcept;
 };
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "routing/rule_ids.h"
+
 namespace pastonly::routing::hypotheses {
 namespace {
 
@@ -43,17 +45,16 @@ bool balanced_rows(const RunView& view, double column_spread) {
 }  // namespace
 
 void try_balanced_scores(const RunSet& runs, Findings& findings) {
-  if (!findings.accepted("top-k") || runs.experts() < 2) return;
+  if (!findings.accepted(ids::top_k) || runs.experts() < 2) return;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const double spread = relative_spread(runs.profile(i).score_sums);
     if (!(spread <= spread_limit) || !balanced_rows(*runs.view(i), spread)) return;
   }
   // No iteration is left to do: zero of them rank the matrix as it stands.
-  findings.accept("sinkhorn", false,
-                  {{"k", runs.largest_count()},
-                   {"iterations", 0},
-                   {"input", "probabilities"},
-                   {"fit", "scores are the balanced matrix"}});
+  findings.accept(ids::sinkhorn, {{"k", runs.largest_count()},
+                                  {"iterations", 0},
+                                  {"input", "probabilities"},
+                                  {"fit", "scores are the balanced matrix"}});
 }
 
 }  // namespace pastonly::routing::hypotheses

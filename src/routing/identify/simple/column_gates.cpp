@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "routing/rule_ids.h"
+
 namespace pastonly::routing::hypotheses {
 namespace {
 
@@ -79,16 +81,16 @@ void try_column_gates(const RunSet& runs, Findings& findings) {
   const bool gates = all_hold_gates(runs);
   if (runs.experts() > 1 && runs.smallest_count() == runs.experts()) {
     if (!gates || every_run(runs, [](const GateColumns& columns) { return sums_agree(columns, 1.0); })) {
-      findings.accept("soft-moe", false, {});
+      findings.accept(ids::soft_moe, {});
     }
     return;
   }
-  if (!gates || runs.largest_count() == 0 || runs.experts() < 2 || !findings.accepted("top-k")) return;
+  if (!gates || runs.largest_count() == 0 || runs.experts() < 2 || !findings.accepted(ids::top_k)) return;
   const bool normalised = every_run(runs, [](const GateColumns& columns) {
     const double to = *std::ranges::max_element(columns.sums);
     return to > 0.0 && sums_agree(columns, to) && scaled_by_column(columns);
   });
-  if (normalised) findings.accept("column-normalised-gate", false, {{"k", runs.largest_count()}});
+  if (normalised) findings.accept(ids::column_normalised_gate, {{"k", runs.largest_count()}});
 }
 
 }  // namespace pastonly::routing::hypotheses

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "routing/rule_ids.h"
+
 namespace pastonly::routing::hypotheses {
 namespace {
 
@@ -67,11 +69,11 @@ void try_predictor(const RunSet& runs, const Column& column, Findings& findings)
   for (const double threshold : {half, 0.0}) {
     const std::int32_t key = order_key(static_cast<float>(threshold));
     if (column.highest_left <= key && key < column.lowest_chosen) {
-      findings.accept("mixture-of-depths(predictor)", true, {{"threshold", threshold}});
+      findings.accept(ids::mixture_of_depths_predictor, {{"threshold", threshold}});
       return;
     }
   }
-  findings.reject("mixture-of-depths(predictor)", true, "the threshold is not one half");
+  findings.reject(ids::mixture_of_depths_predictor, "the threshold is not one half");
 }
 
 /// How far the chosen scores add up above what equal shares drawn by chance would, in standard deviations;
@@ -109,14 +111,14 @@ void try_threshold(const RunSet& runs, Findings& findings) {
   Value::Array thresholds;
   for (std::size_t e = 0; e < all.size(); ++e) {
     if (!all[e].separable()) {
-      if (auto at = find_token(runs, e, all[e])) findings.reject("expert-threshold", true, std::move(*at));
+      if (auto at = find_token(runs, e, all[e])) findings.reject(ids::expert_threshold, std::move(*at));
       return;
     }
     const double threshold = threshold_of(all[e]);
     thresholds.emplace_back(std::clamp(threshold, -static_cast<double>(std::numeric_limits<float>::max()),
                                        static_cast<double>(std::numeric_limits<float>::max())));
   }
-  findings.accept("expert-threshold", true, {{"thresholds", std::move(thresholds)}});
+  findings.accept(ids::expert_threshold, {{"thresholds", std::move(thresholds)}});
   if (runs.experts() == 1) try_predictor(runs, all.front(), findings);
 }
 
@@ -140,7 +142,7 @@ void try_hash(const RunSet& runs, Findings& findings) {
       const auto first = known->second.run == i ? view : runs.view(known->second.run);
       if (std::ranges::equal(view->mask().row(token), first->mask().row(known->second.token))) continue;
       findings.reject(
-          "hash", true,
+          ids::hash,
           place(*view, token,
                 fmt::format("token id {} went to other experts than at its first place (run {} "
                             "row {} position {})",
@@ -150,33 +152,33 @@ void try_hash(const RunSet& runs, Findings& findings) {
     }
   }
   if (repeats < enough_repeats) return;
-  findings.accept("hash", true, {{"k", runs.largest_count()}});
+  findings.accept(ids::hash, {{"k", runs.largest_count()}});
 }
 
 void try_assignment(const RunSet& runs, Findings& findings) {
   if (runs.experts() < 2) return;
   if (runs.smallest_count() != 1 || runs.largest_count() != 1) {
-    findings.reject("assignment", false, "tokens do not take one expert each");
+    findings.reject(ids::assignment, "tokens do not take one expert each");
     return;
   }
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto& profile = runs.profile(i);
     for (std::size_t e = 0; e < runs.experts(); ++e) {
       if (profile.expert_counts[e] * runs.experts() == profile.tokens) continue;
-      findings.reject("assignment", false,
+      findings.reject(ids::assignment,
                       fmt::format("run {}: expert {} took {} of {} tokens, not one in {}", runs.run(i).run, e,
                                   profile.expert_counts[e], profile.tokens, runs.experts()));
       return;
     }
     const double gain = worth_above_chance(*runs.view(i), profile.expert_counts, profile.score_sums);
     if (gain >= std::min(4.0, 0.5 * std::sqrt(static_cast<double>(profile.tokens)))) continue;
-    findings.reject("assignment", false,
+    findings.reject(ids::assignment,
                     fmt::format("run {}: every expert took as many tokens, but not those that score high for "
                                 "it: {:.1f} standard deviations above a division by chance",
                                 runs.run(i).run, gain));
     return;
   }
-  findings.accept("assignment", false, {});
+  findings.accept(ids::assignment, {});
 }
 
 }  // namespace pastonly::routing::hypotheses

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "routing/rule_ids.h"
+
 namespace pastonly::routing::hypotheses {
 namespace {
 
@@ -29,7 +31,7 @@ void try_top_k(const RunSet& runs, Findings& findings) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto& profile = runs.profile(i);
     if (profile.unordered == 0) continue;
-    findings.reject("top-k", true, worst_pair(*runs.view(i), profile.first_unordered), explained);
+    findings.reject(ids::top_k, worst_pair(*runs.view(i), profile.first_unordered), explained);
     return;
   }
   const std::size_t k = runs.largest_count();
@@ -41,19 +43,19 @@ void try_top_k(const RunSet& runs, Findings& findings) {
       const std::size_t token = profile.first_count_change;
       const auto row = view->mask().row(token);
       const auto count = std::ranges::count_if(row, [](std::uint8_t bit) { return bit != 0; });
-      findings.reject("top-k", true,
+      findings.reject(ids::top_k,
                       place(*view, token,
                             fmt::format("{} experts chosen where other tokens have another number", count)));
       return;
     }
   }
   if (k == 0) {
-    findings.reject("top-k", true, "no token was routed to any expert");
+    findings.reject(ids::top_k, "no token was routed to any expert");
     return;
   }
-  findings.accept("top-k", true, {{"k", k}},
-                  {"k-means", "k-means(same-batch)", "expert-autonomy", "hash", "biased-top-k",
-                   "biased-top-k(same-batch)", "quantile-balancing"});
+  findings.accept(ids::top_k, {{"k", k}},
+                  {ids::k_means, ids::k_means_same_batch, ids::expert_autonomy, ids::hash, ids::biased_top_k,
+                   ids::biased_top_k_same_batch, ids::quantile_balancing});
 }
 
 }  // namespace pastonly::routing::hypotheses

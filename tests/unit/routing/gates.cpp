@@ -1,4 +1,4 @@
-#include "routing/recorded/gate.h"
+#include "gates.h"
 
 #include <algorithm>
 #include <cassert>
