@@ -1,20 +1,14 @@
 #include "cli/checkpoint_options.h"
 
+#include <algorithm>
+
 #include "cli/validators.h"
 
 namespace pastonly::cli {
 namespace {
 
-std::string text_at(const Value& value, std::string_view key) {
-  const Value* found = value.find(key);
-  const auto* text = found != nullptr ? found->get_if<std::string>() : nullptr;
-  return text != nullptr ? *text : std::string();
-}
-
 std::size_t count_at(const Value& value, std::string_view key) {
-  const Value* found = value.find(key);
-  const auto* number = found != nullptr ? found->get_if<std::int64_t>() : nullptr;
-  return number != nullptr && *number > 0 ? static_cast<std::size_t>(*number) : 0;
+  return static_cast<std::size_t>(std::max(value.integer(key).value_or(0), std::int64_t{0}));
 }
 
 }  // namespace
@@ -98,12 +92,12 @@ void add_to_value(const CheckpointOptions& options, Value& value) {
 
 CheckpointOptions checkpoint_options_from(const Value& value) {
   CheckpointOptions options;
-  options.rule = text_at(value, "rule");
-  options.twin = text_at(value, "twin");
-  options.tokens = text_at(value, "tokens");
+  options.rule = value.text_or("rule", "");
+  options.twin = value.text_or("twin", "");
+  options.tokens = value.text_or("tokens", "");
   options.positions = count_at(value, "positions");
   options.budget = count_at(value, "budget");
-  if (text_at(value, "precision") == "bfloat16") options.precision = "bfloat16";
+  if (value.text_or("precision", "") == "bfloat16") options.precision = "bfloat16";
   return options;
 }
 

@@ -11,7 +11,7 @@
 #include "input/files/hash.h"
 #include "input/files/mapped_file.h"
 #include "input/policy/source_text.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "input/text/printable.h"
 #include "lab/sweep.h"
 #include "model/config_json.h"

@@ -6,8 +6,8 @@
 #include <map>
 
 #include "report/paragraph.h"
-#include "report/table.h"
 #include "report/text.h"
+#include "report/text_table.h"
 #include "report/words.h"
 
 namespace pastonly::report {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "report/paragraph.h"
-#include "report/table.h"
+#include "report/text_table.h"
 #include "report/words.h"
 
 namespace pastonly::report {

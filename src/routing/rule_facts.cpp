@@ -30,17 +30,9 @@ constexpr std::array<std::string_view, 11> kFixedTokenChoice{
 
 }  // namespace
 
-std::optional<double> numeric_parameter(const LayerFacts::Rule& rule, std::string_view key) {
-  const Value* value = rule.parameters.find(key);
-  if (value == nullptr) return std::nullopt;
-  if (const auto* whole = value->get_if<std::int64_t>()) return static_cast<double>(*whole);
-  if (const auto* real = value->get_if<double>()) return *real;
-  return std::nullopt;
-}
-
 std::optional<std::uint64_t> asked_experts(const LayerFacts::Rule& rule) {
   if (!is_one_of(rule.id, kFixedTokenChoice)) return std::nullopt;
-  const auto k = numeric_parameter(rule, "k");
+  const auto k = rule.parameters.number("k");
   if (k && *k >= 1.0) return static_cast<std::uint64_t>(*k);
   if (*rule.id == "switch-capacity" || *rule.id == "fixed-capacity") return 1;
   return std::nullopt;
@@ -48,7 +40,7 @@ std::optional<std::uint64_t> asked_experts(const LayerFacts::Rule& rule) {
 
 std::optional<std::uint64_t> expert_choice_chunk(const LayerFacts::Rule& rule) {
   if (!rule.id || *rule.id != "expert-choice") return std::nullopt;
-  const auto chunk = numeric_parameter(rule, "chunk");
+  const auto chunk = rule.parameters.number("chunk");
   return chunk && *chunk >= 1.0 ? std::optional(static_cast<std::uint64_t>(*chunk)) : std::nullopt;
 }
 

@@ -8,9 +8,6 @@
 
 namespace pastonly {
 
-/// A numeric parameter of an identified rule; nullopt where it has none of that name, or a range.
-std::optional<double> numeric_parameter(const LayerFacts::Rule& rule, std::string_view key);
-
 /// The fixed number of experts that each token asks for, where the rule is a token choice with such a
 /// number: then what is missing from a dispatched mask has been dropped.
 std::optional<std::uint64_t> asked_experts(const LayerFacts::Rule& rule);

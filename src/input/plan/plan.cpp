@@ -8,7 +8,7 @@
 #include <set>
 
 #include "input/files/mapped_file.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "input/text/printable.h"
 
 namespace pastonly::input {

@@ -12,7 +12,7 @@
 #include "input/policy/embedded_policies.h"
 #include "input/policy/source_text.h"
 #include "input/text/calendar.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "input/text/printable.h"
 #include "pastonly/routing_rule.h"
 

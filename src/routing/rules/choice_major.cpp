@@ -13,7 +13,7 @@ namespace {
 class ChoiceMajor final : public CappedRule {
  public:
   explicit ChoiceMajor(CappedOptions options)
-      : CappedRule("gshard-top-2", options, Admission::choice_major) {}
+      : CappedRule("gshard-top-2", options, Precedence::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
@@ -24,7 +24,7 @@ class ChoiceMajor final : public CappedRule {
 class BatchPriority final : public CappedRule {
  public:
   explicit BatchPriority(CappedOptions options)
-      : CappedRule("batch-priority", options, Admission::by_merit) {}
+      : CappedRule("batch-priority", options, Precedence::by_merit) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {

@@ -11,7 +11,7 @@ namespace {
 /// "No token left behind": a token that found no slot at its j-th choice tries its next one.
 class NextChoice final : public CappedRule {
  public:
-  explicit NextChoice(CappedOptions options) : CappedRule("next-choice", options, Admission::choice_major) {}
+  explicit NextChoice(CappedOptions options) : CappedRule("next-choice", options, Precedence::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {

@@ -5,9 +5,9 @@
 #include <set>
 
 #include "catch.h"
+#include "combine_weights.h"
 #include "golden_ties.h"
 #include "golden_vectors.h"
-#include "routing/recorded/gate.h"
 #include "routing/selection/capacity.h"
 #include "shared.h"
 

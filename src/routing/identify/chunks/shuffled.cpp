@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "routing/identify/chunks/expert_choice_fit.h"
-#include "routing/identify/shared/parameters.h"
+#include "routing/identify/shared/candidate_parameters.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
@@ -108,7 +108,7 @@ void try_shuffled_expert_choice(const RunSet& runs, Findings& findings) {
   const auto exact = std::ranges::find(findings.candidates, std::string("expert-choice"), &RuleCandidate::id);
   if (exact != findings.candidates.end()) {
     // The permutation may have been the identity.
-    findings.accept(id, false, *exact->parameters.get_if<Value::Object>());
+    findings.accept(id, false, *exact->parameters.object());
     return;
   }
   if (runs.smallest_count() == runs.experts()) return;

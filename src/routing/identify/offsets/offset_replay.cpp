@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "routing/identify/shared/reproduce.h"
+#include "routing/identify/shared/apply_ranking.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,8 +19,5 @@ Expected<std::unique_ptr<RoutingRule>> candidate_rule(std::string_view id, const
 /// Scores in the router order of the layout as the candidate ranks them: the recorded ones, or their
 /// logarithm, log-odds or softmax where its `ranking` says so. (tokens, experts)
 std::vector<float> candidate_scores(const LayerRecord& layer, const Value& parameters, const Layout& layout);
-
-/// Turns one token's scores into what a candidate of this `ranking` ranks; others leave them as they are.
-void apply_ranking(std::span<float> row, std::string_view ranking);
 
 }  // namespace pastonly::routing
