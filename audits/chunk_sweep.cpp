@@ -9,7 +9,7 @@
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
-#include "losses/paired_loss.h"
+#include "losses/variant_losses.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "replay/rearranged.h"
@@ -85,20 +85,9 @@ Expected<void> reroute(const CheckContext& context, const Trace& base,
   if (!batches) return tl::unexpected(batches.error());
   if (!rule || *batches == 0) return {};
   for (const std::size_t size : sizes(base, *rule, base.layers.front().experts)) {
-    Intervention run;
-    run.kind = Intervention::Kind::reroute;
-    run.rule = with_chunk(*rule, size);
-    std::vector<Expected<Trace>> as_trained(*batches), changed(*batches);
-    stats::parallel_for(*batches, [&](std::size_t i) {
-      as_trained[i] = context.evidence.fresh_losses(i);
-      changed[i] = context.evidence.fresh_losses(i, run);
-    });
+    const Routed rerouted{Intervention::Kind::reroute, with_chunk(*rule, size)};
     PairedLoss pairs;
-    for (std::size_t i = 0; i < *batches; ++i) {
-      if (!as_trained[i]) return tl::unexpected(as_trained[i].error());
-      if (!changed[i]) return tl::unexpected(changed[i].error());
-      pairs.add(*as_trained[i], std::span(&*changed[i], 1));
-    }
+    if (auto added = add_fresh(context.evidence, rerouted, *batches, pairs); !added) return added;
     if (!pairs.empty())
       out.push_back(
           pairs.difference(measurement::of(measurement::rechunked_loss_change, std::to_string(size)),

@@ -11,7 +11,7 @@
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
 #include "losses/paired_loss.h"
-#include "losses/routed_losses.h"
+#include "losses/variant_losses.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "pastonly/routing_rule.h"

@@ -8,7 +8,6 @@
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
-#include "kernels/elementary.h"
 #include "losses/decoding.h"
 #include "losses/source.h"
 #include "pastonly/names.h"
@@ -190,8 +189,7 @@ Outcome run_future_decoding(const CheckContext& context) {
   claim.id = claim::decodable;
   claim.basis = Claim::Basis::statistical;
   claim.p_value = stats::p_value_of(log2_e);
-  // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
-  gain.lower = (log2_e - kernels::log2(1.0 / context.policy.alpha)) / decoded.predicted;
+  gain.lower = stats::mean_lower_bound(log2_e, context.policy.alpha, decoded.predicted);
   gain.upper.reset();
   gain.value = std::max(gain.value, *gain.lower);
   claim.amount = gain;

@@ -47,7 +47,7 @@ Sampled draw(const Trace& trace, const LayerRecord& layer) {
     const auto scores = read_floats(*layer.ranking(), first, count, scratch);
     for (std::size_t t = 0; t < count; ++t) {
       const auto* row = mask.data() + t * experts;
-      const bool padding = !trace.valid.empty() && trace.valid[first + t] == 0;
+      const bool padding = !trace.is_valid(first + t);
       if (padding || std::none_of(row, row + experts, [](auto bit) { return bit != 0; })) continue;
       out.tokens.push_back(first + t);
       out.kept.insert(out.kept.end(), row, row + experts);

@@ -9,7 +9,7 @@
 #include "routing/recorded/influence.h"
 #include "routing/rule_facts.h"
 #include "stats/bound.h"
-#include "stats/bound_table.h"
+#include "stats/layer_bound.h"
 #include "stats/parallel.h"
 
 namespace pastonly::audits {
@@ -53,7 +53,7 @@ std::vector<std::uint32_t> sampled_reach(const Trace& trace, const LayerRecord& 
 
 void measure_reach(const Trace& trace, const LayerRecord& layer, const LayerFacts::Rule& rule, Ran& ran) {
   const auto chunk = expert_choice_chunk(rule);
-  const auto capacity = numeric_parameter(rule, "capacity");
+  const auto capacity = rule.parameters.number("capacity");
   if (!chunk || !capacity || layer.ranking() == nullptr || *chunk > trace.layout.tokens()) return;
   auto reaches = sampled_reach(trace, layer, *chunk, static_cast<std::size_t>(*capacity));
   if (reaches.empty()) return;

@@ -5,7 +5,6 @@
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
-#include "kernels/elementary.h"
 #include "losses/paired_loss.h"
 #include "losses/source_paths.h"
 #include "losses/variant_losses.h"
@@ -103,7 +102,7 @@ Claim used_leak(const CheckContext& context, const SourcePaths& paths, const Mea
   claim.p_value = stats::p_value_of(log2_e);
   Measurement amount = leak;
   amount.upper.reset();
-  amount.lower = (log2_e - kernels::log2(1.0 / context.policy.alpha)) / paths.predicted;
+  amount.lower = stats::mean_lower_bound(log2_e, context.policy.alpha, paths.predicted);
   amount.value = std::max(amount.value, *amount.lower);
   if (std::isfinite(*amount.lower)) claim.amount = std::move(amount);
   claim.message = fmt::format(

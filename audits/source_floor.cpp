@@ -4,7 +4,6 @@
 
 #include "audits/checks.h"
 #include "evidence/audit_context.h"
-#include "kernels/elementary.h"
 #include "losses/source_paths.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -19,10 +18,9 @@ Claim floor_claim(const CheckContext& context, const SourcePaths& paths, double 
   claim.id = claim::below_entropy;
   claim.basis = Claim::Basis::statistical;
   claim.p_value = stats::p_value_of(log2_e);
-  // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
   Measurement leak{measurement::leak_bits, paths.leak_bits, {}, {}, "bits per token", {}, {}};
   leak.samples = static_cast<std::uint64_t>(paths.predicted);
-  leak.lower = (log2_e - kernels::log2(1.0 / context.policy.alpha)) / paths.predicted;
+  leak.lower = stats::mean_lower_bound(log2_e, context.policy.alpha, paths.predicted);
   leak.value = std::max(leak.value, *leak.lower);
   if (std::isfinite(leak.value) && std::isfinite(*leak.lower)) claim.amount = std::move(leak);
   const std::string batches =

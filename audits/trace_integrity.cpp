@@ -91,8 +91,8 @@ void collect_loading(std::uint32_t run, const Trace& trace, Hazards& hazards) {
 
 std::string where(const Found& found) {
   const Value* tensor = found.witness.find("tensor");
-  const auto text = [&](const char* key) { return *found.witness.find(key)->get_if<std::string>(); };
-  const auto number = [&](const char* key) { return *found.witness.find(key)->get_if<std::int64_t>(); };
+  const auto text = [&](const char* key) { return *found.witness.text(key); };
+  const auto number = [&](const char* key) { return *found.witness.integer(key); };
   if (tensor == nullptr) return "";
   return fmt::format("; first in {}, tensor '{}', row {}, position {}, column {}: {}", text("file"),
                      text("tensor"), number("row"), number("position"), number("column"), text("value"));

@@ -7,9 +7,6 @@ namespace pastonly {
 
 /// The model's own layer number (dense layers leave gaps), not a position in Trace::layers.
 enum class LayerIndex : std::uint32_t {};
-enum class ExpertIndex : std::uint16_t {};
-/// A token in batch-major order: row * positions + position.
-enum class TokenIndex : std::uint64_t {};
 
 template <class Id>
 requires std::is_enum_v<Id>

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace pastonly {
 
@@ -27,5 +29,10 @@ struct Layout {
   }
   friend bool operator==(const Layout&, const Layout&) = default;
 };
+
+/// Whether a token is no padding. `valid` has 0 for padding; empty = all valid.
+constexpr bool is_valid(std::span<const std::uint8_t> valid, std::size_t token) noexcept {
+  return valid.empty() || valid[token] != 0;
+}
 
 }  // namespace pastonly

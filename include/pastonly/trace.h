@@ -110,6 +110,8 @@ struct Trace {
   std::vector<LayerRecord> layers;
   std::vector<Hazard> hazards;          ///< what loading noticed
   std::shared_ptr<const void> storage;  ///< keeps the mapped bytes alive
+
+  bool is_valid(std::size_t token) const noexcept { return pastonly::is_valid(valid, token); }
 };
 
 /// A trace made in memory (a live subject, a test, a writer): owned, dense, batch-major.

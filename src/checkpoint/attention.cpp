@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "checkpoint/linear.h"
-#include "checkpoint/norm.h"
+#include "checkpoint/normalise.h"
 #include "kernels/elementary.h"
 #include "kernels/rows.h"
 #include "stats/parallel.h"
@@ -19,7 +19,7 @@ class AttentionPass {
  public:
   AttentionPass(const Description& description, const LayerDescription& layer,
                 const AttentionWeights& weights, const RotaryTable& rotary, const Layout& layout,
-                Workspace& workspace)
+                InferenceWorkspace& workspace)
       : d_(description),
         a_(description.attention),
         layer_(layer),
@@ -153,14 +153,14 @@ class AttentionPass {
   const AttentionWeights& w_;
   const RotaryTable& rotary_;
   const Layout& layout_;
-  Workspace& s_;
+  InferenceWorkspace& s_;
   std::size_t tokens_;
 };
 
 }  // namespace
 
 void attention(const Description& description, const LayerDescription& layer, const AttentionWeights& weights,
-               const RotaryTable& rotary, const Layout& layout, Workspace& workspace) {
+               const RotaryTable& rotary, const Layout& layout, InferenceWorkspace& workspace) {
   AttentionPass(description, layer, weights, rotary, layout, workspace).run();
 }
 

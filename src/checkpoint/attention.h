@@ -3,9 +3,9 @@
 #include <cstddef>
 
 #include "checkpoint/description.h"
+#include "checkpoint/inference_workspace.h"
 #include "checkpoint/layer_weights.h"
 #include "checkpoint/rotary.h"
-#include "checkpoint/workspace.h"
 #include "pastonly/layout.h"
 
 namespace pastonly::checkpoint {
@@ -30,6 +30,6 @@ void attend(const AttentionHead& head, std::size_t first, std::size_t count, ker
 /// Self-attention of one layer: workspace.normed (tokens, width) to workspace.branch. Padding stands at the
 /// ends of rows, where no other token sees it.
 void attention(const Description& description, const LayerDescription& layer, const AttentionWeights& weights,
-               const RotaryTable& rotary, const Layout& layout, Workspace& workspace);
+               const RotaryTable& rotary, const Layout& layout, InferenceWorkspace& workspace);
 
 }  // namespace pastonly::checkpoint

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "checkpoint/description.h"
+#include "checkpoint/inference_workspace.h"
 #include "checkpoint/layer_weights.h"
 #include "checkpoint/weights.h"
-#include "checkpoint/workspace.h"
 #include "pastonly/error.h"
 #include "pastonly/subject.h"
 #include "pastonly/trace.h"
@@ -51,7 +51,7 @@ class Checkpoint {
   /// a workspace each. Input errors: tokens outside the vocabulary, a batch whose activations need more
   /// than 32 GiB, weights that are not finite.
   Expected<TraceData> observe(const runtime::Batch& batch, const runtime::ObserveOptions& options,
-                              Workspace& workspace, PassExtras* extras = nullptr) const;
+                              InferenceWorkspace& workspace, PassExtras* extras = nullptr) const;
 
   const Description& description() const noexcept { return description_; }
   /// (layers), nullptr where a layer has no router.
@@ -67,9 +67,9 @@ class Checkpoint {
   Expected<void> check(const runtime::Batch& batch) const;
   Expected<void> run_layer(std::size_t index, const runtime::Batch& batch,
                            const runtime::ObserveOptions& options, const RotaryTable& rotary,
-                           Workspace& workspace, TraceData& out) const;
+                           InferenceWorkspace& workspace, TraceData& out) const;
   Expected<void> feed_forward(std::size_t index, const runtime::Batch& batch,
-                              const runtime::ObserveOptions& options, Workspace& workspace,
+                              const runtime::ObserveOptions& options, InferenceWorkspace& workspace,
                               TraceData& out) const;
   /// The error that names what is not finite in one part of the model ("layers.3", "lm_head").
   Expected<void> not_finite(std::string_view part) const;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "pastonly/error.h"
 
 namespace pastonly::checkpoint {

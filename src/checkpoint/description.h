@@ -48,7 +48,7 @@ struct AttentionDescription {
 /// What a router says of a token before selection.
 enum class Score { softmax, sigmoid };
 /// How scores become combine weights of the experts that a token has.
-enum class GateForm {
+enum class GateNormalisation {
   raw,           ///< the score
   renormalised,  ///< over the sum of the token's scores; equals a softmax over the chosen logits
   sparse_mixer,  ///< one expert after the other: softmax over the logits near the largest that is left
@@ -59,7 +59,7 @@ struct RouterDescription {
   std::size_t experts = 0;
   Score score = Score::softmax;
   RuleSpec rule;  ///< what the configuration declares; a correction bias is added layer by layer
-  GateForm gate = GateForm::raw;
+  GateNormalisation gate = GateNormalisation::raw;
   double gate_scale = 1.0;
   bool gate_enters = false;  ///< the gate scales the expert's input, not its output (Llama 4)
   bool bias = false;         ///< of the logits

@@ -54,7 +54,7 @@ std::size_t end_of_group(const runtime::Dispatch& dispatch, std::size_t first, s
 class ExpertGroup {
  public:
   ExpertGroup(const Description& description, const std::vector<SwigluWeights>& experts, std::size_t first,
-              std::size_t end, Workspace& workspace)
+              std::size_t end, InferenceWorkspace& workspace)
       : d_(description),
         experts_(experts),
         first_(first),
@@ -134,13 +134,13 @@ class ExpertGroup {
   const std::vector<SwigluWeights>& experts_;
   std::size_t first_, end_;  // experts
   std::size_t from_, routes_;
-  Workspace& s_;
+  InferenceWorkspace& s_;
 };
 
 }  // namespace
 
 void route_experts(const Description& description, const std::vector<SwigluWeights>& experts,
-                   Workspace& workspace) {
+                   InferenceWorkspace& workspace) {
   auto& branch = workspace.branch;
   branch.resize(workspace.normed.rows(), description.width);
   std::fill(branch.buffer().begin(), branch.buffer().end(), 0.0F);
@@ -152,7 +152,7 @@ void route_experts(const Description& description, const std::vector<SwigluWeigh
 }
 
 void dense_expert(const Description& description, const SwigluWeights& weights, const Linear& gate,
-                  bool first, Workspace& workspace) {
+                  bool first, InferenceWorkspace& workspace) {
   const std::size_t tokens = workspace.normed.rows(), width = weights.gate.weight.outputs;
   const std::size_t tile = tile_outputs(weights.gate.weight);
   ExpertDescription plain;  // gpt-oss, whose experts are clamped, has no shared ones

@@ -7,7 +7,7 @@
 
 #include "checkpoint/config_reader.h"
 #include "checkpoint/description.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "pastonly/error.h"
 
 namespace pastonly::checkpoint {

@@ -8,7 +8,7 @@ void read_ernie(ConfigReader& config, Description& out) {
   out.router.rule = top_k(config, out, "moe_k");
   out.router.rule.id = routing::ids::biased_top_k;
   out.router.correction_bias = true;
-  out.router.gate = GateForm::renormalised;
+  out.router.gate = GateNormalisation::renormalised;
   // Of the sum that gates are divided by: softmax scores of the chosen are never that small.
   config.number("moe_norm_min", 1e-12, 0.0, 1e-6);
   out.expert.shared_width = config.count("moe_num_shared_experts", 2, 0, 1024) * out.expert.width;

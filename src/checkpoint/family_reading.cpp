@@ -31,7 +31,7 @@ void read_experts(ConfigReader& config, std::string_view count, std::string_view
 
 void read_softmax_router(ConfigReader& config, Description& out, bool renormalised) {
   out.router.rule = top_k(config, out);
-  out.router.gate = renormalised ? GateForm::renormalised : GateForm::raw;
+  out.router.gate = renormalised ? GateNormalisation::renormalised : GateNormalisation::raw;
 }
 
 void read_shared_experts(ConfigReader& config, Description& out, std::size_t usual) {

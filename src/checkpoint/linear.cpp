@@ -14,7 +14,7 @@ void add_bias(const Linear& linear, std::size_t first, kernels::Block<float> c) 
 }
 
 Operand operand_of(kernels::Block<const float> rows, const StoredMatrix& matrix, kernels::Bf16Rows& rounded,
-                   const Workspace& workspace) {
+                   const InferenceWorkspace& workspace) {
   if (!workspace.bf16 || matrix.encoding != Encoding::bf16) return {rows, nullptr, 0};
   rounded.resize(rows.rows, rows.columns);
   constexpr std::size_t step = 32;
@@ -26,7 +26,7 @@ Operand operand_of(kernels::Block<const float> rows, const StoredMatrix& matrix,
 }
 
 void apply(const Linear& linear, kernels::Block<const float> x, kernels::Block<float> y,
-           Workspace& workspace) {
+           InferenceWorkspace& workspace) {
   const std::size_t outputs = linear.weight.outputs, tile = tile_outputs(linear.weight);
   const Operand entering = operand_of(x, linear.weight, workspace.rounded, workspace);
   stats::parallel_for((outputs + tile - 1) / tile, [&](std::size_t task) {

@@ -36,7 +36,7 @@ double log_sum(std::span<const Part> parts) {
 
 std::vector<double> log_probabilities(const Description& description, const Linear& head,
                                       kernels::Block<const float> hidden,
-                                      std::span<const std::int64_t> targets, Workspace& workspace,
+                                      std::span<const std::int64_t> targets, InferenceWorkspace& workspace,
                                       kernels::Matrix<float>* logits) {
   const std::size_t rows = hidden.rows, vocab = description.vocab;
   const std::size_t tile = tile_outputs(head.weight), tiles = (vocab + tile - 1) / tile;

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "checkpoint/description.h"
+#include "checkpoint/inference_workspace.h"
 #include "checkpoint/layer_weights.h"
-#include "checkpoint/workspace.h"
 
 namespace pastonly::checkpoint {
 
@@ -16,7 +16,7 @@ namespace pastonly::checkpoint {
 /// is given it receives all of them, (rows, vocab).
 std::vector<double> log_probabilities(const Description& description, const Linear& head,
                                       kernels::Block<const float> hidden,
-                                      std::span<const std::int64_t> targets, Workspace& workspace,
+                                      std::span<const std::int64_t> targets, InferenceWorkspace& workspace,
                                       kernels::Matrix<float>* logits);
 
 }  // namespace pastonly::checkpoint

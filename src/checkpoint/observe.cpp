@@ -8,7 +8,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/experts.h"
 #include "checkpoint/next_token.h"
-#include "checkpoint/norm.h"
+#include "checkpoint/normalise.h"
 #include "checkpoint/router.h"
 #include "input/text/value_json.h"
 #include "kernels/rows.h"
@@ -27,7 +27,7 @@ bool all_finite(const kernels::Matrix<float>& matrix) {
 }
 
 /// hidden += factor * branch.
-void add_branch(double factor, Workspace& s) {
+void add_branch(double factor, InferenceWorkspace& s) {
   const std::size_t width = s.hidden.columns();
   stats::parallel_for(s.hidden.rows(), [&](std::size_t t) {
     kernels::accumulate(s.hidden.row(t), s.branch.row(t), width, static_cast<float>(factor));
@@ -35,7 +35,7 @@ void add_branch(double factor, Workspace& s) {
 }
 
 TraceData::Layer layer_record(std::size_t index, const std::vector<float>& correction, bool scores,
-                              const Workspace& s) {
+                              const InferenceWorkspace& s) {
   TraceData::Layer out;
   out.index = LayerIndex{static_cast<std::uint32_t>(index)};
   out.mask = s.routing.mask;
@@ -69,7 +69,7 @@ std::vector<std::int64_t> targets_of(const runtime::Batch& batch, const PassExtr
 }  // namespace
 
 Expected<void> Checkpoint::feed_forward(std::size_t index, const runtime::Batch& batch,
-                                        const runtime::ObserveOptions& options, Workspace& s,
+                                        const runtime::ObserveOptions& options, InferenceWorkspace& s,
                                         TraceData& out) const {
   const LayerWeights& weights = bound_.layers[index];
   if (!description_.layers[index].sparse) {
@@ -90,7 +90,7 @@ Expected<void> Checkpoint::feed_forward(std::size_t index, const runtime::Batch&
 
 Expected<void> Checkpoint::run_layer(std::size_t index, const runtime::Batch& batch,
                                      const runtime::ObserveOptions& options, const RotaryTable& rotary,
-                                     Workspace& s, TraceData& out) const {
+                                     InferenceWorkspace& s, TraceData& out) const {
   const LayerWeights& weights = bound_.layers[index];
   normalise(description_.norm, weights.before_attention, description_.norm_epsilon, s.hidden.block(),
             s.normed.block());
@@ -104,7 +104,7 @@ Expected<void> Checkpoint::run_layer(std::size_t index, const runtime::Batch& ba
 }
 
 Expected<TraceData> Checkpoint::observe(const runtime::Batch& batch, const runtime::ObserveOptions& options,
-                                        Workspace& s, PassExtras* extras) const {
+                                        InferenceWorkspace& s, PassExtras* extras) const {
   if (auto good = check(batch); !good) return tl::unexpected(good.error());
   const std::size_t tokens = batch.layout.tokens();
   TraceData out;

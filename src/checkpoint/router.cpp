@@ -71,7 +71,7 @@ void mix(const RouterDescription& router, std::span<const float> logits,
 
 }  // namespace
 
-void score(const RouterDescription& router, const LayerWeights& weights, Workspace& workspace) {
+void score(const RouterDescription& router, const LayerWeights& weights, InferenceWorkspace& workspace) {
   const std::size_t tokens = workspace.normed.rows();
   workspace.router_logits.resize(tokens, router.experts);
   workspace.scores.resize(tokens, router.experts);
@@ -87,7 +87,8 @@ void score(const RouterDescription& router, const LayerWeights& weights, Workspa
   });
 }
 
-void select(const RoutingRule& rule, const runtime::Batch& batch, std::uint64_t seed, Workspace& workspace) {
+void select(const RoutingRule& rule, const runtime::Batch& batch, std::uint64_t seed,
+            InferenceWorkspace& workspace) {
   const auto& scores = workspace.scores;
   runtime::select<float>(rule, scores.block(), batch, seed, workspace.selection, workspace.routing);
   workspace.dispatch.build(workspace.routing.mask);
@@ -95,7 +96,7 @@ void select(const RoutingRule& rule, const runtime::Batch& batch, std::uint64_t 
 
 void gates_of(const RouterDescription& router, std::span<const float> logits, std::span<const float> scores,
               std::span<const std::uint16_t> experts, std::span<float> out) {
-  if (router.gate == GateForm::sparse_mixer) {
+  if (router.gate == GateNormalisation::sparse_mixer) {
     mix(router, logits, experts, out);
   } else {
     double sum = 0.0;
@@ -103,7 +104,7 @@ void gates_of(const RouterDescription& router, std::span<const float> logits, st
       out[i] = scores[experts[i]];
       sum += static_cast<double>(out[i]);
     }
-    if (router.gate == GateForm::renormalised) {
+    if (router.gate == GateNormalisation::renormalised) {
       // transformers adds the 1e-20 where scores may all be 0 (sigmoid).
       for (float& gate : out) gate = static_cast<float>(static_cast<double>(gate) / (sum + 1e-20));
     }
@@ -111,7 +112,7 @@ void gates_of(const RouterDescription& router, std::span<const float> logits, st
   for (float& gate : out) gate *= static_cast<float>(router.gate_scale);
 }
 
-void gate(const RouterDescription& router, Workspace& workspace) {
+void gate(const RouterDescription& router, InferenceWorkspace& workspace) {
   const auto& dispatch = workspace.dispatch;
   workspace.gates.resize(dispatch.routes());
   for_token_ranges(workspace.scores.rows(), [&](std::size_t first, std::size_t end) {

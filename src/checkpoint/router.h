@@ -4,8 +4,8 @@
 #include <span>
 
 #include "checkpoint/description.h"
+#include "checkpoint/inference_workspace.h"
 #include "checkpoint/layer_weights.h"
-#include "checkpoint/workspace.h"
 #include "pastonly/routing_rule.h"
 #include "runtime/batch.h"
 
@@ -13,10 +13,11 @@ namespace pastonly::checkpoint {
 
 /// Scores of all tokens from workspace.normed: router_logits and scores, (tokens, experts). The softmax is
 /// taken in double.
-void score(const RouterDescription& router, const LayerWeights& weights, Workspace& workspace);
+void score(const RouterDescription& router, const LayerWeights& weights, InferenceWorkspace& workspace);
 
 /// Selection by a rule: workspace.routing and its lists of routes.
-void select(const RoutingRule& rule, const runtime::Batch& batch, std::uint64_t seed, Workspace& workspace);
+void select(const RoutingRule& rule, const runtime::Batch& batch, std::uint64_t seed,
+            InferenceWorkspace& workspace);
 
 /// Combine weights of one token's experts, which are given in ascending order: a function of its logits,
 /// scores and experts alone. Under a rule other than the declared one a token may have any number of
@@ -25,6 +26,6 @@ void gates_of(const RouterDescription& router, std::span<const float> logits, st
               std::span<const std::uint16_t> experts, std::span<float> out);
 
 /// Of all routes: workspace.gates.
-void gate(const RouterDescription& router, Workspace& workspace);
+void gate(const RouterDescription& router, InferenceWorkspace& workspace);
 
 }  // namespace pastonly::checkpoint

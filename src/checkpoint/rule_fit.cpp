@@ -8,15 +8,7 @@
 #include "routing/rule_traits.h"
 
 namespace pastonly::checkpoint {
-namespace {
-
-std::optional<double> number(const Value& value) {
-  if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
-  if (const auto* real = value.get_if<double>()) return *real;
-  return std::nullopt;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Expected<void> fits(const RoutingRule& rule, std::size_t experts) {
   const auto refuse = [&](std::string_view why) {
@@ -31,12 +23,12 @@ Expected<void> fits(const RoutingRule& rule, std::size_t experts) {
   }
   if (experts < traits.fewest_experts) return refuse("needs two experts, a layer has 1");
   for (const auto& [key, value] : rule.parameters()) {
-    const auto amount = number(value);
+    const auto amount = value.number();
     if (key == "k" && amount && *amount > static_cast<double>(experts))
       return refuse(fmt::format("k = {} is more than the {} experts of a layer", *amount, experts));
     if (key == "groups" && amount && experts % static_cast<std::size_t>(*amount) != 0)
       return refuse(fmt::format("{} groups do not divide the {} experts of a layer", *amount, experts));
-    const auto* list = value.get_if<Value::Array>();
+    const auto* list = value.array();
     if ((key == "bias" || key == "thresholds") && list != nullptr && list->size() > 1 &&
         list->size() != experts)
       return refuse(fmt::format("{} has {} values, a layer {} experts", key, list->size(), experts));

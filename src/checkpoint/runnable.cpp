@@ -31,7 +31,7 @@ class RunnableCheckpoint final : public runtime::RunnableModel {
  private:
   const Checkpoint& checkpoint_;
   runtime::ModelFacts facts_;
-  mutable runtime::WorkspacePool<Workspace> workspaces_;
+  mutable runtime::WorkspacePool<InferenceWorkspace> workspaces_;
 };
 
 }  // namespace

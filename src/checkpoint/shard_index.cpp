@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "input/files/mapped_file.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "input/text/printable.h"
 
 namespace pastonly::checkpoint {

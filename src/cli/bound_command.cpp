@@ -1,15 +1,14 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <memory>
+#include <span>
 
 #include "cli/commands.h"
 #include "cli/outputs.h"
-#include "kernels/elementary.h"
 #include "report/json.h"
 #include "report/text.h"
 #include "routing/rule_ids.h"
-#include "stats/bound.h"
+#include "stats/layer_bound.h"
 
 namespace pastonly::cli {
 namespace {
@@ -22,42 +21,24 @@ struct BoundArguments {
   std::uint64_t chunk = 0;
 };
 
-std::optional<double> finite(double value) {
-  return std::isfinite(value) ? std::optional(value) : std::nullopt;
-}
-
 Report::Layer layer_of(const BoundArguments& arguments, std::uint32_t index) {
-  const auto experts = static_cast<double>(arguments.experts);
-  LayerFacts::Bound bound;
-  bound.floor_bits = finite(stats::expert_choice_floor(experts, arguments.top_k));
-  bound.limit_bits = finite(stats::expert_choice_limit(experts, arguments.top_k));
-  if (arguments.chunk > 0) {
-    bound.chunk = arguments.chunk;
-    bound.capacity_bits = stats::expert_choice_capacity(arguments.experts, arguments.top_k, arguments.chunk);
-  }
-  bound.vacuous = 2.0 * arguments.top_k >= experts;
-  bound.applies_to = routing::ids::expert_choice;
   Report::Layer layer;
   layer.index = index;
   layer.experts = arguments.experts;
   layer.top_k = arguments.top_k;
-  layer.sparsity = arguments.top_k / experts;
+  layer.sparsity = arguments.top_k / static_cast<double>(arguments.experts);
   layer.facts.index = LayerIndex{index};
-  layer.facts.bound = std::move(bound);
+  layer.facts.bound = stats::expert_choice_bound(arguments.experts, arguments.top_k, arguments.chunk);
+  layer.facts.bound->applies_to = routing::ids::expert_choice;
   return layer;
 }
 
-Report::Totals totals_of(const BoundArguments& arguments, const LayerFacts::Bound& bound) {
-  const auto layers = static_cast<double>(arguments.layers);
-  const auto total = [&](const std::optional<double>& bits) {
-    return bits ? std::optional(layers * *bits) : std::nullopt;
-  };
-  Report::Totals totals{total(bound.floor_bits), total(bound.capacity_bits), total(bound.limit_bits), {}, {}};
-  if (arguments.vocab >= 2 && totals.floor_bits) {
-    const double successors = *totals.floor_bits / kernels::log2(static_cast<double>(arguments.vocab));
-    totals.successors_identifiable = static_cast<std::uint64_t>(std::max(0.0, std::floor(successors)));
+/// As many layers at once: a product has one rounding.
+LayerFacts::Bound times(LayerFacts::Bound bound, std::uint64_t layers) {
+  for (auto* bits : {&bound.floor_bits, &bound.capacity_bits, &bound.limit_bits}) {
+    if (*bits) *bits = static_cast<double>(layers) * **bits;
   }
-  return totals;
+  return bound;
 }
 
 int run_command(const BoundArguments& arguments, const std::string& format) {
@@ -67,8 +48,9 @@ int run_command(const BoundArguments& arguments, const std::string& format) {
   }
   std::vector<Report::Layer> layers;
   for (std::uint32_t l = 0; l < arguments.layers; ++l) layers.push_back(layer_of(arguments, l));
-  const auto totals = totals_of(arguments, *layers.front().facts.bound);
   const auto vocab = arguments.vocab > 0 ? std::optional(arguments.vocab) : std::nullopt;
+  const LayerFacts::Bound all = times(*layers.front().facts.bound, arguments.layers);
+  const auto totals = stats::bound_totals(std::span(&all, 1), vocab);
   const auto printed = print(format == "json" ? report::write_bound_json(layers, totals)
                                               : report::write_bound_text(layers, totals, vocab));
   return printed ? 0 : complain(printed.error());

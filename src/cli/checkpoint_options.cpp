@@ -1,5 +1,7 @@
 #include "cli/checkpoint_options.h"
 
+#include <algorithm>
+
 #include "cli/validators.h"
 
 namespace pastonly::cli {

@@ -10,7 +10,7 @@
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
 #include "evidence/audit_context.h"
-#include "report/agreement.h"
+#include "report/write_agreement.h"
 #include "session/checkpoint_subject.h"
 #include "subjects/recorded.h"
 
@@ -51,7 +51,7 @@ Expected<Trace> run_on_tokens_of(const Trace& other, const std::string& path,
     return usage_error(fmt::format("{} records no tokens to run {} on", other.path, path));
   const auto opened = session::open_directory(path, options);
   if (!opened) return tl::unexpected(opened.error());
-  checkpoint::Workspace workspace;
+  checkpoint::InferenceWorkspace workspace;
   auto data = opened->observe({other.layout, other.tokens, other.valid}, {.mode = Mode::eval}, workspace);
   if (!data) return tl::unexpected(data.error());
   Trace trace = make_trace(*std::move(data));

@@ -80,10 +80,6 @@ class LayerComparer {
   }
 
  private:
-  static bool valid(const Trace& trace, std::size_t token) {
-    return trace.valid.empty() || trace.valid[token] != 0;
-  }
-
   void add(std::size_t sequence) {
     const std::size_t positions = a_.layout.positions, experts = first_.experts;
     const std::size_t begin = sequence * positions;
@@ -92,7 +88,7 @@ class LayerComparer {
     read_mask(first_, begin, positions, masks_[0]);
     read_mask(second_, begin, positions, masks_[1]);
     for (std::size_t s = 0; s < positions; ++s) {
-      if (!valid(a_, begin + s) || !valid(b_, begin + s)) continue;
+      if (!a_.is_valid(begin + s) || !b_.is_valid(begin + s)) continue;
       const std::span one(masks_[0].data() + s * experts, experts);
       const std::span other(masks_[1].data() + s * experts, experts);
       std::size_t routes = 0, common = 0;
@@ -167,8 +163,7 @@ Expected<Agreement> agreement(const Trace& first, const Trace& second, double al
   Agreement out;
   out.tokens_known = !first.tokens.empty() && !second.tokens.empty();
   for (std::size_t token = 0; token < first.layout.tokens(); ++token) {
-    const auto valid = [&](const Trace& trace) { return trace.valid.empty() || trace.valid[token] != 0; };
-    out.tokens += valid(first) && valid(second) ? 1 : 0;
+    out.tokens += first.is_valid(token) && second.is_valid(token) ? 1 : 0;
   }
   if (out.tokens == 0)
     return input_error(fmt::format("{} and {}: no token is valid in both", first.path, second.path));

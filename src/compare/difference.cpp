@@ -17,7 +17,7 @@ double distance(double a, double b) {
   return std::isnan(d) ? std::numeric_limits<double>::infinity() : d;
 }
 
-bool padded(const Trace& trace, std::size_t token) { return !trace.valid.empty() && trace.valid[token] == 0; }
+bool padded(const Trace& trace, std::size_t token) { return !trace.is_valid(token); }
 
 /// One row of one layer of one run.
 struct RowView {

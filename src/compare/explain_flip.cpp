@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "pastonly/router_order.h"
 #include "pastonly/routing_rule.h"
 #include "replay/replay_rule.h"
 #include "routing/rule_traits.h"
@@ -16,14 +17,8 @@ constexpr std::size_t kMostScores = 4000000;
 /// Scores in router order, (tokens, experts).
 std::vector<float> router_scores(const Trace& trace, const LayerRecord& layer) {
   std::vector<float> out(trace.layout.tokens() * layer.experts), scratch;
-  for (std::size_t row = 0; row < trace.layout.sequences; ++row) {
-    const auto scores =
-        read_floats(*layer.ranking(), row * trace.layout.positions, trace.layout.positions, scratch);
-    for (std::size_t s = 0; s < trace.layout.positions; ++s) {
-      std::copy_n(scores.row(s).data(), layer.experts,
-                  &out[trace.layout.router_index(row, s) * layer.experts]);
-    }
-  }
+  const auto scores = read_floats(*layer.ranking(), 0, trace.layout.tokens(), scratch);
+  to_router_order(trace.layout, layer.experts, scores.data(), out.data());
   return out;
 }
 
@@ -45,8 +40,7 @@ std::optional<double> threshold(const Trace& trace, const LayerRecord& layer, st
 }
 
 std::optional<std::size_t> chunk_of(const LayerFacts::Rule& rule) {
-  const Value* chunk = rule.parameters.find("chunk");
-  const auto* width = chunk ? chunk->get_if<std::int64_t>() : nullptr;
+  const auto width = rule.parameters.integer("chunk");
   if (!width || *width < 1 || routing::rule_traits(*rule.id).asks != routing::Asks::expert)
     return std::nullopt;
   return static_cast<std::size_t>(*width);

@@ -40,7 +40,7 @@ void LayerScanner::scan_mask(const routing::LayerBlock& block) {
   }
   for (std::size_t i = 0; i < block.tokens(); ++i) {
     const std::size_t token = block.first + i, position = block.position + i;
-    if (!valid(token)) continue;
+    if (!trace_.is_valid(token)) continue;
     ++scan_.tokens;
     if (block.counts[i] != 0) continue;
     const bool last = position + 1 == trace_.layout.positions;
@@ -60,7 +60,7 @@ void LayerScanner::scan_mask_values(const routing::LayerBlock& block) {
   for (std::size_t i = 0; i < block.tokens(); ++i) {
     std::uint64_t odd = 0;
     for (const float value : values.row(i)) odd += value != 0.0f && value != 1.0f;
-    if (odd == 0 || !valid(block.first + i)) continue;
+    if (odd == 0 || !trace_.is_valid(block.first + i)) continue;
     for (std::size_t expert = 0; expert < values.columns(); ++expert) {
       const float value = values(i, expert);
       if (value != 0.0f && value != 1.0f) {
@@ -76,7 +76,7 @@ void LayerScanner::scan_ids(std::size_t first, std::size_t count) {
   const auto ids = read_integers(*layer_.chosen, first, count, integers_);
   std::vector<std::uint8_t> seen(layer_.experts, 0);
   for (std::size_t token = 0; token < count; ++token) {
-    if (!valid(first + token)) continue;
+    if (!trace_.is_valid(first + token)) continue;
     bool repeated = false;
     std::int64_t twice = 0;
     for (std::size_t choice = 0; choice < ids.columns(); ++choice) {
@@ -125,7 +125,7 @@ void LayerScanner::scan_gates(std::size_t first, std::size_t count) {
         odd |= static_cast<std::uint32_t>(mask[i] == 0) & static_cast<std::uint32_t>(row[i] != 0.0f);
       }
     }
-    if ((odd == 0 && largest < 0x7f80'0000u) || !valid(first + token)) continue;
+    if ((odd == 0 && largest < 0x7f80'0000u) || !trace_.is_valid(first + token)) continue;
     for (std::size_t i = 0; i < columns; ++i) {
       const auto value = static_cast<double>(row[i]);
       if (!std::isfinite(row[i])) {
@@ -143,7 +143,8 @@ void LayerScanner::compare_mask_with_ids(std::size_t first, std::size_t count) {
   if (!layer_.mask || !layer_.chosen) return;
   const auto from_ids = mask_rows(ids_alone_, first, count, from_ids_);
   for (std::size_t token = 0; token < count; ++token) {
-    if (!valid(first + token) || std::ranges::equal(recorded_.row(token), from_ids.row(token))) continue;
+    if (!trace_.is_valid(first + token) || std::ranges::equal(recorded_.row(token), from_ids.row(token)))
+      continue;
     scan_.sightings.add(Fault::mask_against_experts, first + token, 0, 0.0);
   }
 }
@@ -195,7 +196,7 @@ Scan scan_batch(const Trace& trace) {
   Scan scan;
   const std::size_t positions = trace.layout.positions;
   for (std::size_t token = 0; token < trace.layout.tokens(); ++token) {
-    if (!trace.valid.empty() && trace.valid[token] == 0) continue;
+    if (!trace.is_valid(token)) continue;
     ++scan.tokens;
     if (!trace.tokens.empty()) {
       const std::int64_t id = trace.tokens[token];
@@ -211,7 +212,7 @@ Scan scan_batch(const Trace& trace) {
       scan.sightings.add(Fault::first_log_prob, token, 0, value);
     } else if (!first && std::isnan(value)) {
       // Nobody ran the token before it (padding, or a run that streams a sample): nothing predicted this one.
-      if (!trace.valid.empty() && trace.valid[token - 1] == 0) continue;
+      if (!trace.is_valid(token - 1)) continue;
       scan.sightings.add(Fault::log_prob_missing, token, 0, value);
     } else if (value > 1e-2) {
       scan.sightings.add(Fault::log_prob_positive, token, 0, value);

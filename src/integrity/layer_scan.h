@@ -27,7 +27,6 @@ class LayerScanner {
   Scan finish();
 
  private:
-  bool valid(std::size_t token) const { return trace_.valid.empty() || trace_.valid[token] != 0; }
   void scan_scores(const routing::LayerBlock& block);
   void scan_mask(const routing::LayerBlock& block);
   void scan_mask_values(const routing::LayerBlock& block);

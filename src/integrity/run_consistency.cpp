@@ -26,8 +26,8 @@ std::string compare_row(const Trace& output, std::size_t row, const Trace& base,
       return fmt::format("token at row {}, position {} is {}, expected {} as in row {} of its base", row,
                          position, output.tokens[at], base.tokens[was], base_row);
     }
-    const bool valid = output.valid.empty() || output.valid[at] != 0;
-    const bool was_valid = base.valid.empty() || base.valid[was] != 0;
+    const bool valid = output.is_valid(at);
+    const bool was_valid = base.is_valid(was);
     if (valid != was_valid) {
       return fmt::format("'valid' at row {}, position {} differs from row {} of its base", row, position,
                          base_row);
@@ -159,8 +159,8 @@ std::string contradicts_input(const Trace& output, const input::TokensFile& inpu
         return fmt::format("tensor 'tokens': {} at row {}, position {}, its input has {}", token, row,
                            position, input.tokens[in.token(row, position)]);
       }
-      const bool valid = output.valid.empty() || output.valid[out.token(row, position)] != 0;
-      const bool given = input.valid.empty() || input.valid[in.token(row, position)] != 0;
+      const bool valid = output.is_valid(out.token(row, position));
+      const bool given = is_valid(input.valid, in.token(row, position));
       if (!output.valid.empty() && valid != given) {
         return fmt::format("tensor 'valid' differs from its input at row {}, position {}", row, position);
       }

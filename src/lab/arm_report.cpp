@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/elementary.h"
 #include "pastonly/names.h"
 #include "routing/rule_traits.h"
 #include "stats/bound.h"
@@ -14,16 +13,6 @@
 namespace pastonly::lab {
 namespace {
 
-/// A number among the rule's parameters.
-std::optional<double> rule_number(const RuleSpec& rule, std::string_view wanted) {
-  for (const auto& [key, value] : rule.parameters) {
-    if (key != wanted) continue;
-    if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
-    if (const auto* number = value.get_if<double>()) return *number;
-  }
-  return std::nullopt;
-}
-
 std::optional<double> finite_bits(double layers, double bits) {
   return std::isfinite(bits) ? std::optional(layers * bits) : std::nullopt;
 }
@@ -31,12 +20,12 @@ std::optional<double> finite_bits(double layers, double bits) {
 /// What expert choice of the arm's shape can carry; nothing for other rules, and where no k is named.
 std::optional<Report::Experiment::Carried> carried_by(const Arm& arm, const Layout& batch) {
   const RuleSpec& rule = arm.model.router.rule;
-  const auto k = rule_number(rule, "k");
+  const auto k = number(rule.parameters, "k");
   if (!k || !routing::chooses_in_chunks(routing::rule_traits(rule.id))) return std::nullopt;
   const auto experts = static_cast<double>(arm.model.experts);
   const auto layers = static_cast<double>(arm.model.layers - arm.model.dense_layers);
   const auto chunk = static_cast<std::uint64_t>(
-      std::min(rule_number(rule, "chunk").value_or(HUGE_VAL), static_cast<double>(batch.tokens())));
+      std::min(number(rule.parameters, "chunk").value_or(HUGE_VAL), static_cast<double>(batch.tokens())));
   return Report::Experiment::Carried{
       finite_bits(layers, stats::expert_choice_floor(experts, *k)),
       finite_bits(layers, stats::expert_choice_capacity(arm.model.experts, *k, chunk)),
@@ -95,9 +84,7 @@ Ran floor_claims(const Report::Experiment& experiment, double alpha) {
     claim.id = claim::below_entropy;
     claim.basis = Claim::Basis::statistical;
     claim.p_value = stats::p_value_of(*arm.log2_e_value);
-    const auto tokens = static_cast<double>(arm.tokens);
-    // What luck at this level cannot explain, over all tokens: positive exactly where the e-value rejects.
-    const double lower = (*arm.log2_e_value - kernels::log2(1.0 / alpha)) / tokens;
+    const double lower = stats::mean_lower_bound(*arm.log2_e_value, alpha, static_cast<double>(arm.tokens));
     claim.amount = Measurement{
         measurement::leak_bits, std::max(*arm.leak_bits, lower), lower, {}, "bits per token", arm.tokens, {}};
     claim.message = fmt::format(
@@ -138,7 +125,7 @@ Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const Eva
   entry.name = arm.name;
   entry.group = arm.group;
   entry.rule = format_rule(arm.model.router.rule);
-  if (const auto chunk = rule_number(arm.model.router.rule, "chunk")) {
+  if (const auto chunk = number(arm.model.router.rule.parameters, "chunk")) {
     entry.chunk = static_cast<std::uint64_t>(*chunk);
   }
   entry.shuffled = arm.shuffle;

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "lab/evaluation.h"
 #include "lab/experiment.h"
 #include "losses/logged_runs.h"

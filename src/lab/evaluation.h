@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "lab/corpus.h"
 #include "lab/experiment.h"
 #include "lab/trainer.h"

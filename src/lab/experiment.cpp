@@ -11,7 +11,7 @@
 #include "input/files/hash.h"
 #include "input/files/mapped_file.h"
 #include "input/policy/source_text.h"
-#include "input/text/json.h"
+#include "input/text/json_object.h"
 #include "input/text/printable.h"
 #include "lab/sweep.h"
 #include "model/config_json.h"
@@ -36,9 +36,7 @@ class ObjectReader {
     if (!json_.is_object()) return;
     for (const auto& [key, value] : json_.items()) {
       if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-      std::string list;
-      for (const auto known : keys) list += (list.empty() ? "" : ", ") + std::string(known);
-      fail(fmt::format("unknown key '{}' ({})", key.substr(0, 60), list));
+      fail(input::unknown_key(key, fmt::format("{}", fmt::join(keys, ", "))));
     }
   }
   const Json* find(const char* key) const {

@@ -130,9 +130,9 @@ std::unique_ptr<RoutingRule> streaming_expert_choice(const RoutingRule& rule, co
   for (const auto& [key, value] : rule.parameters()) {
     if (key == "k") parameters.emplace_back(key, value);
     if (key == "chunk") {
-      const auto* chunk = value.get_if<std::int64_t>();
+      const auto chunk = value.integer();
       // A chunk that runs on into other rows ends with its own: they are not visible.
-      if (chunk != nullptr && layout.positions % static_cast<std::size_t>(*chunk) == 0)
+      if (chunk && layout.positions % static_cast<std::size_t>(*chunk) == 0)
         parameters.emplace_back(key, value);
     }
   }

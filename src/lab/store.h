@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "pastonly/error.h"
 
 namespace pastonly::lab {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "pastonly/error.h"
 
 namespace pastonly::lab {

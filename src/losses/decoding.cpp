@@ -10,12 +10,11 @@ namespace {
 
 /// Tokens whose successor stands in the same row, both valid.
 std::vector<std::size_t> predicting_tokens(const Trace& trace) {
-  const auto valid = [&](std::size_t token) { return trace.valid.empty() || trace.valid[token] != 0; };
   std::vector<std::size_t> tokens;
   for (std::size_t row = 0; row < trace.layout.sequences; ++row) {
     for (std::size_t s = 0; s + 1 < trace.layout.positions; ++s) {
       const std::size_t token = trace.layout.token(row, s);
-      if (valid(token) && valid(token + 1)) tokens.push_back(token);
+      if (trace.is_valid(token) && trace.is_valid(token + 1)) tokens.push_back(token);
     }
   }
   return tokens;
@@ -65,8 +64,7 @@ class Columns {
 std::span<const std::int64_t> past_of(const Trace& trace, std::size_t token, std::size_t order) {
   const std::size_t row_begin = token - token % trace.layout.positions;
   std::size_t begin = token + 1;
-  while (begin > row_begin && token + 1 - begin < order &&
-         (trace.valid.empty() || trace.valid[begin - 1] != 0)) {
+  while (begin > row_begin && token + 1 - begin < order && trace.is_valid(begin - 1)) {
     --begin;
   }
   return std::span(trace.tokens).subspan(begin, token + 1 - begin);

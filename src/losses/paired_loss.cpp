@@ -14,18 +14,6 @@
 
 namespace pastonly {
 
-std::optional<double> loss_bits(const Trace& trace) {
-  double sum = 0.0;
-  std::size_t count = 0;
-  for (std::size_t t = 0; t < trace.log_probs.size(); ++t) {
-    if (!std::isfinite(trace.log_probs[t]) || (!trace.valid.empty() && !trace.valid[t])) continue;
-    sum -= trace.log_probs[t];
-    ++count;
-  }
-  if (count == 0) return std::nullopt;
-  return sum / static_cast<double>(count) / std::numbers::ln2;
-}
-
 bool PairedLoss::add(const Trace& base, std::span<const Trace> runs) {
   const Layout& layout = base.layout;
   for (const Trace& run : runs) {
@@ -37,7 +25,7 @@ bool PairedLoss::add(const Trace& base, std::span<const Trace> runs) {
       for (std::size_t s = 0; s < layout.positions; ++s) {
         const std::size_t t = layout.token(row, s);
         if (!std::isfinite(base.log_probs[t] - run.log_probs[t])) continue;
-        if (!base.valid.empty() && base.valid[t] == 0) continue;
+        if (!base.is_valid(t)) continue;
         was -= base.log_probs[t] / std::numbers::ln2;
         is -= run.log_probs[t] / std::numbers::ln2;
         count += 1.0;

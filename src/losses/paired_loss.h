@@ -10,9 +10,6 @@
 
 namespace pastonly {
 
-/// Mean negative log-probability in bits per token over valid tokens, column 0 aside. nullopt without any.
-std::optional<double> loss_bits(const Trace& trace);
-
 /// Losses of the same tokens under two kinds of run, paired token by token, by sequence. A token counts where
 /// it is valid in the base and both runs give it a finite log-probability.
 class PairedLoss {

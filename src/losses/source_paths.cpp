@@ -17,7 +17,7 @@ namespace {
 constexpr double kFloorShare = 0.25;
 
 bool counts_here(const Trace& trace, std::size_t row, std::size_t position) {
-  return trace.valid.empty() || trace.valid[trace.layout.token(row, position)] != 0;
+  return trace.is_valid(trace.layout.token(row, position));
 }
 
 /// Positions at which nothing was predicted for any row: the first, and what an engine does not record.

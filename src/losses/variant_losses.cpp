@@ -1,7 +1,10 @@
 #include "losses/variant_losses.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
 #include <utility>
-#include <vector>
 
 #include "routing/rule_facts.h"
 #include "routing/rule_ids.h"
@@ -11,6 +14,32 @@ namespace pastonly {
 namespace {
 
 constexpr double kShare = 0.125;  // of a live subject's budget, for each kind
+
+using RunKind = Intervention::Kind;
+
+struct BitSum {
+  double bits = 0.0;
+  double tokens = 0.0;
+};
+
+/// Row `row` of `more` less `less`.
+BitSum row_difference(const Trace& more, const Trace& less, std::size_t row) {
+  BitSum out;
+  for (std::size_t s = 1; s < less.layout.positions; ++s) {
+    const std::size_t token = less.layout.token(row, s);
+    if (!less.is_valid(token)) continue;
+    const double bits = less.log_probs[token] - more.log_probs[token];
+    if (!std::isfinite(bits)) continue;
+    out.bits += bits / std::numbers::ln2;
+    out.tokens += 1.0;
+  }
+  return out;
+}
+
+bool comparable(const Trace& a, const Trace& b) {
+  return a.layout == b.layout && a.log_probs.size() == a.layout.tokens() &&
+         b.log_probs.size() == b.layout.tokens();
+}
 
 /// The recorded runs that change the base of the first of them: runs of one base are averaged.
 Expected<void> add_recorded(Evidence& evidence, const std::vector<const Intervention*>& found,
@@ -29,56 +58,79 @@ Expected<void> add_recorded(Evidence& evidence, const std::vector<const Interven
   return {};
 }
 
-/// Of a live subject: one run of that kind and rule on each fresh batch that the budget allows.
-Expected<void> add_fresh(Evidence& evidence, const Intervention& like, PairedLoss& out) {
-  const auto batches = evidence.fresh_batches(kShare);
-  if (!batches) return tl::unexpected(batches.error());
-  std::vector<Expected<Trace>> in_order(*batches), changed(*batches);
-  stats::parallel_for(*batches, [&](std::size_t i) {
-    Intervention run = like;
-    run.seed = i;
-    in_order[i] = evidence.fresh_losses(i);
-    changed[i] = evidence.fresh_losses(i, std::move(run));
-  });
-  for (std::size_t i = 0; i < *batches; ++i) {
-    if (!in_order[i]) return tl::unexpected(in_order[i].error());
-    if (!changed[i]) return tl::unexpected(changed[i].error());
-    out.add(*in_order[i], std::span(&*changed[i], 1));
-  }
-  return {};
-}
-
+/// Those recorded, and those on each fresh batch that a live subject's budget allows.
 Expected<PairedLoss> losses(Evidence& evidence, const std::vector<const Intervention*>& recorded,
-                            const Intervention& like) {
+                            const Routed& routed) {
   PairedLoss out;
   if (auto added = add_recorded(evidence, recorded, out); !added) return tl::unexpected(added.error());
-  if (auto added = add_fresh(evidence, like, out); !added) return tl::unexpected(added.error());
+  const auto batches = evidence.fresh_batches(kShare);
+  if (!batches) return tl::unexpected(batches.error());
+  if (auto added = add_fresh(evidence, routed, *batches, out); !added) return tl::unexpected(added.error());
   return out;
 }
 
 }  // namespace
 
+Expected<std::vector<Trace>> fresh_runs(Evidence& evidence, const Routed& routed, std::size_t first,
+                                        std::size_t count) {
+  std::vector<Expected<Trace>> found(count);
+  stats::parallel_for(count, [&](std::size_t i) {
+    if (routed.kind == RunKind::base) {
+      found[i] = evidence.fresh_losses(first + i);
+      return;
+    }
+    Intervention run;
+    run.kind = routed.kind;
+    run.rule = routed.rule;
+    run.seed = first + i;
+    found[i] = evidence.fresh_losses(first + i, std::move(run));
+  });
+  std::vector<Trace> out;
+  for (auto& trace : found) {
+    if (!trace) return tl::unexpected(trace.error());
+    out.push_back(*std::move(trace));
+  }
+  return out;
+}
+
+Expected<std::vector<Trace>> recorded_runs(Evidence& evidence, const Routed& routed) {
+  const auto base = evidence.base();
+  if (!base) return tl::unexpected(base.error());
+  if (routed.kind == RunKind::base) return std::vector<Trace>{*base};
+  for (const Intervention* run : evidence.runs(routed.kind)) {
+    if (run->base != evidence.runs().front().id || run->rule != routed.rule) continue;
+    auto trace = evidence.trace(*run);
+    if (!trace) return tl::unexpected(trace.error());
+    return std::vector<Trace>{*std::move(trace)};
+  }
+  return std::vector<Trace>{};
+}
+
+Expected<void> add_fresh(Evidence& evidence, const Routed& routed, std::size_t batches, PairedLoss& out) {
+  const auto in_order = fresh_runs(evidence, {}, 0, batches);
+  if (!in_order) return tl::unexpected(in_order.error());
+  const auto changed = fresh_runs(evidence, routed, 0, batches);
+  if (!changed) return tl::unexpected(changed.error());
+  for (std::size_t i = 0; i < batches; ++i) out.add((*in_order)[i], std::span(&(*changed)[i], 1));
+  return {};
+}
+
 Expected<PairedLoss> shuffled_losses(Evidence& evidence) {
-  Intervention like;
-  like.kind = Intervention::Kind::shuffle;
-  return losses(evidence, evidence.runs(like.kind), like);
+  return losses(evidence, evidence.runs(RunKind::shuffle), {RunKind::shuffle, ""});
 }
 
 Expected<PairedLoss> top_k_losses(Evidence& evidence) {
-  auto reroutes = evidence.runs(Intervention::Kind::reroute);
+  auto reroutes = evidence.runs(RunKind::reroute);
   std::erase_if(reroutes,
                 [](const Intervention* run) { return !names_rule(run->rule, routing::ids::top_k); });
   if (reroutes.empty()) return PairedLoss();
-  Intervention like;
-  like.kind = Intervention::Kind::reroute;
-  like.rule = reroutes.front()->rule;
-  return losses(evidence, {reroutes.front()}, like);
+  return losses(evidence, {reroutes.front()}, {RunKind::reroute, reroutes.front()->rule});
 }
 
 Expected<PairedLoss> twin_losses(Evidence& evidence) {
   PairedLoss out;
   Subject* const twin = evidence.subject().twin();
-  const auto bases = evidence.runs(Intervention::Kind::base);
+  const auto bases = evidence.runs(RunKind::base);
   if (twin == nullptr || bases.empty()) return out;
   const auto add = [&](const Expected<Trace>& own, const Intervention& run) -> Expected<void> {
     if (!own) return tl::unexpected(own.error());
@@ -99,9 +151,37 @@ Expected<PairedLoss> twin_losses(Evidence& evidence) {
 
 Expected<PairedLoss> streamed_losses(Evidence& evidence) {
   PairedLoss out;
-  const auto recorded = evidence.runs(Intervention::Kind::stream);
+  const auto recorded = evidence.runs(RunKind::stream);
   if (auto added = add_recorded(evidence, recorded, out); !added) return tl::unexpected(added.error());
   return out;
+}
+
+std::vector<double> loss_differences(std::span<const Trace> more, std::span<const Trace> less) {
+  std::vector<double> out;
+  for (std::size_t i = 0; i < std::min(more.size(), less.size()); ++i) {
+    if (!comparable(more[i], less[i])) continue;
+    BitSum batch;
+    for (std::size_t row = 0; row < less[i].layout.sequences; ++row) {
+      const BitSum here = row_difference(more[i], less[i], row);
+      if (less.size() == 1 && here.tokens > 0.0) out.push_back(here.bits / here.tokens);
+      batch.bits += here.bits;
+      batch.tokens += here.tokens;
+    }
+    if (less.size() > 1 && batch.tokens > 0.0) out.push_back(batch.bits / batch.tokens);
+  }
+  return out;
+}
+
+double mean_loss(std::span<const Trace> runs) {
+  BitSum all;
+  for (const Trace& trace : runs) {
+    for (std::size_t t = 0; t < trace.log_probs.size(); ++t) {
+      if (!std::isfinite(trace.log_probs[t]) || !trace.is_valid(t)) continue;
+      all.bits -= trace.log_probs[t] / std::numbers::ln2;
+      all.tokens += 1.0;
+    }
+  }
+  return all.tokens > 0.0 ? all.bits / all.tokens : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace pastonly

@@ -27,7 +27,7 @@ void for_query_blocks(std::size_t positions, Body&& body) {
 }
 
 template <class Real>
-Real scale_of(const AttentionHead<Real>& head) {
+Real scale_of(const QueryGroup<Real>& head) {
   return Real{1} / std::sqrt(static_cast<Real>(head.keys.columns));
 }
 
@@ -44,7 +44,7 @@ std::size_t attention_scratch(std::size_t positions) {
 }
 
 template <class Real>
-void attention(const AttentionHead<Real>& head, Block<Real> outputs, Real* scratch) {
+void attention(const QueryGroup<Real>& head, Block<Real> outputs, Real* scratch) {
   const std::size_t width = head.keys.columns;
   const Real scale = scale_of(head);
   for (std::size_t h = 0; h < head.log_sums.columns; ++h) {
@@ -62,7 +62,7 @@ void attention(const AttentionHead<Real>& head, Block<Real> outputs, Real* scrat
 }
 
 template <class Real>
-void attention_backward(const AttentionHead<Real>& head, const AttentionGradient<Real>& gradient,
+void attention_backward(const QueryGroup<Real>& head, const AttentionGradient<Real>& gradient,
                         Real* scratch) {
   const std::size_t width = head.keys.columns;
   const Real scale = scale_of(head);
@@ -95,10 +95,10 @@ void attention_backward(const AttentionHead<Real>& head, const AttentionGradient
   }
 }
 
-#define PASTONLY_ATTENTION(Real)                                                 \
-  template std::size_t attention_scratch<Real>(std::size_t);                     \
-  template void attention<Real>(const AttentionHead<Real>&, Block<Real>, Real*); \
-  template void attention_backward<Real>(const AttentionHead<Real>&, const AttentionGradient<Real>&, Real*);
+#define PASTONLY_ATTENTION(Real)                                              \
+  template std::size_t attention_scratch<Real>(std::size_t);                  \
+  template void attention<Real>(const QueryGroup<Real>&, Block<Real>, Real*); \
+  template void attention_backward<Real>(const QueryGroup<Real>&, const AttentionGradient<Real>&, Real*);
 PASTONLY_ATTENTION(float)
 PASTONLY_ATTENTION(double)
 #undef PASTONLY_ATTENTION

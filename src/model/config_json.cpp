@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <span>
@@ -90,7 +91,7 @@ class Writer {
     if constexpr (std::is_enum_v<T>) {
       json[key] = words(T{})[static_cast<std::size_t>(value)];
     } else if constexpr (std::is_same_v<T, RuleSpec>) {
-      json[key] = {{"id", value.id}, {"parameters", input::parameters_json(value.parameters)}};
+      json[key] = {{"id", value.id}, {"parameters", input::json_of(value.parameters)}};
     } else if constexpr (std::is_same_v<T, RouterConfig>) {
       json[key] = nested(value, [](auto& c, auto& v) { visit_router(c, v); });
     } else if constexpr (std::is_same_v<T, Objectives>) {
@@ -192,21 +193,9 @@ class Reader {
   std::string error_;
 };
 
-Expected<Value> value_from_json(const Json& json, std::string_view where) {
-  if (json.is_boolean()) return Value(json.get<bool>());
-  if (json.is_number_integer()) return Value(json.get<std::int64_t>());
-  if (json.is_number()) return Value(json.get<double>());
-  if (json.is_string()) return Value(json.get<std::string>());
-  if (!json.is_array())
-    return usage_error(
-        fmt::format("{}: a rule's parameter is a number, a truth value, text or an array", where));
-  Value::Array array;
-  for (const Json& element : json) {
-    auto value = value_from_json(element, where);
-    if (!value) return value;
-    array.push_back(std::move(*value));
-  }
-  return Value(std::move(array));
+/// Whether it is a number, a truth value, text, or an array of such.
+bool is_parameter(const Json& json) {
+  return json.is_array() ? std::ranges::all_of(json, is_parameter) : json.is_primitive() && !json.is_null();
 }
 
 }  // namespace
@@ -222,9 +211,10 @@ Expected<Parameters> rule_parameters(const Json& json, std::string_view where) {
   if (!json.is_object()) return usage_error(fmt::format("{}: expected an object", where));
   Parameters parameters;
   for (const auto& [key, element] : json.items()) {
-    auto value = value_from_json(element, fmt::format("{}: {}", where, key));
-    if (!value) return tl::unexpected<Error>(value.error());
-    parameters.emplace_back(key, std::move(*value));
+    if (!is_parameter(element))
+      return usage_error(
+          fmt::format("{}: {}: a rule's parameter is a number, a truth value, text or an array", where, key));
+    parameters.emplace_back(key, input::value_of(element));
   }
   return parameters;
 }

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "model/config.h"
 
 namespace pastonly::model {

@@ -8,7 +8,7 @@
 #include "input/files/atomic_file.h"
 #include "input/files/mapped_file.h"
 #include "input/tensor/safetensors.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "routing/parameter_values.h"
 #include "routing/rule_ids.h"
 

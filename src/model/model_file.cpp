@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "input/tensor/safetensors.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "input/text/value_json.h"
 #include "model/config_json.h"
 #include "model/model.h"
@@ -98,7 +98,7 @@ Expected<void> Model::save(const std::filesystem::path& path) const {
   Json rules = Json::array();
   for (std::size_t l = config().dense_layers; l < config().layers; ++l) {
     const LayerRouter& router = network_.routers()[l];
-    rules.push_back(input::parameters_json(router.rule->parameters()));
+    rules.push_back(input::json_of(router.rule->parameters()));
     const auto& centroids = router.centroids.values();
     if (!centroids.empty())
       tensors.push_back({centroids_name(l),

@@ -23,8 +23,8 @@ void finish_qkv_backward(const ModelConfig& config, const LayerTensors& tensors,
 
 /// What one task of attention works on. `outputs` stays empty.
 template <class Real>
-AttentionHead<Real> attention_head(const ModelConfig& config, const Layout& layout, std::size_t sequence,
-                                   std::size_t kv_head, LayerState<Real>& layer) {
+QueryGroup<Real> attention_head(const ModelConfig& config, const Layout& layout, std::size_t sequence,
+                                std::size_t kv_head, LayerState<Real>& layer) {
   const auto rows = layer.qkv.block(sequence * layout.positions, layout.positions);
   const std::size_t group = config.heads / config.kv_heads, width = config.head_width;
   const std::size_t keys = config.query_columns(), values = keys + config.kv_columns();

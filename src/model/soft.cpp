@@ -14,11 +14,9 @@ namespace pastonly::model {
 namespace {
 
 std::size_t group_tokens(const RoutingRule& rule, const Layout& layout) {
-  for (const auto& [key, value] : rule.parameters()) {
-    const auto* scope = key == "scope" ? value.get_if<std::string>() : nullptr;
-    if (scope != nullptr && *scope == "sequence") return layout.positions;
-  }
-  return layout.tokens();
+  const Parameters parameters = rule.parameters();
+  const Value* scope = find(parameters, "scope");
+  return scope != nullptr && *scope == "sequence" ? layout.positions : layout.tokens();
 }
 
 /// One group's slots among rows that stand expert by expert: (experts, width).

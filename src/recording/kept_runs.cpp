@@ -8,7 +8,7 @@
 #include "input/files/hash.h"
 #include "input/files/mapped_file.h"
 #include "input/plan/plan.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "input/trace/trace_file.h"
 
 namespace pastonly {

@@ -7,7 +7,7 @@
 
 #include "input/files/atomic_file.h"
 #include "input/files/mapped_file.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 
 namespace pastonly {
 namespace {

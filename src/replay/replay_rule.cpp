@@ -13,22 +13,6 @@
 namespace pastonly {
 namespace {
 
-std::optional<double> number(const Parameters& parameters, std::string_view key) {
-  for (const auto& [name, value] : parameters) {
-    if (name != key) continue;
-    if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
-    if (const auto* real = value.get_if<double>()) return *real;
-  }
-  return std::nullopt;
-}
-
-bool is_word(const Parameters& parameters, std::string_view key, std::string_view word) {
-  return std::any_of(parameters.begin(), parameters.end(), [&](const auto& entry) {
-    const auto* text = entry.second.template get_if<std::string>();
-    return entry.first == key && text && *text == word;
-  });
-}
-
 void drop_key(Parameters& parameters, std::string_view key) {
   std::erase_if(parameters, [&](const auto& entry) { return entry.first == key; });
 }
@@ -39,7 +23,7 @@ std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule) {
   const RuleInfo* info = rule.id ? find_rule(*rule.id) : nullptr;
   if (!info) return nullptr;
   Parameters parameters;
-  if (const auto* given = rule.parameters.get_if<Value::Object>()) parameters = *given;
+  if (const auto* given = rule.parameters.object()) parameters = *given;
   std::erase_if(parameters, [&](const auto& entry) { return !takes(*info, entry.first); });
   auto made = make_rule(*rule.id, parameters);
   return made ? std::move(*made) : nullptr;
@@ -53,7 +37,8 @@ std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
   Reapplied out;
   out.id = *rule.id;
   out.parameters = made->parameters();
-  out.per_sequence = is_word(out.parameters, "scope", "sequence");
+  const Value* scope = find(out.parameters, "scope");
+  out.per_sequence = scope != nullptr && *scope == "sequence";
   const Dependence dependence = made->dependence(trace.layout, layer.experts);
   out.chance = dependence.chance;
   out.future = dependence.future;

@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "report/arm_groups.h"
-#include "report/experiment.h"
+#include "report/experiment_json.h"
 #include "report/paragraph.h"
-#include "report/table.h"
+#include "report/text_table.h"
 #include "report/words.h"
 #include "routing/rule_ids.h"
 

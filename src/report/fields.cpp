@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "input/text/value_json.h"
+
 namespace pastonly::report {
 namespace {
 
@@ -123,6 +125,6 @@ std::vector<Fields> Fields::objects(const char* key) const {
   return out;
 }
 
-Value Fields::value(const char* key) const { return from_json(at(key)); }
+Value Fields::value(const char* key) const { return input::value_of(at(key)); }
 
 }  // namespace pastonly::report

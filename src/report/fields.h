@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "report/value_json.h"
+#include "report/ordered_json.h"
 
 namespace pastonly::report {
 

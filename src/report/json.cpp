@@ -2,7 +2,8 @@
 
 #include <cmath>
 
-#include "report/experiment.h"
+#include "input/text/value_json.h"
+#include "report/experiment_json.h"
 
 namespace pastonly::report {
 namespace {
@@ -39,7 +40,7 @@ std::string_view basis_name(Claim::Basis basis) {
 
 /// An object even where nothing was stated.
 Json parameters_json(const Value& parameters) {
-  return parameters.is_null() ? Json::object() : to_json(parameters);
+  return parameters.is_null() ? Json::object() : input::json_of<Json>(parameters);
 }
 
 Json rule_json(const LayerFacts::Rule& rule) {
@@ -121,7 +122,7 @@ Json finding_json(const Report::Finding& finding) {
           {"confidence", maybe(finding.confidence)},
           {"message", finding.message},
           {"layers", finding.layers},
-          {"witness", to_json(finding.witness)},
+          {"witness", input::json_of<Json>(finding.witness)},
           {"fingerprint", finding.fingerprint},
           {"help", finding.help},
           {"suppressed", maybe(finding.suppressed)},
@@ -139,7 +140,7 @@ Json dismissed_json(const Report::Dismissed& dismissed) {
           {"reason", dismissed.reason},
           {"message", claim.message},
           {"layers", std::move(layers)},
-          {"witness", to_json(claim.witness)},
+          {"witness", input::json_of<Json>(claim.witness)},
           {"help", claim.help},
           {"basis", basis_name(claim.basis)},
           {"p_value", maybe(claim.p_value)},

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "pastonly/report.h"
-#include "report/value_json.h"
+#include "report/ordered_json.h"
 
 namespace pastonly::report {
 

@@ -8,7 +8,7 @@
 
 #include "pastonly/names.h"
 #include "report/paragraph.h"
-#include "report/table.h"
+#include "report/text_table.h"
 #include "report/words.h"
 
 namespace pastonly::report {

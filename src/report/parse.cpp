@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include "input/policy/policy.h"
-#include "input/text/json.h"
-#include "report/experiment.h"
+#include "input/text/parse_json.h"
+#include "report/experiment_json.h"
 #include "report/fields.h"
 #include "report/json.h"
 #include "report/writer.h"

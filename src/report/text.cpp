@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "input/text/printable.h"
-#include "report/experiment.h"
+#include "report/experiment_json.h"
 #include "report/layer_table.h"
 #include "report/loss_table.h"
 #include "report/paragraph.h"
@@ -64,8 +64,7 @@ struct Kin {
 };
 
 std::optional<std::string> arm_of(const Report::Finding& finding) {
-  const Value* arm = finding.witness.find("arm");
-  const auto* text = arm != nullptr ? arm->get_if<std::string>() : nullptr;
+  const auto* text = finding.witness.text("arm");
   return text != nullptr ? std::optional(*text) : std::nullopt;
 }
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "report/value_json.h"
+#include "input/text/value_json.h"
 
 namespace pastonly::report {
 
@@ -14,15 +14,16 @@ std::string spaced(std::string key) {
 }
 
 std::string in_words(const Value& value) {
-  if (const auto* text = value.get_if<std::string>()) return *text;
-  if (const auto* number = value.get_if<double>()) return fmt::format("{:.6g}", *number);
-  if (const auto* array = value.get_if<Value::Array>()) {
+  if (const auto* text = value.text()) return *text;
+  if (const auto whole = value.integer()) return fmt::format("{}", *whole);
+  if (const auto number = value.number()) return fmt::format("{:.6g}", *number);
+  if (const auto* array = value.array()) {
     if (array->size() > 8) return fmt::format("[{} values]", array->size());
     std::string out = "[";
     for (const Value& element : *array) out += (out.size() > 1 ? ", " : "") + in_words(element);
     return out + "]";
   }
-  if (const auto* object = value.get_if<Value::Object>()) {
+  if (const auto* object = value.object()) {
     std::string out;
     for (const auto& [key, member] : *object) {
       if (!out.empty()) out += ", ";
@@ -30,15 +31,15 @@ std::string in_words(const Value& value) {
     }
     return "(" + out + ")";
   }
-  return to_json(value).dump();
+  return input::json_of(value).dump();
 }
 
 std::string parameters_in_words(const Value& parameters) {
   std::string out;
-  const auto* object = parameters.get_if<Value::Object>();
+  const auto* object = parameters.object();
   if (object == nullptr) return out;
   for (const auto& [key, member] : *object) {
-    const bool nested = member.get_if<Value::Array>() || member.get_if<Value::Object>();
+    const bool nested = member.array() || member.object();
     out += (out.empty() ? "" : ", ") + key + (nested ? "" : "=" + in_words(member));
   }
   return out;

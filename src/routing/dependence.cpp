@@ -5,17 +5,17 @@
 namespace pastonly::routing {
 
 Dependence capped_dependence(const Layout& layout, std::size_t experts, const Capacity& capacity,
-                             std::size_t k, Admission admission) {
+                             std::size_t k, Precedence precedence) {
   const auto choices = static_cast<double>(std::min(k, experts));
   const std::size_t slots = capacity.of(layout.tokens(), experts, choices);
   const bool binds = capacity.binds(layout.tokens(), experts, choices);
   // With one choice per token choice-major is first come.
   const bool in_order =
-      admission == Admission::first_come || (admission == Admission::choice_major && choices == 1.0);
+      precedence == Precedence::first_come || (precedence == Precedence::choice_major && choices == 1.0);
   Dependence dependence;
   dependence.future = binds && !in_order;
   dependence.batch = binds && layout.sequences > 1;
-  dependence.order = dependence.batch && admission != Admission::by_merit;
+  dependence.order = dependence.batch && precedence != Precedence::by_merit;
   // Appended tokens stand behind all others unless rows follow one another.
   const bool appended_last = layout.sequences == 1 || layout.order == TokenOrder::sequence_major;
   dependence.length = any_append(layout, [&](const Layout& longer) {

@@ -9,7 +9,7 @@
 namespace pastonly::routing {
 
 /// How the tokens that chose one expert are told apart once its slots run out.
-enum class Admission {
+enum class Precedence {
   first_come,  ///< by their order alone
   choice_major,
   by_merit,  ///< by a figure of each token: score, priority, balance
@@ -20,7 +20,7 @@ enum class Admission {
 /// tokens: C is recomputed, and in a batch-major group appended tokens of earlier sequences stand
 /// before the later sequences.
 Dependence capped_dependence(const Layout& layout, std::size_t experts, const Capacity& capacity,
-                             std::size_t k, Admission admission);
+                             std::size_t k, Precedence precedence);
 
 /// `layout` with tokens appended to every sequence.
 constexpr Layout appended(const Layout& layout, std::size_t tokens) noexcept {

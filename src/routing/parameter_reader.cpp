@@ -9,10 +9,9 @@ namespace pastonly::routing {
 
 namespace {
 
-std::optional<double> as_number(const Value& value) {
-  if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
-  if (const auto* real = value.get_if<double>(); real != nullptr && std::isfinite(*real)) return *real;
-  return std::nullopt;
+std::optional<double> finite_number(const Value& value) {
+  const auto number = value.number();
+  return number && std::isfinite(*number) ? number : std::nullopt;
 }
 
 }  // namespace
@@ -52,7 +51,7 @@ std::size_t ParameterReader::count(std::string_view key, std::optional<std::size
     if (!fallback) reject(fmt::format("parameter '{}' is missing: give a whole number", key));
     return fallback.value_or(minimum);
   }
-  const auto number = as_number(*value);
+  const auto number = finite_number(*value);
   // 2^53: beyond it a double no longer holds every whole number.
   if (!number || *number != std::floor(*number) || *number < static_cast<double>(minimum) ||
       *number > 0x1.0p53) {
@@ -68,7 +67,7 @@ double ParameterReader::number(std::string_view key, std::optional<double> fallb
     if (!fallback) reject(fmt::format("parameter '{}' is missing: give a number", key));
     return fallback.value_or(minimum);
   }
-  const auto read = as_number(*value);
+  const auto read = finite_number(*value);
   if (!read || *read < minimum) {
     wrong(key, minimum <= -1e300 ? std::string("a finite number")
                                  : fmt::format("a finite number of at least {}", minimum));
@@ -80,7 +79,7 @@ double ParameterReader::number(std::string_view key, std::optional<double> fallb
 bool ParameterReader::flag(std::string_view key, bool fallback) {
   const Value* value = take(key);
   if (value == nullptr) return fallback;
-  if (const auto* truth = value->get_if<bool>()) return *truth;
+  if (const auto truth = value->flag()) return *truth;
   wrong(key, "true or false");
   return fallback;
 }
@@ -89,7 +88,7 @@ std::size_t ParameterReader::choice(std::string_view key, std::initializer_list<
                                     std::size_t fallback) {
   const Value* value = take(key);
   if (value == nullptr) return fallback;
-  if (const auto* text = value->get_if<std::string>()) {
+  if (const auto* text = value->text()) {
     std::size_t index = 0;
     for (const auto choice : choices) {
       if (*text == choice) return index;
@@ -103,11 +102,11 @@ std::size_t ParameterReader::choice(std::string_view key, std::initializer_list<
 std::vector<float> ParameterReader::array(std::string_view key) {
   const Value* value = take(key);
   if (value == nullptr) return {};
-  if (const auto single = as_number(*value)) return {static_cast<float>(*single)};
+  if (const auto single = finite_number(*value)) return {static_cast<float>(*single)};
   std::vector<float> numbers;
-  if (const auto* items = value->get_if<Value::Array>(); items != nullptr && !items->empty()) {
+  if (const auto* items = value->array(); items != nullptr && !items->empty()) {
     for (const Value& item : *items) {
-      const auto number = as_number(item);
+      const auto number = finite_number(item);
       if (!number) {
         numbers.clear();
         break;

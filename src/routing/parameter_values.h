@@ -18,11 +18,8 @@ inline Value::Array to_array(std::span<const float> numbers) {
 
 /// Experts per token, where a rule has such a parameter as a whole number.
 inline std::optional<std::int64_t> top_k_of(const Parameters& parameters) {
-  for (const auto& [key, value] : parameters) {
-    const auto* k = key == "k" ? value.get_if<std::int64_t>() : nullptr;
-    if (k != nullptr) return *k;
-  }
-  return std::nullopt;
+  const Value* k = find(parameters, "k");
+  return k != nullptr ? k->integer() : std::nullopt;
 }
 
 }  // namespace pastonly::routing

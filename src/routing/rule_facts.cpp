@@ -32,18 +32,10 @@ bool takes(const RuleInfo& info, std::string_view key) {
   return false;
 }
 
-std::optional<double> numeric_parameter(const LayerFacts::Rule& rule, std::string_view key) {
-  const Value* value = rule.parameters.find(key);
-  if (value == nullptr) return std::nullopt;
-  if (const auto* whole = value->get_if<std::int64_t>()) return static_cast<double>(*whole);
-  if (const auto* real = value->get_if<double>()) return *real;
-  return std::nullopt;
-}
-
 std::optional<std::uint64_t> asked_experts(const LayerFacts::Rule& rule) {
   const routing::Asks asks = traits_of(rule).asks;
   if (asks != routing::Asks::k && asks != routing::Asks::k_or_one) return std::nullopt;
-  const auto k = numeric_parameter(rule, "k");
+  const auto k = rule.parameters.number("k");
   if (k && *k >= 1.0) return static_cast<std::uint64_t>(*k);
   return asks == routing::Asks::k_or_one ? std::optional<std::uint64_t>(1) : std::nullopt;
 }
@@ -54,7 +46,7 @@ bool carries_second_choice(const LayerFacts::Rule& rule) {
 
 std::optional<std::uint64_t> expert_choice_chunk(const LayerFacts::Rule& rule) {
   if (traits_of(rule).mask_carries != routing::MaskCarries::chunk_choice) return std::nullopt;
-  const auto chunk = numeric_parameter(rule, "chunk");
+  const auto chunk = rule.parameters.number("chunk");
   return chunk && *chunk >= 1.0 ? std::optional(static_cast<std::uint64_t>(*chunk)) : std::nullopt;
 }
 

@@ -18,9 +18,6 @@ std::string top_k_rule(std::int64_t k);
 /// Whether a rule lists the key among its parameters.
 bool takes(const RuleInfo& info, std::string_view key);
 
-/// A numeric parameter of an identified rule; nullopt where it has none of that name, or a range.
-std::optional<double> numeric_parameter(const LayerFacts::Rule& rule, std::string_view key);
-
 /// The fixed number of experts that each token asks for, where the rule is a token choice with such a
 /// number: then what is missing from a dispatched mask has been dropped.
 std::optional<std::uint64_t> asked_experts(const LayerFacts::Rule& rule);

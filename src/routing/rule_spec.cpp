@@ -77,11 +77,11 @@ namespace {
 
 /// "" where there is nothing to write.
 std::string to_text(const Value& value) {
-  if (const auto* flag = value.get_if<bool>()) return *flag ? "true" : "false";
-  if (const auto* whole = value.get_if<std::int64_t>()) return fmt::format("{}", *whole);
-  if (const auto* real = value.get_if<double>()) return fmt::format("{}", *real);
-  if (const auto* text = value.get_if<std::string>()) return *text;
-  const auto* items = value.get_if<Value::Array>();
+  if (const auto flag = value.flag()) return *flag ? "true" : "false";
+  if (const auto whole = value.integer()) return fmt::format("{}", *whole);
+  if (const auto real = value.number()) return fmt::format("{}", *real);
+  if (const auto* text = value.text()) return *text;
+  const auto* items = value.array();
   if (items == nullptr) return "";
   std::string out = "[";
   for (const Value& item : *items) out += (out.size() > 1 ? ";" : "") + to_text(item);

@@ -7,9 +7,9 @@
 #include <map>
 #include <unordered_map>
 
-#include "kernels/elementary.h"
 #include "pastonly/check.h"
 #include "pastonly/names.h"
+#include "stats/layer_bound.h"
 #include "stats/parallel.h"
 
 namespace pastonly::run {
@@ -26,7 +26,7 @@ std::optional<double> mean_experts(const Trace& trace, const LayerRecord& layer)
     const std::size_t count = std::min(block, tokens - first);
     read_mask(layer, first, count, bits);
     for (std::size_t i = 0; i < count; ++i) {
-      if (!trace.valid.empty() && trace.valid[first + i] == 0) continue;
+      if (!trace.is_valid(first + i)) continue;
       ++valid;
       const auto row = bits.begin() + static_cast<std::ptrdiff_t>(i * layer.experts);
       pairs += static_cast<std::uint64_t>(std::count_if(row, row + static_cast<std::ptrdiff_t>(layer.experts),
@@ -55,16 +55,6 @@ std::map<std::uint32_t, double> measured_experts(const Outcomes& outcomes) {
     }
   }
   return experts;
-}
-
-template <class Member>
-std::optional<double> sum(const std::vector<Report::Layer>& layers, Member member) {
-  double total = 0.0;
-  for (const auto& layer : layers) {
-    if (!layer.facts.bound || !((*layer.facts.bound).*member)) return std::nullopt;
-    total += *((*layer.facts.bound).*member);
-  }
-  return layers.empty() ? std::nullopt : std::optional(total);
 }
 
 /// How many runs of this kind a plan names and nobody has recorded; "" where none.
@@ -108,20 +98,15 @@ std::vector<Report::Layer> layers_of(const Trace& base, const Outcomes& outcomes
 
 Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcomes& outcomes,
                          std::optional<std::uint64_t> vocab) {
-  Report::Totals totals;
-  totals.floor_bits = sum(layers, &LayerFacts::Bound::floor_bits);
-  totals.capacity_bits = sum(layers, &LayerFacts::Bound::capacity_bits);
-  totals.limit_bits = sum(layers, &LayerFacts::Bound::limit_bits);
+  std::vector<LayerFacts::Bound> bounds;
+  for (const auto& layer : layers) bounds.push_back(layer.facts.bound.value_or(LayerFacts::Bound{}));
+  Report::Totals totals = stats::bound_totals(bounds, vocab);
   for (const auto& [id, outcome] : outcomes) {
     const auto* ran = std::get_if<Ran>(&outcome);
     if (ran == nullptr) continue;
     for (const Measurement& measured : ran->measurements) {
       if (measured.name == measurement::leak_bits && !measured.layer) totals.leak_bits = measured.value;
     }
-  }
-  if (totals.floor_bits && vocab && *vocab >= 2) {
-    const double successors = *totals.floor_bits / kernels::log2(static_cast<double>(*vocab));
-    totals.successors_identifiable = static_cast<std::uint64_t>(std::floor(std::max(0.0, successors)));
   }
   return totals;
 }

@@ -151,18 +151,13 @@ void compare_arms(const Report::Experiment& stated, const Report::Experiment& ag
 }  // namespace
 
 bool agree(const Value& a, const Value& b) {
-  const auto number = [](const Value& value) -> std::optional<double> {
-    if (const auto* real = value.get_if<double>()) return *real;
-    if (const auto* whole = value.get_if<std::int64_t>()) return static_cast<double>(*whole);
-    return std::nullopt;
-  };
-  if (number(a) || number(b)) return close(number(a), number(b));
-  if (const auto* left = a.get_if<Value::Array>()) {
-    const auto* right = b.get_if<Value::Array>();
+  if (a.number() || b.number()) return close(a.number(), b.number());
+  if (const auto* left = a.array()) {
+    const auto* right = b.array();
     return right != nullptr && std::ranges::equal(*left, *right, agree);
   }
-  if (const auto* left = a.get_if<Value::Object>()) {
-    const auto* right = b.get_if<Value::Object>();
+  if (const auto* left = a.object()) {
+    const auto* right = b.object();
     return right != nullptr && std::ranges::equal(*left, *right, [](const auto& x, const auto& y) {
              return x.first == y.first && agree(x.second, y.second);
            });

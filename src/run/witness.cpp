@@ -17,24 +17,10 @@ struct Place {
   std::size_t token() const { return trace.layout.token(row, position); }
 };
 
-std::optional<double> number(const Value& witness, const char* key) {
-  const Value* value = witness.find(key);
-  if (value == nullptr) return std::nullopt;
-  if (const auto* real = value->get_if<double>()) return *real;
-  if (const auto* whole = value->get_if<std::int64_t>()) return static_cast<double>(*whole);
-  return std::nullopt;
-}
-
 std::optional<std::size_t> count(const Value& witness, const char* key) {
-  const auto value = number(witness, key);
+  const auto value = witness.number(key);
   if (!value || *value < 0.0 || *value != std::floor(*value)) return std::nullopt;
   return static_cast<std::size_t>(*value);
-}
-
-std::string text(const Value& witness, const char* key) {
-  const Value* value = witness.find(key);
-  const auto* string = value != nullptr ? value->get_if<std::string>() : nullptr;
-  return string != nullptr ? *string : "";
 }
 
 /// Token ids of a run: its own, or those of the plan's input beside it.
@@ -52,7 +38,7 @@ std::vector<std::int64_t> tokens_of(const Trace& trace) {
 
 Expected<Place> place_of(const Value& witness, const char* file, std::size_t row, std::size_t position,
                          const Report& report, const input::TraceOptions& options) {
-  const std::string path = text(witness, file);
+  const std::string path = witness.text_or(file, "");
   const bool named = std::ranges::count(report.subject.files, path, &FileRecord::path) > 0;
   if (!named) return input_error(fmt::format("names a file that the report does not: {}", path));
   auto trace = input::read_trace(path, options);
@@ -110,14 +96,14 @@ std::string check_flip(const Value& witness, const Place& base, const Place& run
     return row[*expert] != 0 ? 1.0 : 0.0;
   };
   const double found_before = decision(*before, base), found_after = decision(*after, run);
-  for (auto& problem : {differs("decision before", number(witness, "before").value_or(-1.0), found_before),
-                        differs("decision after", number(witness, "after").value_or(-1.0), found_after)}) {
+  for (auto& problem : {differs("decision before", witness.number("before").value_or(-1.0), found_before),
+                        differs("decision after", witness.number("after").value_or(-1.0), found_after)}) {
     if (!problem.empty()) return problem;
   }
   if (found_before == found_after) return "the decision is the same in both runs";
   for (const auto& [key, layer, place] :
        {std::tuple("score_before", before, &base), std::tuple("score_after", after, &run)}) {
-    const auto stated = number(witness, key);
+    const auto stated = witness.number(key);
     const auto found = scored(layer->ranking(), place->token(), *expert);
     if (stated && (!found || !differs(key, *stated, *found).empty())) {
       return found ? differs(key, *stated, *found) : fmt::format("{}: no scores recorded", key);
@@ -127,7 +113,7 @@ std::string check_flip(const Value& witness, const Place& base, const Place& run
 }
 
 std::optional<double> changed_value(const Value& witness, const Place& place) {
-  const std::string tensor = text(witness, "tensor");
+  const std::string tensor = witness.text_or("tensor", "");
   if (tensor == "logprobs") {
     if (place.trace.log_probs.empty()) return std::nullopt;
     return place.trace.log_probs[place.token()];
@@ -144,13 +130,13 @@ std::optional<double> changed_value(const Value& witness, const Place& place) {
 
 std::string check_change(const Value& witness, const Place& base, const Place& run) {
   const auto before = changed_value(witness, base), after = changed_value(witness, run);
-  const auto stated_before = number(witness, "before"), stated_after = number(witness, "after");
+  const auto stated_before = witness.number("before"), stated_after = witness.number("after");
   if (!before || !after || !stated_before || !stated_after) return "the files do not hold what it points at";
   for (auto& problem :
        {differs("before", *stated_before, *before), differs("after", *stated_after, *after)}) {
     if (!problem.empty()) return problem;
   }
-  if (std::abs(*before - *after) <= number(witness, "tolerance").value_or(0.0))
+  if (std::abs(*before - *after) <= witness.number("tolerance").value_or(0.0))
     return "the change is within tolerance";
   return "";
 }
@@ -164,8 +150,8 @@ std::string check(const Value& witness, const Report& report, const input::Trace
   const auto run = place_of(witness, "run", run_row, *position, report, options);
   if (!run) return run.error().message;
   if (auto problem = shared_past(*base, *run); !problem.empty()) return problem;
-  return text(witness, "type") == "flip" ? check_flip(witness, *base, *run)
-                                         : check_change(witness, *base, *run);
+  return witness.text_or("type", "") == "flip" ? check_flip(witness, *base, *run)
+                                               : check_change(witness, *base, *run);
 }
 
 }  // namespace
@@ -173,7 +159,7 @@ std::string check(const Value& witness, const Report& report, const input::Trace
 std::vector<Held> recheck_witnesses(const Report& report, const input::TraceOptions& options) {
   std::vector<Held> held;
   for (const auto& finding : report.findings) {
-    const std::string type = text(finding.witness, "type");
+    const std::string type = finding.witness.text_or("type", "");
     if (type != "flip" && type != "change") continue;
     const std::string problem = check(finding.witness, report, options);
     held.push_back(

@@ -13,7 +13,7 @@ struct Batch {
   std::span<const std::int64_t> tokens;  // (sequences, positions) in [0, vocab)
   std::span<const std::uint8_t> valid;   // (sequences, positions) 0 = padding; empty = all valid
 
-  bool is_valid(std::size_t token) const noexcept { return valid.empty() || valid[token] != 0; }
+  bool is_valid(std::size_t token) const noexcept { return pastonly::is_valid(valid, token); }
   /// Whether the token has a successor in its row to predict; both must be valid.
   bool predicts(std::size_t token) const noexcept {
     return (token + 1) % layout.positions != 0 && is_valid(token) && is_valid(token + 1);

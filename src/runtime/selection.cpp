@@ -4,26 +4,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "pastonly/router_order.h"
+
 namespace pastonly::runtime {
 
 using kernels::Block;
-
-namespace {
-
-/// Copies rows of `from` (batch-major) to router order, or back.
-template <class From, class To>
-void reorder(const Layout& layout, std::size_t columns, const From* from, To* to, bool to_router) {
-  for (std::size_t row = 0; row < layout.sequences; ++row) {
-    for (std::size_t position = 0; position < layout.positions; ++position) {
-      const std::size_t token = layout.token(row, position), router = layout.router_index(row, position);
-      const From* source = from + (to_router ? token : router) * columns;
-      To* target = to + (to_router ? router : token) * columns;
-      for (std::size_t c = 0; c < columns; ++c) target[c] = static_cast<To>(source[c]);
-    }
-  }
-}
-
-}  // namespace
 
 template <class Real>
 MatrixView<const float> as_floats(Block<const Real> scores, SelectionScratch& scratch) {
@@ -46,33 +31,31 @@ void select(const RoutingRule& rule, Block<const Real> scores, const Batch& batc
     return rule.select(as_floats(scores, scratch), context, out);
   const std::size_t experts = scores.columns;
   scratch.scores.resize(scores.rows, experts);
-  reorder(batch.layout, experts, scores.data, scratch.scores.row(0), true);
+  to_router_order(batch.layout, experts, scores.data, scratch.scores.row(0));
   scratch.tokens.resize(batch.tokens.size());
-  reorder(batch.layout, 1, batch.tokens.data(), scratch.tokens.data(), true);
+  to_router_order(batch.layout, 1, batch.tokens.data(), scratch.tokens.data());
   context.tokens = scratch.tokens;
   if (!batch.valid.empty()) {
     scratch.valid.resize(batch.valid.size());
-    reorder(batch.layout, 1, batch.valid.data(), scratch.valid.data(), true);
+    to_router_order(batch.layout, 1, batch.valid.data(), scratch.valid.data());
     context.valid = scratch.valid;
   }
   rule.select({scratch.scores.row(0), scores.rows, experts}, context, scratch.routed);
   for (auto [from, to] :
        {std::pair{&scratch.routed.selected, &out.selected}, std::pair{&scratch.routed.mask, &out.mask}}) {
     to->reset(scores.rows, experts);
-    reorder(batch.layout, experts, from->view().data(), to->view().data(), false);
+    from_router_order(batch.layout, experts, from->view().data(), to->view().data());
   }
 }
 
 std::vector<float> selection_bias(const RoutingRule& rule, std::size_t experts) {
   std::vector<float> bias(experts, 0.0F);
-  for (const auto& [key, value] : rule.parameters()) {
-    const auto* array = key == "bias" ? value.get_if<Value::Array>() : nullptr;
-    if (array == nullptr) continue;
-    for (std::size_t e = 0; e < std::min(experts, array->size()); ++e) {
-      if (const auto* number = (*array)[e].get_if<double>()) bias[e] = static_cast<float>(*number);
-      if (const auto* whole = (*array)[e].get_if<std::int64_t>()) bias[e] = static_cast<float>(*whole);
-    }
-  }
+  const Parameters parameters = rule.parameters();
+  const Value* given = find(parameters, "bias");
+  const auto* array = given != nullptr ? given->array() : nullptr;
+  if (array == nullptr) return bias;
+  for (std::size_t e = 0; e < std::min(experts, array->size()); ++e)
+    bias[e] = static_cast<float>((*array)[e].number().value_or(0.0));
   return bias;
 }
 

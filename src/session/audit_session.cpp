@@ -22,15 +22,12 @@ Value logs_to_value(const AuditRequest& request) {
 }
 
 Expected<void> logs_from_value(const Value& value, AuditRequest& request) {
-  const Value* logs = value.find("logs");
-  const auto* list = logs != nullptr ? logs->get_if<Value::Array>() : nullptr;
+  const auto* list = value.array("logs");
   if (list == nullptr) return usage_error("the report does not say which training logs it was made of");
   for (const Value& log : *list) {
-    if (const auto* text = log.get_if<std::string>()) request.logs.push_back(*text);
+    if (const auto* text = log.text()) request.logs.push_back(*text);
   }
-  const Value* unit = value.find("unit");
-  const auto* bits = unit != nullptr ? unit->get_if<std::string>() : nullptr;
-  request.unit = bits != nullptr && *bits == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
+  request.unit = value.text_or("unit", "") == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
   return {};
 }
 

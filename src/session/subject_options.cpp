@@ -6,26 +6,9 @@ namespace {
 constexpr std::string_view batch_major = "batch-major";
 constexpr std::string_view sequence_major = "sequence-major";
 
-std::optional<std::size_t> positive(const Value* value) {
-  const auto* number = value != nullptr ? value->get_if<std::int64_t>() : nullptr;
-  if (number == nullptr || *number <= 0) return std::nullopt;
+std::optional<std::size_t> positive(std::optional<std::int64_t> number) {
+  if (!number || *number <= 0) return std::nullopt;
   return static_cast<std::size_t>(*number);
-}
-std::string text_of(const Value* value) {
-  const auto* text = value != nullptr ? value->get_if<std::string>() : nullptr;
-  return text != nullptr ? *text : std::string();
-}
-
-std::string text_at(const Value& value, std::string_view key) {
-  const Value* found = value.find(key);
-  const auto* text = found != nullptr ? found->get_if<std::string>() : nullptr;
-  return text != nullptr ? *text : std::string();
-}
-
-std::size_t count_at(const Value& value, std::string_view key) {
-  const Value* found = value.find(key);
-  const auto* number = found != nullptr ? found->get_if<std::int64_t>() : nullptr;
-  return number != nullptr && *number > 0 ? static_cast<std::size_t>(*number) : 0;
 }
 
 }  // namespace
@@ -68,24 +51,25 @@ Value to_value(const input::TraceOptions& options) {
 
 Expected<input::TraceOptions> trace_options_from(const Value& value) {
   input::TraceOptions options;
-  options.batch = positive(value.find("batch"));
-  options.order = order_of(text_of(value.find("layout")));
-  options.mode = mode_of(text_of(value.find("mode")));
-  options.stage = stage_of(text_of(value.find("stage")));
-  options.top_k = positive(value.find("top_k"));
-  options.experts = positive(value.find("experts"));
+  options.batch = positive(value.integer("batch"));
+  options.order = order_of(value.text_or("layout", ""));
+  options.mode = mode_of(value.text_or("mode", ""));
+  options.stage = stage_of(value.text_or("stage", ""));
+  options.top_k = positive(value.integer("top_k"));
+  options.experts = positive(value.integer("experts"));
   if (const Value* shape = value.find("shape"); shape != nullptr) {
-    const auto* array = shape->get_if<Value::Array>();
+    const auto* array = shape->array();
     if (array == nullptr) return input_error("the report's subject.options.shape is no list");
     for (const Value& size : *array) {
-      const auto number = positive(&size);
+      const auto number = positive(size.integer());
       if (!number) return input_error("the report's subject.options.shape holds something else than sizes");
       options.shape.push_back(*number);
     }
   }
   if (const Value* map = value.find("map"); map != nullptr) {
-    if (const auto* object = map->get_if<Value::Object>()) {
-      for (const auto& [key, tensor] : *object) options.map[key] = text_of(&tensor);
+    if (const auto* object = map->object()) {
+      for (const auto& [key, tensor] : *object)
+        options.map[key] = tensor.text() != nullptr ? *tensor.text() : "";
     }
   }
   return options;
@@ -114,12 +98,12 @@ void add_to_value(const CheckpointOptions& options, Value& value) {
 
 CheckpointOptions checkpoint_options_from(const Value& value) {
   CheckpointOptions options;
-  options.rule = text_at(value, "rule");
-  options.twin = text_at(value, "twin");
-  options.tokens = text_at(value, "tokens");
-  options.positions = count_at(value, "positions");
-  options.budget = count_at(value, "budget");
-  if (text_at(value, "precision") == "bfloat16") options.precision = "bfloat16";
+  options.rule = value.text_or("rule", "");
+  options.twin = value.text_or("twin", "");
+  options.tokens = value.text_or("tokens", "");
+  options.positions = positive(value.integer("positions")).value_or(0);
+  options.budget = positive(value.integer("budget")).value_or(0);
+  if (value.text_or("precision", "") == "bfloat16") options.precision = "bfloat16";
   return options;
 }
 

@@ -87,9 +87,4 @@ std::optional<Interval> bootstrap_ratio(std::span<const double> sums, std::span<
   return Interval{quantile(options.alpha / 2.0), quantile(1.0 - options.alpha / 2.0)};
 }
 
-std::optional<Interval> bootstrap_mean(std::span<const double> values, const BootstrapOptions& options) {
-  const std::vector<double> ones(values.size(), 1.0);
-  return bootstrap_ratio(values, ones, options);
-}
-
 }  // namespace pastonly::stats

@@ -24,7 +24,4 @@ struct BootstrapOptions {
 std::optional<Interval> bootstrap_ratio(std::span<const double> sums, std::span<const double> weights,
                                         const BootstrapOptions& options = {});
 
-/// The same with equal weights: the mean.
-std::optional<Interval> bootstrap_mean(std::span<const double> values, const BootstrapOptions& options = {});
-
 }  // namespace pastonly::stats

@@ -27,4 +27,8 @@ double p_value_of(double log2_e) noexcept {
   return std::isnan(log2_e) ? 1.0 : std::min(1.0, kernels::exp2(-log2_e));
 }
 
+double mean_lower_bound(double log2_e, double alpha, double tokens) noexcept {
+  return (log2_e - kernels::log2(1.0 / alpha)) / tokens;
+}
+
 }  // namespace pastonly::stats

@@ -34,4 +34,9 @@ double log2_mean(std::span<const double> log2_values);
 /// min(1, 2^-x): the p-value of an e-value (Markov). NaN gives 1.
 double p_value_of(double log2_e) noexcept;
 
+/// What luck at level alpha cannot explain of a mean log2 ratio per token, whose product over `tokens` is the
+/// e-value: by Markov's (Ville's) inequality a causal predictor's lies above it with probability alpha at
+/// most. Positive exactly where the e-value rejects at alpha.
+double mean_lower_bound(double log2_e, double alpha, double tokens) noexcept;
+
 }  // namespace pastonly::stats

@@ -43,7 +43,7 @@ double source_misfit(std::span<const std::int64_t> tokens, std::span<const std::
   bool any = false;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (i % positions == 0) any = false;
-    if (!valid.empty() && valid[i] == 0) continue;
+    if (!is_valid(valid, i)) continue;
     const auto token = static_cast<std::uint64_t>(tokens[i]);
     const double source = log2_p.empty() ? uniform : log2_p[i];
     gains[0] += alone.bits(0, token) - source;

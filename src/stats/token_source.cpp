@@ -182,7 +182,7 @@ void TokenSource::log2_probabilities(std::span<const std::int64_t> tokens,
   std::size_t begin = 0;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (i % positions == 0) begin = i;
-    if (!valid.empty() && valid[i] == 0) {
+    if (!is_valid(valid, i)) {
       out[i] = 0.0;
       begin = i + 1;
       continue;

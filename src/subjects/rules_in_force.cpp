@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "pastonly/router_order.h"
 #include "routing/wrappers/foreign_batch.h"
 #include "routing/wrappers/permuted.h"
 #include "stats/random.h"
@@ -12,13 +13,8 @@ namespace {
 
 /// One layer's scores, (tokens, experts), as the router sees its tokens.
 std::vector<float> in_router_order(const Layout& layout, const TraceData::Layer& layer) {
-  const std::size_t experts = layer.mask.experts();
   std::vector<float> out(layer.scores.size());
-  for (std::size_t row = 0; row < layout.sequences; ++row) {
-    for (std::size_t position = 0; position < layout.positions; ++position)
-      std::copy_n(layer.scores.data() + layout.token(row, position) * experts, experts,
-                  out.data() + layout.router_index(row, position) * experts);
-  }
+  to_router_order(layout, layer.mask.experts(), layer.scores.data(), out.data());
   return out;
 }
 

@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   std::vector<std::int64_t> tokens(number(argv[2]));
   for (std::size_t t = 0; t < tokens.size(); ++t)  // as checkpoint_ratio.py
     tokens[t] = static_cast<std::int64_t>((t * 7919 + 13) % opened->description().vocab);
-  checkpoint::Workspace workspace;
+  checkpoint::InferenceWorkspace workspace;
   std::vector<double> seconds;
   double log_prob = 0.0;
   for (std::size_t i = 0; i < number(argv[4]); ++i) {

@@ -7,7 +7,7 @@
 
 #include "checkpoint/family.h"
 #include "fuzz/tiny_checkpoint.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "unit/input/temporary_directory.h"
 
 namespace {

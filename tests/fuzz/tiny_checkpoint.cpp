@@ -9,7 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/family.h"
 #include "input/tensor/safetensors.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 
 namespace pastonly::fuzz {
 namespace {
@@ -163,7 +163,7 @@ std::string run_checkpoint(const std::filesystem::path& directory) {
   std::vector<std::int64_t> tokens(layout.tokens());
   for (std::size_t t = 0; t < tokens.size(); ++t)
     tokens[t] = static_cast<std::int64_t>(t * t % opened->description().vocab);
-  checkpoint::Workspace workspace;
+  checkpoint::InferenceWorkspace workspace;
   const auto data = opened->observe({layout, tokens, {}}, {.mode = Mode::eval}, workspace);
   if (!data)
     return data.error().kind == Error::Kind::input ? "" : "not an input error: " + data.error().message;

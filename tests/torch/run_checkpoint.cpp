@@ -31,7 +31,7 @@ Expected<void> run_one(const std::filesystem::path& directory) {
   std::vector<std::int64_t> tokens(given->bytes.size() / sizeof(std::int64_t));
   std::memcpy(tokens.data(), given->bytes.data(), given->bytes.size());
   const Layout layout{given->shape[0], given->shape[1]};
-  Workspace workspace;
+  InferenceWorkspace workspace;
   kernels::Matrix<float> logits;
   PassExtras extras;
   extras.logits = &logits;

@@ -66,15 +66,11 @@ void apply_score(ModelRecipe::Score score, float* values, std::size_t experts) {
 
 std::vector<float> bias_of(const RoutingRule& rule) {
   std::vector<float> bias;
-  for (const auto& [key, value] : rule.parameters()) {
-    if (key != "bias") continue;
-    if (const auto* entries = value.get_if<Value::Array>()) {
-      for (const Value& entry : *entries) {
-        if (const auto* x = entry.get_if<double>()) bias.push_back(static_cast<float>(*x));
-        if (const auto* i = entry.get_if<std::int64_t>()) bias.push_back(static_cast<float>(*i));
-      }
-    }
-  }
+  const Parameters parameters = rule.parameters();
+  const Value* given = find(parameters, "bias");
+  const auto* entries = given != nullptr ? given->array() : nullptr;
+  if (entries == nullptr) return bias;
+  for (const Value& entry : *entries) bias.push_back(static_cast<float>(entry.number().value_or(0.0)));
   return bias;
 }
 

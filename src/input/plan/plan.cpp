@@ -8,7 +8,7 @@
 #include <set>
 
 #include "input/files/mapped_file.h"
-#include "input/text/json.h"
+#include "input/text/json_object.h"
 #include "input/text/printable.h"
 
 namespace pastonly::input {
@@ -214,12 +214,9 @@ std::string read_model(const Json& json, Plan::Model& model) {
       if (!value.is_number_unsigned()) return fmt::format("'model.{}' is no whole number", key);
       *number = value.get<std::size_t>();
     } else if (key == "layers" && value.is_array()) {
-      for (const auto& layer : value) {
-        if (!layer.is_number_unsigned() || layer.get<std::uint64_t>() > 0xffff'ffffu) {
-          return "'model.layers' holds something that is no layer number";
-        }
-        model.layers.push_back(layer.get<std::uint32_t>());
-      }
+      const auto layers = layer_numbers(value);
+      if (!layers) return "'model.layers' holds something that is no layer number";
+      model.layers = *layers;
     } else {
       return fmt::format("'model' has no key '{}' (layers, experts, top_k, vocab)", key.substr(0, 40));
     }

@@ -12,7 +12,7 @@
 #include "input/policy/embedded_policies.h"
 #include "input/policy/source_text.h"
 #include "input/text/calendar.h"
-#include "input/text/json.h"
+#include "input/text/json_object.h"
 #include "input/text/printable.h"
 #include "pastonly/check.h"
 #include "pastonly/routing_rule.h"
@@ -209,19 +209,14 @@ std::string PolicyReader::read_ignore(const Json& value, Policy::Ignore& ignore)
   if (!value.is_object()) return "is no object";
   for (const auto& [key, part] : value.items()) {
     if (key == "layers") {
-      if (!part.is_array()) return "'layers' is no list of layer numbers";
-      for (const auto& layer : part) {
-        if (!layer.is_number_unsigned() || layer.get<std::uint64_t>() > 0xffff'ffffu) {
-          return "'layers' is no list of layer numbers";
-        }
-        ignore.layers.push_back(layer.get<std::uint32_t>());
-      }
+      const auto layers = layer_numbers(part);
+      if (!layers) return "'layers' is no list of layer numbers";
+      ignore.layers = *layers;
       continue;
     }
     std::string* text = key == "check" ? &ignore.check : key == "reason" ? &ignore.reason : nullptr;
     if (key == "expires") text = &ignore.expires;
-    if (text == nullptr)
-      return fmt::format("unknown key '{}' (check, layers, reason, expires)", key.substr(0, 60));
+    if (text == nullptr) return unknown_key(key, "check, layers, reason, expires");
     if (!part.is_string()) return fmt::format("'{}' is no text", key);
     *text = part.get<std::string>();
   }
@@ -271,7 +266,7 @@ std::string PolicyReader::read(const Json& json) {
     if (known == nullptr) {
       std::string all;
       for (const Key& candidate : keys) all += (all.empty() ? "" : ", ") + std::string(candidate.name);
-      return fmt::format("unknown key '{}' ({})", key.substr(0, 60), all);
+      return unknown_key(key, all);
     }
     if (auto why = (this->*known->read)(value); !why.empty()) return why;
   }

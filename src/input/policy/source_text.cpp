@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "input/text/json_object.h"
 #include "stats/token_source.h"
 
 namespace pastonly {
@@ -64,7 +65,7 @@ std::string set_entries(std::string_view entries, Source& source, bool& successo
     entries.remove_prefix(std::min(entries.size(), entry.size() + 1));
     const auto key = entry.substr(0, entry.find('='));
     auto* const to = member(source, key);
-    if (to == nullptr) return fmt::format("unknown key '{}' ({})", key.substr(0, 60), keys_of(source));
+    if (to == nullptr) return unknown_key(key, keys_of(source));
     const auto value = key.size() < entry.size() ? whole(entry.substr(key.size() + 1)) : std::nullopt;
     if (!value) return fmt::format("'{}' is no whole number", key);
     *to = *value;

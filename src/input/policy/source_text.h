@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "pastonly/error.h"
 #include "pastonly/policy.h"
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 
 namespace pastonly::input {
 

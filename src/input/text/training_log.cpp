@@ -12,7 +12,7 @@
 
 #include "input/files/mapped_file.h"
 #include "input/text/csv.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "input/text/printable.h"
 
 namespace pastonly::input {

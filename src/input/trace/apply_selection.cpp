@@ -6,23 +6,13 @@
 #include <cmath>
 #include <limits>
 
-#include "input/text/json.h"
+#include "input/text/value_json.h"
+#include "pastonly/router_order.h"
 #include "pastonly/routing_rule.h"
 
 namespace pastonly::input {
 
 namespace {
-
-Value to_value(const Json& json) {
-  if (json.is_boolean()) return json.get<bool>();
-  if (json.is_number_integer()) return json.get<std::int64_t>();
-  if (json.is_number()) return json.get<double>();
-  if (json.is_string()) return json.get<std::string>();
-  if (!json.is_array()) return {};
-  Value::Array array;
-  for (const auto& entry : json) array.push_back(to_value(entry));
-  return array;
-}
 
 /// "top-k,k=2" as JSON text, {"id": "top-k", "k": 2}, or {"id": "top-k", "parameters": {"k": 2}}.
 Expected<RuleSpec> rule_spec(const std::string& declared, const std::string& file) {
@@ -35,28 +25,15 @@ Expected<RuleSpec> rule_spec(const std::string& declared, const std::string& fil
   RuleSpec spec{(*json)["id"].get<std::string>(), {}};
   const bool apart = json->contains("parameters") && (*json)["parameters"].is_object();
   for (const auto& [key, value] : (apart ? (*json)["parameters"] : *json).items()) {
-    if (key != "id") spec.parameters.emplace_back(key, to_value(value));
+    if (key != "id") spec.parameters.emplace_back(key, value_of(value));
   }
   return spec;
 }
 
-/// Where each token of the router's order stands in batch-major order.
-std::vector<std::size_t> router_order(const Layout& layout) {
-  std::vector<std::size_t> order(layout.tokens());
-  for (std::size_t row = 0; row < layout.sequences; ++row) {
-    for (std::size_t position = 0; position < layout.positions; ++position) {
-      order[layout.router_index(row, position)] = layout.token(row, position);
-    }
-  }
-  return order;
-}
-
 template <class T>
-std::vector<T> gathered(const std::vector<T>& values, const std::vector<std::size_t>& order) {
-  std::vector<T> out;
-  if (values.empty()) return out;
-  out.reserve(order.size());
-  for (const std::size_t token : order) out.push_back(values[token]);
+std::vector<T> in_router_order(const Layout& layout, const std::vector<T>& values) {
+  std::vector<T> out(values.size());
+  if (!values.empty()) to_router_order(layout, 1, values.data(), out.data());
   return out;
 }
 
@@ -99,24 +76,17 @@ Expected<std::vector<std::byte>> select_as_declared(const Trace& trace, const La
   const auto rule = make_rule(spec->id, spec->parameters);
   if (!rule) return fail(rule.error());
 
-  const auto order = router_order(trace.layout);
   const std::size_t experts = layer.experts;
-  std::vector<float> scratch, scores(order.size() * experts);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const auto row = read_floats(*layer.ranking(), order[i], 1, scratch);
-    std::copy(row.data(), row.data() + experts, scores.data() + i * experts);
-  }
-  const auto tokens = gathered(trace.tokens, order);
-  const auto valid = gathered(trace.valid, order);
+  std::vector<float> scratch, scores(trace.layout.tokens() * experts);
+  const auto recorded = read_floats(*layer.ranking(), 0, trace.layout.tokens(), scratch);
+  to_router_order(trace.layout, experts, recorded.data(), scores.data());
+  const auto tokens = in_router_order(trace.layout, trace.tokens);
+  const auto valid = in_router_order(trace.layout, trace.valid);
   Routing routing;
-  (*rule)->select({scores.data(), order.size(), experts}, {trace.layout, 0, tokens, valid}, routing);
+  (*rule)->select({scores.data(), trace.layout.tokens(), experts}, {trace.layout, 0, tokens, valid}, routing);
   const Mask& outcome = trace.stage == Stage::selected ? routing.selected : routing.mask;
-  std::vector<std::byte> mask(order.size() * experts);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    for (std::size_t expert = 0; expert < experts; ++expert) {
-      mask[order[i] * experts + expert] = std::byte{outcome(i, expert)};
-    }
-  }
+  std::vector<std::byte> mask(trace.layout.tokens() * experts);
+  from_router_order(trace.layout, experts, outcome.view().data(), mask.data());
   return mask;
 }
 

@@ -9,7 +9,7 @@ namespace pastonly::input {
 
 namespace {
 
-constexpr std::size_t most_experts = 65'536;         // ExpertIndex has 16 bits
+constexpr std::size_t most_experts = 65'536;
 constexpr std::size_t most_inferred_experts = 4096;  // more than any model has; ids alone are no proof
 
 class LayerBuilder {

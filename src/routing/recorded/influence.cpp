@@ -73,17 +73,4 @@ void influence_reach(std::span<const float> column, std::size_t capacity, std::s
   }
 }
 
-std::vector<std::uint32_t> influence_map(MatrixView<const float> scores, std::size_t capacity) {
-  const std::size_t tokens = scores.rows(), experts = scores.columns();
-  std::vector<std::uint32_t> map(tokens * experts);  // (tokens, experts)
-  std::vector<float> column(tokens);
-  std::vector<std::uint32_t> reach(tokens);
-  for (std::size_t e = 0; e < experts; ++e) {
-    for (std::size_t t = 0; t < tokens; ++t) column[t] = scores(t, e);
-    influence_reach(column, capacity, reach);
-    for (std::size_t t = 0; t < tokens; ++t) map[t * experts + e] = reach[t];
-  }
-  return map;
-}
-
 }  // namespace pastonly::routing

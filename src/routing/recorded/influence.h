@@ -3,9 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
-
-#include "pastonly/matrix_view.h"
 
 namespace pastonly::routing {
 
@@ -20,8 +17,5 @@ namespace pastonly::routing {
 /// `column`: scores of one expert for the chunk, in router order, (T). `reach`: (T), written.
 /// O(T log T): one sort, then a constant order statistic of a growing set of positions.
 void influence_reach(std::span<const float> column, std::size_t capacity, std::span<std::uint32_t> reach);
-
-/// The same for all experts of a chunk, (T, N).
-std::vector<std::uint32_t> influence_map(MatrixView<const float> scores, std::size_t capacity);
 
 }  // namespace pastonly::routing

@@ -69,9 +69,7 @@ LoadCounter::LoadCounter(const Trace& trace, const LayerRecord& layer)
 void LoadCounter::add(const LayerBlock& block) {
   const Layout& layout = trace_.layout;
   const std::size_t stride = layout.order == TokenOrder::batch_major ? 1 : layout.sequences;
-  const auto valid = [&](std::size_t i) {
-    return trace_.valid.empty() || trace_.valid[block.first + i] != 0;
-  };
+  const auto valid = [&](std::size_t i) { return trace_.is_valid(block.first + i); };
   for (std::size_t i = 0; i < block.tokens();) {
     if (!valid(i)) {
       ++i;

@@ -124,7 +124,7 @@ class Auction {
 /// placeholders worth the least fill up and are dropped.
 class Assignment final : public GroupedRule {
  public:
-  explicit Assignment(Grouping grouping) : GroupedRule(grouping) {}
+  explicit Assignment(GroupingOptions grouping) : GroupedRule(grouping) {}
 
   std::string_view id() const noexcept override { return ids::assignment; }
   Parameters parameters() const override {
@@ -177,7 +177,7 @@ class Assignment final : public GroupedRule {
 Made make_assignment(const Parameters& parameters) {
   ParameterReader reader(ids::assignment, parameters);
   if (reader.count("k", 1) != 1) reader.reject("parameter 'k' must be 1: every token has one expert");
-  const Grouping grouping = read_grouping(reader);
+  const GroupingOptions grouping = read_grouping(reader);
   return finished(reader, std::make_unique<Assignment>(grouping));
 }
 

@@ -14,7 +14,7 @@ namespace {
 class ChoiceMajor final : public CappedRule {
  public:
   explicit ChoiceMajor(CappedOptions options)
-      : CappedRule(ids::gshard_top_2, options, Admission::choice_major) {}
+      : CappedRule(ids::gshard_top_2, options, Precedence::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
@@ -25,7 +25,7 @@ class ChoiceMajor final : public CappedRule {
 class BatchPriority final : public CappedRule {
  public:
   explicit BatchPriority(CappedOptions options)
-      : CappedRule(ids::batch_priority, options, Admission::by_merit) {}
+      : CappedRule(ids::batch_priority, options, Precedence::by_merit) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {

@@ -14,7 +14,7 @@ enum class Rank { score, renormalised };
 class DropByScore final : public CappedRule {
  public:
   DropByScore(CappedOptions options, Rank rank)
-      : CappedRule(ids::drop_by_score, options, Admission::by_merit), rank_(rank) {}
+      : CappedRule(ids::drop_by_score, options, Precedence::by_merit), rank_(rank) {}
 
   Parameters parameters() const override {
     Parameters parameters = CappedRule::parameters();
@@ -43,7 +43,7 @@ class DropByScore final : public CappedRule {
   Dependence group_dependence(const Layout& layout, std::size_t experts) const override {
     const bool constant = rank_ == Rank::renormalised && std::min(options().k, experts) == 1;
     return capped_dependence(layout, experts, options().capacity, options().k,
-                             constant ? Admission::first_come : Admission::by_merit);
+                             constant ? Precedence::first_come : Precedence::by_merit);
   }
 
   Rank rank_;

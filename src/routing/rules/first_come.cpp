@@ -8,7 +8,7 @@ namespace {
 
 class FirstCome final : public CappedRule {
  public:
-  FirstCome(std::string_view id, CappedOptions options) : CappedRule(id, options, Admission::first_come) {}
+  FirstCome(std::string_view id, CappedOptions options) : CappedRule(id, options, Precedence::first_come) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {

@@ -13,7 +13,7 @@ namespace {
 class NextChoice final : public CappedRule {
  public:
   explicit NextChoice(CappedOptions options)
-      : CappedRule(ids::next_choice, options, Admission::choice_major) {}
+      : CappedRule(ids::next_choice, options, Precedence::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {

@@ -95,7 +95,8 @@ class RandomSecond final : public GroupedRule {
   }
 
   Dependence group_dependence(const Layout& layout, std::size_t experts) const override {
-    Dependence dependence = capped_dependence(layout, experts, options_.capacity, 2, Admission::choice_major);
+    Dependence dependence =
+        capped_dependence(layout, experts, options_.capacity, 2, Precedence::choice_major);
     const bool never_seconds = experts < 2 || options_.capacity.of(layout.tokens(), experts, 2.0) == 0;
     // Two experts leave nothing to draw.
     dependence.chance = !never_seconds && (chance_.second == Second::kept || experts > 2);

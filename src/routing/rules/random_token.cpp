@@ -12,7 +12,7 @@ namespace {
 class RandomToken final : public CappedRule {
  public:
   explicit RandomToken(CappedOptions options)
-      : CappedRule(ids::random_token, options, Admission::choice_major) {}
+      : CappedRule(ids::random_token, options, Precedence::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
@@ -24,7 +24,7 @@ class RandomToken final : public CappedRule {
   }
   Dependence group_dependence(const Layout& layout, std::size_t experts) const override {
     Dependence dependence =
-        capped_dependence(layout, experts, options().capacity, options().k, Admission::by_merit);
+        capped_dependence(layout, experts, options().capacity, options().k, Precedence::by_merit);
     dependence.order = dependence.batch;
     dependence.chance = options().capacity.binds(layout.tokens(), experts,
                                                  static_cast<double>(std::min(options().k, experts)));

@@ -12,7 +12,8 @@ namespace {
 /// The loss-free bias used wrongly: the batch that is to be routed moves the bias that routes it.
 class SameBatchBias final : public GroupedRule {
  public:
-  SameBatchBias(std::size_t k, std::vector<float> bias, double rate, std::size_t updates, Grouping grouping)
+  SameBatchBias(std::size_t k, std::vector<float> bias, double rate, std::size_t updates,
+                GroupingOptions grouping)
       : GroupedRule(grouping), k_(k), bias_(std::move(bias)), rate_(rate), updates_(updates) {}
 
   std::string_view id() const noexcept override { return ids::biased_top_k_same_batch; }
@@ -71,7 +72,7 @@ Made make_same_batch_bias(const Parameters& parameters) {
   auto bias = reader.array("bias");
   const double rate = reader.number("update_rate", 0.001, 0.0);
   const std::size_t updates = reader.count("updates", 1, 0);
-  const Grouping grouping = read_grouping(reader);
+  const GroupingOptions grouping = read_grouping(reader);
   return finished(reader, std::make_unique<SameBatchBias>(k, std::move(bias), rate, updates, grouping));
 }
 

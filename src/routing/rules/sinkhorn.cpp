@@ -37,7 +37,7 @@ std::vector<double> weights(MatrixView<const float> scores, bool logits) {
 
 class Sinkhorn final : public GroupedRule {
  public:
-  Sinkhorn(std::size_t k, SinkhornOptions options, Grouping grouping)
+  Sinkhorn(std::size_t k, SinkhornOptions options, GroupingOptions grouping)
       : GroupedRule(grouping), k_(k), options_(options) {}
 
   std::string_view id() const noexcept override { return ids::sinkhorn; }
@@ -82,15 +82,14 @@ std::vector<double> sinkhorn_factors(MatrixView<const float> scores, std::span<c
   const std::size_t experts = scores.columns();
   const auto weight = weights(scores, options.logits);
   std::vector<double> factor(experts, 1.0), column(experts);
-  const auto is_valid = [&](std::size_t token) { return valid.empty() || valid[token] != 0; };
   std::size_t tokens = 0;
-  for (std::size_t token = 0; token < scores.rows(); ++token) tokens += is_valid(token) ? 1 : 0;
+  for (std::size_t token = 0; token < scores.rows(); ++token) tokens += is_valid(valid, token) ? 1 : 0;
   if (tokens == 0) return factor;
   double error = std::numeric_limits<double>::infinity();
   for (std::size_t step = 0; step < options.iterations && error > options.tolerance; ++step) {
     std::fill(column.begin(), column.end(), 0.0);
     for (std::size_t token = 0; token < scores.rows(); ++token) {
-      if (!is_valid(token)) continue;
+      if (!is_valid(valid, token)) continue;
       const double* row = weight.data() + token * experts;
       double sum = 0.0;
       for (std::size_t expert = 0; expert < experts; ++expert) sum += factor[expert] * row[expert];
@@ -115,7 +114,7 @@ Made make_sinkhorn(const Parameters& parameters) {
   options.tolerance = reader.number("tolerance", options.tolerance, 0.0);
   options.iterations = reader.count("iterations", options.iterations, 0);
   options.logits = reader.choice("input", {"logits", "probabilities"}, 0) == 0;
-  const Grouping grouping = read_grouping(reader);
+  const GroupingOptions grouping = read_grouping(reader);
   return finished(reader, std::make_unique<Sinkhorn>(k, options, grouping));
 }
 

@@ -9,7 +9,7 @@ namespace {
 /// Every expert sees a weighted mean of all tokens: the mask is full, the weights carry everything.
 class SoftMoe final : public GroupedRule {
  public:
-  explicit SoftMoe(Grouping grouping) : GroupedRule(grouping) {}
+  explicit SoftMoe(GroupingOptions grouping) : GroupedRule(grouping) {}
 
   std::string_view id() const noexcept override { return ids::soft_moe; }
   Parameters parameters() const override {
@@ -38,7 +38,7 @@ class SoftMoe final : public GroupedRule {
 
 Made make_soft_moe(const Parameters& parameters) {
   ParameterReader reader(ids::soft_moe, parameters);
-  const Grouping grouping = read_grouping(reader);
+  const GroupingOptions grouping = read_grouping(reader);
   return finished(reader, std::make_unique<SoftMoe>(grouping));
 }
 

@@ -64,7 +64,7 @@ class Quickselect {
 class UnstableCapacity final : public CappedRule {
  public:
   explicit UnstableCapacity(CappedOptions options)
-      : CappedRule(ids::unstable_capacity, options, Admission::choice_major) {}
+      : CappedRule(ids::unstable_capacity, options, Precedence::choice_major) {}
 
  private:
   void admit(const Group& group, const Choices&, std::size_t slots, Routing& out) const override {
@@ -83,7 +83,7 @@ class UnstableCapacity final : public CappedRule {
   }
   Dependence group_dependence(const Layout& layout, std::size_t experts) const override {
     Dependence dependence =
-        capped_dependence(layout, experts, options().capacity, options().k, Admission::by_merit);
+        capped_dependence(layout, experts, options().capacity, options().k, Precedence::by_merit);
     dependence.order = dependence.batch;
     return dependence;
   }

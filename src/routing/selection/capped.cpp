@@ -25,7 +25,7 @@ std::size_t CappedRule::slots(const Group& group) const noexcept {
 }
 
 Dependence CappedRule::group_dependence(const Layout& layout, std::size_t experts) const {
-  return capped_dependence(layout, experts, options_.capacity, options_.k, admission_);
+  return capped_dependence(layout, experts, options_.capacity, options_.k, precedence_);
 }
 
 void CappedRule::route(const Group& group, Routing& out) const {

@@ -15,7 +15,7 @@ namespace pastonly::routing {
 struct CappedOptions {
   std::size_t k = 1;
   Capacity capacity;
-  Grouping grouping;
+  GroupingOptions grouping;
 };
 CappedOptions read_capped(ParameterReader& reader, std::optional<std::size_t> default_k,
                           bool per_sequence = false);
@@ -23,8 +23,8 @@ CappedOptions read_capped(ParameterReader& reader, std::optional<std::size_t> de
 /// Token choice with a capacity: every token chooses its k best, `admit` says who stays.
 class CappedRule : public GroupedRule {
  public:
-  CappedRule(std::string_view id, CappedOptions options, Admission admission)
-      : GroupedRule(options.grouping), id_(id), options_(options), admission_(admission) {}
+  CappedRule(std::string_view id, CappedOptions options, Precedence precedence)
+      : GroupedRule(options.grouping), id_(id), options_(options), precedence_(precedence) {}
 
   std::string_view id() const noexcept override { return id_; }
   Parameters parameters() const override;
@@ -41,7 +41,7 @@ class CappedRule : public GroupedRule {
 
   std::string_view id_;
   CappedOptions options_;
-  Admission admission_;
+  Precedence precedence_;
 };
 
 }  // namespace pastonly::routing

@@ -14,7 +14,7 @@ struct ChunkOptions {
   double k = 1.0;                    ///< experts per token on average; C = max(1, floor(k w / N))
   std::optional<Capacity> capacity;  ///< instead of that
   std::size_t chunk = 0;             ///< tokens per chunk; 0 = all that are routed together
-  Grouping grouping;
+  GroupingOptions grouping;
 
   /// C for a chunk of `tokens`, at most `tokens`.
   std::size_t slots(std::size_t tokens, std::size_t experts) const noexcept;

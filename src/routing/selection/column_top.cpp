@@ -51,7 +51,7 @@ std::size_t end_of_ties(const std::int32_t* column, std::int32_t tied, std::size
                         std::span<const std::uint8_t> valid) {
   std::size_t token = 0;
   for (std::size_t row = 0; ties > 0; ++token) {
-    if (!valid.empty() && valid[token] == 0) continue;
+    if (!is_valid(valid, token)) continue;
     ties -= column[row * key_columns] == tied ? 1 : 0;
     ++row;
   }

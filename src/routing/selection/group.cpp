@@ -50,19 +50,19 @@ void gather(MatrixView<const float> scores, const RoutingContext& context, const
 
 }  // namespace
 
-Layout Grouping::group_layout(const Layout& layout) const noexcept {
+Layout GroupingOptions::group_layout(const Layout& layout) const noexcept {
   return {per_sequence ? 1 : layout.sequences, layout.positions, order.value_or(layout.order)};
 }
 
-void Grouping::write(Parameters& parameters) const {
+void GroupingOptions::write(Parameters& parameters) const {
   parameters.emplace_back("scope", per_sequence ? "sequence" : "batch");
   if (order) {
     parameters.emplace_back("order", *order == TokenOrder::batch_major ? "batch-major" : "sequence-major");
   }
 }
 
-Grouping read_grouping(ParameterReader& reader, bool per_sequence) {
-  Grouping grouping;
+GroupingOptions read_grouping(ParameterReader& reader, bool per_sequence) {
+  GroupingOptions grouping;
   grouping.per_sequence = reader.choice("scope", {"batch", "sequence"}, per_sequence ? 1 : 0) == 1;
   if (reader.has("order")) {
     grouping.order = reader.choice("order", {"batch-major", "sequence-major"}, 0) == 0

@@ -23,7 +23,7 @@ struct Group {
 
   std::size_t tokens() const noexcept { return scores.rows(); }
   std::size_t experts() const noexcept { return scores.columns(); }
-  bool is_valid(std::size_t token) const noexcept { return valid.empty() || valid[token] != 0; }
+  bool is_valid(std::size_t token) const noexcept { return pastonly::is_valid(valid, token); }
   std::size_t row(std::size_t token) const noexcept { return rows.empty() ? first_row + token : rows[token]; }
   std::size_t position(std::size_t token) const noexcept {
     return layout.order == TokenOrder::batch_major ? token % layout.positions : token / layout.sequences;
@@ -31,7 +31,7 @@ struct Group {
 };
 
 /// Which tokens are routed together, and in which order the rule takes them.
-struct Grouping {
+struct GroupingOptions {
   bool per_sequence = false;        ///< scope=sequence
   std::optional<TokenOrder> order;  ///< order=...; absent: as the batch's layout says
 
@@ -40,18 +40,18 @@ struct Grouping {
   /// The keys scope and order.
   void write(Parameters& parameters) const;
 };
-Grouping read_grouping(ParameterReader& reader, bool per_sequence = false);
+GroupingOptions read_grouping(ParameterReader& reader, bool per_sequence = false);
 
 /// A rule whose tokens compete within groups: cuts a batch into groups, hands each to `route`.
 class GroupedRule : public RoutingRule {
  public:
-  explicit GroupedRule(Grouping grouping) noexcept : grouping_(grouping) {}
+  explicit GroupedRule(GroupingOptions grouping) noexcept : grouping_(grouping) {}
 
   void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const final;
   Dependence dependence(const Layout& layout, std::size_t experts) const final;
 
  protected:
-  const Grouping& grouping() const noexcept { return grouping_; }
+  const GroupingOptions& grouping() const noexcept { return grouping_; }
 
  private:
   /// Writes the rows of its own tokens, which are zero before, into both masks.
@@ -59,7 +59,7 @@ class GroupedRule : public RoutingRule {
   /// The dependence within one group laid out so. With one sequence, batch and order are cleared.
   virtual Dependence group_dependence(const Layout& layout, std::size_t experts) const = 0;
 
-  Grouping grouping_;
+  GroupingOptions grouping_;
 };
 
 }  // namespace pastonly::routing

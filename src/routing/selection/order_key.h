@@ -18,10 +18,7 @@ inline std::uint32_t comparable_bits(float score) noexcept {
 /// The score as rules compare it: NaN and infinities rank below every finite score, -0 equals +0.
 inline float comparable(float score) noexcept { return std::bit_cast<float>(comparable_bits(score)); }
 
-/// Key of a token that may not be selected at all (padding): below the key of every score.
-inline constexpr std::uint32_t excluded_key = 0;
-
-/// An unsigned integer that orders as `comparable` scores do; never `excluded_key`.
+/// An unsigned integer that orders as `comparable` scores do; never 0.
 inline std::uint32_t order_key(float score) noexcept {
   const std::uint32_t bits = comparable_bits(score);
   const auto sign = static_cast<std::uint32_t>(static_cast<std::int32_t>(bits) >> 31);

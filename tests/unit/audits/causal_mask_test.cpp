@@ -28,10 +28,9 @@ const LayerFacts::Origin& origin(const Ran& ran, std::size_t layer) {
 }
 
 std::int64_t whole(const Claim& claim, std::string_view key) {
-  const Value* value = claim.witness.find(key);
-  REQUIRE(value);
-  REQUIRE(value->get_if<std::int64_t>());
-  return *value->get_if<std::int64_t>();
+  const auto value = claim.witness.integer(key);
+  REQUIRE(value.has_value());
+  return *value;
 }
 
 }  // namespace

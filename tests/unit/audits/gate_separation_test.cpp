@@ -54,9 +54,9 @@ TEST_CASE("gate-separation finds gates that carry the bias", "[audits][gate-sepa
   CHECK(find_claim(recorded, "unexplained") == nullptr);
   CHECK(claim->message.find("as recorded") != std::string::npos);
   // The witness can be checked by hand.
-  const double score = *claim->witness.find("score")->get_if<double>();
-  const double bias = *claim->witness.find("bias")->get_if<double>();
-  CHECK(*claim->witness.find("gate")->get_if<double>() == Approx(score + bias).epsilon(1e-4));
+  const double score = *claim->witness.number("score");
+  const double bias = *claim->witness.number("bias");
+  CHECK(*claim->witness.number("gate") == Approx(score + bias).epsilon(1e-4));
 
   Unbiased subject(recipe);
   Evidence evidence(subject);

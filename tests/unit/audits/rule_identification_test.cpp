@@ -19,8 +19,8 @@ Ran identify(const std::string& model, const std::string& record = "") {
 std::string text(const Value& value, std::string_view key) {
   const auto* found = value.find(key);
   REQUIRE(found);
-  REQUIRE(found->get_if<std::string>());
-  return *found->get_if<std::string>();
+  REQUIRE(found->text());
+  return *found->text();
 }
 
 }  // namespace
@@ -41,8 +41,8 @@ TEST_CASE("rule-identification accuses a leaky rule with what refutes the causal
     CHECK_FALSE(text(claim->witness, "rule").empty());
     const auto* refuted = claim->witness.find("counterexamples");
     REQUIRE(refuted);
-    REQUIRE(refuted->get_if<Value::Array>());
-    CHECK_FALSE(refuted->get_if<Value::Array>()->empty());
+    REQUIRE(refuted->array());
+    CHECK_FALSE(refuted->array()->empty());
     CHECK_FALSE(find_claim(ran, "unexplained"));
     REQUIRE(ran.layers.size() == 3);
     CHECK(ran.layers[1].rule->causal == false);

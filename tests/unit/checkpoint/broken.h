@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "input/tensor/safetensors.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "unit/checkpoint/exported.h"
 
 namespace pastonly::checkpoint {

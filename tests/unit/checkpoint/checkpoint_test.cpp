@@ -105,7 +105,7 @@ TEST_CASE("a token's results do not move with what follows, the batch or the thr
   const auto data = observed(checkpoint, whole.batch());
   const std::vector<std::int64_t> row(whole.tokens.begin() + 90, whole.tokens.begin() + 90 + 71);
   const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
-  Workspace workspace;
+  InferenceWorkspace workspace;
   PassExtras extras;
   extras.next = whole.tokens[90 + 71];
   const auto alone = checkpoint.observe({{1, 71}, row, {}}, {}, workspace, &extras);
@@ -122,7 +122,7 @@ TEST_CASE("tokens outside the vocabulary are refused", "[checkpoint]") {
   const TemporaryDirectory directory;
   export_model(exported_config(), directory.path());
   const auto checkpoint = opened(directory.path());
-  Workspace workspace;
+  InferenceWorkspace workspace;
   const std::vector<std::int64_t> tokens{1, 11};
   const auto data = checkpoint.observe({{1, 2}, tokens, {}}, {}, workspace);
   REQUIRE_FALSE(data.has_value());

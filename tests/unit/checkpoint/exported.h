@@ -45,7 +45,7 @@ inline Checkpoint opened(const std::filesystem::path& directory, const std::opti
 
 inline TraceData observed(const Checkpoint& checkpoint, const model::Batch& batch,
                           const model::ObserveOptions& options = {}) {
-  Workspace workspace;
+  InferenceWorkspace workspace;
   auto data = checkpoint.observe(batch, options, workspace);
   if (!data) FAIL(data.error().message);
   return std::move(*data);

@@ -28,7 +28,7 @@ void retype(const fs::path& path, const std::string& name, std::string_view dtyp
 void check_refused(const Broken& broken, std::initializer_list<std::string_view> parts) {
   const auto checkpoint = opened(broken.directory().path());
   const model::Sample sample({2, 30, TokenOrder::batch_major}, 11);
-  Workspace workspace;
+  InferenceWorkspace workspace;
   const auto data = checkpoint.observe(sample.batch(), {}, workspace);
   REQUIRE_FALSE(data.has_value());
   CHECK(data.error().kind == Error::Kind::input);

@@ -9,7 +9,7 @@
 #include "counted_subject.h"
 #include "input/files/directory_lock.h"
 #include "input/files/hash.h"
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 #include "unit/input/temporary_directory.h"
 
 namespace pastonly {

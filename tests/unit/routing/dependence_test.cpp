@@ -1,9 +1,9 @@
 #include <cmath>
 
 #include "catch.h"
+#include "combine_weights.h"
 #include "dependence_grid.h"
 #include "dependence_trial.h"
-#include "gates.h"
 #include "unit/routing/made.h"
 
 using namespace pastonly;
@@ -31,10 +31,7 @@ void check_axes(const Observe& observe, const Dependence& dependence, const Layo
 }
 
 std::size_t chunk_of(const RoutingRule& rule) {
-  for (const auto& [key, value] : rule.parameters()) {
-    if (key == "chunk") return static_cast<std::size_t>(*value.get_if<std::int64_t>());
-  }
-  return 1;
+  return static_cast<std::size_t>(number(rule.parameters(), "chunk").value_or(1.0));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <span>
 #include <string_view>
 
-#include "gates.h"
+#include "combine_weights.h"
 
 /// How one framework's implementation (a folder of golden vectors) is reproduced.
 struct GoldenCase {

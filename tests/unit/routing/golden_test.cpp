@@ -5,7 +5,7 @@
 #include <set>
 
 #include "catch.h"
-#include "gates.h"
+#include "combine_weights.h"
 #include "golden_ties.h"
 #include "golden_vectors.h"
 #include "routing/selection/capacity.h"

@@ -135,10 +135,5 @@ std::unique_ptr<pastonly::RoutingRule> golden_rule(const GoldenCase& golden_case
 }
 
 std::size_t choices_of(const pastonly::RoutingRule& rule) {
-  for (const auto& [key, value] : rule.parameters()) {
-    if (key == "k" && value.get_if<std::int64_t>() != nullptr) {
-      return static_cast<std::size_t>(*value.get_if<std::int64_t>());
-    }
-  }
-  return 1;
+  return static_cast<std::size_t>(number(rule.parameters(), "k").value_or(1.0));
 }

@@ -171,9 +171,11 @@ void draw_single_expert(std::vector<float>& scores, bool ties, stats::CounterRng
 std::string IdentifyCase::describe() const {
   std::string text = fmt::format("{} N={} seed={}{}", id, experts, seed, ties ? " ties" : "");
   for (const auto& [key, value] : parameters) {
-    if (const auto* whole = value.get_if<std::int64_t>()) text += fmt::format(" {}={}", key, *whole);
-    if (const auto* real = value.get_if<double>()) text += fmt::format(" {}={}", key, *real);
-    if (const auto* word = value.get_if<std::string>()) text += fmt::format(" {}={}", key, *word);
+    if (const auto whole = value.integer())
+      text += fmt::format(" {}={}", key, *whole);
+    else if (const auto real = value.number())
+      text += fmt::format(" {}={}", key, *real);
+    if (const auto* word = value.text()) text += fmt::format(" {}={}", key, *word);
   }
   return text;
 }

@@ -171,7 +171,7 @@ TEST_CASE("A bias that changes between runs is none: only what the batch sets ex
   REQUIRE(rejected->at.has_value());
   const auto* cycle = rejected->at->details.find("cycle");
   REQUIRE(cycle != nullptr);
-  CHECK(cycle->get_if<Value::Array>()->size() >= 2);
+  CHECK(cycle->array()->size() >= 2);
 }
 
 TEST_CASE("A recorded bias that explains every decision settles a single batch", "[identify]") {

@@ -15,21 +15,19 @@ namespace {
 /// Whether a reported figure leaves `truth` possible: the figure itself, a range, or one of several.
 bool admits(const Value* reported, std::int64_t truth) {
   if (reported == nullptr) return true;  // a default, or not a parameter of the candidate
-  if (const auto* whole = reported->get_if<std::int64_t>()) return *whole == truth;
-  if (const auto* least = reported->find("min")) {
-    const auto* most = reported->find("max");
-    return *least->get_if<std::int64_t>() <= truth &&
-           (most == nullptr || truth <= *most->get_if<std::int64_t>());
+  if (const auto whole = reported->integer()) return *whole == truth;
+  if (const auto least = reported->integer("min")) {
+    return *least <= truth && truth <= reported->integer("max").value_or(truth);
   }
-  const auto* list = reported->get_if<Value::Array>();
+  const auto* list = reported->array();
   return list != nullptr && std::ranges::any_of(*list, [&](const Value& one) { return one == Value(truth); });
 }
 
 /// k, capacity, chunk and groups of the true rule, where the candidate names them.
 bool parameters_recovered(const IdentifyCase& which, const RuleCandidate& candidate) {
   for (const auto& [key, value] : which.parameters) {
-    const auto* truth = value.get_if<std::int64_t>();
-    if (truth == nullptr) continue;
+    const auto truth = value.integer();
+    if (!truth) continue;
     const bool judged =
         key == "capacity" || key == "groups" || key == "topk_groups" || key == "chunk" || key == "k";
     if (!judged) continue;

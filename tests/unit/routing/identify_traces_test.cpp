@@ -20,10 +20,8 @@ std::vector<LayerFacts::Rule> rules_of(const std::filesystem::path& plan) {
 }
 
 std::int64_t whole(const LayerFacts::Rule& rule, std::string_view key) {
-  const auto* value = rule.parameters.find(key);
-  REQUIRE(value != nullptr);
-  const auto* number = value->get_if<std::int64_t>();
-  REQUIRE(number != nullptr);
+  const auto number = rule.parameters.integer(key);
+  REQUIRE(number.has_value());
   return *number;
 }
 

@@ -251,7 +251,7 @@ TEST_CASE("bias and thresholds learn from what was routed", "[routing]") {
   quantile->learn(MatrixView<const float>(scores.data(), 6, 4), Mask(6, 4));
   // s - alpha of column 0: 0, 0.4, 0, -0.1, 0.4, -0.1; its fourth largest is 0.
   const auto parameters = quantile->parameters();
-  const auto* thresholds = parameters[1].second.get_if<Value::Array>();
+  const auto* thresholds = parameters[1].second.array();
   REQUIRE(thresholds != nullptr);
-  CHECK(*(*thresholds)[0].get_if<double>() == Approx(0.0).margin(1e-6));
+  CHECK(*(*thresholds)[0].number() == Approx(0.0).margin(1e-6));
 }

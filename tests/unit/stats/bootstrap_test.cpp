@@ -9,6 +9,15 @@
 
 using namespace pastonly::stats;
 
+namespace {
+
+std::optional<Interval> bootstrap_mean(const std::vector<double>& values,
+                                       const BootstrapOptions& options = {}) {
+  return bootstrap_ratio(values, std::vector<double>(values.size(), 1.0), options);
+}
+
+}  // namespace
+
 TEST_CASE("bootstrap needs two usable units", "[stats][bootstrap]") {
   const double nan = std::nan("");
   const double infinity = std::numeric_limits<double>::infinity();

@@ -48,6 +48,13 @@ TEST_CASE("e-values average in the log domain", "[stats][e-process]") {
   CHECK(p_value_of(std::nan("")) == 1.0);
 }
 
+TEST_CASE("The mean's lower bound is positive where the e-value rejects", "[stats][e-process]") {
+  CHECK(mean_lower_bound(10.0, 0.25, 4.0) == Approx(2.0));
+  CHECK(mean_lower_bound(2.0, 0.25, 4.0) == Approx(0.0).margin(1e-12));
+  CHECK(mean_lower_bound(1.0, 0.25, 4.0) < 0.0);
+  CHECK(mean_lower_bound(-kInfinity, 0.25, 4.0) == -kInfinity);
+}
+
 TEST_CASE("Ville: a causal predictor rarely exceeds 1/alpha", "[stats][e-process]") {
   // Uniform tokens over 4; the predictor bets half its mass on the last token seen.
   constexpr int runs = 2000;

@@ -291,7 +291,7 @@ TEST_CASE("live expert choice reads the future, live top-k does not", "[live]") 
   // The witness shrinks to one changed token by asking for smaller suffixes.
   const auto flip = std::ranges::find(leaks.claims, "flip", &Claim::id);
   REQUIRE(flip->witness.find("tokens_changed") != nullptr);
-  CHECK(*flip->witness.find("tokens_changed")->get_if<std::int64_t>() == 1);
+  CHECK(*flip->witness.integer("tokens_changed") == 1);
   CHECK_FALSE(claims(none, "flip"));
   CHECK_FALSE(claims(none, "change"));
   CHECK(none.detection_limit->unseen_chunks.empty());

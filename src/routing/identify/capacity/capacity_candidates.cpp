@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "routing/identify/shared/parameters.h"
+#include "routing/identify/shared/candidate_parameters.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {

@@ -6,7 +6,7 @@
 
 #include "routing/identify/capacity/admission_fit.h"
 #include "routing/identify/capacity/capacity_candidates.h"
-#include "routing/identify/shared/parameters.h"
+#include "routing/identify/shared/candidate_parameters.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <map>
 
-#include "routing/identify/shared/parameters.h"
+#include "routing/identify/shared/candidate_parameters.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {

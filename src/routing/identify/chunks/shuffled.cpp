@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "routing/identify/chunks/expert_choice_fit.h"
-#include "routing/identify/shared/parameters.h"
+#include "routing/identify/shared/candidate_parameters.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
@@ -110,7 +110,7 @@ void try_shuffled_expert_choice(const RunSet& runs, Findings& findings) {
       std::ranges::find(findings.candidates, std::string(ids::expert_choice), &RuleCandidate::id);
   if (exact != findings.candidates.end()) {
     // The permutation may have been the identity.
-    findings.accept(id, *exact->parameters.get_if<Value::Object>());
+    findings.accept(id, *exact->parameters.object());
     return;
   }
   if (runs.smallest_count() == runs.experts()) return;

@@ -8,7 +8,7 @@
 #include <limits>
 #include <numeric>
 
-#include "routing/identify/shared/parameters.h"
+#include "routing/identify/shared/candidate_parameters.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {

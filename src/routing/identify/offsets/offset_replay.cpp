@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kernels/elementary.h"
+#include "routing/identify/shared/apply_ranking.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {

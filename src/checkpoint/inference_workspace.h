@@ -11,14 +11,14 @@ namespace pastonly::checkpoint {
 
 /// What a thread works with inside a task.
 struct ThreadScratch {
-  TileScratch tile, second_tile;
+  TileScratch tile;
   kernels::Buffer<float> values;
   kernels::Buffer<float> more_values;
 };
 
 /// The activations of one pass: a few arrays of (tokens, width), whatever the number of layers. One pass at a
 /// time.
-struct Workspace {
+struct InferenceWorkspace {
   kernels::Matrix<float> hidden;         // (tokens, width) the residual stream
   kernels::Matrix<float> normed;         // (tokens, width)
   kernels::Matrix<float> branch;         // (tokens, width) what a layer's half adds

@@ -1,4 +1,4 @@
-#include "input/text/json.h"
+#include "input/text/parse_json.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "routing/identify/shared/parameters.h"
+#include "routing/identify/shared/candidate_parameters.h"
 
 namespace pastonly::routing::hypotheses {
 

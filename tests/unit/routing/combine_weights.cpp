@@ -1,4 +1,4 @@
-#include "gates.h"
+#include "combine_weights.h"
 
 #include <algorithm>
 #include <cassert>
@@ -65,21 +65,21 @@ std::vector<float> column_normalised_gates(MatrixView<const float> scores, const
 }
 
 std::vector<float> soft_dispatch(MatrixView<const float> logits, std::span<const std::uint8_t> valid) {
-  const auto is_valid = [&](std::size_t token) { return valid.empty() || valid[token] != 0; };
   std::vector<float> weights(logits.size(), 0.0F);  // (tokens, experts)
   for (std::size_t expert = 0; expert < logits.columns(); ++expert) {
     float top = -std::numeric_limits<float>::infinity();
     for (std::size_t token = 0; token < logits.rows(); ++token) {
-      if (is_valid(token)) top = std::max(top, comparable(logits(token, expert)));
+      if (is_valid(valid, token)) top = std::max(top, comparable(logits(token, expert)));
     }
     if (!std::isfinite(top)) continue;
     const auto weight = [&](std::size_t token) {
       return kernels::exp(static_cast<double>(comparable(logits(token, expert))) - static_cast<double>(top));
     };
     double sum = 0.0;
-    for (std::size_t token = 0; token < logits.rows(); ++token) sum += is_valid(token) ? weight(token) : 0.0;
+    for (std::size_t token = 0; token < logits.rows(); ++token)
+      sum += is_valid(valid, token) ? weight(token) : 0.0;
     for (std::size_t token = 0; token < logits.rows(); ++token) {
-      if (is_valid(token))
+      if (is_valid(valid, token))
         weights[token * logits.columns() + expert] = static_cast<float>(weight(token) / sum);
     }
   }

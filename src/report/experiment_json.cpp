@@ -1,4 +1,4 @@
-#include "report/experiment.h"
+#include "report/experiment_json.h"
 
 #include <cmath>
 
@@ -75,20 +75,16 @@ Report::Experiment::Arm experiment_arm_of(const Fields& in) {
   arm.weights = in.text("weights");
   arm.evaluation_seed = in.count("evaluation_seed");
   const Value curve = in.value("curve");
-  const auto* points = curve.get_if<Value::Array>();
+  const auto* points = curve.array();
   if (points == nullptr) in.refuse("curve", "a list of [step, bits]");
   for (std::size_t i = 0; points != nullptr && i < points->size(); ++i) {
-    const auto* pair = (*points)[i].get_if<Value::Array>();
-    const auto* step = pair != nullptr && pair->size() == 2 ? (*pair)[0].get_if<std::int64_t>() : nullptr;
-    if (step == nullptr || *step < 0) {
+    const auto* pair = (*points)[i].array();
+    const auto step = pair != nullptr && pair->size() == 2 ? (*pair)[0].integer() : std::nullopt;
+    if (!step || *step < 0) {
       in.refuse("curve", "a list of [step, bits]");
       break;
     }
-    const auto* bits = (*pair)[1].get_if<double>();
-    const auto* whole = (*pair)[1].get_if<std::int64_t>();
-    arm.curve.emplace_back(static_cast<std::uint64_t>(*step), bits != nullptr    ? *bits
-                                                              : whole != nullptr ? static_cast<double>(*whole)
-                                                                                 : std::nan(""));
+    arm.curve.emplace_back(static_cast<std::uint64_t>(*step), (*pair)[1].number().value_or(std::nan("")));
   }
   for (const Fields& check : in.objects("checks")) arm.checks.push_back(check_of(check));
   arm.detection_limit = limit_of(in);

@@ -1,12 +1,12 @@
-#include "report/agreement.h"
+#include "report/write_agreement.h"
 
 #include <fmt/format.h>
 
 #include <optional>
 
+#include "report/ordered_json.h"
 #include "report/paragraph.h"
-#include "report/table.h"
-#include "report/value_json.h"
+#include "report/text_table.h"
 #include "report/words.h"
 
 namespace pastonly::report {

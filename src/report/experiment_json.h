@@ -4,7 +4,7 @@
 
 #include "pastonly/report.h"
 #include "report/fields.h"
-#include "report/value_json.h"
+#include "report/ordered_json.h"
 #include "report/writer.h"
 
 namespace pastonly::report {

@@ -1,4 +1,4 @@
-#include "report/table.h"
+#include "report/text_table.h"
 
 #include <algorithm>
 #include <cmath>

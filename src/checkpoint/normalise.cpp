@@ -1,4 +1,4 @@
-#include "checkpoint/norm.h"
+#include "checkpoint/normalise.h"
 
 #include <cmath>
 
