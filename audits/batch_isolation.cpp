@@ -8,22 +8,22 @@
 namespace pastonly::audits {
 namespace {
 
-constexpr DependenceWords kBatch{
+constexpr DependenceWords batch_wording{
     claim::flip, "decisions of unchanged sequences", "only other sequences of the batch were redrawn",
     "One sequence's tokens move another's routing: results depend on who shares the "
     "batch, and one user's text can reach "
     "another's. Use a dropless rule, or a capacity per sequence."};
 
 /// Rows that a run left as they were, in full.
-Expected<std::vector<Comparison>> compare_batches(Evidence& evidence) {
-  std::vector<Comparison> out;
-  for (const Intervention& run : evidence.runs()) {
+Expected<std::vector<comparison::RunRegions>> compare_batches(evidence::Observations& observations) {
+  std::vector<comparison::RunRegions> out;
+  for (const Intervention& run : observations.runs()) {
     const bool suffix = run.kind == Intervention::Kind::suffix;
     if (!suffix && run.kind != Intervention::Kind::batch) continue;
-    const auto base = evidence.base_of(run);
+    const auto base = observations.base_of(run);
     if (!base) return tl::unexpected(base.error());
-    const std::vector<std::size_t> listed = suffix ? changed_rows(run, base->layout) : run.keep;
-    Comparison comparison{&run, {}};
+    const std::vector<std::size_t> listed = suffix ? comparison::changed_rows(run, base->layout) : run.keep;
+    comparison::RunRegions comparison{&run, {}};
     for (std::size_t row = 0; row < base->layout.sequences; ++row) {
       const bool in_list = std::find(listed.begin(), listed.end(), row) != listed.end();
       if (in_list != suffix) comparison.regions.push_back({row, row, base->layout.positions});
@@ -33,10 +33,11 @@ Expected<std::vector<Comparison>> compare_batches(Evidence& evidence) {
   return out;
 }
 
-constexpr std::array kBatchRuns{Intervention::Kind::suffix, Intervention::Kind::batch};
+constexpr std::array batch_runs{Intervention::Kind::suffix, Intervention::Kind::batch};
 
 Outcome run_batch_isolation(const CheckContext& context) {
-  return check_dependence(context, compare_batches(context.evidence), kBatch, "batch (or one-row suffix)");
+  return check_dependence(context, compare_batches(context.observations), batch_wording,
+                          "batch (or one-row suffix)");
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ const Check batch_isolation_check{
     "left as they were.",
     Needs{},
     run_batch_isolation,
-    kBatchRuns,
+    batch_runs,
 };
 
 }  // namespace pastonly::audits

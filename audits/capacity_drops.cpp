@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "routing/recorded/load.h"
@@ -75,7 +75,7 @@ struct Places {
   std::vector<Bin> routing::LoadSurvey::*bins;
   const char *start, *end, *trend;
 };
-constexpr std::array<Places, 2> kPlaces{
+constexpr std::array<Places, 2> compared_places{
     {{&routing::LoadSurvey::by_time, measurement::drop_rate_batch_start, measurement::drop_rate_batch_end,
       measurement::drop_trend_batch},
      {&routing::LoadSurvey::by_position, measurement::drop_rate_sequence_start,
@@ -87,7 +87,7 @@ void measure_places(const routing::LoadSurvey& load, double asked, LayerIndex in
     ran.measurements.push_back(
         {std::move(name), value, std::nullopt, std::nullopt, std::move(unit), load.total.tokens, index});
   };
-  for (const Places& places : kPlaces) {
+  for (const Places& places : compared_places) {
     const auto& bins = load.*places.bins;
     std::vector<double> rates;
     for (const Bin& bin : bins) rates.push_back(part_rate(std::span(&bin, 1), asked));
@@ -130,14 +130,14 @@ Claim drop_claim(const std::vector<LayerDrops>& layers, std::uint32_t run, doubl
 }
 
 Outcome run_capacity_drops(const CheckContext& context) {
-  const auto trace = context.evidence.base();
+  const auto trace = context.observations.base();
   if (!trace) return trace.error();
   if (trace->stage == Stage::selected) {
     return Skipped{"the masks stand before drops (stage selected)"};
   }
-  const auto rules = context.evidence.rules();
+  const auto rules = context.observations.rules();
   if (!rules) return rules.error();
-  const auto loads = context.evidence.loads();
+  const auto loads = context.observations.loads();
   if (!loads) return loads.error();
   Ran ran;
   std::vector<std::optional<LayerDrops>> rates(loads->size());
@@ -156,7 +156,7 @@ Outcome run_capacity_drops(const CheckContext& context) {
   }
   if (layers.empty()) return Skipped{"no layer's rule is known to be token choice with a fixed K"};
   // Stated whatever the rate, so that the correction over the run counts every test that was made.
-  const std::uint32_t base = context.evidence.runs(Intervention::Kind::base).front()->id;
+  const std::uint32_t base = context.observations.runs(Intervention::Kind::base).front()->id;
   ran.claims.push_back(drop_claim(layers, base, context.policy.limits.drop_rate));
   return ran;
 }

@@ -8,8 +8,8 @@
 
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
-#include "compare/run_comparison.h"
-#include "compare/stochastic_test.h"
+#include "comparison/run_comparison.h"
+#include "comparison/stochastic_test.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "stats/interval.h"
@@ -18,37 +18,37 @@
 namespace pastonly::audits {
 namespace {
 
-constexpr DependenceWords kFuture{
+constexpr DependenceWords future_wording{
     claim::flip, "decisions before the cut", "only later tokens of the same sequence were redrawn",
     "Routing reads the future. `pastonly explain RULE` says what to use instead of a "
     "layer's rule; a layer of origin \"inherited\" only follows an earlier one."};
-constexpr DependenceWords kFutureOrBatch{
+constexpr DependenceWords future_or_batch_words{
     claim::future_or_batch, "decisions before the cut",
     "the suffixes of several sequences were redrawn at once",
     "Record suffix runs that change one row at a time: they tell later tokens from other sequences."};
 
 /// The suffix runs of a subject, by what they can prove.
 struct Suffixes {
-  std::vector<Comparison> future;     ///< one row changed, its own past looked at
-  std::vector<Comparison> others;     ///< the same runs, the other rows looked at
-  std::vector<Comparison> ambiguous;  ///< several rows changed, their own past looked at
+  std::vector<comparison::RunRegions> future;     ///< one row changed, its own past looked at
+  std::vector<comparison::RunRegions> others;     ///< the same runs, the other rows looked at
+  std::vector<comparison::RunRegions> ambiguous;  ///< several rows changed, their own past looked at
 };
 
-Expected<Suffixes> collect_suffixes(Evidence& evidence) {
+Expected<Suffixes> collect_suffixes(evidence::Observations& observations) {
   Suffixes out;
-  for (const Intervention* run : evidence.runs(Intervention::Kind::suffix)) {
-    const auto base = evidence.base_of(*run);
+  for (const Intervention* run : observations.runs(Intervention::Kind::suffix)) {
+    const auto base = observations.base_of(*run);
     if (!base) return tl::unexpected(base.error());
-    const auto rows = changed_rows(*run, base->layout);
-    std::vector<Region> own;
+    const auto rows = comparison::changed_rows(*run, base->layout);
+    std::vector<comparison::Region> own;
     own.reserve(rows.size());
     for (const std::size_t row : rows) own.push_back({row, row, run->cut});
-    if (!single_row(*run, base->layout)) {
+    if (!comparison::single_row(*run, base->layout)) {
       out.ambiguous.push_back({run, std::move(own)});
       continue;
     }
     out.future.push_back({run, std::move(own)});
-    Comparison others{run, {}};
+    comparison::RunRegions others{run, {}};
     for (std::size_t row = 0; row < base->layout.sequences; ++row) {
       if (row != rows.front()) others.regions.push_back({row, row, base->layout.positions});
     }
@@ -60,16 +60,16 @@ Expected<Suffixes> collect_suffixes(Evidence& evidence) {
 /// Independent trials: one suffix draw in one sequence, counted once. A draw that changed no token is none.
 struct Trials {
   std::uint64_t count = 0, changed = 0;
-  std::vector<CutPoint> cuts;
+  std::vector<subjects::CutPoint> cuts;
 };
 
-Trials count_trials(const Study& study) {
+Trials count_trials(const comparison::RunComparisons& compared_runs) {
   Trials out;
   std::set<std::tuple<std::uint32_t, std::size_t, std::size_t, std::uint32_t>> counted;
-  for (const Compared& compared : study.runs) {
+  for (const comparison::RunComparison& compared : compared_runs.runs) {
     const Intervention& run = *compared.run;
     const Trace& base = compared.reference->base;
-    const std::size_t row = changed_rows(run, base.layout).front();
+    const std::size_t row = comparison::changed_rows(run, base.layout).front();
     const bool drawn = base.tokens.empty() || compared.tokens_changed > 0;
     if (!drawn || run.cut == 0 || !counted.emplace(run.base.value_or(0), run.cut, row, run.resample).second)
       continue;
@@ -80,11 +80,11 @@ Trials count_trials(const Study& study) {
   return out;
 }
 
-void report_trials(const Study& study, double alpha, Ran& out) {
-  const Trials trials = count_trials(study);
+void report_trials(const comparison::RunComparisons& compared_runs, double alpha, Ran& out) {
+  const Trials trials = count_trials(compared_runs);
   const auto n = static_cast<double>(trials.count);
   const stats::Interval interval = stats::clopper_pearson(trials.changed, trials.count, alpha);
-  if (trials.count > 0 && !study.stochastic) {
+  if (trials.count > 0 && !compared_runs.stochastic) {
     out.measurements.push_back({measurement::trial_rate,
                                 static_cast<double>(trials.changed) / n,
                                 interval.lower,
@@ -97,28 +97,32 @@ void report_trials(const Study& study, double alpha, Ran& out) {
   limit.trials = trials.count;
   limit.confidence = 1.0 - alpha;
   // With no change in n trials this is 1 - alpha^(1/n). Where chance flips decisions, a trial shows nothing.
-  const bool blind = trials.count == 0 || study.stochastic;
+  const bool blind = trials.count == 0 || compared_runs.stochastic;
   limit.trial_rate = blind ? 1.0 : stats::clopper_pearson_upper(trials.changed, trials.count, alpha);
-  if (!study.runs.empty()) {
-    const Trace& base = study.runs.front().reference->base;
-    limit.unseen_chunks = unseen_chunks(trials.cuts, base.layout, base.order_known);
+  if (!compared_runs.runs.empty()) {
+    const Trace& base = compared_runs.runs.front().reference->base;
+    limit.unseen_chunks = subjects::unseen_chunks(trials.cuts, base.layout, base.order_known);
   }
   out.detection_limit = limit;
 }
 
 /// Where each layer's changes come from.
-void report_origins(const CheckContext& context, const Study& study, Ran& out) {
-  if (study.runs.empty()) return;
-  const Trace& base = study.runs.front().reference->base;
-  const auto passes_on = [](const LayerTally& layer) { return layer.later_selection && !layer.selection; };
-  const bool ask = std::any_of(study.tally.layers.begin(), study.tally.layers.end(), passes_on);
-  const auto rules = ask ? context.evidence.rules() : Expected<std::vector<LayerFacts::Rule>>{};
-  for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
+void report_origins(const CheckContext& context, const comparison::RunComparisons& compared_runs, Ran& out) {
+  if (compared_runs.runs.empty()) return;
+  const Trace& base = compared_runs.runs.front().reference->base;
+  const auto passes_on = [](const comparison::LayerTally& layer) {
+    return layer.later_selection && !layer.selection;
+  };
+  const bool ask =
+      std::any_of(compared_runs.tally.layers.begin(), compared_runs.tally.layers.end(), passes_on);
+  const auto rules = ask ? context.observations.rules() : Expected<std::vector<LayerFacts::Rule>>{};
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
     LayerFacts facts;
     facts.index = base.layers[l].index;
     const bool known = rules && l < rules->size();
-    facts.origin = origin(study.tally.layers[l], known ? (*rules)[l].causal : std::nullopt);
-    const auto& chance = study.runs.front().reference->stochastic_layers;
+    facts.origin =
+        comparison::origin(compared_runs.tally.layers[l], known ? (*rules)[l].causal : std::nullopt);
+    const auto& chance = compared_runs.runs.front().reference->stochastic_layers;
     if (std::find(chance.begin(), chance.begin() + l + 1, true) != chance.begin() + l + 1)
       facts.origin->kind = "unknown";
     out.layers.push_back(std::move(facts));
@@ -126,32 +130,35 @@ void report_origins(const CheckContext& context, const Study& study, Ran& out) {
 }
 
 /// Runs that changed several rows: what they show is a claim only if no single-row run explains it.
-Expected<void> report_ambiguous(const CheckContext& context, References& references, const Suffixes& suffixes,
-                                const Study& future, Ran& out) {
-  const auto together = study(context.evidence, references, suffixes.ambiguous);
+Expected<void> report_ambiguous(const CheckContext& context, comparison::References& references,
+                                const Suffixes& suffixes, const comparison::RunComparisons& future,
+                                Ran& out) {
+  const auto together = comparison::compare_runs(context.observations, references, suffixes.ambiguous);
   if (!together) return tl::unexpected(together.error());
   if (together->runs.empty()) return {};
   const Trace& base = together->runs.front().reference->base;
   const auto figures =
-      measurements(together->tally, base, "several_rows_", context.policy.alpha, context.seed);
+      comparison::measurements(together->tally, base, "several_rows_", context.policy.alpha, context.seed);
   std::copy_if(
       figures.begin(), figures.end(), std::back_inserter(out.measurements),
       [](const Measurement& figure) { return figure.name == measurement::several_rows_flip_rate_decisions; });
   if (!together->tally.changed() || future.tally.changed()) return {};
-  const auto others = study(context.evidence, references, suffixes.others);
+  const auto others = comparison::compare_runs(context.observations, references, suffixes.others);
   if (!others) return tl::unexpected(others.error());
-  if (!others->tally.changed()) report_dependence(context, *together, kFutureOrBatch, out);
+  if (!others->tally.changed()) report_dependence(context, *together, future_or_batch_words, out);
   return {};
 }
 
-Expected<void> report_stochastic(const CheckContext& context, References& references,
-                                 const Suffixes& suffixes, const Study& future, Ran& out) {
+Expected<void> report_stochastic(const CheckContext& context, comparison::References& references,
+                                 const Suffixes& suffixes, const comparison::RunComparisons& future,
+                                 Ran& out) {
   report_chance(future, out);
   if (!future.stochastic) return {};
-  const auto test = test_chance(context.evidence, references, suffixes.future, context.seed);
+  const auto test =
+      comparison::test_stochastic(context.observations, references, suffixes.future, context.seed);
   if (!test) return tl::unexpected(test.error());
   if (!*test) return {};
-  const ChanceTest& result = **test;
+  const comparison::StochasticTest& result = **test;
   out.measurements.push_back(
       {measurement::repeat_difference, result.within, {}, {}, "fraction", result.groups, {}});
   out.measurements.push_back(
@@ -164,29 +171,29 @@ Expected<void> report_stochastic(const CheckContext& context, References& refere
       "before the cut, runs with another future differ from the base in {:.3g}% of decisions, "
       "repeats in {:.3g}% (permutation test, p = {:.2g})",
       100.0 * result.between, 100.0 * result.within, result.p_value);
-  claim.help = std::string(kFuture.help);
+  claim.help = std::string(future_wording.help);
   out.claims.push_back(std::move(claim));
   return {};
 }
 
-constexpr std::array kCausalRuns{Intervention::Kind::base, Intervention::Kind::repeat,
+constexpr std::array causal_runs{Intervention::Kind::base, Intervention::Kind::repeat,
                                  Intervention::Kind::suffix};
 
 Outcome run_causal_mask(const CheckContext& context) {
-  const auto suffixes = collect_suffixes(context.evidence);
+  const auto suffixes = collect_suffixes(context.observations);
   if (!suffixes) return suffixes.error();
   if (suffixes->future.empty() && suffixes->ambiguous.empty()) return nothing_recorded("suffix");
-  References references(context.evidence);
-  const auto future = study(context.evidence, references, suffixes->future);
+  comparison::References references(context.observations);
+  const auto future = comparison::compare_runs(context.observations, references, suffixes->future);
   if (!future) return future.error();
   Ran out;
   if (!future->runs.empty()) {
     const Trace& base = future->runs.front().reference->base;
-    out.measurements = measurements(future->tally, base, "", context.policy.alpha, context.seed);
+    out.measurements = comparison::measurements(future->tally, base, "", context.policy.alpha, context.seed);
   }
   report_trials(*future, context.policy.alpha, out);
   report_origins(context, *future, out);
-  report_dependence(context, *future, kFuture, out);
+  report_dependence(context, *future, future_wording, out);
   if (auto done = report_ambiguous(context, references, *suffixes, *future, out); !done) return done.error();
   if (auto done = report_stochastic(context, references, *suffixes, *future, out); !done) return done.error();
   return out;
@@ -204,7 +211,7 @@ const Check causal_mask_check{
     "that routing reads the future. A pass names the smallest dependence it could have seen.",
     Needs{},
     run_causal_mask,
-    kCausalRuns,
+    causal_runs,
 };
 
 }  // namespace pastonly::audits

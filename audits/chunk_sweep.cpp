@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "losses/variant_losses.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -18,18 +18,18 @@
 namespace pastonly::audits {
 namespace {
 
-constexpr std::size_t kScoresPerSize = 1 << 18;  // over all layers; one chunk of each at least
-constexpr std::size_t kLargestChunk = 1000000;   // scores
-constexpr double kSweepShare = 0.0625;           // of a live subject's budget, per chunk size
+constexpr std::size_t scores_per_size = 1 << 18;  // over all layers; one chunk of each at least
+constexpr std::size_t largest_chunk = 1000000;    // scores
+constexpr double sweep_share = 0.0625;            // of a live subject's budget, per chunk size
 
 /// A quarter, half, twice and four times the width, as far as sequences or batch hold them.
-std::vector<std::size_t> sizes(const Trace& base, const Reapplied& rule, std::size_t experts) {
+std::vector<std::size_t> sizes(const Trace& base, const replay::ReplayRule& rule, std::size_t experts) {
   const std::size_t most = rule.per_sequence ? base.layout.positions : base.layout.tokens();
   std::vector<std::size_t> out;
   for (const std::size_t size : {rule.width / 4, rule.width / 2, rule.width * 2, rule.width * 4}) {
     // Below one token per expert the capacity is rounded up, which is another rule.
     const bool filled = static_cast<double>(size) * rule.k >= static_cast<double>(experts);
-    if (size >= 2 && filled && size <= most && size * experts <= kLargestChunk) out.push_back(size);
+    if (size >= 2 && filled && size <= most && size * experts <= largest_chunk) out.push_back(size);
   }
   return out;
 }
@@ -38,14 +38,14 @@ std::vector<Measurement> sweep(const CheckContext& context, const Trace& base, s
                                const LayerFacts::Rule& found) {
   std::vector<Measurement> out;
   const LayerRecord& layer = base.layers[l];
-  const auto rule = reapplied(base, layer, found);
+  const auto rule = replay::replay_rule(base, layer, found);
   if (!rule) return out;
   if (rule->alone)
-    return {Moved{}.measurement(measurement::rechunked_flip_rate, layer.index, context.policy.alpha,
-                                context.seed)};
+    return {replay::FlipCount{}.measurement(measurement::rechunked_flip_rate, layer.index,
+                                            context.policy.alpha, context.seed)};
   for (const std::size_t size : sizes(base, *rule, layer.experts)) {
     const auto moved =
-        rechunked(base, layer, *rule, size, kScoresPerSize / base.layers.size(), context.seed + l);
+        replay::rechunked(base, layer, *rule, size, scores_per_size / base.layers.size(), context.seed + l);
     if (!moved) continue;
     out.push_back(moved->measurement(measurement::of(measurement::rechunked_flip_rate, std::to_string(size)),
                                      layer.index, context.policy.alpha, context.seed));
@@ -54,10 +54,10 @@ std::vector<Measurement> sweep(const CheckContext& context, const Trace& base, s
 }
 
 /// The one rule of all layers, where it has chunks; its id, parameters and width.
-std::optional<Reapplied> common_rule(const Trace& base, const std::vector<LayerFacts::Rule>& rules) {
-  std::optional<Reapplied> out;
+std::optional<replay::ReplayRule> common_rule(const Trace& base, const std::vector<LayerFacts::Rule>& rules) {
+  std::optional<replay::ReplayRule> out;
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
-    auto rule = reapplied(base, base.layers[l], rules[l]);
+    auto rule = replay::replay_rule(base, base.layers[l], rules[l]);
     if (!rule || rule->chance || (out && (rule->id != out->id || rule->parameters != out->parameters)))
       return std::nullopt;
     out = std::move(rule);
@@ -67,7 +67,7 @@ std::optional<Reapplied> common_rule(const Trace& base, const std::vector<LayerF
   return out;
 }
 
-std::string with_chunk(const Reapplied& rule, std::size_t size) {
+std::string with_chunk(const replay::ReplayRule& rule, std::size_t size) {
   RuleSpec spec{rule.id, rule.parameters};
   for (auto& [key, value] : spec.parameters) {
     if (key == "chunk") value = size;
@@ -78,16 +78,16 @@ std::string with_chunk(const Reapplied& rule, std::size_t size) {
 /// What other chunk sizes do to the loss: the same model, truly rerouted, the same tokens.
 Expected<void> reroute(const CheckContext& context, const Trace& base,
                        const std::vector<LayerFacts::Rule>& rules, std::vector<Measurement>& out) {
-  const Capabilities can = context.evidence.subject().capabilities();
+  const Capabilities can = context.observations.subject().capabilities();
   if (!can.live || !can.reroute || !can.log_probs || base.layers.empty()) return {};
   const auto rule = common_rule(base, rules);
-  const auto batches = context.evidence.fresh_batches(kSweepShare);
+  const auto batches = context.observations.fresh_batches(sweep_share);
   if (!batches) return tl::unexpected(batches.error());
   if (!rule || *batches == 0) return {};
   for (const std::size_t size : sizes(base, *rule, base.layers.front().experts)) {
-    const Routed rerouted{Intervention::Kind::reroute, with_chunk(*rule, size)};
-    PairedLoss pairs;
-    if (auto added = add_fresh(context.evidence, rerouted, *batches, pairs); !added) return added;
+    const losses::RoutingVariant rerouted{Intervention::Kind::reroute, with_chunk(*rule, size)};
+    losses::PairedLoss pairs;
+    if (auto added = losses::add_fresh(context.observations, rerouted, *batches, pairs); !added) return added;
     if (!pairs.empty())
       out.push_back(
           pairs.difference(measurement::of(measurement::rechunked_loss_change, std::to_string(size)),
@@ -96,12 +96,12 @@ Expected<void> reroute(const CheckContext& context, const Trace& base,
   return {};
 }
 
-constexpr std::array kChunkRuns{Intervention::Kind::reroute};
+constexpr std::array chunk_runs{Intervention::Kind::reroute};
 
 Outcome run_chunk_sweep(const CheckContext& context) {
-  const auto base = context.evidence.base();
+  const auto base = context.observations.base();
   if (!base) return base.error();
-  const auto rules = context.evidence.rules();
+  const auto rules = context.observations.rules();
   if (!rules) return rules.error();
   std::vector<std::vector<Measurement>> layers(base->layers.size());
   stats::parallel_for(layers.size(),
@@ -127,7 +127,7 @@ const Check chunk_sweep_check{
     "length-invariance and causal-mask accuse.",
     Needs{.scores = true},
     run_chunk_sweep,
-    kChunkRuns,
+    chunk_runs,
 };
 
 }  // namespace pastonly::audits

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "audits/checks.h"
-#include "compare/reference.h"
-#include "compare/tally.h"
-#include "evidence/audit_context.h"
+#include "comparison/reference.h"
+#include "comparison/tally.h"
+#include "evidence/observations.h"
 #include "losses/paired_loss.h"
 #include "losses/variant_losses.h"
 #include "pastonly/names.h"
@@ -17,24 +17,24 @@ namespace pastonly::audits {
 namespace {
 
 // Scores read in all; more are sampled, so that a large trace costs a fraction of a second.
-constexpr std::size_t kBudget = 1 << 18;
+constexpr std::size_t score_budget = 1 << 18;
 // Where a layer can only be read whole: as many layers as this holds, one at least, evenly spread.
-constexpr std::size_t kWholeBudget = 20000000;
+constexpr std::size_t whole_budget = 20000000;
 
 /// The layers' rules; those that cost too much are left out and counted.
-std::vector<std::optional<Reapplied>> affordable(const Trace& base,
-                                                 const std::vector<LayerFacts::Rule>& rules,
-                                                 std::size_t& left_out) {
-  std::vector<std::optional<Reapplied>> out;
+std::vector<std::optional<replay::ReplayRule>> affordable(const Trace& base,
+                                                          const std::vector<LayerFacts::Rule>& rules,
+                                                          std::size_t& left_out) {
+  std::vector<std::optional<replay::ReplayRule>> out;
   std::vector<std::size_t> whole;
   std::size_t cost = 1;
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
-    out.push_back(reapplied(base, base.layers[l], rules[l]));
-    if (!out.back() || !reads_whole(*out.back(), kBudget / base.layers.size())) continue;
+    out.push_back(replay::replay_rule(base, base.layers[l], rules[l]));
+    if (!out.back() || !replay::reads_whole(*out.back(), score_budget / base.layers.size())) continue;
     whole.push_back(l);
     cost = std::max(cost, out.back()->width * base.layers[l].experts);
   }
-  const std::size_t fits = std::max<std::size_t>(1, kWholeBudget / cost);
+  const std::size_t fits = std::max<std::size_t>(1, whole_budget / cost);
   if (whole.size() <= fits) return out;
   left_out = whole.size() - fits;
   for (std::size_t i = 0; i < whole.size(); ++i) {
@@ -47,13 +47,13 @@ std::vector<std::optional<Reapplied>> affordable(const Trace& base,
 
 /// The share of decisions that streaming would change, layer by layer.
 std::vector<std::optional<Measurement>> stream(const CheckContext& context, const Trace& base,
-                                               const std::vector<std::optional<Reapplied>>& rules) {
+                                               const std::vector<std::optional<replay::ReplayRule>>& rules) {
   std::vector<std::optional<Measurement>> out(base.layers.size());
   stats::parallel_for(base.layers.size(), [&](std::size_t l) {
     const auto& rule = rules[l];
     if (!rule) return;
-    const std::size_t budget = kBudget / base.layers.size();
-    if (const auto moved = streaming_change(base, base.layers[l], *rule, budget, context.seed + l)) {
+    const std::size_t budget = score_budget / base.layers.size();
+    if (const auto moved = replay::streaming_change(base, base.layers[l], *rule, budget, context.seed + l)) {
       out[l] = moved->measurement(measurement::streaming_flip_rate, base.layers[l].index,
                                   context.policy.alpha, context.seed);
     }
@@ -64,25 +64,26 @@ std::vector<std::optional<Measurement>> stream(const CheckContext& context, cons
 /// Runs in which every sampled token was alone with its past: which decisions of all layers together come out
 /// differently, and what it costs.
 Expected<void> streams(const CheckContext& context, std::vector<Measurement>& out) {
-  const auto runs = context.evidence.runs(Intervention::Kind::stream);
+  const auto runs = context.observations.runs(Intervention::Kind::stream);
   if (runs.empty()) return {};
-  References references(context.evidence);
+  comparison::References references(context.observations);
   const auto reference = references.of(*runs.front());
   if (!reference) return tl::unexpected(reference.error());
   const Trace& base = (*reference)->base;
-  const auto trace = context.evidence.trace(*runs.front());
+  const auto trace = context.observations.trace(*runs.front());
   if (!trace) return tl::unexpected(trace.error());
   // Row by row, so that the figures carry an interval over sequences.
-  Tally tally;
-  for (const Region& row : all_rows(base.layout)) {
-    const auto difference = compare(base, *trace, std::span(&row, 1), (*reference)->tolerances);
+  comparison::Tally tally;
+  for (const comparison::Region& row : comparison::all_rows(base.layout)) {
+    const auto difference = comparison::compare(base, *trace, std::span(&row, 1), (*reference)->tolerances);
     if (!difference) return tl::unexpected(difference.error());
     if (difference->layers.empty() || difference->layers.front().decisions > 0) tally.add(*difference);
   }
-  for (Measurement& figure : measurements(tally, base, "stream_", context.policy.alpha, context.seed)) {
+  for (Measurement& figure :
+       comparison::measurements(tally, base, "stream_", context.policy.alpha, context.seed)) {
     if (figure.name == measurement::stream_flip_rate_decisions) out.push_back(std::move(figure));
   }
-  const auto losses = streamed_losses(context.evidence);
+  const auto losses = losses::streamed_losses(context.observations);
   if (!losses) return tl::unexpected(losses.error());
   if (!losses->empty())
     out.push_back(losses->difference(measurement::streaming_gap, context.policy.alpha, context.seed));
@@ -91,13 +92,14 @@ Expected<void> streams(const CheckContext& context, std::vector<Measurement>& ou
 
 /// The loss of recorded runs under another rule against the base's.
 Expected<void> reroutes(const CheckContext& context, std::vector<Measurement>& out) {
-  for (const Intervention* run : context.evidence.runs(Intervention::Kind::reroute)) {
-    const auto base = context.evidence.base_of(*run);
-    const auto trace = context.evidence.trace(*run);
+  for (const Intervention* run : context.observations.runs(Intervention::Kind::reroute)) {
+    const auto base = context.observations.base_of(*run);
+    const auto trace = context.observations.trace(*run);
     if (!base) return tl::unexpected(base.error());
     if (!trace) return tl::unexpected(trace.error());
     const std::string name = measurement::of(measurement::loss_change, run->rule);
-    if (auto change = paired_loss(name, *base, std::span(&*trace, 1), context.policy.alpha, context.seed)) {
+    if (auto change =
+            losses::paired_loss(name, *base, std::span(&*trace, 1), context.policy.alpha, context.seed)) {
       out.push_back(std::move(*change));
     }
   }
@@ -105,9 +107,9 @@ Expected<void> reroutes(const CheckContext& context, std::vector<Measurement>& o
 }
 
 Outcome run_forced_causality(const CheckContext& context) {
-  const auto base = context.evidence.base();
+  const auto base = context.observations.base();
   if (!base) return base.error();
-  const auto rules = context.evidence.rules();
+  const auto rules = context.observations.rules();
   if (!rules) return rules.error();
   Ran out;
   std::size_t left_out = 0;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "losses/paired_loss.h"
 #include "losses/variant_losses.h"
 #include "pastonly/names.h"
@@ -27,18 +27,18 @@ namespace {
 
 using RunKind = Intervention::Kind;
 
-constexpr std::string_view kOwnRule = "its own rule";
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::size_t kMostRuns = 128;
-constexpr std::size_t kBatchesDrawn = Evidence::most_fresh;
-constexpr std::size_t kFewestConfirmed = 4;
-constexpr double kLeastBits = 0.001;       // per token: differences below are no accusation, however certain
-constexpr std::size_t kRunsConfirmed = 4;  // of one batch: in order, causal, and two for company
+constexpr std::string_view own_rule = "its own rule";
+constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr std::size_t most_runs = 128;
+constexpr std::size_t batches_drawn = evidence::Observations::most_fresh;
+constexpr std::size_t fewest_confirmed = 4;
+constexpr double least_bits = 0.001;       // per token: differences below are no accusation, however certain
+constexpr std::size_t runs_confirmed = 4;  // of one batch: in order, causal, and two for company
 
 /// Whether causal rules explain the decisions of every layer. Others may explain them as well: the loss is
 /// then that of a causal rule either way.
-Expected<bool> own_is_causal(Evidence& evidence) {
-  const auto rules = evidence.rules();
+Expected<bool> own_is_causal(evidence::Observations& observations) {
+  const auto rules = observations.rules();
   if (!rules) return tl::unexpected(rules.error());
   return std::ranges::all_of(*rules, [](const LayerFacts::Rule& rule) {
     const RuleInfo* const first = rule.id ? find_rule(*rule.id) : nullptr;
@@ -47,8 +47,8 @@ Expected<bool> own_is_causal(Evidence& evidence) {
 }
 
 /// Of the plan's reroute to top-k, which knows them before drops; else as many as the base kept.
-std::int64_t experts_per_token(Evidence& evidence, const Trace& base) {
-  for (const Intervention* run : evidence.runs(RunKind::reroute)) {
+std::int64_t experts_per_token(evidence::Observations& observations, const Trace& base) {
+  for (const Intervention* run : observations.runs(RunKind::reroute)) {
     const auto spec = parse_rule(run->rule);
     if (!spec || spec->id != routing::ids::top_k) continue;
     if (const auto k = routing::top_k_of(spec->parameters)) return *k;
@@ -95,19 +95,19 @@ void hold(const CheckContext& context, const std::string& suspect, const Contras
   claim.basis = Claim::Basis::statistical;
   // Both must hold: the larger p-value is valid for their union (Berger 1982).
   claim.p_value =
-      std::max(stats::mean_exceeds(causal.bits, kLeastBits), stats::mean_exceeds(apart.bits, kLeastBits));
+      std::max(stats::mean_exceeds(causal.bits, least_bits), stats::mean_exceeds(apart.bits, least_bits));
   claim.amount = drop.value < reliance.value ? drop : reliance;
   claim.message = fmt::format(
       "routed by {} the model loses {:.3f} bits per token: {} less than {}, and {} less than {}. It reads "
       "what that rule tells of the future",
-      suspect, loss, with_interval(drop), causal.words, with_interval(reliance), apart.words);
+      suspect, loss, losses::with_interval(drop), causal.words, losses::with_interval(reliance), apart.words);
   claim.witness.set("type", "loss");
   claim.witness.set("rule", suspect);
   claim.witness.set("loss_bits", loss);
   claim.witness.set(causal.figure, drop.value);
   claim.witness.set(apart.figure, reliance.value);
   claim.help = "Train it again under a rule of tokens' own scores.";
-  if (suspect != kOwnRule)
+  if (suspect != own_rule)
     claim.help = fmt::format(
         "The model was trained under this rule or one like it: audit it with --rule {} for the "
         "interventions. {}",
@@ -117,13 +117,13 @@ void hold(const CheckContext& context, const std::string& suspect, const Contras
 
 /// A way of routing on trial and its losses so far, in bits per token by batch.
 struct Suspect {
-  Routed routed;
+  losses::RoutingVariant routed;
   std::vector<double> losses = {};  // (batches)
 
-  std::string name() const { return routed.rule.empty() ? std::string(kOwnRule) : routed.rule; }
+  std::string name() const { return routed.rule.empty() ? std::string(own_rule) : routed.rule; }
   double loss() const {
     const double sum = std::accumulate(losses.begin(), losses.end(), 0.0);
-    return std::isfinite(sum) ? sum / static_cast<double>(losses.size()) : kInfinity;
+    return std::isfinite(sum) ? sum / static_cast<double>(losses.size()) : infinite;
   }
   /// Mean bits per token less than another on the same batches; those of `other` go on from these.
   double below(const Suspect& other) const {
@@ -132,10 +132,10 @@ struct Suspect {
     return sum / static_cast<double>(losses.size());
   }
 
-  Expected<void> run(Evidence& evidence, std::size_t first, std::size_t count) {
-    const auto traces = fresh_runs(evidence, routed, first, count);
+  Expected<void> run(evidence::Observations& observations, std::size_t first, std::size_t count) {
+    const auto traces = losses::fresh_runs(observations, routed, first, count);
     if (!traces) return tl::unexpected(traces.error());
-    for (const Trace& trace : *traces) losses.push_back(mean_loss({&trace, 1}));
+    for (const Trace& trace : *traces) losses.push_back(losses::mean_loss({&trace, 1}));
     return {};
   }
 };
@@ -164,14 +164,14 @@ struct Halving {
 class LiveSweep {
  public:
   LiveSweep(const CheckContext& context, const Trace& base, bool causal)
-      : context_(context), base_(base), causal_(causal), k_(experts_per_token(context.evidence, base)) {
+      : context_(context), base_(base), causal_(causal), k_(experts_per_token(context.observations, base)) {
     if (!causal) reference_.routed = {RunKind::reroute, top_k_rule(k_)};
   }
 
   Outcome run() {
-    const auto allowed = context_.evidence.fresh_runs_allowed(1.0);
+    const auto allowed = context_.observations.fresh_runs_allowed(1.0);
     if (!allowed) return allowed.error();
-    const std::size_t runs = std::min(*allowed, kMostRuns);
+    const std::size_t runs = std::min(*allowed, most_runs);
     for (const bool fine : {true, false}) {
       gather(fine);
       if (runs >= fewest()) break;
@@ -187,7 +187,7 @@ class LiveSweep {
     const Halving screening(alive_.size(), round);
     if (auto done = screen(round, out); !done) return done.error();
     const std::size_t batches =
-        std::min(kBatchesDrawn - screening.batches, (runs - screening.runs) / kRunsConfirmed);
+        std::min(batches_drawn - screening.batches, (runs - screening.runs) / runs_confirmed);
     if (auto done = confirm(batches, out); !done) return done.error();
     return out;
   }
@@ -200,14 +200,14 @@ class LiveSweep {
       alive_.push_back({{RunKind::reroute, std::move(rule)}});
   }
 
-  std::size_t fewest() const { return Halving(alive_.size(), 0).runs + kRunsConfirmed * kFewestConfirmed; }
+  std::size_t fewest() const { return Halving(alive_.size(), 0).runs + runs_confirmed * fewest_confirmed; }
 
   /// As many runs in a round as leave half of them, and half of the batches, for what is confirmed.
   std::size_t round_of(std::size_t runs) const {
     std::size_t round = 0;
     for (std::size_t more = 1; more <= runs; ++more) {
       const Halving halving(alive_.size(), more);
-      if (2 * halving.runs > runs || 2 * halving.batches > kBatchesDrawn) break;
+      if (2 * halving.runs > runs || 2 * halving.batches > batches_drawn) break;
       round = more;
     }
     return round;
@@ -216,9 +216,9 @@ class LiveSweep {
   Expected<void> screen(std::size_t round, Ran& out) {
     while (alive_.size() > 1) {
       const std::size_t each = Halving::batches_each(alive_.size(), round);
-      if (auto done = reference_.run(context_.evidence, screened_, each); !done) return done;
+      if (auto done = reference_.run(context_.observations, screened_, each); !done) return done;
       for (Suspect& suspect : alive_) {
-        if (auto done = suspect.run(context_.evidence, screened_, each); !done) return done;
+        if (auto done = suspect.run(context_.observations, screened_, each); !done) return done;
       }
       screened_ += each;
       std::ranges::stable_sort(alive_, {}, &Suspect::loss);
@@ -240,19 +240,20 @@ class LiveSweep {
 
   Expected<void> confirm(std::size_t batches, Ran& out) {
     const Suspect& suspect = alive_.front();
-    const auto in_order = fresh_runs(context_.evidence, suspect.routed, screened_, batches);
-    const auto causal = fresh_runs(context_.evidence, reference_.routed, screened_, batches);
-    const auto apart =
-        fresh_runs(context_.evidence, {RunKind::company, suspect.routed.rule}, screened_, batches);
+    const auto in_order = losses::fresh_runs(context_.observations, suspect.routed, screened_, batches);
+    const auto causal = losses::fresh_runs(context_.observations, reference_.routed, screened_, batches);
+    const auto apart = losses::fresh_runs(context_.observations,
+                                          {RunKind::foreign_batch, suspect.routed.rule}, screened_, batches);
     for (const auto* found : {&in_order, &causal, &apart}) {
       if (!*found) return tl::unexpected(found->error());
     }
-    out.measurements.push_back(figure(measurement::loss_causal, mean_loss(*causal), batches));
+    out.measurements.push_back(figure(measurement::loss_causal, losses::mean_loss(*causal), batches));
     hold(context_, suspect.name(),
-         {measurement::drop_below_causal, "by " + reference_.name(), loss_differences(*causal, *in_order)},
+         {measurement::drop_below_causal, "by " + reference_.name(),
+          losses::loss_differences(*causal, *in_order)},
          {measurement::drop_below_company, "where every token competes with another batch's",
-          loss_differences(*apart, *in_order)},
-         mean_loss(*in_order), out);
+          losses::loss_differences(*apart, *in_order)},
+         losses::mean_loss(*in_order), out);
     return {};
   }
 
@@ -268,40 +269,42 @@ class LiveSweep {
 /// The recorded base against its reroute to a causal rule and its shuffle, where a plan holds both.
 Outcome recorded(const CheckContext& context, bool causal) {
   Ran out;
-  Routed reference;
-  for (const Intervention* run : context.evidence.runs(RunKind::reroute)) {
-    const auto traces = recorded_runs(context.evidence, {RunKind::reroute, run->rule});
+  losses::RoutingVariant reference;
+  for (const Intervention* run : context.observations.runs(RunKind::reroute)) {
+    const auto traces = losses::recorded_runs(context.observations, {RunKind::reroute, run->rule});
     if (!traces) return traces.error();
-    const double loss = mean_loss(*traces);
+    const double loss = losses::mean_loss(*traces);
     if (!std::isfinite(loss)) continue;
     out.measurements.push_back(figure(measurement::of(measurement::loss, run->rule), loss, traces->size()));
     if (reference.rule.empty() && names_rule(run->rule, routing::ids::top_k))
       reference = {RunKind::reroute, run->rule};
   }
-  const auto base = recorded_runs(context.evidence, {});
+  const auto base = losses::recorded_runs(context.observations, {});
   if (!base) return base.error();
-  if (out.measurements.empty() || !std::isfinite(mean_loss(*base)))
+  if (out.measurements.empty() || !std::isfinite(losses::mean_loss(*base)))
     return Skipped{"the subject is not live, and no reroute with log-probabilities is recorded"};
-  out.measurements.push_back(figure(measurement::of(measurement::loss, kOwnRule), mean_loss(*base), 1));
+  out.measurements.push_back(
+      figure(measurement::of(measurement::loss, own_rule), losses::mean_loss(*base), 1));
   if (causal || reference.rule.empty()) return out;
-  const auto other = recorded_runs(context.evidence, reference),
-             shuffled = recorded_runs(context.evidence, {RunKind::shuffle, ""});
+  const auto other = losses::recorded_runs(context.observations, reference),
+             shuffled = losses::recorded_runs(context.observations, {RunKind::shuffle, ""});
   if (!other) return other.error();
   if (!shuffled) return shuffled.error();
-  hold(context, std::string(kOwnRule),
-       {measurement::drop_below_causal, "by " + reference.rule, loss_differences(*other, *base)},
-       {measurement::drop_below_shuffled, "on tokens in random order", loss_differences(*shuffled, *base)},
-       mean_loss(*base), out);
+  hold(context, std::string(own_rule),
+       {measurement::drop_below_causal, "by " + reference.rule, losses::loss_differences(*other, *base)},
+       {measurement::drop_below_shuffled, "on tokens in random order",
+        losses::loss_differences(*shuffled, *base)},
+       losses::mean_loss(*base), out);
   return out;
 }
 
 Outcome run_forensic_sweep(const CheckContext& context) {
-  const auto base = context.evidence.base();
+  const auto base = context.observations.base();
   if (!base) return base.error();
   if (base->layers.empty()) return Skipped{"no layer routes"};
-  const auto causal = own_is_causal(context.evidence);
+  const auto causal = own_is_causal(context.observations);
   if (!causal) return causal.error();
-  const Capabilities can = context.evidence.subject().capabilities();
+  const Capabilities can = context.observations.subject().capabilities();
   if (!can.live || !can.reroute || !can.fresh) return recorded(context, *causal);
   return LiveSweep(context, *base, *causal).run();
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "losses/decoding.h"
 #include "losses/source.h"
 #include "pastonly/names.h"
@@ -24,16 +24,16 @@ struct Bet {
   double deviation = 0.0;  ///< prior deviation of the probe's weights
   bool scores = false;     ///< masks and scores, or masks alone
 };
-constexpr std::array<Bet, 6> kBets{
+constexpr std::array<Bet, 6> bet_sizes{
     {{0.03, false}, {0.1, false}, {0.3, false}, {0.03, true}, {0.1, true}, {0.3, true}}};
-constexpr int kIterations = 30;
+constexpr int refinement_steps = 30;
 // Of a live subject: fresh batches until there are about so many tokens.
-constexpr std::size_t kWantedTokens = 4096, kMostBatches = 15;
-constexpr double kFreshShare = 0.25;
+constexpr std::size_t wanted_tokens = 4096, most_batches = 15;
+constexpr double fresh_share = 0.25;
 
 /// Which half a sample is of: batches alternate; of a single batch sequences do; a single sequence is cut in
 /// the middle.
-std::vector<std::uint8_t> halves(const DecodingData& data) {
+std::vector<std::uint8_t> halves(const losses::DecodingData& data) {
   std::vector<std::uint8_t> half(data.targets.size());
   const bool batches = !data.batch.empty() && data.batch.back() > 0;
   const bool several = !data.sequence.empty() && data.sequence.front() != data.sequence.back();
@@ -47,8 +47,8 @@ std::vector<std::uint8_t> halves(const DecodingData& data) {
 }
 
 /// Bits that a probe fitted on one half gains on every sample of the other.
-std::vector<double> held_out(const DecodingData& data, const std::vector<std::uint8_t>& half, int train,
-                             const Bet& bet) {
+std::vector<double> held_out(const losses::DecodingData& data, const std::vector<std::uint8_t>& half,
+                             int train, const Bet& bet) {
   stats::SparseRows rows;
   rows.features = bet.scores ? data.routing.features : data.mask_features;
   std::vector<std::uint32_t> targets;
@@ -65,7 +65,7 @@ std::vector<double> held_out(const DecodingData& data, const std::vector<std::ui
     targets.push_back(data.targets[i]);
   }
   const MatrixView<const double> prior_rows(priors.data(), priors.size() / data.classes, data.classes);
-  const auto probe = stats::SoftmaxProbe::fit(rows, targets, prior_rows, bet.deviation, kIterations);
+  const auto probe = stats::SoftmaxProbe::fit(rows, targets, prior_rows, bet.deviation, refinement_steps);
   std::vector<double> gains(half.size(), 0.0);
   for (std::size_t i = 0; i < half.size(); ++i) {
     if (half[i] != train) gains[i] = probe.gain(data.routing.row(i), data.targets[i], data.prior(i));
@@ -98,14 +98,14 @@ double combined(const Decoded& decoded) {
 
 /// Each half is decoded with what the other taught; of a single sequence only the later half is, so that
 /// every prediction is of a token that comes after all it was learned from.
-Decoded decode(const DecodingData& data) {
+Decoded decode(const losses::DecodingData& data) {
   const auto half = halves(data);
   const bool several = !data.sequence.empty() && data.sequence.front() != data.sequence.back();
   const std::size_t directions = several ? 2 : 1;
-  const std::size_t bets = data.scored ? kBets.size() : kBets.size() / 2;
+  const std::size_t bets = data.scored ? bet_sizes.size() : bet_sizes.size() / 2;
   std::vector<std::vector<double>> gains(directions * bets);
   stats::parallel_for(gains.size(), [&](std::size_t task) {
-    gains[task] = held_out(data, half, static_cast<int>(task / bets), kBets.at(task % bets));
+    gains[task] = held_out(data, half, static_cast<int>(task / bets), bet_sizes.at(task % bets));
   });
   Decoded out;
   for (std::size_t first = 0; first < half.size();) {
@@ -134,35 +134,36 @@ Decoded decode(const DecodingData& data) {
 
 /// The first base run; of a live subject as many fresh batches with it as give the probe enough to learn
 /// from.
-Expected<DecodingData> gather_routing(const CheckContext& context, const Trace& base) {
-  const auto affordable = context.evidence.fresh_batches(kFreshShare);
+Expected<losses::DecodingData> gather_routing(const CheckContext& context, const Trace& base) {
+  const auto affordable = context.observations.fresh_batches(fresh_share);
   if (!affordable) return tl::unexpected(affordable.error());
-  const std::size_t wanted = kWantedTokens / std::max<std::size_t>(1, base.layout.tokens());
-  const std::size_t fresh = std::min({*affordable, std::max<std::size_t>(1, wanted), kMostBatches});
-  DecodingLimits limits;
+  const std::size_t wanted = wanted_tokens / std::max<std::size_t>(1, base.layout.tokens());
+  const std::size_t fresh = std::min({*affordable, std::max<std::size_t>(1, wanted), most_batches});
+  losses::DecodingLimits limits;
   limits.samples /= fresh + 1;
-  DecodingData data;
+  losses::DecodingData data;
   for (std::size_t i = 0; i <= fresh; ++i) {
-    const auto trace = i == 0 ? Expected<Trace>(base) : context.evidence.trace(Evidence::fresh_run(i - 1));
+    const auto trace =
+        i == 0 ? Expected<Trace>(base) : context.observations.trace(evidence::Observations::fresh_run(i - 1));
     if (!trace) return tl::unexpected(trace.error());
-    const auto source = source_of_tokens(*trace, *context.policy.source);
+    const auto source = losses::source_of_tokens(*trace, *context.policy.source);
     if (!source) return tl::unexpected(source.error());
-    DecodingData batch = decoding_data(*trace, *source, limits);
+    losses::DecodingData batch = losses::decoding_data(*trace, *source, limits);
     if (i == 0) {
       data = std::move(batch);
     } else {
-      append(batch, data);
+      losses::append(batch, data);
     }
   }
   return data;
 }
 
 Outcome run_future_decoding(const CheckContext& context) {
-  const auto trace = context.evidence.base();
+  const auto trace = context.observations.base();
   if (!trace) return trace.error();
   const auto gathered = gather_routing(context, *trace);
   if (!gathered) return gathered.error();
-  const DecodingData& data = *gathered;
+  const losses::DecodingData& data = *gathered;
   if (data.targets.size() < 2) return Skipped{"no two tokens have a successor to predict"};
   const Decoded decoded = decode(data);
   const double log2_e = combined(decoded);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "compare/resampled_futures.h"
-#include "evidence/audit_context.h"
+#include "comparison/resampled_futures.h"
+#include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "stats/entropy.h"
@@ -18,22 +18,22 @@
 namespace pastonly::audits {
 namespace {
 
-constexpr std::size_t kFutures = 200;  // of each prefix of a live subject
+constexpr std::size_t drawn_futures = 200;  // of each prefix of a live subject
 
 /// All prefixes' routings under their futures, and how often plain repeats were looked at in their place.
 struct Futures {
-  std::vector<PrefixRouting> prefixes;
+  std::vector<comparison::PrefixRouting> prefixes;
   std::size_t layers = 0;  ///< assessed: those before the first that chance reaches
   std::uint64_t controls = 0;
 };
 
-Expected<Futures> gather(const CheckContext& context, const std::vector<Prefix>& prefixes,
+Expected<Futures> gather(const CheckContext& context, const std::vector<comparison::Prefix>& prefixes,
                          const Trace& base) {
-  References references(context.evidence);
-  std::vector<const Reference*> reference;
+  comparison::References references(context.observations);
+  std::vector<const comparison::Reference*> reference;
   Futures futures;
   futures.layers = base.layers.size();
-  for (const Prefix& prefix : prefixes) {
+  for (const comparison::Prefix& prefix : prefixes) {
     const auto found = references.of(*prefix.futures.front());
     if (!found) return tl::unexpected(found.error());
     reference.push_back(*found);
@@ -42,9 +42,10 @@ Expected<Futures> gather(const CheckContext& context, const std::vector<Prefix>&
         futures.layers, std::distance(chance.begin(), std::find(chance.begin(), chance.end(), true)));
     futures.controls += (*found)->repeats.size();
   }
-  std::vector<Expected<PrefixRouting>> routed(prefixes.size());
+  std::vector<Expected<comparison::PrefixRouting>> routed(prefixes.size());
   stats::parallel_for(prefixes.size(), [&](std::size_t i) {
-    routed[i] = route_prefix(context.evidence, prefixes[i], reference[i]->tolerances, futures.layers);
+    routed[i] =
+        comparison::route_prefix(context.observations, prefixes[i], reference[i]->tolerances, futures.layers);
   });
   for (auto& one : routed) {
     if (!one) return tl::unexpected(one.error());
@@ -58,7 +59,7 @@ struct LeakEstimate {
   LayerFacts::Leak leak;
 };
 
-bool has_many(const PrefixRouting& prefix) { return !prefix.classes.empty(); }
+bool has_many(const comparison::PrefixRouting& prefix) { return !prefix.classes.empty(); }
 
 /// Row: a layer, or the last for all of them. Where some prefixes have many futures the bits are theirs: the
 /// better of two certified bounds on the mean over these prefixes, each at half the level.
@@ -69,7 +70,7 @@ LeakEstimate estimate(const Futures& futures, std::size_t row, double alpha) {
   const bool many = deep > 0.0;
   const double count = many ? deep : static_cast<double>(futures.prefixes.size());
   const double collision_alpha = many ? alpha / 2.0 : alpha;
-  for (const PrefixRouting& prefix : futures.prefixes) {
+  for (const comparison::PrefixRouting& prefix : futures.prefixes) {
     if (has_many(prefix) != many) continue;
     out.pairs += prefix.pairs;
     out.differing += prefix.differing[row];
@@ -111,7 +112,7 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
   claim.id = claim::routing_leak;
   claim.basis = Claim::Basis::statistical;
   std::uint64_t pairs = 0, differing = 0;  // of all prefixes
-  for (const PrefixRouting& prefix : futures.prefixes) {
+  for (const comparison::PrefixRouting& prefix : futures.prefixes) {
     pairs += prefix.pairs;
     differing += prefix.differing.back();
   }
@@ -126,7 +127,7 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
   for (std::size_t l = 0; l < layers.size(); ++l) {
     if (layers[l].differing > 0) claim.layers.push_back(base.layers[l].index);
   }
-  for (const PrefixRouting& prefix : futures.prefixes) {
+  for (const comparison::PrefixRouting& prefix : futures.prefixes) {
     if (claim.witness.is_null()) claim.witness = prefix.witness;
   }
   claim.message = fmt::format(
@@ -140,10 +141,11 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
 }
 
 Outcome run_future_information(const CheckContext& context) {
-  const auto base = context.evidence.base();
+  const auto base = context.observations.base();
   if (!base) return base.error();
-  auto prefixes = independent_prefixes(context.evidence, base->layout);
-  const DeepPrefixes deep = deep_prefixes(context.evidence, base->layout, kFutures);
+  auto prefixes = comparison::independent_prefixes(context.observations, base->layout);
+  const comparison::DeepPrefixes deep =
+      comparison::deep_prefixes(context.observations, base->layout, drawn_futures);
   prefixes.insert(prefixes.end(), deep.prefixes.begin(), deep.prefixes.end());
   if (prefixes.empty()) {
     return Skipped{"no row has two suffix runs of equal cut and different resample that change it alone"};
@@ -168,7 +170,7 @@ Outcome run_future_information(const CheckContext& context) {
   measure(joint, std::nullopt, ran);
   if (!deep.prefixes.empty()) {
     ran.measurements.push_back({measurement::futures_per_prefix,
-                                static_cast<double>(kFutures),
+                                static_cast<double>(drawn_futures),
                                 {},
                                 {},
                                 "futures",

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "routing/recorded/gate_form.h"
 #include "routing/rule_facts.h"
@@ -20,10 +20,10 @@ using routing::GateForm;
 using routing::GateSample;
 
 /// Tokens looked at in each layer: all, or blocks of 64 spread evenly.
-constexpr std::size_t kSampleTokens = 16'384;
-constexpr std::size_t kSampleBlock = 64;
+constexpr std::size_t sample_tokens = 16'384;
+constexpr std::size_t sample_block = 64;
 /// A form explains the gates if at most one pair in a thousand is off.
-constexpr double kExplained = 0.999;
+constexpr double explained_share = 0.999;
 
 /// Copies of the sampled tokens that kept any expert.
 struct Sampled {
@@ -34,14 +34,14 @@ struct Sampled {
 
 Sampled draw(const Trace& trace, const LayerRecord& layer) {
   const std::size_t all = trace.layout.tokens(), experts = layer.experts;
-  const std::size_t blocks = (all + kSampleBlock - 1) / kSampleBlock;
-  const std::size_t wanted = std::min(blocks, kSampleTokens / kSampleBlock);
+  const std::size_t blocks = (all + sample_block - 1) / sample_block;
+  const std::size_t wanted = std::min(blocks, sample_tokens / sample_block);
   Sampled out;
-  std::vector<float> scratch, gates(kSampleBlock * experts);
-  std::vector<std::uint8_t> mask(kSampleBlock * experts);
+  std::vector<float> scratch, gates(sample_block * experts);
+  std::vector<std::uint8_t> mask(sample_block * experts);
   for (std::size_t i = 0; i < wanted; ++i) {
-    const std::size_t first = i * blocks / wanted * kSampleBlock;
-    const std::size_t count = std::min(kSampleBlock, all - first);
+    const std::size_t first = i * blocks / wanted * sample_block;
+    const std::size_t count = std::min(sample_block, all - first);
     read_mask(layer, first, count, std::span(mask).first(count * experts));
     read_gates(layer, first, count, std::span(gates).first(count * experts));
     const auto scores = read_floats(*layer.ranking(), first, count, scratch);
@@ -125,7 +125,7 @@ Value witness_of(const Sampled& sampled, const GateSample& sample, const LayerGa
 
 std::optional<GateForm> biased_form(const LayerRecord& layer, const GateSample& sample,
                                     const LayerFacts::Rule& rule, bool& recorded) {
-  const auto explains = [](const GateForm& form) { return form.explained >= kExplained; };
+  const auto explains = [](const GateForm& form) { return form.explained >= explained_share; };
   if (layer.bias.size() == layer.experts) {
     const std::vector<double> bias(layer.bias.begin(), layer.bias.end());
     GateForm form = best_biased_form(sample, bias);
@@ -153,7 +153,7 @@ LayerGates examine(const Trace& trace, const LayerRecord& layer, const LayerFact
   sample.top_k = asked_experts(rule).value_or(0);
   sample.tolerance = std::max(tolerance_of(layer.ranking()->type), tolerance_of(layer.gates->type));
   found.plain = best_unbiased_form(sample);
-  if (found.plain.explained >= kExplained) return found;
+  if (found.plain.explained >= explained_share) return found;
   found.biased = biased_form(layer, sample, rule, found.offset_recorded);
   if (found.biased) found.witness = witness_of(sampled, sample, found, trace);
   return found;
@@ -191,9 +191,9 @@ Claim unexplained_claim(const std::vector<const LayerGates*>& layers) {
 }
 
 Outcome run_gate_separation(const CheckContext& context) {
-  const auto trace = context.evidence.base();
+  const auto trace = context.observations.base();
   if (!trace) return trace.error();
-  const auto rules = context.evidence.rules();
+  const auto rules = context.observations.rules();
   if (!rules) return rules.error();
   std::vector<LayerGates> layers(trace->layers.size());
   stats::parallel_for(layers.size(), [&](std::size_t l) {
@@ -213,7 +213,7 @@ Outcome run_gate_separation(const CheckContext& context) {
                                 layer.index});
     if (layer.biased) {
       biased.push_back(&layer);
-    } else if (layer.plain.explained < kExplained) {
+    } else if (layer.plain.explained < explained_share) {
       unexplained.push_back(&layer);
     }
   }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "routing/recorded/influence.h"
 #include "routing/rule_facts.h"
@@ -16,7 +16,7 @@ namespace pastonly::audits {
 namespace {
 
 /// Scores that the influence map reads at most of a layer; larger layers are sampled.
-constexpr std::size_t kReachScores = std::size_t{1} << 14;
+constexpr std::size_t reach_scores = std::size_t{1} << 14;
 
 /// Scores of one expert over one chunk in router order, (chunk).
 void read_column(const Trace& trace, const TokenTensor& scores, std::size_t first, std::size_t expert,
@@ -40,7 +40,7 @@ std::vector<std::uint32_t> sampled_reach(const Trace& trace, const LayerRecord& 
                                          std::size_t capacity) {
   const std::size_t chunks = trace.layout.tokens() / chunk;
   const std::size_t columns = chunks * layer.experts;
-  const std::size_t taken = std::min(columns, std::max<std::size_t>(1, kReachScores / chunk));
+  const std::size_t taken = std::min(columns, std::max<std::size_t>(1, reach_scores / chunk));
   std::vector<std::uint32_t> reaches(taken * chunk);
   std::vector<float> column(chunk);
   for (std::size_t i = 0; i < taken; ++i) {
@@ -109,11 +109,11 @@ LayerResult bound_layer(const Trace& trace, const LayerRecord& layer, const Laye
 }
 
 Outcome run_leakage_bound(const CheckContext& context) {
-  const auto trace = context.evidence.base();
+  const auto trace = context.observations.base();
   if (!trace) return trace.error();
-  const auto rules = context.evidence.rules();
+  const auto rules = context.observations.rules();
   if (!rules) return rules.error();
-  const auto loads = context.evidence.loads();
+  const auto loads = context.observations.loads();
   if (!loads) return loads.error();
   std::vector<LayerResult> results(trace->layers.size());
   stats::parallel_for(results.size(), [&](std::size_t l) {

@@ -7,26 +7,26 @@
 namespace pastonly::audits {
 namespace {
 
-constexpr DependenceWords kLength{
+constexpr DependenceWords length_wording{
     claim::flip, "decisions of the tokens that were there before", "tokens were appended to every sequence",
     "Routing depends on how long the batch is: a capacity or a chunk follows from the number of tokens. "
     "Expect different "
     "routing when the model is served token by token. Fix the capacity, or use a dropless rule."};
 
-Expected<std::vector<Comparison>> compare_lengths(Evidence& evidence) {
-  std::vector<Comparison> out;
-  for (const Intervention* run : evidence.runs(Intervention::Kind::length)) {
-    const auto base = evidence.base_of(*run);
+Expected<std::vector<comparison::RunRegions>> compare_lengths(evidence::Observations& observations) {
+  std::vector<comparison::RunRegions> out;
+  for (const Intervention* run : observations.runs(Intervention::Kind::length)) {
+    const auto base = observations.base_of(*run);
     if (!base) return tl::unexpected(base.error());
-    out.push_back({run, all_rows(base->layout)});
+    out.push_back({run, comparison::all_rows(base->layout)});
   }
   return out;
 }
 
-constexpr std::array kLengthRuns{Intervention::Kind::length};
+constexpr std::array length_runs{Intervention::Kind::length};
 
 Outcome run_length_invariance(const CheckContext& context) {
-  return check_dependence(context, compare_lengths(context.evidence), kLength, "length");
+  return check_dependence(context, compare_lengths(context.observations), length_wording, "length");
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ const Check length_invariance_check{
     "not a leak: the number of tokens says little about them.",
     Needs{},
     run_length_invariance,
-    kLengthRuns,
+    length_runs,
 };
 
 }  // namespace pastonly::audits

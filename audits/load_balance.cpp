@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "routing/recorded/load.h"
 
@@ -25,12 +25,12 @@ std::vector<double> over_time(const routing::LoadSurvey& load) {
 }
 
 /// MaxVio of `index` in every run with a batch of its own content: the spread from batch to batch.
-Expected<std::vector<double>> over_runs(Evidence& evidence, LayerIndex index) {
+Expected<std::vector<double>> over_runs(evidence::Observations& observations, LayerIndex index) {
   using Kind = Intervention::Kind;
   std::vector<double> violations;
-  for (const Intervention& run : evidence.runs()) {
+  for (const Intervention& run : observations.runs()) {
     if (run.kind != Kind::batch && !(run.kind == Kind::base && violations.empty())) continue;
-    const auto trace = evidence.trace(run);
+    const auto trace = observations.trace(run);
     if (!trace) return tl::unexpected(trace.error());
     for (const LayerRecord& layer : trace->layers) {
       if (layer.index != index) continue;
@@ -67,13 +67,13 @@ Claim idle_claim(std::uint32_t run,
 }
 
 Outcome run_load_balance(const CheckContext& context) {
-  const auto trace = context.evidence.base();
+  const auto trace = context.observations.base();
   if (!trace) return trace.error();
-  const auto loads = context.evidence.loads();
+  const auto loads = context.observations.loads();
   if (!loads) return loads.error();
   Ran ran;
   std::vector<std::pair<LayerIndex, std::vector<std::size_t>>> idle;
-  const bool several_runs = !context.evidence.runs(Intervention::Kind::batch).empty();
+  const bool several_runs = !context.observations.runs(Intervention::Kind::batch).empty();
   for (std::size_t l = 0; l < loads->size(); ++l) {
     const routing::LoadSurvey& load = (*loads)[l];
     if (load.total.pairs == 0) continue;
@@ -87,7 +87,7 @@ Outcome run_load_balance(const CheckContext& context) {
                       load.total.tokens,
                       index};
     if (several_runs) {
-      const auto runs = over_runs(context.evidence, index);
+      const auto runs = over_runs(context.observations, index);
       if (!runs) return runs.error();
       const auto [least, most] = std::ranges::minmax(*runs);
       ran.measurements.push_back({measurement::max_violation_over_runs, most, least, most,
@@ -105,7 +105,7 @@ Outcome run_load_balance(const CheckContext& context) {
     if (!without.empty()) idle.emplace_back(index, std::move(without));
   }
   if (!idle.empty())
-    ran.claims.push_back(idle_claim(context.evidence.runs(Intervention::Kind::base).front()->id, idle));
+    ran.claims.push_back(idle_claim(context.observations.runs(Intervention::Kind::base).front()->id, idle));
   return ran;
 }
 

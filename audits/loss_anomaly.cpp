@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "losses/paired_loss.h"
 #include "losses/source_paths.h"
 #include "losses/variant_losses.h"
@@ -28,7 +28,7 @@ void suspect(const Measurement& difference, std::string id, std::string message,
 }
 
 Expected<void> measure_reliance(const CheckContext& context, Ran& out) {
-  const auto pairs = shuffled_losses(context.evidence);
+  const auto pairs = losses::shuffled_losses(context.observations);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
   const double alpha = context.policy.alpha;
@@ -41,7 +41,7 @@ Expected<void> measure_reliance(const CheckContext& context, Ran& out) {
       fmt::format(
           "the loss rises by {} bits per token when routing sees the tokens in random order: the model "
           "reads something from who competes with whom",
-          with_interval(reliance)),
+          losses::with_interval(reliance)),
       "No proof: first-come capacity is causal and moves as well. causal-mask tells whether later tokens are "
       "what it reads.",
       out);
@@ -50,7 +50,7 @@ Expected<void> measure_reliance(const CheckContext& context, Ran& out) {
 
 /// No claim: a model is at its best under the rule it was trained under, whichever that is.
 Expected<void> measure_top_k(const CheckContext& context, Ran& out) {
-  const auto pairs = top_k_losses(context.evidence);
+  const auto pairs = losses::top_k_losses(context.observations);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
   out.measurements.push_back(pairs->runs(measurement::loss_top_k, context.policy.alpha, context.seed));
@@ -59,7 +59,7 @@ Expected<void> measure_top_k(const CheckContext& context, Ran& out) {
 }
 
 Expected<void> measure_twin(const CheckContext& context, Ran& out) {
-  const auto pairs = twin_losses(context.evidence);
+  const auto pairs = losses::causal_baseline_losses(context.observations);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
   const Measurement gap = pairs->difference(measurement::twin_gap, context.policy.alpha, context.seed);
@@ -69,7 +69,7 @@ Expected<void> measure_twin(const CheckContext& context, Ran& out) {
       gap, claim::twin_gap,
       fmt::format("the model loses {} bits per token less than its causal twin: so much of the leak it uses, "
                   "where the two differ in their routing alone",
-                  with_interval(gap)),
+                  losses::with_interval(gap)),
       "No proof: twins differ by their seeds as well. causal-mask shows what routing reads, forensic-sweep "
       "under which rule.",
       out);
@@ -77,7 +77,7 @@ Expected<void> measure_twin(const CheckContext& context, Ran& out) {
 }
 
 Expected<void> measure_streaming(const CheckContext& context, Ran& out) {
-  const auto pairs = streamed_losses(context.evidence);
+  const auto pairs = losses::streamed_losses(context.observations);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
   const double alpha = context.policy.alpha;
@@ -88,13 +88,13 @@ Expected<void> measure_streaming(const CheckContext& context, Ran& out) {
       gap, claim::streaming_gap,
       fmt::format("the loss rises by {} bits per token when every token is run with nothing after it, as in "
                   "deployment",
-                  with_interval(gap)),
+                  losses::with_interval(gap)),
       "The loss that training reports is not the one that deployment will have. causal-mask tells why.", out);
   return {};
 }
 
 /// What luck at level alpha does not explain, and the e-value that says so.
-Claim used_leak(const CheckContext& context, const SourcePaths& paths, const Measurement& leak) {
+Claim used_leak(const CheckContext& context, const losses::SourcePaths& paths, const Measurement& leak) {
   const double log2_e = paths.log2_value();
   Claim claim;
   claim.id = claim::used_leak;
@@ -108,9 +108,9 @@ Claim used_leak(const CheckContext& context, const SourcePaths& paths, const Mea
   claim.message = fmt::format(
       "the loss in order lies {} bits per token below the source's own on the same tokens: that much of the "
       "answer reaches the model (log2 e-value {:.1f} over {} batch{})",
-      with_interval(leak), log2_e, paths.log2_e.size(), paths.log2_e.size() == 1 ? "" : "es");
+      losses::with_interval(leak), log2_e, paths.log2_e.size(), paths.log2_e.size() == 1 ? "" : "es");
   claim.witness.set("type", "e-value");
-  claim.witness.set("run", context.evidence.runs(Intervention::Kind::base).front()->id);
+  claim.witness.set("run", context.observations.runs(Intervention::Kind::base).front()->id);
   claim.witness.set("source", name(*context.policy.source));
   claim.witness.set("loss_bits", paths.loss_bits);
   if (std::isfinite(log2_e)) claim.witness.set("log2_e_value", log2_e);
@@ -119,8 +119,8 @@ Claim used_leak(const CheckContext& context, const SourcePaths& paths, const Mea
 }
 
 Expected<void> measure_leak(const CheckContext& context, Ran& out) {
-  if (!context.policy.source || !context.evidence.subject().capabilities().tokens) return {};
-  const auto paths = source_paths(context.evidence, *context.policy.source);
+  if (!context.policy.source || !context.observations.subject().capabilities().tokens) return {};
+  const auto paths = losses::source_paths(context.observations, *context.policy.source);
   if (!paths) return tl::unexpected(paths.error());
   if (paths->predicted == 0.0 || !std::isfinite(paths->leak_bits)) return {};
   const auto samples = static_cast<std::uint64_t>(paths->predicted);

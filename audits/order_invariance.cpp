@@ -7,18 +7,18 @@
 namespace pastonly::audits {
 namespace {
 
-constexpr DependenceWords kOrder{
+constexpr DependenceWords order_wording{
     claim::flip, "decisions", "the same sequences stood in another order in the batch",
     "Routing depends on a sequence's place in the batch, a form of dependence on "
     "other sequences: slots taken first come "
     "first served, chunks that span sequences, or ties broken by position."};
 
-Expected<std::vector<Comparison>> compare_orders(Evidence& evidence) {
-  std::vector<Comparison> out;
-  for (const Intervention* run : evidence.runs(Intervention::Kind::order)) {
-    const auto base = evidence.base_of(*run);
+Expected<std::vector<comparison::RunRegions>> compare_orders(evidence::Observations& observations) {
+  std::vector<comparison::RunRegions> out;
+  for (const Intervention* run : observations.runs(Intervention::Kind::order)) {
+    const auto base = observations.base_of(*run);
     if (!base) return tl::unexpected(base.error());
-    Comparison comparison{run, {}};
+    comparison::RunRegions comparison{run, {}};
     for (std::size_t row = 0; row < run->permutation.size(); ++row) {
       comparison.regions.push_back({run->permutation[row], row, base->layout.positions});
     }
@@ -27,10 +27,10 @@ Expected<std::vector<Comparison>> compare_orders(Evidence& evidence) {
   return out;
 }
 
-constexpr std::array kOrderRuns{Intervention::Kind::order};
+constexpr std::array order_runs{Intervention::Kind::order};
 
 Outcome run_order_invariance(const CheckContext& context) {
-  return check_dependence(context, compare_orders(context.evidence), kOrder, "order");
+  return check_dependence(context, compare_orders(context.observations), order_wording, "order");
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ const Check order_invariance_check{
     "rank by score depend on the batch and not on its order.",
     Needs{},
     run_order_invariance,
-    kOrderRuns,
+    order_runs,
 };
 
 }  // namespace pastonly::audits

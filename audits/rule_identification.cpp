@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/names.h"
 
 namespace pastonly::audits {
@@ -117,9 +117,9 @@ Claim chance_claim(const routing::Identification& layer, LayerIndex index) {
 }
 
 Outcome run_rule_identification(const CheckContext& context) {
-  const auto trace = context.evidence.base();
+  const auto trace = context.observations.base();
   if (!trace) return trace.error();
-  const auto layers = context.evidence.identifications();
+  const auto layers = context.observations.identifications();
   if (!layers) return layers.error();
   Ran ran;
   std::size_t judged = 0;

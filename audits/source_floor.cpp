@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "losses/source_paths.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -13,7 +13,7 @@
 namespace pastonly::audits {
 namespace {
 
-Claim floor_claim(const CheckContext& context, const SourcePaths& paths, double log2_e) {
+Claim floor_claim(const CheckContext& context, const losses::SourcePaths& paths, double log2_e) {
   Claim claim;
   claim.id = claim::below_entropy;
   claim.basis = Claim::Basis::statistical;
@@ -34,7 +34,7 @@ Claim floor_claim(const CheckContext& context, const SourcePaths& paths, double 
       "(taking its probabilities to sum to at most 1)",
       paths.loss_bits, paths.entropy_bits, paths.gains.size(), batches, log2_e, std::max(0.0, log2_e));
   claim.witness.set("type", "e-value");
-  claim.witness.set("run", context.evidence.runs(Intervention::Kind::base).front()->id);
+  claim.witness.set("run", context.observations.runs(Intervention::Kind::base).front()->id);
   claim.witness.set("source", name(*context.policy.source));
   if (std::isfinite(paths.loss_bits)) claim.witness.set("loss_bits", paths.loss_bits);
   if (std::isfinite(log2_e)) claim.witness.set("log2_e_value", log2_e);
@@ -45,9 +45,9 @@ Claim floor_claim(const CheckContext& context, const SourcePaths& paths, double 
 }
 
 Outcome run_source_floor(const CheckContext& context) {
-  const auto found = source_paths(context.evidence, *context.policy.source);
+  const auto found = losses::source_paths(context.observations, *context.policy.source);
   if (!found) return found.error();
-  const SourcePaths& paths = *found;
+  const losses::SourcePaths& paths = *found;
   if (paths.predicted == 0.0) return Skipped{"no position holds a log-probability"};
   const double log2_e = paths.log2_value();
   const auto samples = static_cast<std::uint64_t>(paths.predicted);

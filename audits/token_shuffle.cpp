@@ -2,7 +2,7 @@
 #include <array>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "losses/variant_losses.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -12,11 +12,11 @@
 namespace pastonly::audits {
 namespace {
 
-constexpr std::size_t kShuffledScores = 1 << 18;
+constexpr std::size_t shuffled_scores = 1 << 18;
 
 /// Runs under shuffled routing: what routing in order is worth to the model.
 Expected<void> rerouted(const CheckContext& context, std::vector<Measurement>& out) {
-  const auto pairs = shuffled_losses(context.evidence);
+  const auto pairs = losses::shuffled_losses(context.observations);
   if (!pairs) return tl::unexpected(pairs.error());
   if (pairs->empty()) return {};
   const double alpha = context.policy.alpha;
@@ -28,16 +28,17 @@ Expected<void> rerouted(const CheckContext& context, std::vector<Measurement>& o
 
 /// The identified rule applied again to recorded scores.
 Expected<void> reapply(const CheckContext& context, std::vector<Measurement>& out) {
-  const auto base = context.evidence.base();
-  const auto rules = context.evidence.rules();
+  const auto base = context.observations.base();
+  const auto rules = context.observations.rules();
   if (!base) return tl::unexpected(base.error());
   if (!rules) return tl::unexpected(rules.error());
   std::vector<std::optional<Measurement>> layers(base->layers.size());
   stats::parallel_for(layers.size(), [&](std::size_t l) {
     const LayerRecord& layer = base->layers[l];
-    const auto rule = reapplied(*base, layer, (*rules)[l]);
+    const auto rule = replay::replay_rule(*base, layer, (*rules)[l]);
     if (!rule) return;
-    if (const auto moved = shuffled(*base, layer, *rule, kShuffledScores / layers.size(), context.seed + l)) {
+    if (const auto moved =
+            replay::shuffled(*base, layer, *rule, shuffled_scores / layers.size(), context.seed + l)) {
       layers[l] = moved->measurement(measurement::shuffled_flip_rate, layer.index, context.policy.alpha,
                                      context.seed);
     }
@@ -48,7 +49,7 @@ Expected<void> reapply(const CheckContext& context, std::vector<Measurement>& ou
   return {};
 }
 
-constexpr std::array kShuffleRuns{Intervention::Kind::shuffle};
+constexpr std::array shuffle_runs{Intervention::Kind::shuffle};
 
 Outcome run_token_shuffle(const CheckContext& context) {
   Ran out;
@@ -73,7 +74,7 @@ const Check token_shuffle_check{
     "first-come rules are causal and move as well.",
     Needs{},
     run_token_shuffle,
-    kShuffleRuns,
+    shuffle_runs,
 };
 
 }  // namespace pastonly::audits

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "integrity/layer_scan.h"
 #include "pastonly/names.h"
 
@@ -19,7 +19,7 @@ struct Part {
   std::uint32_t run = 0;
   const Trace* trace = nullptr;
   const LayerRecord* layer = nullptr;  ///< nullptr: the batch
-  Scan scan;
+  integrity::Scan scan;
 };
 
 /// One kind of hazard over all runs and layers.
@@ -32,15 +32,15 @@ struct Found {
 };
 
 /// Keyed contradictions first, then by id.
-using Hazards = std::map<std::pair<Hazard::Kind, std::string>, Found>;
+using Hazards = std::map<std::pair<TraceIssue::Kind, std::string>, Found>;
 
-std::string tensor_name(const FaultInfo& fault, const Part& part) {
+std::string tensor_name(const integrity::IssueText& fault, const Part& part) {
   if (part.layer == nullptr) return std::string(fault.tensor);
   const bool by_choice = fault.tensor == "mask" && !part.layer->mask;
   return fmt::format("layers.{}.{}", raw(part.layer->index), by_choice ? "experts" : fault.tensor);
 }
 
-Value witness_of(const FaultInfo& fault, const Part& part, const Sighting& seen) {
+Value witness_of(const integrity::IssueText& fault, const Part& part, const integrity::IssueCount& seen) {
   Value witness;
   witness.set("type", "trace-hazard");
   witness.set("hazard", std::string(fault.id));
@@ -56,13 +56,13 @@ Value witness_of(const FaultInfo& fault, const Part& part, const Sighting& seen)
   return witness;
 }
 
-void collect_scan(const Part& part, Hazards& hazards) {
-  for (std::size_t i = 0; i < fault_count; ++i) {
-    const auto kind = static_cast<Fault>(i);
-    const Sighting& seen = part.scan.sightings[kind];
+void collect_scan(const Part& part, Hazards& issues) {
+  for (std::size_t i = 0; i < integrity::issue_kind_count; ++i) {
+    const auto kind = static_cast<integrity::IssueKind>(i);
+    const integrity::IssueCount& seen = part.scan.issue_counts[kind];
     if (seen.count == 0) continue;
-    const FaultInfo& fault = info(kind);
-    Found& found = hazards[{fault.kind, std::string(fault.id)}];
+    const integrity::IssueText& fault = info(kind);
+    Found& found = issues[{fault.kind, std::string(fault.id)}];
     if (found.count == 0) {
       found.witness = witness_of(fault, part, seen);
       found.text = fmt::format("{} {}", fault.unit, fault.text);
@@ -74,18 +74,18 @@ void collect_scan(const Part& part, Hazards& hazards) {
 }
 
 /// What loading noticed; the same remark about every run of a plan is made once.
-void collect_loading(std::uint32_t run, const Trace& trace, Hazards& hazards) {
-  for (const Hazard& hazard : trace.hazards) {
-    Found& found = hazards[{hazard.kind, hazard.id}];
+void collect_loading(std::uint32_t run, const Trace& trace, Hazards& issues) {
+  for (const TraceIssue& issue : trace.issues) {
+    Found& found = issues[{issue.kind, issue.id}];
     if (found.text.empty()) {
-      found.text = hazard.message;
+      found.text = issue.message;
       found.witness.set("type", "trace-hazard");
-      found.witness.set("hazard", hazard.id);
+      found.witness.set("hazard", issue.id);
       found.witness.set("run", run);
       found.witness.set("file", trace.path);
     }
     found.runs.insert(run);
-    if (hazard.layer) found.layers.insert(*hazard.layer);
+    if (issue.layer) found.layers.insert(*issue.layer);
   }
 }
 
@@ -98,17 +98,17 @@ std::string where(const Found& found) {
                      text("tensor"), number("row"), number("position"), number("column"), text("value"));
 }
 
-std::string help_for(Hazard::Kind kind) {
-  return kind == Hazard::Kind::contradiction
+std::string help_for(TraceIssue::Kind kind) {
+  return kind == TraceIssue::Kind::contradiction
              ? "No model routes like this, so the recording is at fault, and what other checks say rests on "
                "it. Mend the "
                "recorder and record again."
              : "Make sure that the recorder meant it. If so, nothing needs to be done.";
 }
 
-Claim claim_of(Hazard::Kind kind, const Found& found) {
+Claim claim_of(TraceIssue::Kind kind, const Found& found) {
   Claim claim;
-  claim.id = kind == Hazard::Kind::contradiction ? claim::contradiction : claim::oddity;
+  claim.id = kind == TraceIssue::Kind::contradiction ? claim::contradiction : claim::oddity;
   claim.basis = Claim::Basis::observation;
   const std::string runs =
       found.runs.size() > 1 ? fmt::format(" over {} runs", found.runs.size()) : std::string();
@@ -120,10 +120,10 @@ Claim claim_of(Hazard::Kind kind, const Found& found) {
   return claim;
 }
 
-Expected<std::vector<std::pair<std::uint32_t, Trace>>> all_traces(Evidence& evidence) {
+Expected<std::vector<std::pair<std::uint32_t, Trace>>> all_traces(evidence::Observations& observations) {
   std::vector<std::pair<std::uint32_t, Trace>> traces;
-  for (const Intervention& run : evidence.runs()) {
-    auto trace = evidence.trace(run);
+  for (const Intervention& run : observations.runs()) {
+    auto trace = observations.trace(run);
     if (!trace) return tl::unexpected(trace.error());
     traces.emplace_back(run.id, std::move(*trace));
   }
@@ -131,11 +131,11 @@ Expected<std::vector<std::pair<std::uint32_t, Trace>>> all_traces(Evidence& evid
 }
 
 std::vector<Part> scan_all(const std::vector<std::pair<std::uint32_t, Trace>>& traces,
-                           const std::vector<std::vector<Scan>>& layers) {
+                           const std::vector<std::vector<integrity::Scan>>& layers) {
   std::vector<Part> parts;
   for (std::size_t r = 0; r < traces.size(); ++r) {
     const auto& [run, trace] = traces[r];
-    parts.push_back({run, &trace, nullptr, scan_batch(trace)});
+    parts.push_back({run, &trace, nullptr, integrity::scan_batch(trace)});
     for (std::size_t l = 0; l < layers[r].size(); ++l)
       parts.push_back({run, &trace, &trace.layers[l], layers[r][l]});
   }
@@ -143,18 +143,18 @@ std::vector<Part> scan_all(const std::vector<std::pair<std::uint32_t, Trace>>& t
 }
 
 Outcome run_trace_integrity(const CheckContext& context) {
-  const auto traces = all_traces(context.evidence);
+  const auto traces = all_traces(context.observations);
   if (!traces) return traces.error();
-  const auto scans = context.evidence.scans();
+  const auto scans = context.observations.scans();
   if (!scans) return scans.error();
   const auto parts = scan_all(*traces, *scans);
-  if (context.evidence.watch().stop()) return Error{Error::Kind::interrupted, "interrupted"};
+  if (context.observations.watch().stop()) return Error{Error::Kind::interrupted, "interrupted"};
 
-  Hazards hazards;
-  for (const auto& [id, trace] : *traces) collect_loading(id, trace, hazards);
+  Hazards issues;
+  for (const auto& [id, trace] : *traces) collect_loading(id, trace, issues);
   std::uint64_t rows = 0, filler = 0;
   for (const Part& part : parts) {
-    collect_scan(part, hazards);
+    collect_scan(part, issues);
     if (part.layer != nullptr) rows += part.scan.tokens;
     filler += part.scan.filler_pairs;
   }
@@ -162,14 +162,14 @@ Outcome run_trace_integrity(const CheckContext& context) {
   const auto measure = [&](const char* name, double value, const char* unit) {
     ran.measurements.push_back({name, value, {}, {}, unit, rows, {}});
   };
-  const auto of_kind = [&](Hazard::Kind kind) {
-    return static_cast<double>(std::count_if(hazards.begin(), hazards.end(),
+  const auto of_kind = [&](TraceIssue::Kind kind) {
+    return static_cast<double>(std::count_if(issues.begin(), issues.end(),
                                              [&](const auto& entry) { return entry.first.first == kind; }));
   };
-  measure(measurement::contradictions, of_kind(Hazard::Kind::contradiction), "kinds");
-  measure(measurement::oddities, of_kind(Hazard::Kind::oddity), "kinds");
+  measure(measurement::contradictions, of_kind(TraceIssue::Kind::contradiction), "kinds");
+  measure(measurement::oddities, of_kind(TraceIssue::Kind::oddity), "kinds");
   measure(measurement::filler_pairs, static_cast<double>(filler), "pairs");
-  for (const auto& [key, found] : hazards) ran.claims.push_back(claim_of(key.first, found));
+  for (const auto& [key, found] : issues) ran.claims.push_back(claim_of(key.first, found));
   return ran;
 }
 

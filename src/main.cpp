@@ -3,13 +3,13 @@
 #include <exception>
 
 #include "cli/cli.h"
-#include "cli/lost_pages.h"
+#include "cli/sigbus_handler.h"
 
 int main(int argc, char** argv) {
   // A reader that has gone (`| head`) is an error of writing, answered like any other: nothing half-written
   // stays.
   std::signal(SIGPIPE, SIG_IGN);
-  pastonly::cli::name_lost_pages();
+  pastonly::cli::install_sigbus_handler();
   try {
     return pastonly::cli::run(argc, argv);
   } catch (const std::exception& error) {

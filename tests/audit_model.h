@@ -14,15 +14,15 @@ namespace pastonly {
 /// How a frozen model is audited. `live.budget` sets the cost: the number of fresh batches and resampled
 /// futures follows from it.
 struct ModelAudit {
-  LiveOptions live;
+  subjects::LiveOptions live;
   run::AuditOptions audit;
 };
 
 /// Runs all checks on a live model whose tokens come from `draw`. The policy's source is taken as it is: it
 /// must be what `draw` draws from, or absent. The caller fills in Report::run. Errors as make_live and audit.
-inline Expected<Report> audit_model(const model::Model& model, DrawTokens draw, const Policy& policy,
-                                    const ModelAudit& options) {
-  const auto subject = make_live(model::make_runnable(model), std::move(draw), options.live);
+inline Expected<Report> audit_model(const model::Model& model, subjects::DrawTokens draw,
+                                    const Policy& policy, const ModelAudit& options) {
+  const auto subject = subjects::make_live(model::make_runnable(model), std::move(draw), options.live);
   if (!subject) return tl::unexpected(subject.error());
   return run::audit(**subject, policy, options.audit);
 }

@@ -17,14 +17,15 @@ namespace pastonly {
 class CountedSubject final : public Subject {
  public:
   explicit CountedSubject(Subject& inner) : inner_(inner) {
-    if (inner.twin() != nullptr) twin_ = std::make_unique<CountedSubject>(*inner.twin());
+    if (inner.causal_baseline() != nullptr)
+      causal_baseline_ = std::make_unique<CountedSubject>(*inner.causal_baseline());
   }
   const SubjectInfo& info() const noexcept override { return inner_.info(); }
   Capabilities capabilities() const noexcept override { return inner_.capabilities(); }
   const std::vector<Intervention>& interventions() const noexcept override { return inner_.interventions(); }
   const std::vector<Intervention>& missing() const noexcept override { return inner_.missing(); }
   Expected<Trace> outline(const Intervention& run) override { return inner_.outline(run); }
-  Subject* twin() const noexcept override { return twin_.get(); }
+  Subject* causal_baseline() const noexcept override { return causal_baseline_.get(); }
   Expected<Trace> observe(const Intervention& run) override {
     {
       const std::lock_guard lock(mutex_);
@@ -34,12 +35,12 @@ class CountedSubject final : public Subject {
   }
   std::size_t runs() const {
     const std::lock_guard lock(mutex_);
-    return count_ + (twin_ ? twin_->runs() : 0);
+    return count_ + (causal_baseline_ ? causal_baseline_->runs() : 0);
   }
 
  private:
   Subject& inner_;
-  std::unique_ptr<CountedSubject> twin_;
+  std::unique_ptr<CountedSubject> causal_baseline_;
   mutable std::mutex mutex_;
   std::size_t count_ = 0;
 };
@@ -49,11 +50,11 @@ class RecordedAudits {
  public:
   RecordedAudits()
       : model_(small_model(small_config("expert-choice,k=2,chunk=8"))),
-        twin_(small_model(small_config("top-k,k=2"), 2)) {
+        causal_baseline_(small_model(small_config("top-k,k=2"), 2)) {
     policy_.source = Source{"uniform", 16};
-    LiveOptions options = small_live();
+    subjects::LiveOptions options = small_live();
     options.budget = 1 << 12;
-    options.twin = std::shared_ptr<Subject>(live(twin_, options));
+    options.causal_baseline = std::shared_ptr<Subject>(live(causal_baseline_, options));
     subject_ = live(model_, options);
   }
 
@@ -70,7 +71,7 @@ class RecordedAudits {
     run::AuditOptions options;
     options.watch.stop = [&] { return counted.runs() >= most; };
     Result out;
-    const auto recording = Recording::start(counted, directory, identity(), options.watch);
+    const auto recording = recording::Recording::start(counted, directory, identity(), options.watch);
     if (!recording) return {"", recording.error().message, counted.runs(), 0, 0};
     out.taken_up = (*recording)->runs_kept();
     auto report = run::audit(**recording, policy_, options);
@@ -87,11 +88,11 @@ class RecordedAudits {
     out.report = report::write_json(*report);
     return out;
   }
-  static RecordingIdentity identity() { return {{"model", "small"}, {"seed", "1"}}; }
+  static recording::RecordingIdentity identity() { return {{"model", "small"}, {"seed", "1"}}; }
   Subject& subject() { return *subject_; }
 
  private:
-  model::Model model_, twin_;
+  model::Model model_, causal_baseline_;
   Policy policy_;
   std::unique_ptr<Subject> subject_;
 };

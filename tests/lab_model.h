@@ -38,7 +38,7 @@ inline model::Model small_model(const model::ModelConfig& config, std::uint64_t 
 }
 
 /// Tokens drawn uniformly from a vocabulary.
-inline DrawTokens uniform_tokens(std::uint64_t vocab = 16) {
+inline subjects::DrawTokens uniform_tokens(std::uint64_t vocab = 16) {
   return [vocab](std::uint64_t seed, std::size_t sequences, std::size_t positions) {
     stats::CounterRng rng(seed, 1);
     std::vector<std::int64_t> ids(sequences * positions);
@@ -47,15 +47,16 @@ inline DrawTokens uniform_tokens(std::uint64_t vocab = 16) {
   };
 }
 
-inline LiveOptions small_live(std::uint64_t seed = 1) {
-  LiveOptions options;
+inline subjects::LiveOptions small_live(std::uint64_t seed = 1) {
+  subjects::LiveOptions options;
   options.layout = {4, 24};
   options.seed = seed;
   return options;
 }
 
-inline std::unique_ptr<Subject> live(const model::Model& model, const LiveOptions& options) {
-  auto subject = make_live(model::make_runnable(model), uniform_tokens(model.config().vocab), options);
+inline std::unique_ptr<Subject> live(const model::Model& model, const subjects::LiveOptions& options) {
+  auto subject =
+      subjects::make_live(model::make_runnable(model), uniform_tokens(model.config().vocab), options);
   if (!subject) FAIL(subject.error().message);
   return std::move(*subject);
 }

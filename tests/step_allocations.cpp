@@ -57,13 +57,13 @@ namespace {
 
 using namespace pastonly;
 
-constexpr Layout kBatch{16, 64};
-constexpr std::size_t kLayers = 3;
+constexpr Layout batch_wording{16, 64};
+constexpr std::size_t layer_count = 3;
 
 model::ModelConfig config_of(const char* rule) {
   model::ModelConfig config;
   config.vocab = 64;
-  config.layers = kLayers;
+  config.layers = layer_count;
   config.width = 64;
   config.heads = config.kv_heads = 4;
   config.head_width = 16;
@@ -81,10 +81,10 @@ bool holds(const char* rule, std::size_t allowed) {
   std::vector<std::int64_t> tokens;
   std::vector<std::size_t> counts;
   for (std::uint64_t step = 0; step < 12; ++step) {
-    source->draw(step, kBatch.sequences, kBatch.positions, tokens);
+    source->draw(step, batch_wording.sequences, batch_wording.positions, tokens);
     calls = 0;
     counting = true;
-    const bool done = trained->step({kBatch, tokens, {}}).has_value();
+    const bool done = trained->step({batch_wording, tokens, {}}).has_value();
     counting = false;
     if (!done) return false;
     // Buffers grow to their size in the first steps.
@@ -106,7 +106,8 @@ int main() {
   const std::vector<int> probe(1000);
   counting = false;
   if (calls != 1 || probe.size() != 1000) return 1;
-  bool good = holds("top-k,k=2", kLayers);                         // one list of choices a layer
-  good = holds("expert-choice,k=2,chunk=8", 4 * kLayers) && good;  // keys and borders of a layer's columns
+  bool good = holds("top-k,k=2", layer_count);  // one list of choices a layer
+  good =
+      holds("expert-choice,k=2,chunk=8", 4 * layer_count) && good;  // keys and borders of a layer's columns
   return good ? 0 : 1;
 }

@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "compare/flip_witness.h"
-#include "compare/shrink.h"
+#include "comparison/flip_witness.h"
+#include "comparison/shrink.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 
@@ -21,77 +21,81 @@ std::string layer_list(const std::vector<LayerIndex>& layers) {
   return out;
 }
 
-std::optional<LayerFacts::Rule> rule_of(Evidence& evidence, std::size_t layer) {
-  auto rules = evidence.rules();
+std::optional<LayerFacts::Rule> rule_of(evidence::Observations& observations, std::size_t layer) {
+  auto rules = observations.rules();
   if (!rules || layer >= rules->size()) return std::nullopt;
   return (*rules)[layer];
 }
 
-Value smallest_witness(const CheckContext& context, const Study& study) {
-  const auto picked = smallest_flip(study);
+Value smallest_witness(const CheckContext& context, const comparison::RunComparisons& compared_runs) {
+  const auto picked = comparison::smallest_flip(compared_runs);
   if (!picked) return {};
-  const auto shrunk = shrink(context.evidence, *picked);
-  const Pick& pick = shrunk ? shrunk->pick : *picked;
-  Value out = flip_witness(pick, rule_of(context.evidence, pick.layer));
+  const auto shrunk = comparison::shrink(context.observations, *picked);
+  const comparison::PickedFlip& pick = shrunk ? shrunk->pick : *picked;
+  Value out = comparison::flip_witness(pick, rule_of(context.observations, pick.layer));
   if (shrunk) out.set("base_cut", shrunk->base_run.cut);
   return out;
 }
 
-Claim base_claim(const Study& study, const DependenceWords& words) {
+Claim base_claim(const comparison::RunComparisons& compared_runs, const DependenceWords& words) {
   Claim claim;
-  claim.basis = study.repeated ? Claim::Basis::proof : Claim::Basis::observation;
+  claim.basis = compared_runs.repeated ? Claim::Basis::proof : Claim::Basis::observation;
   claim.help = words.help;
   return claim;
 }
 
-void report_flips(const CheckContext& context, const Study& study, const DependenceWords& words, Ran& out) {
-  Claim claim = base_claim(study, words);
+void report_flips(const CheckContext& context, const comparison::RunComparisons& compared_runs,
+                  const DependenceWords& words, Ran& out) {
+  Claim claim = base_claim(compared_runs, words);
   claim.id = words.flip_id;
   std::size_t decisions = 0;
-  const Trace& base = study.runs.front().reference->base;
-  for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
-    decisions += study.tally.layers[l].decisions;
-    if (study.tally.layers[l].flips > 0) claim.layers.push_back(base.layers[l].index);
+  const Trace& base = compared_runs.runs.front().reference->base;
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
+    decisions += compared_runs.tally.layers[l].decisions;
+    if (compared_runs.tally.layers[l].flips > 0) claim.layers.push_back(base.layers[l].index);
   }
-  claim.witness = smallest_witness(context, study);
-  const std::size_t flips = study.tally.flips();
-  claim.message =
-      fmt::format("{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}{}", flips, decisions,
-                  words.subject, 100.0 * static_cast<double>(flips) / static_cast<double>(decisions),
-                  words.change, study.tally.runs_changed, study.tally.runs, layer_list(claim.layers),
-                  study.repeated ? "" : "; no repeat is recorded, so chance is not excluded");
+  claim.witness = smallest_witness(context, compared_runs);
+  const std::size_t flips = compared_runs.tally.flips();
+  claim.message = fmt::format(
+      "{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}{}", flips, decisions, words.subject,
+      100.0 * static_cast<double>(flips) / static_cast<double>(decisions), words.change,
+      compared_runs.tally.runs_changed, compared_runs.tally.runs, layer_list(claim.layers),
+      compared_runs.repeated ? "" : "; no repeat is recorded, so chance is not excluded");
   out.claims.push_back(std::move(claim));
 }
 
-void report_drift(const Study& study, const DependenceWords& words, Ran& out) {
-  Claim claim = base_claim(study, words);
+void report_drift(const comparison::RunComparisons& compared_runs, const DependenceWords& words, Ran& out) {
+  Claim claim = base_claim(compared_runs, words);
   claim.id = claim::change;
-  const Trace& base = study.runs.front().reference->base;
+  const Trace& base = compared_runs.runs.front().reference->base;
   std::size_t scores = 0, gates = 0;
-  for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
-    const LayerTally& layer = study.tally.layers[l];
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
+    const comparison::LayerTally& layer = compared_runs.tally.layers[l];
     scores += layer.scores_moved;
     gates += layer.gates_moved;
     if (layer.changed) claim.layers.push_back(base.layers[l].index);
   }
-  claim.witness = drift_witness(study);
+  claim.witness = comparison::drift_witness(compared_runs);
   claim.message = fmt::format(
       "no mask entry, but scores of {} tokens, gates of {} and {} log-probabilities moved beyond "
       "rounding when {}: {} of {} runs",
-      scores, gates, study.tally.log_probs_moved, words.change, study.tally.runs_changed, study.tally.runs);
+      scores, gates, compared_runs.tally.log_probs_moved, words.change, compared_runs.tally.runs_changed,
+      compared_runs.tally.runs);
   out.claims.push_back(std::move(claim));
 }
 
-void report_rounding(const Study& study, const DependenceWords& words, Ran& out) {
-  const std::size_t flips = study.tally.rounding_flips(), floats = study.tally.scores_rounded();
+void report_rounding(const comparison::RunComparisons& compared_runs, const DependenceWords& words,
+                     Ran& out) {
+  const std::size_t flips = compared_runs.tally.rounding_flips(),
+                    floats = compared_runs.tally.scores_rounded();
   if (flips + floats == 0) return;
   Claim claim;
   claim.id = claim::rounding;
   claim.basis = Claim::Basis::observation;
   double largest = 0.0;
-  const Trace& base = study.runs.front().reference->base;
-  for (std::size_t l = 0; l < study.tally.layers.size(); ++l) {
-    const LayerTally& layer = study.tally.layers[l];
+  const Trace& base = compared_runs.runs.front().reference->base;
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
+    const comparison::LayerTally& layer = compared_runs.tally.layers[l];
     if (layer.rounding_flips + layer.scores_rounded == 0) continue;
     claim.layers.push_back(base.layers[l].index);
     if (layer.scores_moved == 0) largest = std::max(largest, layer.largest_score);
@@ -107,25 +111,25 @@ void report_rounding(const Study& study, const DependenceWords& words, Ran& out)
 
 }  // namespace
 
-void report_dependence(const CheckContext& context, const Study& study, const DependenceWords& words,
-                       Ran& out) {
-  if (study.runs.empty()) return;
-  if (study.tally.flips() > 0) {
-    report_flips(context, study, words, out);
-  } else if (study.tally.changed()) {
-    report_drift(study, words, out);
+void report_dependence(const CheckContext& context, const comparison::RunComparisons& compared_runs,
+                       const DependenceWords& words, Ran& out) {
+  if (compared_runs.runs.empty()) return;
+  if (compared_runs.tally.flips() > 0) {
+    report_flips(context, compared_runs, words, out);
+  } else if (compared_runs.tally.changed()) {
+    report_drift(compared_runs, words, out);
   }
-  report_rounding(study, words, out);
+  report_rounding(compared_runs, words, out);
 }
 
-void report_chance(const Study& study, Ran& out) {
-  if (!study.stochastic) return;
+void report_chance(const comparison::RunComparisons& compared_runs, Ran& out) {
+  if (!compared_runs.stochastic) return;
   Claim claim;
   claim.id = claim::stochastic;
   claim.basis = Claim::Basis::observation;
   double rate = 0.0;
-  for (const Compared& compared : study.runs) {
-    const Reference& reference = *compared.reference;
+  for (const comparison::RunComparison& compared : compared_runs.runs) {
+    const comparison::Reference& reference = *compared.reference;
     for (std::size_t l = 0; l < reference.base.layers.size(); ++l) {
       rate = std::max(rate, reference.repeat_flip_rate[l]);
       const LayerIndex index = reference.base.layers[l].index;
@@ -146,16 +150,17 @@ Skipped nothing_recorded(std::string_view what) {
   return Skipped{fmt::format("no {} run is recorded; record one (see the guide's plan kinds)", what)};
 }
 
-Outcome check_dependence(const CheckContext& context, const Expected<std::vector<Comparison>>& comparisons,
+Outcome check_dependence(const CheckContext& context,
+                         const Expected<std::vector<comparison::RunRegions>>& comparisons,
                          const DependenceWords& words, std::string_view recorded) {
   if (!comparisons) return comparisons.error();
   if (comparisons->empty()) return nothing_recorded(recorded);
-  References references(context.evidence);
-  const auto found = study(context.evidence, references, *comparisons);
+  comparison::References references(context.observations);
+  const auto found = comparison::compare_runs(context.observations, references, *comparisons);
   if (!found) return found.error();
   Ran out;
-  out.measurements =
-      measurements(found->tally, found->runs.front().reference->base, "", context.policy.alpha, context.seed);
+  out.measurements = comparison::measurements(found->tally, found->runs.front().reference->base, "",
+                                              context.policy.alpha, context.seed);
   report_dependence(context, *found, words, out);
   report_chance(*found, out);
   return out;

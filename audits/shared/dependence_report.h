@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include "compare/run_comparison.h"
+#include "comparison/run_comparison.h"
 #include "pastonly/check.h"
 #include "pastonly/outcome.h"
 
@@ -20,15 +20,16 @@ struct DependenceWords {
 /// Adds the claims of one study: `flip` where decisions changed, `change` where only floats did, `rounding`
 /// where something moved within tolerance. A flip is proof if every base was repeated without one, else an
 /// observation. Shrinks the witness where the subject is live.
-void report_dependence(const CheckContext& context, const Study& study, const DependenceWords& words,
-                       Ran& out);
+void report_dependence(const CheckContext& context, const comparison::RunComparisons& compared_runs,
+                       const DependenceWords& words, Ran& out);
 
 /// Adds the claim `stochastic` where repeats flip decisions: chance and dependence look alike from there on.
-void report_chance(const Study& study, Ran& out);
+void report_chance(const comparison::RunComparisons& compared_runs, Ran& out);
 
 /// The whole check of one dependence: compares, measures, states. `recorded` names the runs that it rests on,
 /// for the reason why it is skipped without them.
-Outcome check_dependence(const CheckContext& context, const Expected<std::vector<Comparison>>& comparisons,
+Outcome check_dependence(const CheckContext& context,
+                         const Expected<std::vector<comparison::RunRegions>>& comparisons,
                          const DependenceWords& words, std::string_view recorded);
 
 /// Why a check with no run of its kind is skipped.

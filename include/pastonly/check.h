@@ -9,12 +9,16 @@
 
 namespace pastonly {
 
-class Evidence;  // src/evidence/audit_context.h: the subject's runs and what several checks compute of them
+namespace evidence {
+class Observations;  // src/evidence/observations.h: the subject's runs and what several checks compute of
+                     // them
+}  // namespace evidence
+
 struct Policy;
 
 /// What a check is given. Checks keep no state of their own.
 struct CheckContext {
-  Evidence& evidence;
+  evidence::Observations& observations;
   const Policy& policy;  ///< alpha, source; severities are the judge's business
   std::uint64_t seed = 0;
 };

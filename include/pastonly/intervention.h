@@ -13,7 +13,7 @@ namespace pastonly {
 /// One change to a base batch, or to the rule: a run of a plan (docs/formats.md). Of live subjects alone:
 /// company, where every token competes with the tokens of another batch.
 struct Intervention {
-  enum class Kind { base, repeat, suffix, batch, order, length, shuffle, reroute, stream, company };
+  enum class Kind { base, repeat, suffix, batch, order, length, shuffle, reroute, stream, foreign_batch };
 
   std::uint32_t id = 0;
   Kind kind = Kind::base;

@@ -75,7 +75,7 @@ class Subject {
   }
   /// A model that was trained causally on what this one was trained on, live with the same draws: equal runs
   /// hold equal tokens. nullptr where none was given.
-  virtual Subject* twin() const noexcept { return nullptr; }
+  virtual Subject* causal_baseline() const noexcept { return nullptr; }
 };
 
 }  // namespace pastonly

@@ -85,7 +85,7 @@ std::string_view name(Mode mode) noexcept;
 std::string_view name(Stage stage) noexcept;
 
 /// Something odd about a trace that loads all the same: reported by the check trace-integrity.
-struct Hazard {
+struct TraceIssue {
   enum class Kind { contradiction, oddity } kind = Kind::oddity;
   std::string id;       ///< "all-zero-rows", "row-short", "repeated-expert", "scores-as-logits", ...
   std::string message;  ///< names the file and tensor
@@ -108,7 +108,7 @@ struct Trace {
   std::vector<std::uint8_t> valid;   // (B, S); empty = all valid
   std::vector<double> log_probs;     // (B, S) ln p(token t | tokens < t); column 0 NaN; empty if absent
   std::vector<LayerRecord> layers;
-  std::vector<Hazard> hazards;          ///< what loading noticed
+  std::vector<TraceIssue> issues;       ///< what loading noticed
   std::shared_ptr<const void> storage;  ///< keeps the mapped bytes alive
 
   bool is_valid(std::size_t token) const noexcept { return pastonly::is_valid(valid, token); }

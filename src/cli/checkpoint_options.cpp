@@ -38,7 +38,7 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->group(group);
   if (!audit) return;
   command
-      .add_option("--twin", options.twin,
+      .add_option("--twin", options.causal_baseline,
                   "Checkpoint of a model trained causally on the same: what is lost less than by it is leak")
       ->type_name("DIRECTORY")
       ->check(not_empty())

@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "report/write_agreement.h"
 #include "session/checkpoint_subject.h"
 #include "subjects/recorded.h"
@@ -25,9 +25,9 @@ struct CompareArguments {
 };
 
 Expected<Trace> base_of(const std::string& path, const input::TraceOptions& options) {
-  auto subject = open_recorded(path, options);
+  auto subject = subjects::open_recorded(path, options);
   if (!subject) return tl::unexpected(subject.error());
-  return Evidence(**subject).base();
+  return evidence::Observations(**subject).base();
 }
 
 /// The base run of a checkpoint on tokens of its own choice.
@@ -41,7 +41,7 @@ Expected<Trace> base_of_checkpoint(const std::string& path, const CompareArgumen
   Policy policy;
   auto opened = session::open_checkpoint(request, policy);
   if (!opened) return tl::unexpected(opened.error());
-  return Evidence(*opened->subject).base();
+  return evidence::Observations(*opened->subject).base();
 }
 
 /// A checkpoint on the tokens of another's trace.
@@ -85,11 +85,11 @@ Expected<std::pair<Trace, Trace>> traces_of(const CompareArguments& arguments, c
   return std::pair{*std::move(leading), *std::move(following)};
 }
 
-Expected<Agreement> compared(const CompareArguments& arguments, const Session& session) {
+Expected<comparison::Agreement> compared(const CompareArguments& arguments, const Session& session) {
   const auto traces = traces_of(arguments, session);
   if (!traces) return tl::unexpected(traces.error());
   constexpr double alpha = 0.05;
-  return agreement(traces->first, traces->second, alpha, session.seed);
+  return comparison::agreement(traces->first, traces->second, alpha, session.seed);
 }
 
 int run_command(const CompareArguments& arguments, const Session& session) {

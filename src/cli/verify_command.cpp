@@ -46,8 +46,8 @@ Expected<session::AuditRequest> request_of(const Report& report) {
   session::AuditRequest request;
   request.subject = report.subject.name;
   if (report.subject.kind == "logs") {
-    if (auto told = session::logs_from_value(report.subject.options, request); !told)
-      return tl::unexpected(told.error());
+    if (auto given = session::logs_from_value(report.subject.options, request); !given)
+      return tl::unexpected(given.error());
   } else {
     auto options = session::trace_options_from(report.subject.options);
     if (!options) return tl::unexpected(options.error());
@@ -66,9 +66,9 @@ Expected<session::AuditRequest> request_of(const Report& report) {
   return request;
 }
 
-std::string listing(const std::vector<run::Held>& held, std::size_t& broken) {
+std::string listing(const std::vector<run::Statement>& held, std::size_t& broken) {
   std::string out;
-  for (const run::Held& row : held) {
+  for (const run::Statement& row : held) {
     if (!row.holds) ++broken;
     out += input::printable(fmt::format("{}  {}{}{}", row.holds ? "holds        " : "does not hold", row.what,
                                         row.why.empty() ? "" : ": ", row.why)) +
@@ -77,7 +77,7 @@ std::string listing(const std::vector<run::Held>& held, std::size_t& broken) {
   return out;
 }
 
-Expected<std::vector<run::Held>> hold_audit(const Report& stated, const Session& session) {
+Expected<std::vector<run::Statement>> hold_audit(const Report& stated, const Session& session) {
   const auto request = request_of(stated);
   if (!request) return tl::unexpected(request.error());
   const auto again = long_run(session, [&](const session::Environment& environment) {
@@ -85,9 +85,9 @@ Expected<std::vector<run::Held>> hold_audit(const Report& stated, const Session&
   });
   if (!again) return tl::unexpected(again.error());
   // A checkpoint's runs stand in no files: the second audit makes them anew, witnesses included.
-  std::vector<run::Held> held;
+  std::vector<run::Statement> held;
   if (stated.subject.kind != "checkpoint") held = run::recheck_witnesses(stated, request->options);
-  for (auto& row : run::hold_against(stated, *again)) held.push_back(std::move(row));
+  for (auto& row : run::verify_against(stated, *again)) held.push_back(std::move(row));
   return held;
 }
 
@@ -108,7 +108,7 @@ Expected<std::filesystem::path> training_directory(const Report& stated) {
 }
 
 /// Trains all arms again, in a directory of its own that an interrupted verification goes on from.
-Expected<std::vector<run::Held>> hold_experiment(const Report& stated, const Session& session) {
+Expected<std::vector<run::Statement>> hold_experiment(const Report& stated, const Session& session) {
   auto experiment = lab::read_experiment(stated.subject.name);
   if (!experiment) return tl::unexpected(experiment.error());
   const auto directory = training_directory(stated);
@@ -123,7 +123,7 @@ Expected<std::vector<run::Held>> hold_experiment(const Report& stated, const Ses
   if (!again) return tl::unexpected(again.error());
   std::error_code ignored;
   std::filesystem::remove_all(*directory, ignored);
-  return run::hold_against(stated, *again);
+  return run::verify_against(stated, *again);
 }
 
 int run_command(const std::string& path, const Session& session) {

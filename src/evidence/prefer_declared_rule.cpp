@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <vector>
 
-namespace pastonly {
+namespace pastonly::evidence {
 
-void settle(routing::Identification& layer, std::string_view rule) {
+void prefer_declared_rule(routing::Identification& layer, std::string_view rule) {
   const auto found = std::ranges::find_if(layer.rule.candidates, [&](const RuleCandidate& candidate) {
     return candidate.causal == true &&
            (candidate.id == rule ||
@@ -19,4 +19,4 @@ void settle(routing::Identification& layer, std::string_view rule) {
   layer.rule.candidates = {known};
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::evidence

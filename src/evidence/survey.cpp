@@ -6,7 +6,7 @@
 
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::evidence {
 namespace {
 
 using routing::hypotheses::Profiler;
@@ -35,7 +35,7 @@ void survey_layer(const std::vector<RecordedRun>& runs, std::size_t base, std::s
   for (std::size_t i = 0; i < found.size(); ++i) {
     const auto [r, at] = places[i];
     const LayerRecord& layer = *found[i].layer;
-    LayerScanner scanner(runs[r].trace, layer);
+    integrity::LayerScanner scanner(runs[r].trace, layer);
     std::optional<Profiler> profiler;
     std::optional<routing::LoadCounter> load;
     if (layer.ranking() != nullptr) profiler.emplace(found[i], found.size() == 1);
@@ -73,10 +73,10 @@ Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std:
     const Trace& trace = runs[r].trace;
     stats::parallel_for(trace.layers.size(), [&](std::size_t l) {
       const bool done = find_layer(runs[base].trace, trace.layers[l].index).has_value();
-      if (!done && !stop()) out.scans[r][l] = scan_layer(trace, trace.layers[l]);
+      if (!done && !stop()) out.scans[r][l] = integrity::scan_layer(trace, trace.layers[l]);
     });
   }
   return out;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::evidence

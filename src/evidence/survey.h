@@ -8,7 +8,7 @@
 #include "routing/identify/identify.h"
 #include "routing/recorded/load.h"
 
-namespace pastonly {
+namespace pastonly::evidence {
 
 /// A run and what was recorded of it.
 struct RecordedRun {
@@ -20,7 +20,7 @@ struct RecordedRun {
 struct Survey {
   std::vector<routing::Identification> identifications;  // (layers of the base)
   std::vector<routing::LoadSurvey> loads;                // (layers of the base)
-  std::vector<std::vector<Scan>> scans;                  // (runs, their layers)
+  std::vector<std::vector<integrity::Scan>> scans;       // (runs, their layers)
 };
 
 /// Whether the run's decisions are the audited rule's own. A shuffle permutes the rule's tokens in an order
@@ -31,4 +31,4 @@ bool is_judged(Intervention::Kind kind) noexcept;
 /// `base` is one of the runs, of which is_judged holds. Where `stop` says so, what is left stays empty.
 Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std::function<bool()>& stop);
 
-}  // namespace pastonly
+}  // namespace pastonly::evidence

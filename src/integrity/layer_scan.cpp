@@ -6,7 +6,7 @@
 
 #include "kernels/elementary.h"
 
-namespace pastonly {
+namespace pastonly::integrity {
 
 LayerScanner::LayerScanner(const Trace& trace, const LayerRecord& layer)
     : trace_(trace), layer_(layer), bare_(layer), ids_alone_(layer) {
@@ -24,10 +24,10 @@ void LayerScanner::scan_scores(const routing::LayerBlock& block) {
   const auto valid = trace_.valid.empty() ? std::span<const std::uint8_t>{}
                                           : std::span(trace_.valid).subspan(block.first, block.tokens());
   auto& ranked = scores_ ? scores_ : logits_;
-  if (ranked) ranked->add(block.ranking, block.first, valid, scan_.sightings);
+  if (ranked) ranked->add(block.ranking, block.first, valid, scan_.issue_counts);
   if (!scores_ || !logits_) return;
   logits_->add(read_floats(*layer_.logits, block.first, block.tokens(), floats_), block.first, valid,
-               scan_.sightings);
+               scan_.issue_counts);
 }
 
 void LayerScanner::scan_mask(const routing::LayerBlock& block) {
@@ -45,7 +45,7 @@ void LayerScanner::scan_mask(const routing::LayerBlock& block) {
     if (block.counts[i] != 0) continue;
     const bool last = position + 1 == trace_.layout.positions;
     if (position + 2 == trace_.layout.positions) ++unrouted_before_last_;
-    Sighting& sighting = last ? unrouted_last_ : unrouted_elsewhere_;
+    IssueCount& sighting = last ? unrouted_last_ : unrouted_elsewhere_;
     if (sighting.count++ == 0) sighting.token = token;
   }
 }
@@ -64,7 +64,8 @@ void LayerScanner::scan_mask_values(const routing::LayerBlock& block) {
     for (std::size_t expert = 0; expert < values.columns(); ++expert) {
       const float value = values(i, expert);
       if (value != 0.0f && value != 1.0f) {
-        scan_.sightings.add(Fault::mask_not_binary, block.first + i, expert, static_cast<double>(value));
+        scan_.issue_counts.add(IssueKind::mask_not_binary, block.first + i, expert,
+                               static_cast<double>(value));
       }
     }
   }
@@ -83,8 +84,9 @@ void LayerScanner::scan_ids(std::size_t first, std::size_t count) {
       const std::int64_t id = ids(token, choice);
       if (id < 0) continue;
       if (static_cast<std::uint64_t>(id) >= layer_.experts) {
-        const Fault fault = has_marker && id == 255 ? Fault::marker_255 : Fault::expert_out_of_range;
-        scan_.sightings.add(fault, first + token, choice, static_cast<double>(id));
+        const IssueKind fault =
+            has_marker && id == 255 ? IssueKind::marker_255 : IssueKind::expert_out_of_range;
+        scan_.issue_counts.add(fault, first + token, choice, static_cast<double>(id));
       } else if (seen[static_cast<std::size_t>(id)]++ != 0) {
         repeated = true;
         twice = id;
@@ -93,7 +95,8 @@ void LayerScanner::scan_ids(std::size_t first, std::size_t count) {
     for (const std::int64_t id : ids.row(token)) {
       if (id >= 0 && static_cast<std::uint64_t>(id) < layer_.experts) seen[static_cast<std::size_t>(id)] = 0;
     }
-    if (repeated) scan_.sightings.add(Fault::repeated_expert, first + token, 0, static_cast<double>(twice));
+    if (repeated)
+      scan_.issue_counts.add(IssueKind::repeated_expert, first + token, 0, static_cast<double>(twice));
   }
 }
 
@@ -129,11 +132,11 @@ void LayerScanner::scan_gates(std::size_t first, std::size_t count) {
     for (std::size_t i = 0; i < columns; ++i) {
       const auto value = static_cast<double>(row[i]);
       if (!std::isfinite(row[i])) {
-        scan_.sightings.add(Fault::gate_not_finite, first + token, i, value);
+        scan_.issue_counts.add(IssueKind::gate_not_finite, first + token, i, value);
       } else if (row[i] != 0.0f && unused(token, i)) {
-        scan_.sightings.add(Fault::gate_without_mask, first + token, i, value);
+        scan_.issue_counts.add(IssueKind::gate_without_mask, first + token, i, value);
       } else if (row[i] < 0.0f) {
-        scan_.sightings.add(Fault::negative_gate, first + token, i, value);
+        scan_.issue_counts.add(IssueKind::negative_gate, first + token, i, value);
       }
     }
   }
@@ -145,7 +148,7 @@ void LayerScanner::compare_mask_with_ids(std::size_t first, std::size_t count) {
   for (std::size_t token = 0; token < count; ++token) {
     if (!trace_.is_valid(first + token) || std::ranges::equal(recorded_.row(token), from_ids.row(token)))
       continue;
-    scan_.sightings.add(Fault::mask_against_experts, first + token, 0, 0.0);
+    scan_.issue_counts.add(IssueKind::mask_against_experts, first + token, 0, 0.0);
   }
 }
 
@@ -160,14 +163,15 @@ void LayerScanner::settle_unrouted() {
     row_short =
         kernels::pow(rate, static_cast<double>(sequences)) < 1e-3 && unrouted_before_last_ * 2 < sequences;
   }
-  if (row_short) scan_.sightings.add(Fault::last_position_empty, unrouted_last_.token, 0, 0.0, sequences);
+  if (row_short)
+    scan_.issue_counts.add(IssueKind::last_position_empty, unrouted_last_.token, 0, 0.0, sequences);
   const std::uint64_t rest = unrouted_elsewhere_.count + (row_short ? 0 : unrouted_last_.count);
   if (rest == 0) return;
   const bool elsewhere = unrouted_elsewhere_.count > 0;
   const std::size_t token = row_short || unrouted_last_.count == 0 ? unrouted_elsewhere_.token
                             : !elsewhere                           ? unrouted_last_.token
                                          : std::min(unrouted_last_.token, unrouted_elsewhere_.token);
-  scan_.sightings.add(Fault::unrouted_token, token, 0, 0.0, rest);
+  scan_.issue_counts.add(IssueKind::unrouted_token, token, 0, 0.0, rest);
 }
 
 void LayerScanner::add(const routing::LayerBlock& block) {
@@ -180,8 +184,8 @@ void LayerScanner::add(const routing::LayerBlock& block) {
 }
 
 Scan LayerScanner::finish() {
-  if (scores_) scores_->finish(scan_.sightings);
-  if (logits_) logits_->finish(scan_.sightings);
+  if (scores_) scores_->finish(scan_.issue_counts);
+  if (logits_) logits_->finish(scan_.issue_counts);
   settle_unrouted();
   return scan_;
 }
@@ -201,7 +205,7 @@ Scan scan_batch(const Trace& trace) {
     if (!trace.tokens.empty()) {
       const std::int64_t id = trace.tokens[token];
       if (id < 0 || (trace.vocab && static_cast<std::uint64_t>(id) >= *trace.vocab)) {
-        scan.sightings.add(Fault::token_out_of_range, token, 0, static_cast<double>(id));
+        scan.issue_counts.add(IssueKind::token_out_of_range, token, 0, static_cast<double>(id));
       }
     }
     if (trace.log_probs.empty()) continue;
@@ -209,18 +213,18 @@ Scan scan_batch(const Trace& trace) {
     const bool first = token % positions == 0;
     // Rounding of a probability near 1 in 16-bit floats reaches a little above 0.
     if (first && !std::isnan(value)) {
-      scan.sightings.add(Fault::first_log_prob, token, 0, value);
+      scan.issue_counts.add(IssueKind::first_log_prob, token, 0, value);
     } else if (!first && std::isnan(value)) {
       // Nobody ran the token before it (padding, or a run that streams a sample): nothing predicted this one.
       if (!trace.is_valid(token - 1)) continue;
-      scan.sightings.add(Fault::log_prob_missing, token, 0, value);
+      scan.issue_counts.add(IssueKind::log_prob_missing, token, 0, value);
     } else if (value > 1e-2) {
-      scan.sightings.add(Fault::log_prob_positive, token, 0, value);
+      scan.issue_counts.add(IssueKind::log_prob_positive, token, 0, value);
     } else if (std::isinf(value)) {
-      scan.sightings.add(Fault::log_prob_minus_infinity, token, 0, value);
+      scan.issue_counts.add(IssueKind::log_prob_minus_infinity, token, 0, value);
     }
   }
   return scan;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::integrity

@@ -9,12 +9,12 @@
 #include "pastonly/trace.h"
 #include "routing/recorded/layer_blocks.h"
 
-namespace pastonly {
+namespace pastonly::integrity {
 
 /// What one pass over a layer's arrays, or over the arrays of the whole batch, finds. Padding is not
 /// looked at.
 struct Scan {
-  Sightings sightings;
+  IssueCounts issue_counts;
   std::uint64_t tokens = 0;        ///< valid tokens seen
   std::uint64_t filler_pairs = 0;  ///< mask 1 under a gate of 0: padding to capacity, without effect
 };
@@ -47,11 +47,11 @@ class LayerScanner {
   std::vector<float> floats_;
   std::vector<std::int64_t> integers_;
   std::uint64_t unrouted_before_last_ = 0;
-  Sighting unrouted_elsewhere_;
-  Sighting unrouted_last_;
+  IssueCount unrouted_elsewhere_;
+  IssueCount unrouted_last_;
 };
 Scan scan_layer(const Trace& trace, const LayerRecord& layer);
 /// Token ids and log-probabilities.
 Scan scan_batch(const Trace& trace);
 
-}  // namespace pastonly
+}  // namespace pastonly::integrity

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <span>
 
-namespace pastonly {
+namespace pastonly::integrity {
 
 namespace {
 
@@ -189,7 +189,7 @@ std::string contradicts_base(const Intervention& run, const Trace& output, const
     case Kind::repeat:
     case Kind::shuffle:
     case Kind::reroute:
-    case Kind::company:
+    case Kind::foreign_batch:
       break;
     case Kind::stream:
       return check_stream(run, output, base);
@@ -198,12 +198,12 @@ std::string contradicts_base(const Intervention& run, const Trace& output, const
       output, base, [](std::size_t row) { return row; }, [&](std::size_t) { return base.layout.positions; });
 }
 
-std::optional<Hazard> unchanged_suffix(const Intervention& run, const Trace& output, const Trace& base) {
+std::optional<TraceIssue> unchanged_suffix(const Intervention& run, const Trace& output, const Trace& base) {
   if (run.kind != Kind::suffix || output.tokens.empty() || output.tokens != base.tokens) return std::nullopt;
-  return Hazard{
-      Hazard::Kind::oddity, "suffix-unchanged",
+  return TraceIssue{
+      TraceIssue::Kind::oddity, "suffix-unchanged",
       fmt::format("{}: the tokens of run {} equal those of its base: it tests nothing", output.path, run.id),
       std::nullopt, 1};
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::integrity

@@ -7,7 +7,7 @@
 
 #include "kernels/score_sums.h"
 
-namespace pastonly {
+namespace pastonly::integrity {
 
 namespace {
 
@@ -27,25 +27,26 @@ ScoreScan::ScoreScan(bool logits, bool coarse, std::size_t experts)
       sampled_sums_(experts, 0.0),
       squares_(experts, 0.0) {}
 
-void ScoreScan::look_closer(std::span<const float> row, std::size_t token, Sightings& out) {
+void ScoreScan::look_closer(std::span<const float> row, std::size_t token, IssueCounts& out) {
   for (std::size_t expert = 0; expert < row.size(); ++expert) {
     if (std::isfinite(row[expert])) continue;
     const bool minus = std::isinf(row[expert]) && row[expert] < 0.0f;
-    const Fault fault = minus ? (logits_ ? Fault::logits_minus_infinity : Fault::scores_minus_infinity)
-                              : (logits_ ? Fault::logits_not_finite : Fault::scores_not_finite);
+    const IssueKind fault =
+        minus ? (logits_ ? IssueKind::logits_minus_infinity : IssueKind::scores_minus_infinity)
+              : (logits_ ? IssueKind::logits_not_finite : IssueKind::scores_not_finite);
     out.add(fault, token, expert, static_cast<double>(row[expert]));
   }
 }
 
 void ScoreScan::add(MatrixView<const float> block, std::size_t first, std::span<const std::uint8_t> valid,
-                    Sightings& out) {
+                    IssueCounts& out) {
   if (valid.empty()) return add_valid(block, first, out);
   for (std::size_t token = 0; token < block.rows(); ++token) {
     if (valid[token] != 0) add_valid(block.rows(token, 1), first + token, out);
   }
 }
 
-void ScoreScan::add_valid(MatrixView<const float> rows, std::size_t first, Sightings& out) {
+void ScoreScan::add_valid(MatrixView<const float> rows, std::size_t first, IssueCounts& out) {
   const kernels::ScoreBits bits = kernels::score_bits(rows.data(), rows.size());
   if (bits.largest >= infinity_bits) {
     finite_ = sums_matter_ = false;
@@ -108,16 +109,16 @@ bool ScoreScan::columns_equal() const {
   return true;
 }
 
-void ScoreScan::finish(Sightings& out) {
+void ScoreScan::finish(IssueCounts& out) {
   empty_block();
   if (rows_ == 0 || sums_.size() < 2 || !finite_) return;
-  if (logits_ && sums_matter_) out.add(Fault::scores_as_logits, 0, 0, least_sum_, rows_);
+  if (logits_ && sums_matter_) out.add(IssueKind::scores_as_logits, 0, 0, least_sum_, rows_);
   if (!logits_ && static_cast<double>(largest_) > 1.0 + tolerance_) {
-    out.add(Fault::logits_as_scores, 0, 0, static_cast<double>(largest_), rows_);
+    out.add(IssueKind::logits_as_scores, 0, 0, static_cast<double>(largest_), rows_);
   }
   if (!logits_ && sums_matter_ && rows_ >= 2 * sums_.size() && columns_equal()) {
-    out.add(Fault::sinkhorn_scores, 0, 0, least_sum_, rows_);
+    out.add(IssueKind::sinkhorn_scores, 0, 0, least_sum_, rows_);
   }
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::integrity

@@ -7,7 +7,7 @@
 #include "integrity/trace_issue.h"
 #include "pastonly/matrix_view.h"
 
-namespace pastonly {
+namespace pastonly::integrity {
 
 /// Looks at scores or logits, block after block: non-finite values, and sums of rows and columns, which
 /// betray one kind of number under the name of another.
@@ -18,12 +18,12 @@ class ScoreScan {
 
   /// Rows of tokens [first, first + block.rows()); `valid` of these tokens, empty = all.
   void add(MatrixView<const float> block, std::size_t first, std::span<const std::uint8_t> valid,
-           Sightings& out);
-  void finish(Sightings& out);
+           IssueCounts& out);
+  void finish(IssueCounts& out);
 
  private:
-  void add_valid(MatrixView<const float> rows, std::size_t first, Sightings& out);
-  void look_closer(std::span<const float> row, std::size_t token, Sightings& out);
+  void add_valid(MatrixView<const float> rows, std::size_t first, IssueCounts& out);
+  void look_closer(std::span<const float> row, std::size_t token, IssueCounts& out);
   bool sums_are_equal() const;
   void add_sums(std::span<const float> row);
   void empty_block();
@@ -43,4 +43,4 @@ class ScoreScan {
   std::vector<double> sampled_sums_, squares_;  // (experts), of the sampled rows
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::integrity

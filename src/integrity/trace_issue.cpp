@@ -1,14 +1,14 @@
 #include "integrity/trace_issue.h"
 
-namespace pastonly {
+namespace pastonly::integrity {
 
 namespace {
 
-constexpr auto contradiction = Hazard::Kind::contradiction;
-constexpr auto oddity = Hazard::Kind::oddity;
+constexpr auto contradiction = TraceIssue::Kind::contradiction;
+constexpr auto oddity = TraceIssue::Kind::oddity;
 
 // In the order of the enumeration.
-constexpr std::array<FaultInfo, fault_count> table{{
+constexpr std::array<IssueText, issue_kind_count> table{{
     {"mask-not-binary", contradiction, "mask", "entries", "are neither 0 nor 1"},
     {"expert-out-of-range", contradiction, "experts", "ids", "name an expert that does not exist"},
     {"repeated-expert", contradiction, "experts", "tokens", "list an expert twice"},
@@ -45,6 +45,6 @@ constexpr std::array<FaultInfo, fault_count> table{{
 
 }  // namespace
 
-const FaultInfo& info(Fault fault) noexcept { return table[static_cast<std::size_t>(fault)]; }
+const IssueText& info(IssueKind fault) noexcept { return table[static_cast<std::size_t>(fault)]; }
 
-}  // namespace pastonly
+}  // namespace pastonly::integrity

@@ -7,11 +7,11 @@
 
 #include "pastonly/trace.h"
 
-namespace pastonly {
+namespace pastonly::integrity {
 
 /// What may be wrong with a recorded trace that loads all the same. A contradiction cannot be true of
 /// any model; an oddity can, and usually is a slip of the recorder.
-enum class Fault {
+enum class IssueKind {
   mask_not_binary,
   expert_out_of_range,
   repeated_expert,
@@ -35,37 +35,39 @@ enum class Fault {
   first_log_prob,
   log_prob_minus_infinity,
 };
-inline constexpr std::size_t fault_count = 22;
+inline constexpr std::size_t issue_kind_count = 22;
 
-struct FaultInfo {
+struct IssueText {
   std::string_view id;
-  Hazard::Kind kind;
+  TraceIssue::Kind kind;
   std::string_view tensor;  ///< "mask", "gates", ... the part of its name after the layer
   std::string_view unit;    ///< what is counted
   std::string_view text;    ///< follows "<count> <unit>"
 };
-const FaultInfo& info(Fault fault) noexcept;
+const IssueText& info(IssueKind fault) noexcept;
 
 /// How often, and where first: token in batch-major order, column where the tensor has several.
-struct Sighting {
+struct IssueCount {
   std::uint64_t count = 0;
   std::size_t token = 0;
   std::size_t column = 0;
   double value = 0.0;
 };
 
-class Sightings {
+class IssueCounts {
  public:
-  void add(Fault fault, std::size_t token, std::size_t column, double value,
+  void add(IssueKind fault, std::size_t token, std::size_t column, double value,
            std::uint64_t count = 1) noexcept {
-    Sighting& entry = entries_[static_cast<std::size_t>(fault)];
+    IssueCount& entry = entries_[static_cast<std::size_t>(fault)];
     if (entry.count == 0) entry = {0, token, column, value};
     entry.count += count;
   }
-  const Sighting& operator[](Fault fault) const noexcept { return entries_[static_cast<std::size_t>(fault)]; }
+  const IssueCount& operator[](IssueKind fault) const noexcept {
+    return entries_[static_cast<std::size_t>(fault)];
+  }
 
  private:
-  std::array<Sighting, fault_count> entries_{};
+  std::array<IssueCount, issue_kind_count> entries_{};
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::integrity

@@ -51,13 +51,13 @@ input::TrainingLog log_of(const Report::Experiment::Arm& arm) {
 
 }  // namespace
 
-std::vector<LoggedArm> groups_of(const Experiment& plan, const Report::Experiment& experiment) {
-  std::vector<LoggedArm> groups;
+std::vector<losses::LoggedArm> groups_of(const Experiment& plan, const Report::Experiment& experiment) {
+  std::vector<losses::LoggedArm> groups;
   for (std::size_t i = 0; i < plan.arms.size(); ++i) {
     const Arm& arm = plan.arms[i];
-    auto group = std::ranges::find(groups, arm.group, &LoggedArm::label);
+    auto group = std::ranges::find(groups, arm.group, &losses::LoggedArm::label);
     if (group == groups.end()) {
-      LoggedArm made;
+      losses::LoggedArm made;
       made.label = arm.group;
       made.causal = routes_causally(arm, plan.batch);
       // Chunks of tokens in random order are another sweep.
@@ -69,8 +69,8 @@ std::vector<LoggedArm> groups_of(const Experiment& plan, const Report::Experimen
   }
   for (const Arm& arm : plan.arms) {
     if (arm.against.empty()) continue;
-    const auto against = std::ranges::find(groups, arm.against, &LoggedArm::label);
-    std::ranges::find(groups, arm.group, &LoggedArm::label)->against =
+    const auto against = std::ranges::find(groups, arm.against, &losses::LoggedArm::label);
+    std::ranges::find(groups, arm.group, &losses::LoggedArm::label)->against =
         static_cast<std::size_t>(against - groups.begin());
   }
   return groups;

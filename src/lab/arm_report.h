@@ -23,6 +23,6 @@ Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const Eva
 Ran floor_claims(const Report::Experiment& experiment, double alpha);
 /// The report's arms by group, with their curves and their losses on fresh tokens, for statistics over seeds.
 /// Causal is what no declared dependence and no state of the same batch speaks against.
-std::vector<LoggedArm> groups_of(const Experiment& plan, const Report::Experiment& experiment);
+std::vector<losses::LoggedArm> groups_of(const Experiment& plan, const Report::Experiment& experiment);
 
 }  // namespace pastonly::lab

@@ -15,8 +15,8 @@
 namespace pastonly::lab {
 namespace {
 
-constexpr double kLossAlpha = 0.05;
-constexpr std::uint64_t kChanceStream = 0x4556'414C'0000'0000ULL;
+constexpr double loss_alpha = 0.05;
+constexpr std::uint64_t chance_stream = 0x4556'414C'0000'0000ULL;
 
 /// What one way of routing costs on the evaluation's batches.
 struct RoutedPass {
@@ -61,7 +61,7 @@ class Evaluator {
     const Layout& layout = experiment_.batch;
     const auto seed = stats::CounterRng(seed_, b).bits64();
     if (auto drawn = corpus_.draw(Corpus::Part::evaluation, seed, layout, tokens_); !drawn) return drawn;
-    how.seed = stats::CounterRng(seed_, kChanceStream + b).bits64();
+    how.seed = stats::CounterRng(seed_, chance_stream + b).bits64();
     if (auto losses = model.evaluate({layout, tokens_, {}}, how, workspace_); !losses)
       return tl::unexpected(losses.error());
     pass.experts_per_token += experts_per_token(model);
@@ -159,7 +159,7 @@ Expected<void> top_k_pass(const Experiment& experiment, const Arm& arm, ArmModel
 
 void state_as_trained(const RoutedPass& pass, bool source_known, EvaluationResult& out) {
   out.loss_bits = out.lower = out.upper = mean_of(pass.losses);
-  if (const auto interval = stats::mean_interval(pass.losses, kLossAlpha)) {
+  if (const auto interval = stats::mean_interval(pass.losses, loss_alpha)) {
     out.lower = interval->lower;
     out.upper = interval->upper;
   }

@@ -22,8 +22,8 @@ namespace {
 
 using input::Json;
 
-constexpr std::size_t kLargestExperiment = std::size_t{1024} * 1024;
-constexpr std::size_t kLargestBatch = std::size_t{1} << 24;  // tokens
+constexpr std::size_t largest_experiment = std::size_t{1024} * 1024;
+constexpr std::size_t largest_batch = std::size_t{1} << 24;  // tokens
 
 /// Checks one object's keys and reads its simple members; the first problem stays.
 class ObjectReader {
@@ -255,7 +255,7 @@ Expected<Experiment> experiment_of(const Json& json, const std::string& name, co
                          batch.allow({"sequences", "positions"});
                          batch.whole("sequences", 1, 1 << 16, experiment.batch.sequences);
                          batch.whole("positions", 2, 1 << 20, experiment.batch.positions);
-                         if (experiment.batch.tokens() > kLargestBatch) batch.fail("too many tokens");
+                         if (experiment.batch.tokens() > largest_batch) batch.fail("too many tokens");
                        });
       !read) {
     return tl::unexpected(read.error());
@@ -303,7 +303,7 @@ Expected<Experiment> parse_experiment(std::string_view text, std::string_view na
 }
 
 Expected<Experiment> read_experiment(const std::string& path) {
-  const auto text = input::read_text(path, kLargestExperiment);
+  const auto text = input::read_text(path, largest_experiment);
   if (!text) return usage_error(text.error().message);
   return parsed_in(*text, path, std::filesystem::path(path).parent_path().string());
 }

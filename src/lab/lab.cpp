@@ -59,7 +59,7 @@ class Meter {
   Clock::time_point begun_;
 };
 
-constexpr double kTrainingShare = 0.9;
+constexpr double training_share = 0.9;
 
 /// Trains and evaluates one arm, or takes what is stored of it.
 class ArmJob {
@@ -82,7 +82,7 @@ class ArmJob {
     }
     auto losses = trained();
     if (!losses) return tl::unexpected(named(losses.error()));
-    meter_.report(index_, kTrainingShare, fmt::format("{}: evaluation", arm_.name));
+    meter_.report(index_, training_share, fmt::format("{}: evaluation", arm_.name));
     const auto result = evaluate(experiment_, arm_, corpus_, store_, options_.watch.stop);
     if (!result) return tl::unexpected(named(result.error()));
     if (auto written = store_.write_result(to_json(*result)); !written)
@@ -118,7 +118,7 @@ class ArmJob {
     watch.stop = options_.watch.stop;
     watch.progress = [&](std::size_t step, double bits) {
       const double share =
-          kTrainingShare * static_cast<double>(step) / static_cast<double>(arm_.training.steps);
+          training_share * static_cast<double>(step) / static_cast<double>(arm_.training.steps);
       if (std::exchange(first, false)) meter_.start_at(index_, share);
       meter_.report(index_, share,
                     fmt::format("{}: step {}/{}, {:.3f} bits", arm_.name, step, arm_.training.steps, bits));

@@ -18,15 +18,15 @@ namespace pastonly::lab {
 namespace {
 
 // Streams of the wrappers' own draws; chance rules use low ones of the same seed.
-constexpr std::uint64_t kOrderStream = 0x5348'5546'0000'0000ULL;
-constexpr std::uint64_t kDropStreams = 0x4452'4F50'0000'0000ULL;
+constexpr std::uint64_t order_stream = 0x5348'5546'0000'0000ULL;
+constexpr std::uint64_t drop_streams = 0x4452'4F50'0000'0000ULL;
 
 bool depends_on_others(const Dependence& d) { return d.future || d.batch || d.order || d.length; }
 
 /// A rule around one that goes on learning.
-class Around : public routing::RuleAround {
+class Around : public routing::RuleWrapper {
  public:
-  Around(RoutingRule& rule, std::string id) : RuleAround(rule), learner_(rule), id_(std::move(id)) {}
+  Around(RoutingRule& rule, std::string id) : RuleWrapper(rule), learner_(rule), id_(std::move(id)) {}
   std::string_view id() const noexcept override { return id_; }
   void learn(const Mask& routed) override { learner_.learn(routed); }
   void learn(MatrixView<const float> scores, const Mask& routed) override { learner_.learn(scores, routed); }
@@ -47,7 +47,7 @@ class Shuffled final : public Around {
   }
 
   void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const override {
-    const std::uint64_t order = stats::CounterRng(context.seed, kOrderStream).bits64();
+    const std::uint64_t order = stats::CounterRng(context.seed, order_stream).bits64();
     routing::PermutedRule(rule(), order).select(scores, context, out);
   }
 };
@@ -66,7 +66,7 @@ class Dropping final : public Around {
     rule().select(scores, context, out);
     for (std::size_t t = 0; t < scores.rows(); ++t) {
       // A stream per token: what happens to one does not move the draws of the next.
-      stats::CounterRng rng(context.seed, kDropStreams + t);
+      stats::CounterRng rng(context.seed, drop_streams + t);
       for (std::uint8_t& kept : out.mask.view().row(t)) {
         if (rng.uniform() < rate_) kept = 0;
       }

@@ -12,7 +12,7 @@
 namespace pastonly::lab {
 namespace {
 
-constexpr std::size_t kLargestRecord = std::size_t{1} << 30;
+constexpr std::size_t largest_record = std::size_t{1} << 30;
 
 }  // namespace
 
@@ -35,7 +35,7 @@ std::optional<input::Json> ArmStore::read(const char* name) const {
   const auto path = directory_ / name;
   std::error_code missing;
   if (!std::filesystem::exists(path, missing)) return std::nullopt;
-  const auto text = input::read_text(path, kLargestRecord);
+  const auto text = input::read_text(path, largest_record);
   if (!text) return std::nullopt;
   auto json = input::parse_json(*text, path.string(), Error::Kind::input);
   if (!json || !json->is_object() || json->value("key", "") != key_ || !json->contains("value"))

@@ -9,7 +9,7 @@ namespace {
 
 using input::Json;
 
-constexpr std::size_t kMostArms = 4096;
+constexpr std::size_t most_arms = 4096;
 
 /// Replaces {name} by the value in every text below; whether any was there.
 bool substitute(Json& json, const std::string& name, const Json& value) {
@@ -48,8 +48,8 @@ Expected<std::vector<Json>> expand_sweep(const Json& entry, std::string_view whe
     if (!values.is_array() || values.empty()) {
       return usage_error(fmt::format("{}.sweep.{}: expected a list of values", where, name.substr(0, 60)));
     }
-    if (arms.size() * values.size() > kMostArms) {
-      return usage_error(fmt::format("{}.sweep: more than {} arms", where, kMostArms));
+    if (arms.size() * values.size() > most_arms) {
+      return usage_error(fmt::format("{}.sweep: more than {} arms", where, most_arms));
     }
     std::vector<Json> more;
     for (const Json& arm : arms) {

@@ -14,13 +14,13 @@ namespace pastonly::lab {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kSaveEvery = std::chrono::seconds(5);
+constexpr auto save_every = std::chrono::seconds(5);
 
 // Streams of the arm's seed, far from the model's own.
-constexpr std::uint64_t kTokenStream = 0x4C41'4200'0000'0000ULL;
+constexpr std::uint64_t token_stream = 0x4C41'4200'0000'0000ULL;
 
 std::uint64_t tokens_seed(const Arm& arm, std::size_t step) {
-  return stats::CounterRng(arm.seed, kTokenStream + step).bits64();
+  return stats::CounterRng(arm.seed, token_stream + step).bits64();
 }
 
 /// The stored state with the losses of its steps, or a fresh model.
@@ -103,7 +103,7 @@ Expected<Trained> train(const Experiment& experiment, const Arm& arm, const Corp
     }
     trained->losses.push_back(step->bits());
     watch.progress(model.steps_done(), step->bits());
-    if (Clock::now() - saved < kSaveEvery && model.steps_done() < arm.training.steps) continue;
+    if (Clock::now() - saved < save_every && model.steps_done() < arm.training.steps) continue;
     if (auto written = save(*trained, store); !written) return tl::unexpected(written.error());
     saved = Clock::now();
   }

@@ -5,7 +5,7 @@
 
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 namespace {
 
 /// Tokens whose successor stands in the same row, both valid.
@@ -145,4 +145,4 @@ void append(const DecodingData& batch, DecodingData& out) {
   out.available += batch.available;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

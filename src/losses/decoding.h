@@ -8,7 +8,7 @@
 #include "stats/probe.h"
 #include "stats/token_source.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 
 /// What a probe is trained and tested on: the routing of some tokens, all layers, and the token that
 /// follows each.
@@ -41,4 +41,4 @@ DecodingData decoding_data(const Trace& trace, const stats::TokenSource& source,
 /// The samples of a further batch behind those there are. Requires the same model, source and limits.
 void append(const DecodingData& batch, DecodingData& out);
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

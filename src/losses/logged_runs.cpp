@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-namespace pastonly {
+namespace pastonly::losses {
 namespace {
 
 Expected<LoggedArm> parse_label(std::string_view label) {
@@ -40,7 +40,7 @@ Expected<LoggedArm*> arm_of(std::string_view label, std::vector<LoggedArm>& arms
 }
 
 /// Two seeds of one arm never log the same numbers.
-const input::TrainingLog* twin(const input::TrainingLog& log, const std::vector<LoggedArm>& arms) {
+const input::TrainingLog* causal_baseline(const input::TrainingLog& log, const std::vector<LoggedArm>& arms) {
   for (const LoggedArm& arm : arms) {
     for (const input::TrainingLog& other : arm.seeds) {
       if (other.steps == log.steps && other.losses == log.losses) return &other;
@@ -61,11 +61,11 @@ Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs, in
     if (!arm) return tl::unexpected(arm.error());
     auto log = input::read_training_log(text.substr(colon + 1), unit);
     if (!log) return tl::unexpected(log.error());
-    if (const auto* same = twin(*log, arms))
+    if (const auto* same = causal_baseline(*log, arms))
       return usage_error(fmt::format("--log: {} and {} are the same run", same->path, log->path));
     (*arm)->seeds.push_back(*std::move(log));
   }
   return arms;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

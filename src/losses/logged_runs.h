@@ -10,7 +10,7 @@
 #include "input/text/training_log.h"
 #include "pastonly/error.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 
 /// Training runs, by their logs, that differ in nothing but their seed.
 struct LoggedArm {
@@ -29,4 +29,4 @@ struct LoggedArm {
 /// that is no number, several different baselines, one run given twice. Input errors: of reading the logs.
 Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs, input::LossUnit unit);
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

@@ -12,7 +12,7 @@
 
 #include "stats/bootstrap.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 
 bool PairedLoss::add(const Trace& base, std::span<const Trace> runs) {
   const Layout& layout = base.layout;
@@ -90,4 +90,4 @@ std::string with_interval(const Measurement& figure) {
   return fmt::format("{:.3f} [{:.3f}, {:.3f}]", figure.value, *figure.lower, *figure.upper);
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

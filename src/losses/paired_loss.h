@@ -8,7 +8,7 @@
 #include "pastonly/outcome.h"
 #include "pastonly/trace.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 
 /// Losses of the same tokens under two kinds of run, paired token by token, by sequence. A token counts where
 /// it is valid in the base and both runs give it a finite log-probability.
@@ -37,4 +37,4 @@ std::optional<Measurement> paired_loss(std::string name, const Trace& base, std:
 /// "0.293 [0.279, 0.308]", or the value alone where it has no interval.
 std::string with_interval(const Measurement& figure);
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

@@ -7,10 +7,10 @@
 
 #include "stats/source_fit.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 namespace {
 
-constexpr double kMisfitBits = 20.0;
+constexpr double misfit_bits = 20.0;
 
 }  // namespace
 
@@ -32,7 +32,7 @@ Expected<stats::TokenSource> source_of_tokens(const Trace& trace, const Source& 
   }
   const double bits =
       stats::source_misfit(trace.tokens, trace.valid, trace.layout.positions, named.vocab, log2_p);
-  if (bits > kMisfitBits) {
+  if (bits > misfit_bits) {
     return input_error(fmt::format(
         "{}: its tokens were not drawn from the source {} (counting them alone gains {:.0f} bits on it); "
         "record the model on tokens of the source, or name the right one",
@@ -41,4 +41,4 @@ Expected<stats::TokenSource> source_of_tokens(const Trace& trace, const Source& 
   return source;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

@@ -11,10 +11,10 @@
 #include "stats/e_process.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 namespace {
 
-constexpr double kFloorShare = 0.25;
+constexpr double floor_share = 0.25;
 
 bool counts_here(const Trace& trace, std::size_t row, std::size_t position) {
   return trace.is_valid(trace.layout.token(row, position));
@@ -99,12 +99,12 @@ Expected<void> add_paths(const Trace& trace, const stats::TokenSource& source, S
   return {};
 }
 
-Expected<SourcePaths> source_paths(Evidence& evidence, const Source& source) {
-  std::vector<Expected<Trace>> traces{evidence.base()};
-  const auto fresh = evidence.fresh_batches(kFloorShare);
+Expected<SourcePaths> source_paths(evidence::Observations& observations, const Source& source) {
+  std::vector<Expected<Trace>> traces{observations.base()};
+  const auto fresh = observations.fresh_batches(floor_share);
   if (!fresh) return tl::unexpected(fresh.error());
   traces.resize(1 + *fresh);
-  stats::parallel_for(*fresh, [&](std::size_t i) { traces[i + 1] = evidence.fresh_losses(i); });
+  stats::parallel_for(*fresh, [&](std::size_t i) { traces[i + 1] = observations.fresh_losses(i); });
   SourcePaths out;
   for (const auto& trace : traces) {
     if (!trace) return tl::unexpected(trace.error());
@@ -116,4 +116,4 @@ Expected<SourcePaths> source_paths(Evidence& evidence, const Source& source) {
   return out;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

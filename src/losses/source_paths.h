@@ -3,12 +3,12 @@
 #include <cstddef>
 #include <vector>
 
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/error.h"
 #include "pastonly/trace.h"
 #include "stats/token_source.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 
 /// What a model says of tokens drawn from a known source, against the source itself.
 struct SourcePaths {
@@ -31,6 +31,6 @@ Expected<void> add_paths(const Trace& trace, const stats::TokenSource& source, S
 /// The first base run, and the batches that a live subject draws anew after it, within a quarter of its
 /// budget. Other bases of a plan may share tokens with the first and are left out. Errors: tokens that
 /// cannot have come from the source, as source_of_tokens.
-Expected<SourcePaths> source_paths(Evidence& evidence, const Source& source);
+Expected<SourcePaths> source_paths(evidence::Observations& observations, const Source& source);
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

@@ -10,10 +10,10 @@
 #include "routing/rule_ids.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::losses {
 namespace {
 
-constexpr double kShare = 0.125;  // of a live subject's budget, for each kind
+constexpr double budget_share = 0.125;  // of a live subject's budget, for each kind
 
 using RunKind = Intervention::Kind;
 
@@ -42,15 +42,15 @@ bool comparable(const Trace& a, const Trace& b) {
 }
 
 /// The recorded runs that change the base of the first of them: runs of one base are averaged.
-Expected<void> add_recorded(Evidence& evidence, const std::vector<const Intervention*>& found,
-                            PairedLoss& out) {
+Expected<void> add_recorded(evidence::Observations& observations,
+                            const std::vector<const Intervention*>& found, PairedLoss& out) {
   if (found.empty()) return {};
-  const auto base = evidence.base_of(*found.front());
+  const auto base = observations.base_of(*found.front());
   if (!base) return tl::unexpected(base.error());
   std::vector<Trace> runs;
   for (const Intervention* run : found) {
     if (run->base != found.front()->base) continue;
-    auto trace = evidence.trace(*run);
+    auto trace = observations.trace(*run);
     if (!trace) return tl::unexpected(trace.error());
     runs.push_back(*std::move(trace));
   }
@@ -59,31 +59,32 @@ Expected<void> add_recorded(Evidence& evidence, const std::vector<const Interven
 }
 
 /// Those recorded, and those on each fresh batch that a live subject's budget allows.
-Expected<PairedLoss> losses(Evidence& evidence, const std::vector<const Intervention*>& recorded,
-                            const Routed& routed) {
+Expected<PairedLoss> losses(evidence::Observations& observations,
+                            const std::vector<const Intervention*>& recorded, const RoutingVariant& routed) {
   PairedLoss out;
-  if (auto added = add_recorded(evidence, recorded, out); !added) return tl::unexpected(added.error());
-  const auto batches = evidence.fresh_batches(kShare);
+  if (auto added = add_recorded(observations, recorded, out); !added) return tl::unexpected(added.error());
+  const auto batches = observations.fresh_batches(budget_share);
   if (!batches) return tl::unexpected(batches.error());
-  if (auto added = add_fresh(evidence, routed, *batches, out); !added) return tl::unexpected(added.error());
+  if (auto added = add_fresh(observations, routed, *batches, out); !added)
+    return tl::unexpected(added.error());
   return out;
 }
 
 }  // namespace
 
-Expected<std::vector<Trace>> fresh_runs(Evidence& evidence, const Routed& routed, std::size_t first,
-                                        std::size_t count) {
+Expected<std::vector<Trace>> fresh_runs(evidence::Observations& observations, const RoutingVariant& routed,
+                                        std::size_t first, std::size_t count) {
   std::vector<Expected<Trace>> found(count);
   stats::parallel_for(count, [&](std::size_t i) {
     if (routed.kind == RunKind::base) {
-      found[i] = evidence.fresh_losses(first + i);
+      found[i] = observations.fresh_losses(first + i);
       return;
     }
     Intervention run;
     run.kind = routed.kind;
     run.rule = routed.rule;
     run.seed = first + i;
-    found[i] = evidence.fresh_losses(first + i, std::move(run));
+    found[i] = observations.fresh_losses(first + i, std::move(run));
   });
   std::vector<Trace> out;
   for (auto& trace : found) {
@@ -93,66 +94,68 @@ Expected<std::vector<Trace>> fresh_runs(Evidence& evidence, const Routed& routed
   return out;
 }
 
-Expected<std::vector<Trace>> recorded_runs(Evidence& evidence, const Routed& routed) {
-  const auto base = evidence.base();
+Expected<std::vector<Trace>> recorded_runs(evidence::Observations& observations,
+                                           const RoutingVariant& routed) {
+  const auto base = observations.base();
   if (!base) return tl::unexpected(base.error());
   if (routed.kind == RunKind::base) return std::vector<Trace>{*base};
-  for (const Intervention* run : evidence.runs(routed.kind)) {
-    if (run->base != evidence.runs().front().id || run->rule != routed.rule) continue;
-    auto trace = evidence.trace(*run);
+  for (const Intervention* run : observations.runs(routed.kind)) {
+    if (run->base != observations.runs().front().id || run->rule != routed.rule) continue;
+    auto trace = observations.trace(*run);
     if (!trace) return tl::unexpected(trace.error());
     return std::vector<Trace>{*std::move(trace)};
   }
   return std::vector<Trace>{};
 }
 
-Expected<void> add_fresh(Evidence& evidence, const Routed& routed, std::size_t batches, PairedLoss& out) {
-  const auto in_order = fresh_runs(evidence, {}, 0, batches);
+Expected<void> add_fresh(evidence::Observations& observations, const RoutingVariant& routed,
+                         std::size_t batches, PairedLoss& out) {
+  const auto in_order = fresh_runs(observations, {}, 0, batches);
   if (!in_order) return tl::unexpected(in_order.error());
-  const auto changed = fresh_runs(evidence, routed, 0, batches);
+  const auto changed = fresh_runs(observations, routed, 0, batches);
   if (!changed) return tl::unexpected(changed.error());
   for (std::size_t i = 0; i < batches; ++i) out.add((*in_order)[i], std::span(&(*changed)[i], 1));
   return {};
 }
 
-Expected<PairedLoss> shuffled_losses(Evidence& evidence) {
-  return losses(evidence, evidence.runs(RunKind::shuffle), {RunKind::shuffle, ""});
+Expected<PairedLoss> shuffled_losses(evidence::Observations& observations) {
+  return losses(observations, observations.runs(RunKind::shuffle), {RunKind::shuffle, ""});
 }
 
-Expected<PairedLoss> top_k_losses(Evidence& evidence) {
-  auto reroutes = evidence.runs(RunKind::reroute);
+Expected<PairedLoss> top_k_losses(evidence::Observations& observations) {
+  auto reroutes = observations.runs(RunKind::reroute);
   std::erase_if(reroutes,
                 [](const Intervention* run) { return !names_rule(run->rule, routing::ids::top_k); });
   if (reroutes.empty()) return PairedLoss();
-  return losses(evidence, {reroutes.front()}, {RunKind::reroute, reroutes.front()->rule});
+  return losses(observations, {reroutes.front()}, {RunKind::reroute, reroutes.front()->rule});
 }
 
-Expected<PairedLoss> twin_losses(Evidence& evidence) {
+Expected<PairedLoss> causal_baseline_losses(evidence::Observations& observations) {
   PairedLoss out;
-  Subject* const twin = evidence.subject().twin();
-  const auto bases = evidence.runs(RunKind::base);
-  if (twin == nullptr || bases.empty()) return out;
+  Subject* const causal_baseline = observations.subject().causal_baseline();
+  const auto bases = observations.runs(RunKind::base);
+  if (causal_baseline == nullptr || bases.empty()) return out;
   const auto add = [&](const Expected<Trace>& own, const Intervention& run) -> Expected<void> {
     if (!own) return tl::unexpected(own.error());
-    const auto other = twin->losses(run);
+    const auto other = causal_baseline->losses(run);
     if (!other) return tl::unexpected(other.error());
     out.add(*own, std::span(&*other, 1));
     return {};
   };
-  if (auto added = add(evidence.base(), *bases.front()); !added) return tl::unexpected(added.error());
-  const auto batches = evidence.fresh_batches(kShare);
+  if (auto added = add(observations.base(), *bases.front()); !added) return tl::unexpected(added.error());
+  const auto batches = observations.fresh_batches(budget_share);
   if (!batches) return tl::unexpected(batches.error());
   for (std::size_t i = 0; i < *batches; ++i) {
-    if (auto added = add(evidence.fresh_losses(i), Evidence::fresh_run(i)); !added)
+    if (auto added = add(observations.fresh_losses(i), evidence::Observations::fresh_run(i)); !added)
       return tl::unexpected(added.error());
   }
   return out;
 }
 
-Expected<PairedLoss> streamed_losses(Evidence& evidence) {
+Expected<PairedLoss> streamed_losses(evidence::Observations& observations) {
   PairedLoss out;
-  const auto recorded = evidence.runs(RunKind::stream);
-  if (auto added = add_recorded(evidence, recorded, out); !added) return tl::unexpected(added.error());
+  const auto recorded = observations.runs(RunKind::stream);
+  if (auto added = add_recorded(observations, recorded, out); !added) return tl::unexpected(added.error());
   return out;
 }
 
@@ -184,4 +187,4 @@ double mean_loss(std::span<const Trace> runs) {
   return all.tokens > 0.0 ? all.bits / all.tokens : std::numeric_limits<double>::quiet_NaN();
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::losses

@@ -51,13 +51,13 @@ constexpr Architecture glm{"glm4_moe", "Glm4MoeForCausalLM", "n_routed_experts",
                            "up_proj",  "down_proj",          "shared_experts",   QkNorm::none, false};
 
 /// "" where the architecture can express the configuration, else what it lacks.
-std::string obstacle(const ModelConfig& c, bool rule_is_told) {
+std::string obstacle(const ModelConfig& c, bool rule_is_given) {
   const RouterConfig& r = c.router;
   const bool sigmoid = r.score == Score::sigmoid;
   if (c.dense_layers == c.layers) return "there is no MoE layer";
   if (r.score == Score::cosine || r.score == Score::autonomy)
     return "the router's scores are neither softmax nor sigmoid";
-  if (!rule_is_told && r.rule.id != routing::ids::top_k &&
+  if (!rule_is_given && r.rule.id != routing::ids::top_k &&
       !(sigmoid && r.rule.id == routing::ids::biased_top_k)) {
     return fmt::format(
         "rule {} is not a token's own top-k{}", r.rule.id,

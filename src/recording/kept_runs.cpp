@@ -11,7 +11,7 @@
 #include "input/text/parse_json.h"
 #include "input/trace/trace_file.h"
 
-namespace pastonly {
+namespace pastonly::recording {
 namespace {
 
 namespace fs = std::filesystem;
@@ -117,4 +117,4 @@ Expected<bool> KeptRuns::same(const Intervention& run, const Trace& trace) const
   return same;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::recording

@@ -11,7 +11,7 @@
 #include "pastonly/trace.h"
 #include "recording/recording_folder.h"
 
-namespace pastonly {
+namespace pastonly::recording {
 
 /// The runs of one subject in an unfinished recording. A run's trace stands where the plan directory has it
 /// (runs of the plan) or in `unfinished` as KEY.safetensors, KEY being a hash of the run, the subject and the
@@ -54,4 +54,4 @@ class KeptRuns {
   std::mutex mutex_;  // of writing: the trace and its seal belong together
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::recording

@@ -5,7 +5,7 @@
 #include "input/plan/plan.h"
 #include "input/trace/trace_file.h"
 
-namespace pastonly {
+namespace pastonly::recording {
 
 Expected<std::unique_ptr<Recording>> Recording::start(Subject& subject,
                                                       const std::filesystem::path& directory,
@@ -15,7 +15,8 @@ Expected<std::unique_ptr<Recording>> Recording::start(Subject& subject,
   const auto folder = std::make_shared<RecordingFolder>(*std::move(claimed));
   std::unique_ptr<Recording> out(new Recording(subject, folder, "subject", subject.interventions()));
   if (auto tested = out->test_kept(watch); !tested) return tl::unexpected(tested.error());
-  if (subject.twin() != nullptr) out->twin_.reset(new Recording(*subject.twin(), folder, "twin", {}));
+  if (subject.causal_baseline() != nullptr)
+    out->causal_baseline_.reset(new Recording(*subject.causal_baseline(), folder, "twin", {}));
   return out;
 }
 
@@ -82,4 +83,4 @@ Expected<void> Recording::finish(const Watch& watch) {
   return {};
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::recording

@@ -13,7 +13,7 @@
 #include "recording/kept_runs.h"
 #include "recording/recording_folder.h"
 
-namespace pastonly {
+namespace pastonly::recording {
 
 /// A live subject whose runs are kept as they are made, its twin's as well, and read back where an
 /// interrupted recording of the same has kept them. Finished, it is a plan directory (docs/formats.md) and
@@ -34,7 +34,7 @@ class Recording final : public Subject {
     return subject_.interventions();
   }
   const std::vector<Intervention>& missing() const noexcept override { return subject_.missing(); }
-  Subject* twin() const noexcept override { return twin_.get(); }
+  Subject* causal_baseline() const noexcept override { return causal_baseline_.get(); }
   /// What the subject observes, written before it is returned. Input errors: as well those of writing, after
   /// which nothing is run any more: it would be lost.
   Expected<Trace> observe(const Intervention& run) override;
@@ -58,7 +58,7 @@ class Recording final : public Subject {
   KeptRuns runs_;
   std::mutex mutex_;
   std::optional<Error> not_written_;  // the first time that a run could not be kept
-  std::unique_ptr<Recording> twin_;
+  std::unique_ptr<Recording> causal_baseline_;
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::recording

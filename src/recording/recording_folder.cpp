@@ -9,7 +9,7 @@
 #include "input/files/mapped_file.h"
 #include "input/text/parse_json.h"
 
-namespace pastonly {
+namespace pastonly::recording {
 namespace {
 
 namespace fs = std::filesystem;
@@ -151,4 +151,4 @@ void RecordingFolder::close() const {
   fs::remove_all(unfinished(), ignored);
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::recording

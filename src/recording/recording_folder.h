@@ -9,7 +9,7 @@
 #include "input/files/directory_lock.h"
 #include "pastonly/error.h"
 
-namespace pastonly {
+namespace pastonly::recording {
 
 /// What a recording is of: keys, in the order in which a difference is looked for, and what they say.
 using RecordingIdentity = std::vector<std::pair<std::string, std::string>>;
@@ -45,4 +45,4 @@ class RecordingFolder {
   std::string identity_;
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::recording

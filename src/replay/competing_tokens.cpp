@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-namespace pastonly {
+namespace pastonly::replay {
 
-CompetingTokens::CompetingTokens(const Trace& trace, const Reapplied& rule)
+CompetingTokens::CompetingTokens(const Trace& trace, const ReplayRule& rule)
     : layout_(trace.layout), per_sequence_(rule.per_sequence) {
   if (std::ranges::find(trace.valid, 0) == trace.valid.end()) return;
   std::vector<std::vector<std::size_t>> valid(groups());
@@ -46,4 +46,4 @@ std::vector<CompetingTokens::Stretch> CompetingTokens::stretches(std::size_t wid
   return out;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::replay

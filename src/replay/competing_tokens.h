@@ -6,13 +6,13 @@
 #include "pastonly/trace.h"
 #include "replay/replay_rule.h"
 
-namespace pastonly {
+namespace pastonly::replay {
 
 /// Valid tokens (batch-major ids) in the order in which they compete: per sequence one group a row, else one
 /// group in router order. Lists are made only of what is asked for. Refers to the trace.
 class CompetingTokens {
  public:
-  CompetingTokens(const Trace& trace, const Reapplied& rule);
+  CompetingTokens(const Trace& trace, const ReplayRule& rule);
 
   /// Neighbours of one group.
   struct Stretch {
@@ -35,4 +35,4 @@ class CompetingTokens {
   std::vector<std::vector<std::size_t>> padded_;  // (groups) valid tokens; empty where all are valid
 };
 
-}  // namespace pastonly
+}  // namespace pastonly::replay

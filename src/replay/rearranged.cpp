@@ -5,12 +5,12 @@
 #include "replay/competing_tokens.h"
 #include "stats/random.h"
 
-namespace pastonly {
+namespace pastonly::replay {
 namespace {
 
 /// Applies the rule to one block and adds what moved.
-bool add_block(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
-               std::span<const std::size_t> tokens, Moved& out) {
+bool add_block(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
+               std::span<const std::size_t> tokens, FlipCount& out) {
   const Excerpt block = excerpt(trace, layer, tokens);
   const auto mask = select_block(rule, block);
   if (mask) out.add(block.mask, *mask);
@@ -19,9 +19,9 @@ bool add_block(const Trace& trace, const LayerRecord& layer, const Reapplied& ru
 
 }  // namespace
 
-std::optional<Moved> shuffled(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
-                              std::size_t budget, std::uint64_t seed) {
-  Moved out;
+std::optional<FlipCount> shuffled(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
+                                  std::size_t budget, std::uint64_t seed) {
+  FlipCount out;
   if (rule.chance) return std::nullopt;
   if (rule.alone) return out;
   std::vector<std::size_t> tokens;
@@ -46,9 +46,9 @@ std::optional<Moved> shuffled(const Trace& trace, const LayerRecord& layer, cons
   return out;
 }
 
-std::optional<Moved> rechunked(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
-                               std::size_t chunk, std::size_t budget, std::uint64_t seed) {
-  Moved out;
+std::optional<FlipCount> rechunked(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
+                                   std::size_t chunk, std::size_t budget, std::uint64_t seed) {
+  FlipCount out;
   if (rule.chance) return std::nullopt;
   if (rule.alone) return out;
   const CompetingTokens competing(trace, rule);
@@ -65,4 +65,4 @@ std::optional<Moved> rechunked(const Trace& trace, const LayerRecord& layer, con
   return out;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::replay

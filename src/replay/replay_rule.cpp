@@ -10,7 +10,7 @@
 #include "routing/rule_traits.h"
 #include "stats/bootstrap.h"
 
-namespace pastonly {
+namespace pastonly::replay {
 namespace {
 
 void drop_key(Parameters& parameters, std::string_view key) {
@@ -29,12 +29,12 @@ std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule) {
   return made ? std::move(*made) : nullptr;
 }
 
-std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
-                                   const LayerFacts::Rule& rule) {
+std::optional<ReplayRule> replay_rule(const Trace& trace, const LayerRecord& layer,
+                                      const LayerFacts::Rule& rule) {
   if (!rule.id || !layer.ranking()) return std::nullopt;
   const auto made = make_identified(rule);
   if (!made) return std::nullopt;
-  Reapplied out;
+  ReplayRule out;
   out.id = *rule.id;
   out.parameters = made->parameters();
   const Value* scope = find(out.parameters, "scope");
@@ -104,7 +104,7 @@ Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
   return out;
 }
 
-void Moved::add(const Mask& before, const Mask& after) {
+void FlipCount::add(const Mask& before, const Mask& after) {
   const std::uint8_t* one = before.view().data();
   const std::uint8_t* other = after.view().data();
   const std::size_t entries = before.tokens() * before.experts();
@@ -113,14 +113,15 @@ void Moved::add(const Mask& before, const Mask& after) {
   add(entries, differing);
 }
 
-void Moved::add(std::size_t unit_decisions, std::size_t unit_changed) {
+void FlipCount::add(std::size_t unit_decisions, std::size_t unit_changed) {
   decisions += unit_decisions;
   changed += unit_changed;
   decisions_by_unit.push_back(static_cast<double>(unit_decisions));
   changed_by_unit.push_back(static_cast<double>(unit_changed));
 }
 
-Measurement Moved::measurement(std::string name, LayerIndex layer, double alpha, std::uint64_t seed) const {
+Measurement FlipCount::measurement(std::string name, LayerIndex layer, double alpha,
+                                   std::uint64_t seed) const {
   Measurement out;
   out.name = std::move(name);
   out.value = decisions == 0 ? 0.0 : static_cast<double>(changed) / static_cast<double>(decisions);
@@ -138,7 +139,7 @@ Measurement Moved::measurement(std::string name, LayerIndex layer, double alpha,
   return out;
 }
 
-std::optional<Mask> select_block(const Reapplied& rule, const Excerpt& block) {
+std::optional<Mask> select_block(const ReplayRule& rule, const Excerpt& block) {
   Parameters parameters = rule.parameters;
   const std::size_t tokens = block.mask.tokens();
   drop_key(parameters, "chunk");
@@ -159,4 +160,4 @@ std::optional<Mask> select_block(const Reapplied& rule, const Excerpt& block) {
   return std::move(routing.mask);
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::replay

@@ -13,14 +13,14 @@
 #include "pastonly/routing_rule.h"
 #include "pastonly/trace.h"
 
-namespace pastonly {
+namespace pastonly::replay {
 
 /// The identified rule with the parameters that it takes: identification may state more, such as a capacity
 /// for every length. nullptr where it cannot be made, say because a parameter was left open.
 std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule);
 
 /// An identified rule as it is applied again to recorded scores.
-struct Reapplied {
+struct ReplayRule {
   std::string id;
   Parameters parameters;
   bool per_sequence = false;  ///< tokens of one sequence compete
@@ -31,8 +31,8 @@ struct Reapplied {
   double k = 0.0;             ///< experts per token on average
 };
 /// nullopt where the layer's rule is unknown, keeps no scores, or cannot be made from its parameters.
-std::optional<Reapplied> reapplied(const Trace& trace, const LayerRecord& layer,
-                                   const LayerFacts::Rule& rule);
+std::optional<ReplayRule> replay_rule(const Trace& trace, const LayerRecord& layer,
+                                      const LayerFacts::Rule& rule);
 
 /// What was recorded of some tokens, in the order given.
 struct Excerpt {
@@ -47,7 +47,7 @@ Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
                 std::span<const std::size_t> experts);
 
 /// Changed and looked-at mask entries, by unit of sampling.
-struct Moved {
+struct FlipCount {
   std::size_t decisions = 0, changed = 0;
   std::vector<double> changed_by_unit, decisions_by_unit;
   bool sampled = false;
@@ -59,6 +59,6 @@ struct Moved {
 
 /// The rule applied to one block of competing tokens as if it were all there is. A stated capacity is scaled
 /// by block size / width. nullopt where the rule cannot be made so.
-std::optional<Mask> select_block(const Reapplied& rule, const Excerpt& block);
+std::optional<Mask> select_block(const ReplayRule& rule, const Excerpt& block);
 
-}  // namespace pastonly
+}  // namespace pastonly::replay

@@ -13,7 +13,7 @@
 #include "routing/selection/top_k.h"
 #include "stats/parallel.h"
 
-namespace pastonly {
+namespace pastonly::replay {
 namespace {
 
 constexpr std::size_t stretch_tokens = 4096;
@@ -208,4 +208,4 @@ std::size_t streamed_changes(MatrixView<const float> scores, MatrixView<const st
   return StreamedCapacity(scores, mask, order, rule).run();
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::replay

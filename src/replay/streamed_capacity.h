@@ -6,7 +6,7 @@
 
 #include "pastonly/matrix_view.h"
 
-namespace pastonly {
+namespace pastonly::replay {
 
 /// Who stands first among the visible tokens that want an expert.
 enum class Admit {
@@ -29,4 +29,4 @@ struct CappedChoice {
 std::size_t streamed_changes(MatrixView<const float> scores, MatrixView<const std::uint8_t> mask,
                              std::span<const std::size_t> order, const CappedChoice& rule);
 
-}  // namespace pastonly
+}  // namespace pastonly::replay

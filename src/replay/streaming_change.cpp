@@ -10,12 +10,12 @@
 #include "routing/selection/capped.h"
 #include "stats/random.h"
 
-namespace pastonly {
+namespace pastonly::replay {
 namespace {
 
 using routing::StreamingForm;
 
-constexpr std::size_t kFewTokens = 16;
+constexpr std::size_t few_sampled_tokens = 16;
 
 /// `count` of the numbers below `limit`, ascending, all of them where there are no more.
 std::vector<std::size_t> sample(std::size_t limit, std::size_t count, std::uint64_t seed) {
@@ -29,7 +29,7 @@ std::vector<std::size_t> sample(std::size_t limit, std::size_t count, std::uint6
   return all;
 }
 
-bool stream_expert_choice(const Excerpt& chunk, double share, Moved& out) {
+bool stream_expert_choice(const Excerpt& chunk, double share, FlipCount& out) {
   const Parameters parameters{{"k", share * static_cast<double>(chunk.mask.experts())}};
   const auto made = make_rule(routing::ids::expert_choice_streaming, parameters);
   if (!made) return false;
@@ -41,8 +41,8 @@ bool stream_expert_choice(const Excerpt& chunk, double share, Moved& out) {
   return true;
 }
 
-bool expert_choice(const Trace& trace, const LayerRecord& layer, const Reapplied& rule, std::size_t budget,
-                   std::uint64_t seed, Moved& out) {
+bool expert_choice(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule, std::size_t budget,
+                   std::uint64_t seed, FlipCount& out) {
   const CompetingTokens competing(trace, rule);
   const auto chunks = competing.stretches(rule.width);
   const std::size_t per_chunk = std::max<std::size_t>(1, rule.width * layer.experts);
@@ -73,8 +73,8 @@ Admit admission(StreamingForm form, routing::ParameterReader& reader) {
   return reader.choice("rank", {"score", "renormalised"}, 0) == 1 ? Admit::by_share : Admit::by_priority;
 }
 
-bool capped(const Trace& trace, const LayerRecord& layer, const Reapplied& rule, std::size_t budget,
-            std::uint64_t seed, Moved& out) {
+bool capped(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule, std::size_t budget,
+            std::uint64_t seed, FlipCount& out) {
   routing::ParameterReader reader(rule.id, rule.parameters);
   const routing::CappedOptions options = routing::read_capped(reader, std::nullopt);
   CappedChoice choice;
@@ -101,15 +101,15 @@ bool capped(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
 }
 
 /// Applies the rule to what a token may see, for a few tokens.
-bool few_tokens(const Trace& trace, const LayerRecord& layer, const Reapplied& rule, std::size_t budget,
-                std::uint64_t seed, Moved& out) {
+bool few_tokens(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule, std::size_t budget,
+                std::uint64_t seed, FlipCount& out) {
   const CompetingTokens competing(trace, rule);
   const auto made = make_rule(rule.id, rule.parameters);
   if (!made) return false;
-  const std::size_t longest = std::max<std::size_t>(1, budget / layer.experts / kFewTokens);
+  const std::size_t longest = std::max<std::size_t>(1, budget / layer.experts / few_sampled_tokens);
   stats::CounterRng rng(seed, 8);
   out.sampled = true;
-  for (std::size_t i = 0; i < kFewTokens; ++i) {
+  for (std::size_t i = 0; i < few_sampled_tokens; ++i) {
     const std::size_t group = rng.below(competing.groups());
     const std::size_t token = rng.below(std::min(longest, competing.size(group)));
     const std::size_t first = token / rule.width * rule.width;
@@ -132,15 +132,15 @@ bool few_tokens(const Trace& trace, const LayerRecord& layer, const Reapplied& r
 
 }  // namespace
 
-bool reads_whole(const Reapplied& rule, std::size_t budget) {
+bool reads_whole(const ReplayRule& rule, std::size_t budget) {
   const StreamingForm form = routing::rule_traits(rule.id).streaming;
   return rule.future && ((is_capped(form) && !rule.per_sequence) ||
                          (form == StreamingForm::chunk_rank && rule.width > budget));
 }
 
-std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& layer, const Reapplied& rule,
-                                      std::size_t budget, std::uint64_t seed) {
-  Moved out;
+std::optional<FlipCount> streaming_change(const Trace& trace, const LayerRecord& layer,
+                                          const ReplayRule& rule, std::size_t budget, std::uint64_t seed) {
+  FlipCount out;
   if (rule.chance) return std::nullopt;
   if (!rule.future) return out;
   bool done = false;
@@ -152,7 +152,7 @@ std::optional<Moved> streaming_change(const Trace& trace, const LayerRecord& lay
   } else {
     done = few_tokens(trace, layer, rule, std::min<std::size_t>(budget, 1U << 18), seed, out);
   }
-  return done ? std::optional<Moved>(std::move(out)) : std::nullopt;
+  return done ? std::optional<FlipCount>(std::move(out)) : std::nullopt;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::replay

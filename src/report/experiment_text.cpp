@@ -17,7 +17,7 @@ namespace {
 using Experiment = Report::Experiment;
 using Arm = Experiment::Arm;
 
-constexpr std::size_t kCurveCells = 24;
+constexpr std::size_t curve_cells = 24;
 
 std::string bits_words(const std::optional<double>& value) {
   return value ? fmt::format("{:.3f}", *value) : "-";
@@ -52,7 +52,7 @@ std::string picture(const Arm& arm, const Scale& scale) {
   constexpr std::array<const char*, 8> heights{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   if (arm.curve.empty()) return "";
   std::string out;
-  const std::size_t cells = std::min(kCurveCells, arm.curve.size());
+  const std::size_t cells = std::min(curve_cells, arm.curve.size());
   for (std::size_t cell = 0; cell < cells; ++cell) {
     const double value = arm.curve[(cell + 1) * arm.curve.size() / cells - 1].second;
     const double share = std::clamp((value - scale.low) / (scale.high - scale.low), 0.0, 1.0);

@@ -14,7 +14,7 @@
 namespace pastonly::report {
 namespace {
 
-constexpr double kShownBits = 0.0005;  // less is printed as 0
+constexpr double shown_bits = 0.0005;  // less is printed as 0
 
 const Report::CheckEntry* ran(const Report& report, std::string_view id) {
   const auto found = std::ranges::find(report.checks, id, &Report::CheckEntry::id);
@@ -80,7 +80,7 @@ std::string sweep(const Report& report, const TextStyle& style) {
     if (rows.size() > shown) break;
     rows.push_back({figure->name.substr(prefix.size(), figure->name.size() - prefix.size() - 1),
                     fmt::format("{} {}", signed_bits(figure->value),
-                                bar(figure->value < kShownBits ? 0.0 : figure->value, most, 16))});
+                                bar(figure->value < shown_bits ? 0.0 : figure->value, most, 16))});
   }
   std::string more = fmt::format("a causal rule loses {:.3f}", causal->value);
   if (tried.size() > shown)

@@ -28,9 +28,9 @@ Json figure_json(const std::optional<Measurement>& figure) {
 
 }  // namespace
 
-std::string write_agreement_text(const Agreement& agreement, const TextStyle& style) {
+std::string write_agreement_text(const comparison::Agreement& agreement, const TextStyle& style) {
   std::vector<Row> rows{{"layer", "experts", "routes kept", "by chance", "same experts", "score drift"}};
-  for (const LayerAgreement& layer : agreement.layers) {
+  for (const comparison::LayerAgreement& layer : agreement.layers) {
     rows.push_back({fmt::format("{}", raw(layer.index)), fmt::format("{}", layer.experts),
                     percent_words(layer.kept), fmt::format("{:.1f}%", 100.0 * layer.by_chance),
                     percent_words(layer.same_tokens),
@@ -48,9 +48,9 @@ std::string write_agreement_text(const Agreement& agreement, const TextStyle& st
          wrapped(columns, 2, style.width) + "\n";
 }
 
-std::string write_agreement_json(const Agreement& agreement) {
+std::string write_agreement_json(const comparison::Agreement& agreement) {
   Json layers = Json::array();
-  for (const LayerAgreement& layer : agreement.layers) {
+  for (const comparison::LayerAgreement& layer : agreement.layers) {
     layers.push_back({{"layer", raw(layer.index)},
                       {"experts", layer.experts},
                       {"routes_kept", figure_json(layer.kept)},

@@ -64,14 +64,14 @@ Expected<Checked> run_checks(const std::vector<const Check*>& checks, const Capa
   return checked;
 }
 
-Report::SubjectEntry subject_of(const SubjectInfo& info, Evidence& evidence) {
+Report::SubjectEntry subject_of(const SubjectInfo& info, evidence::Observations& observations) {
   Report::SubjectEntry entry;
   entry.kind = info.kind;
   entry.name = info.name;
   entry.mode = name(info.mode);
   entry.stage = name(info.stage);
   entry.files = info.files;
-  entry.tokens = distinct_tokens(evidence);
+  entry.tokens = distinct_tokens(observations);
   entry.vocab = info.vocab;
   return entry;
 }
@@ -99,18 +99,18 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
     options.watch.progress((static_cast<double>(current) + fraction) / static_cast<double>(count),
                            fmt::format("{}: {}", (*checks)[current]->id, what));
   };
-  Evidence evidence(subject, inner);
-  auto base = evidence.base();
+  evidence::Observations observations(subject, inner);
+  auto base = observations.base();
   if (!base) return tl::unexpected(base.error());
 
-  const CheckContext context{evidence, policy, options.seed};
+  const CheckContext context{observations, policy, options.seed};
   auto checked = run_checks(*checks, subject.capabilities(), context, options.watch, current);
   if (!checked) return tl::unexpected(checked.error());
 
   Report report;
   report.tool = {"pastonly", std::string(version()), std::string(commit())};
   report.run.seed = options.seed;
-  report.subject = subject_of(subject.info(), evidence);
+  report.subject = subject_of(subject.info(), observations);
   report.checks = std::move(checked->entries);
   report.layers = layers_of(*base, checked->outcomes);
   report.totals = totals_of(report.layers, checked->outcomes, report.subject.vocab);

@@ -24,7 +24,7 @@ FileRecord file_of(const std::string& path) {
 
 Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
                             std::string_view today) {
-  const auto arms = read_arms(logs, unit);
+  const auto arms = losses::read_arms(logs, unit);
   if (!arms) return tl::unexpected(arms.error());
   Report report;
   report.tool = {"pastonly", std::string(version()), std::string(commit())};
@@ -33,7 +33,7 @@ Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit u
                                     logs.size() == 1 ? "" : "s", arms->size(), arms->size() == 1 ? "" : "s");
   report.subject.mode = name(Mode::unknown);
   report.subject.stage = name(Stage::unknown);
-  for (const LoggedArm& arm : *arms) {
+  for (const losses::LoggedArm& arm : *arms) {
     for (const auto& log : arm.seeds) report.subject.files.push_back(file_of(log.path));
   }
   Outcomes outcomes;

@@ -111,14 +111,14 @@ Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcome
   return totals;
 }
 
-std::uint64_t distinct_tokens(Evidence& evidence) {
+std::uint64_t distinct_tokens(evidence::Observations& observations) {
   using Kind = Intervention::Kind;
   std::uint64_t tokens = 0;
-  for (const Intervention& run : evidence.runs()) {
+  for (const Intervention& run : observations.runs()) {
     if (run.kind == Kind::repeat || run.kind == Kind::shuffle || run.kind == Kind::reroute ||
         run.kind == Kind::stream)
       continue;
-    const auto trace = evidence.trace(run);
+    const auto trace = observations.trace(run);
     if (!trace) continue;
     tokens +=
         trace->valid.empty()

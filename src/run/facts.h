@@ -1,6 +1,6 @@
 #pragma once
 
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/report.h"
 #include "run/judge.h"
 
@@ -15,7 +15,7 @@ Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcome
                          std::optional<std::uint64_t> vocab);
 /// Valid token positions over all distinct runs: repeats, shuffles and reroutes route the base's
 /// tokens again and add none. Runs that cannot be read add none either.
-std::uint64_t distinct_tokens(Evidence& evidence);
+std::uint64_t distinct_tokens(evidence::Observations& observations);
 /// A row per check for the runs that a plan names and nobody has recorded.
 std::vector<Report::NotAssessed> missing_runs(const Subject& subject);
 

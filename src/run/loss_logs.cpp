@@ -14,13 +14,13 @@
 namespace pastonly::run {
 namespace {
 
-constexpr std::string_view kBits = "bits per token";
+constexpr std::string_view bits_per_token = "bits per token";
 
 stats::LossCurve curve_of(const input::TrainingLog& log) { return {log.steps, log.losses}; }
 
-std::vector<stats::SweepArm> sweep_of(std::span<const LoggedArm> arms) {
+std::vector<stats::SweepArm> sweep_of(std::span<const losses::LoggedArm> arms) {
   std::vector<stats::SweepArm> out;
-  for (const LoggedArm& arm : arms) {
+  for (const losses::LoggedArm& arm : arms) {
     stats::SweepArm& one =
         out.emplace_back(stats::SweepArm{arm.chunk, arm.causal, arm.evaluated, arm.against});
     if (!arm.evaluated.empty()) continue;
@@ -37,7 +37,8 @@ double mean_of(const std::vector<double>& values) {
 
 /// A figure of every seed, averaged; absent where no seed has it.
 template <class Figure>
-void add_mean(const LoggedArm& arm, std::string_view name, std::string_view unit, Figure figure, Ran& out) {
+void add_mean(const losses::LoggedArm& arm, std::string_view name, std::string_view unit, Figure figure,
+              Ran& out) {
   std::vector<double> values;
   for (const auto& log : arm.seeds) {
     if (const auto value = figure(curve_of(log))) values.push_back(*value);
@@ -48,8 +49,8 @@ void add_mean(const LoggedArm& arm, std::string_view name, std::string_view unit
 }
 
 /// Where the curves of the first causal arm end, mean over seeds.
-std::optional<double> baseline_end(std::span<const LoggedArm> arms) {
-  const auto baseline = std::ranges::find(arms, true, &LoggedArm::causal);
+std::optional<double> baseline_end(std::span<const losses::LoggedArm> arms) {
+  const auto baseline = std::ranges::find(arms, true, &losses::LoggedArm::causal);
   if (baseline == arms.end()) return std::nullopt;
   std::vector<double> ends;
   for (const auto& log : baseline->seeds) {
@@ -58,8 +59,8 @@ std::optional<double> baseline_end(std::span<const LoggedArm> arms) {
   return ends.empty() ? std::nullopt : std::optional(mean_of(ends));
 }
 
-void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm>& sweep, double alpha,
-              Ran& out) {
+void describe(std::span<const losses::LoggedArm> arms, const std::vector<stats::SweepArm>& sweep,
+              double alpha, Ran& out) {
   const std::optional<double> baseline = baseline_end(arms);
   for (std::size_t i = 0; i < arms.size(); ++i) {
     const auto& losses = sweep[i].losses;
@@ -69,7 +70,7 @@ void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm
                 mean_of(losses),
                 {},
                 {},
-                std::string(kBits),
+                std::string(bits_per_token),
                 losses.size(),
                 {}};
       if (const auto interval = stats::mean_interval(losses, alpha)) {
@@ -88,7 +89,8 @@ void describe(std::span<const LoggedArm> arms, const std::vector<stats::SweepArm
   }
 }
 
-Claim drop_claim(std::span<const LoggedArm> arms, const stats::SweepDrop& drop, const Measurement& figure) {
+Claim drop_claim(std::span<const losses::LoggedArm> arms, const stats::SweepDrop& drop,
+                 const Measurement& figure) {
   Claim claim;
   claim.id = claim::chunk_drop;
   claim.basis = Claim::Basis::statistical;
@@ -111,7 +113,7 @@ Claim drop_claim(std::span<const LoggedArm> arms, const stats::SweepDrop& drop, 
 
 }  // namespace
 
-Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& policy) {
+Outcome loss_anomaly_of_logs(std::span<const losses::LoggedArm> arms, const Policy& policy) {
   const auto sweep = sweep_of(arms);
   Ran out;
   describe(arms, sweep, policy.alpha, out);
@@ -123,7 +125,7 @@ Outcome loss_anomaly_of_logs(std::span<const LoggedArm> arms, const Policy& poli
                        drop.drop.value,
                        {},
                        {},
-                       std::string(kBits),
+                       std::string(bits_per_token),
                        seeds,
                        {}};
     if (drop.drop.interval) {

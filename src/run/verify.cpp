@@ -57,10 +57,10 @@ std::string difference(const Report::Finding& stated, const Report::Finding& aga
   return "";
 }
 
-void compare_findings(const Report& stated, const Report& recomputed, std::vector<Held>& held) {
+void compare_findings(const Report& stated, const Report& recomputed, std::vector<Statement>& held) {
   std::vector<bool> used(recomputed.findings.size(), false);
   for (const auto& finding : stated.findings) {
-    Held row{where(finding), false, "the audit does not find it again"};
+    Statement row{where(finding), false, "the audit does not find it again"};
     for (std::size_t i = 0; i < used.size(); ++i) {
       if (used[i] || recomputed.findings[i].fingerprint != finding.fingerprint) continue;
       used[i] = true;
@@ -86,8 +86,8 @@ std::map<Key, const Measurement*> by_name(const Report::CheckEntry& check) {
   return found;
 }
 
-Held compare_check(const Report::CheckEntry& stated, const Report::CheckEntry* again) {
-  Held row{stated.id + ", measurements", false, ""};
+Statement compare_check(const Report::CheckEntry& stated, const Report::CheckEntry* again) {
+  Statement row{stated.id + ", measurements", false, ""};
   if (again == nullptr || again->status != stated.status) {
     row.why = fmt::format("status: stated {}, recomputed {}", stated.status, again ? again->status : "none");
     return row;
@@ -111,9 +111,9 @@ Held compare_check(const Report::CheckEntry& stated, const Report::CheckEntry* a
   return row;
 }
 
-std::vector<Held> compare_checks(const std::vector<Report::CheckEntry>& stated,
-                                 const std::vector<Report::CheckEntry>& recomputed) {
-  std::vector<Held> held;
+std::vector<Statement> compare_checks(const std::vector<Report::CheckEntry>& stated,
+                                      const std::vector<Report::CheckEntry>& recomputed) {
+  std::vector<Statement> held;
   for (const auto& check : stated) {
     const auto again = std::ranges::find(recomputed, check.id, &Report::CheckEntry::id);
     held.push_back(compare_check(check, again == recomputed.end() ? nullptr : &*again));
@@ -125,8 +125,8 @@ std::vector<Held> compare_checks(const std::vector<Report::CheckEntry>& stated,
   return held;
 }
 
-Held compare_limit(const std::optional<DetectionLimit>& a, const std::optional<DetectionLimit>& b) {
-  Held row{"detection limit", a.has_value() == b.has_value(), ""};
+Statement compare_limit(const std::optional<DetectionLimit>& a, const std::optional<DetectionLimit>& b) {
+  Statement row{"detection limit", a.has_value() == b.has_value(), ""};
   if (row.holds && a) {
     row.holds = close(a->trial_rate, b->trial_rate) && a->trials == b->trials &&
                 close(a->confidence, b->confidence) && a->unseen_chunks == b->unseen_chunks;
@@ -137,11 +137,11 @@ Held compare_limit(const std::optional<DetectionLimit>& a, const std::optional<D
 
 /// What was measured on each arm, one row an arm; the first difference is named.
 void compare_arms(const Report::Experiment& stated, const Report::Experiment& again,
-                  std::vector<Held>& held) {
+                  std::vector<Statement>& held) {
   for (std::size_t i = 0; i < std::min(stated.arms.size(), again.arms.size()); ++i) {
     auto rows = compare_checks(stated.arms[i].checks, again.arms[i].checks);
     rows.push_back(compare_limit(stated.arms[i].detection_limit, again.arms[i].detection_limit));
-    const auto broken = std::ranges::find(rows, false, &Held::holds);
+    const auto broken = std::ranges::find(rows, false, &Statement::holds);
     const bool holds = broken == rows.end();
     held.push_back({fmt::format("arm {}, checks", stated.arms[i].name), holds,
                     holds ? "" : fmt::format("{}: {}", broken->what, broken->why)});
@@ -165,15 +165,15 @@ bool agree(const Value& a, const Value& b) {
   return a == b;
 }
 
-std::vector<Held> hold_against(const Report& stated, const Report& recomputed) {
-  std::vector<Held> held;
+std::vector<Statement> verify_against(const Report& stated, const Report& recomputed) {
+  std::vector<Statement> held;
   compare_findings(stated, recomputed, held);
   for (auto& row : compare_checks(stated.checks, recomputed.checks)) held.push_back(std::move(row));
   if (stated.experiment && recomputed.experiment)
     compare_arms(*stated.experiment, *recomputed.experiment, held);
   for (auto& row : hold_parts_against(stated, recomputed)) held.push_back(std::move(row));
   held.push_back(compare_limit(stated.detection_limit, recomputed.detection_limit));
-  Held verdict{"verdict", stated.verdict == recomputed.verdict, ""};
+  Statement verdict{"verdict", stated.verdict == recomputed.verdict, ""};
   if (!verdict.holds) {
     verdict.why = fmt::format("stated {}, recomputed {}", name(stated.verdict), name(recomputed.verdict));
   } else if (stated.verdict_reasons != recomputed.verdict_reasons) {

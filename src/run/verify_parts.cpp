@@ -131,8 +131,8 @@ std::optional<Policy> ready_policy(std::string_view name) {
 }
 
 /// Both are lists of (key, value) in one order; the first that differs is named.
-Held compare(std::string what, const Value::Object& stated, const Value::Object& again) {
-  Held row{std::move(what), false, ""};
+Statement compare(std::string what, const Value::Object& stated, const Value::Object& again) {
+  Statement row{std::move(what), false, ""};
   const std::size_t both = std::min(stated.size(), again.size());
   for (std::size_t i = 0; i < both; ++i) {
     if (stated[i].first == again[i].first && agree(stated[i].second, again[i].second)) continue;
@@ -146,13 +146,13 @@ Held compare(std::string what, const Value::Object& stated, const Value::Object&
 }
 
 /// All layers in one row; the first that differs is named.
-Held compare_layers(const std::vector<Report::Layer>& stated, const std::vector<Report::Layer>& again) {
-  Held row{
+Statement compare_layers(const std::vector<Report::Layer>& stated, const std::vector<Report::Layer>& again) {
+  Statement row{
       fmt::format("{} layer{}: rules, bounds, leaks, origins", again.size(), again.size() == 1 ? "" : "s"),
       stated.size() == again.size(), ""};
   if (!row.holds) row.why = fmt::format("the report lists {}", stated.size());
   for (std::size_t l = 0; row.holds && l < again.size(); ++l) {
-    const Held one = compare("", layer_value(stated[l]), layer_value(again[l]));
+    const Statement one = compare("", layer_value(stated[l]), layer_value(again[l]));
     if (one.holds) continue;
     row.holds = false;
     row.why = fmt::format("layer {}: {}", again[l].index, one.why);
@@ -196,7 +196,7 @@ Value::Object arm_value(const Report::Experiment::Arm& arm) {
 }
 
 void compare_experiments(const Report::Experiment& stated, const Report::Experiment& again,
-                         std::vector<Held>& held) {
+                         std::vector<Statement>& held) {
   const auto source = [](const Report::Experiment::Source& from) {
     return Value::Object{{"kind", from.kind},
                          {"vocab", from.vocab},
@@ -204,7 +204,7 @@ void compare_experiments(const Report::Experiment& stated, const Report::Experim
                          {"floor_bits", maybe(from.floor_bits)}};
   };
   held.push_back(compare("source of the tokens", source(stated.source), source(again.source)));
-  Held list{fmt::format("{} arms", again.arms.size()), stated.arms.size() == again.arms.size(), ""};
+  Statement list{fmt::format("{} arms", again.arms.size()), stated.arms.size() == again.arms.size(), ""};
   if (!list.holds) list.why = fmt::format("the report lists {}", stated.arms.size());
   held.push_back(std::move(list));
   for (std::size_t i = 0; i < std::min(stated.arms.size(), again.arms.size()); ++i) {
@@ -215,8 +215,8 @@ void compare_experiments(const Report::Experiment& stated, const Report::Experim
 
 }  // namespace
 
-std::vector<Held> hold_parts_against(const Report& stated, const Report& recomputed) {
-  std::vector<Held> held;
+std::vector<Statement> hold_parts_against(const Report& stated, const Report& recomputed) {
+  std::vector<Statement> held;
   held.push_back(compare("list of files", files_value(stated.subject), files_value(recomputed.subject)));
   held.push_back(compare("subject", subject_value(stated.subject), subject_value(recomputed.subject)));
   held.push_back(compare_layers(stated.layers, recomputed.layers));

@@ -156,8 +156,8 @@ std::string check(const Value& witness, const Report& report, const input::Trace
 
 }  // namespace
 
-std::vector<Held> recheck_witnesses(const Report& report, const input::TraceOptions& options) {
-  std::vector<Held> held;
+std::vector<Statement> recheck_witnesses(const Report& report, const input::TraceOptions& options) {
+  std::vector<Statement> held;
   for (const auto& finding : report.findings) {
     const std::string type = finding.witness.text_or("type", "");
     if (type != "flip" && type != "change") continue;

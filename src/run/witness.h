@@ -12,6 +12,6 @@ namespace pastonly::run {
 /// inputs agree up to the witness's token, and that the decision, score, gate or log-probability there is
 /// as stated before and after. Reads the two files anew and shares no code with the comparison that found
 /// the witness. Witnesses of other types are figures, which a second audit recomputes.
-std::vector<Held> recheck_witnesses(const Report& report, const input::TraceOptions& options);
+std::vector<Statement> recheck_witnesses(const Report& report, const input::TraceOptions& options);
 
 }  // namespace pastonly::run

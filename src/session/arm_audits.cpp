@@ -24,17 +24,17 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
   const lab::Arm& arm = plan.arms[index];
   auto opened = lab::open_arm(plan, arm, options.directory);
   if (!opened) return tl::unexpected(opened.error());
-  const DrawTokens draw = [&](std::uint64_t seed, std::size_t sequences, std::size_t positions) {
+  const subjects::DrawTokens draw = [&](std::uint64_t seed, std::size_t sequences, std::size_t positions) {
     std::vector<std::int64_t> tokens;
     // A draw that fails leaves an array of the wrong size, which the subject refuses.
     if (!corpus.draw(lab::Corpus::Part::evaluation, seed, {sequences, positions}, tokens)) tokens.clear();
     return tokens;
   };
-  LiveOptions live;
+  subjects::LiveOptions live;
   live.name = arm.name;
   live.layout = plan.batch;
   live.seed = entry.evaluation_seed;
-  auto subject = make_live(model::make_runnable((*opened)->model()), draw, live);
+  auto subject = subjects::make_live(model::make_runnable((*opened)->model()), draw, live);
   if (!subject) return tl::unexpected(subject.error());
   Policy policy = options.policy;
   policy.source = plan.tokens.source;

@@ -55,17 +55,17 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
   if (const auto option = given(request.checkpoint))
     return usage_error(
         fmt::format("{} is for checkpoints; {} holds no config.json", *option, request.subject));
-  return open_recorded(request.subject, request.options);
+  return subjects::open_recorded(request.subject, request.options);
 }
 
 /// What keeps the subject's runs; nothing where nobody asked for it.
-Expected<std::unique_ptr<Recording>> record(const AuditRequest& request, const Policy& policy,
-                                            Subject& subject, const Environment& environment) {
+Expected<std::unique_ptr<recording::Recording>> record(const AuditRequest& request, const Policy& policy,
+                                                       Subject& subject, const Environment& environment) {
   const std::string& directory = request.checkpoint.record;
   if (directory.empty()) return nullptr;
   const auto identity = identity_of(request, policy, subject);
   if (!identity) return tl::unexpected(identity.error());
-  auto recording = Recording::start(subject, directory, *identity, environment.watch);
+  auto recording = recording::Recording::start(subject, directory, *identity, environment.watch);
   if (!recording) return recording;
   if (const std::size_t runs = (*recording)->runs_kept(); runs > 0)
     environment.say(

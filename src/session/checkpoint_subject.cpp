@@ -43,14 +43,16 @@ Layout layout_of(const checkpoint::Description& description, const AuditRequest&
   return layout;
 }
 
-Expected<DrawTokens> draw_of(const AuditRequest& request, const checkpoint::Description& description,
-                             std::size_t positions, Policy& policy) {
+Expected<subjects::DrawTokens> draw_of(const AuditRequest& request,
+                                       const checkpoint::Description& description, std::size_t positions,
+                                       Policy& policy) {
   if (!request.checkpoint.tokens.empty()) {
-    const std::string& told = request.checkpoint.tokens;
-    const std::size_t colon = told.find(':');
-    if (colon == std::string::npos || colon + 1 == told.size())
-      return usage_error(fmt::format("--tokens {}: expected FORMAT:FILE, for example npy:ids.npy", told));
-    return draws_from(told.substr(colon + 1), told.substr(0, colon), description.vocab, positions);
+    const std::string& given = request.checkpoint.tokens;
+    const std::size_t colon = given.find(':');
+    if (colon == std::string::npos || colon + 1 == given.size())
+      return usage_error(fmt::format("--tokens {}: expected FORMAT:FILE, for example npy:ids.npy", given));
+    return subjects::draws_from(given.substr(colon + 1), given.substr(0, colon), description.vocab,
+                                positions);
   }
   if (!policy.source) {
     policy.source = Source{"uniform", description.vocab};
@@ -58,30 +60,31 @@ Expected<DrawTokens> draw_of(const AuditRequest& request, const checkpoint::Desc
     return usage_error(fmt::format("the source has {} tokens, the checkpoint's vocabulary {}",
                                    policy.source->vocab, description.vocab));
   }
-  return draws_from(*policy.source);
+  return subjects::draws_from(*policy.source);
 }
 
 /// The twin, routed as its configuration declares. Input errors: it is no checkpoint. Usage errors: it is the
 /// model itself, or reads other tokens.
-Expected<checkpoint::Checkpoint> open_twin(const CheckpointOptions& options, const std::string& subject,
-                                           const checkpoint::Description& description) {
+Expected<checkpoint::Checkpoint> open_causal_baseline(const CheckpointOptions& options,
+                                                      const std::string& subject,
+                                                      const checkpoint::Description& description) {
   CheckpointOptions as_declared = options;
   as_declared.rule.clear();
   std::error_code ignored;
-  if (std::filesystem::equivalent(options.twin, subject, ignored))
+  if (std::filesystem::equivalent(options.causal_baseline, subject, ignored))
     return usage_error(
-        fmt::format("--twin {}: is the checkpoint itself; a twin is another model", options.twin));
-  if (!is_checkpoint(options.twin))
-    return input_error(
-        fmt::format("--twin {}: holds no config.json; a twin is a checkpoint directory", options.twin));
-  auto twin = open_directory(options.twin, as_declared);
-  if (twin && twin->description().vocab != description.vocab) {
+        fmt::format("--twin {}: is the checkpoint itself; a twin is another model", options.causal_baseline));
+  if (!is_checkpoint(options.causal_baseline))
+    return input_error(fmt::format("--twin {}: holds no config.json; a twin is a checkpoint directory",
+                                   options.causal_baseline));
+  auto causal_baseline = open_directory(options.causal_baseline, as_declared);
+  if (causal_baseline && causal_baseline->description().vocab != description.vocab) {
     return usage_error(
         fmt::format("--twin {}: its vocabulary has {} tokens, the checkpoint's {}; a twin reads "
                     "the same tokens",
-                    options.twin, twin->description().vocab, description.vocab));
+                    options.causal_baseline, causal_baseline->description().vocab, description.vocab));
   }
-  return twin;
+  return causal_baseline;
 }
 
 Expected<void> check_options(const AuditRequest& request) {
@@ -124,11 +127,11 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   CheckpointSubject out;
   out.checkpoint = std::make_unique<checkpoint::Checkpoint>(*std::move(opened));
   const checkpoint::Description& description = out.checkpoint->description();
-  LiveOptions live;
+  subjects::LiveOptions live;
   live.kind = "checkpoint";
   live.name = request.subject;
   live.layout = layout_of(description, request);
-  live.told = request.options.batch.has_value();
+  live.explicit_batch = request.options.batch.has_value();
   // What a configuration declares is how the model is served; only who trained it knows the other rule.
   live.mode = request.checkpoint.rule.empty() ? Mode::eval : Mode::train;
   live.seed = request.seed;
@@ -139,20 +142,20 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   live.files = out.checkpoint->files();
   auto draw = draw_of(request, description, live.layout.positions, policy);
   if (!draw) return tl::unexpected(draw.error());
-  if (!request.checkpoint.twin.empty()) {
-    auto twin = open_twin(request.checkpoint, request.subject, description);
-    if (!twin) return tl::unexpected(twin.error());
-    out.twin = std::make_unique<checkpoint::Checkpoint>(*std::move(twin));
-    LiveOptions as_served = live;
-    as_served.name = request.checkpoint.twin;
+  if (!request.checkpoint.causal_baseline.empty()) {
+    auto causal_baseline = open_causal_baseline(request.checkpoint, request.subject, description);
+    if (!causal_baseline) return tl::unexpected(causal_baseline.error());
+    out.causal_baseline = std::make_unique<checkpoint::Checkpoint>(*std::move(causal_baseline));
+    subjects::LiveOptions as_served = live;
+    as_served.name = request.checkpoint.causal_baseline;
     as_served.mode = Mode::eval;
-    auto subject = make_live(checkpoint::make_runnable(*out.twin), *draw, as_served);
+    auto subject = subjects::make_live(checkpoint::make_runnable(*out.causal_baseline), *draw, as_served);
     if (!subject) return tl::unexpected(subject.error());
-    live.twin = *std::move(subject);
-    const auto files = out.twin->files();
+    live.causal_baseline = *std::move(subject);
+    const auto files = out.causal_baseline->files();
     live.files.insert(live.files.end(), files.begin(), files.end());
   }
-  auto subject = make_live(checkpoint::make_runnable(*out.checkpoint), *std::move(draw), live);
+  auto subject = subjects::make_live(checkpoint::make_runnable(*out.checkpoint), *std::move(draw), live);
   if (!subject) return tl::unexpected(subject.error());
   out.subject = *std::move(subject);
   return out;

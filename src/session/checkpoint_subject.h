@@ -11,7 +11,7 @@ namespace pastonly::session {
 
 /// A checkpoint opened for an audit, and its twin where one was named. The subject refers to both.
 struct CheckpointSubject {
-  std::unique_ptr<checkpoint::Checkpoint> checkpoint, twin;
+  std::unique_ptr<checkpoint::Checkpoint> checkpoint, causal_baseline;
   std::unique_ptr<Subject> subject;
 };
 

@@ -39,17 +39,18 @@ std::string length_and_time(const std::string& path) {
 
 }  // namespace
 
-Expected<RecordingIdentity> identity_of(const AuditRequest& request, const Policy& policy, Subject& subject) {
+Expected<recording::RecordingIdentity> identity_of(const AuditRequest& request, const Policy& policy,
+                                                   Subject& subject) {
   const auto base = subject.outline(subject.interventions().front());
   if (!base) return tl::unexpected(base.error());
   const CheckpointOptions& how = request.checkpoint;
   const std::size_t colon = how.tokens.find(':');
   const std::string tokens_file = how.tokens.empty() ? "" : absolute(how.tokens.substr(colon + 1));
-  RecordingIdentity out{
+  recording::RecordingIdentity out{
       {"version", std::string(version())},
       {"commit", std::string(commit())},
       {"checkpoint", absolute(request.subject)},
-      {"twin", how.twin.empty() ? "none" : absolute(how.twin)},
+      {"twin", how.causal_baseline.empty() ? "none" : absolute(how.causal_baseline)},
       {"rule", how.rule.empty() ? "declared" : how.rule},
       // Products of bfloat16 round otherwise where the processor has its own.
       {"precision", how.precision == "bfloat16" && kernels::has_bf16_products() ? "bfloat16 of the processor"

@@ -8,6 +8,7 @@ namespace pastonly::session {
 
 /// All that the runs of a checkpoint hang on, for --record: program, files with their lengths and times of
 /// last change, how the checkpoint is run, on what. `policy`: with the source that open_checkpoint settled.
-Expected<RecordingIdentity> identity_of(const AuditRequest& request, const Policy& policy, Subject& subject);
+Expected<recording::RecordingIdentity> identity_of(const AuditRequest& request, const Policy& policy,
+                                                   Subject& subject);
 
 }  // namespace pastonly::session

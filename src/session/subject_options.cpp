@@ -77,7 +77,7 @@ Expected<input::TraceOptions> trace_options_from(const Value& value) {
 
 std::optional<std::string> given(const CheckpointOptions& options) {
   if (!options.rule.empty()) return "--rule";
-  if (!options.twin.empty()) return "--twin";
+  if (!options.causal_baseline.empty()) return "--twin";
   if (!options.tokens.empty()) return "--tokens";
   if (!options.text.empty()) return "--text";
   if (options.positions > 0) return "--positions";
@@ -89,7 +89,7 @@ std::optional<std::string> given(const CheckpointOptions& options) {
 
 void add_to_value(const CheckpointOptions& options, Value& value) {
   if (!options.rule.empty()) value.set("rule", options.rule);
-  if (!options.twin.empty()) value.set("twin", options.twin);
+  if (!options.causal_baseline.empty()) value.set("twin", options.causal_baseline);
   if (!options.tokens.empty()) value.set("tokens", options.tokens);
   if (options.positions > 0) value.set("positions", options.positions);
   if (options.budget > 0) value.set("budget", options.budget);
@@ -99,7 +99,7 @@ void add_to_value(const CheckpointOptions& options, Value& value) {
 CheckpointOptions checkpoint_options_from(const Value& value) {
   CheckpointOptions options;
   options.rule = value.text_or("rule", "");
-  options.twin = value.text_or("twin", "");
+  options.causal_baseline = value.text_or("twin", "");
   options.tokens = value.text_or("tokens", "");
   options.positions = positive(value.integer("positions")).value_or(0);
   options.budget = positive(value.integer("budget")).value_or(0);

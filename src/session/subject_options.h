@@ -23,9 +23,9 @@ Expected<input::TraceOptions> trace_options_from(const Value& value);
 /// `--rule --twin --tokens --text --positions --budget --precision --record` as typed: how a checkpoint is
 /// run.
 struct CheckpointOptions {
-  std::string rule;    ///< id,key=value,...; "" = what config.json declares
-  std::string twin;    ///< checkpoint trained causally on the same; "" = none
-  std::string tokens;  ///< FORMAT:FILE; "" = drawn from the source, or uniformly
+  std::string rule;             ///< id,key=value,...; "" = what config.json declares
+  std::string causal_baseline;  ///< checkpoint trained causally on the same; "" = none
+  std::string tokens;           ///< FORMAT:FILE; "" = drawn from the source, or uniformly
   std::string text;
   std::size_t positions = 0;  ///< of a row; 0 = by the size of the model
   std::size_t budget = 0;     ///< token positions per check beyond the plan; 0 = by the size of the model

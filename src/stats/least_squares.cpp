@@ -7,7 +7,7 @@ namespace pastonly::stats {
 namespace {
 
 /// A pivot this small against the unknown's own diagonal is rounding: the system has no unique solution.
-constexpr double kSingular = 1e-10;
+constexpr double singular_pivot = 1e-10;
 
 /// Cholesky's decomposition in place, lower triangle. False where the matrix is singular.
 bool decompose(std::vector<double>& a, std::size_t n) {
@@ -15,7 +15,7 @@ bool decompose(std::vector<double>& a, std::size_t n) {
     const double diagonal = a[j * n + j];
     double pivot = diagonal;
     for (std::size_t k = 0; k < j; ++k) pivot -= a[j * n + k] * a[j * n + k];
-    if (!(pivot > kSingular * diagonal)) return false;
+    if (!(pivot > singular_pivot * diagonal)) return false;
     a[j * n + j] = std::sqrt(pivot);
     for (std::size_t i = j + 1; i < n; ++i) {
       double sum = a[i * n + j];

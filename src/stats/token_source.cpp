@@ -11,21 +11,21 @@
 namespace pastonly::stats {
 namespace {
 
-constexpr std::uint64_t kLargestTable = std::uint64_t{1} << 24;
-constexpr double kNever = -std::numeric_limits<double>::infinity();
+constexpr std::uint64_t largest_table = std::uint64_t{1} << 24;
+constexpr double never_reached = -std::numeric_limits<double>::infinity();
 // Rows of tokens are streams 0, 1, ... of the draw's seed. The table's streams stand apart: the two seeds
 // may be equal.
-constexpr std::uint64_t kPermutationStreams = std::uint64_t{1} << 40;
-constexpr std::uint64_t kWeightStreams = std::uint64_t{1} << 41;
+constexpr std::uint64_t permutation_streams = std::uint64_t{1} << 40;
+constexpr std::uint64_t weight_streams = std::uint64_t{1} << 41;
 
 /// vocab^order * successors, or nothing beyond the largest table.
 bool table_fits(const Source& source) {
   std::uint64_t entries = source.successors;
   for (std::uint64_t i = 0; i < source.order; ++i) {
-    if (source.vocab > kLargestTable / entries) return false;
+    if (source.vocab > largest_table / entries) return false;
     entries *= source.vocab;
   }
-  return entries <= kLargestTable;
+  return entries <= largest_table;
 }
 
 /// "" or what is wrong with a Markov chain's shape.
@@ -37,7 +37,7 @@ std::string markov_problem(const Source& source) {
   }
   if (!table_fits(source)) {
     return fmt::format("vocab {} at order {} with {} successors needs a table of more than {} entries",
-                       source.vocab, source.order, source.successors, kLargestTable);
+                       source.vocab, source.order, source.successors, largest_table);
   }
   return "";
 }
@@ -85,12 +85,12 @@ void TokenSource::build_table() {
   std::vector<std::uint32_t> permutation(vocab);
   for (std::size_t group = 0; group < groups_; ++group) {
     const auto weights = std::span(weights_).subspan(group * width, width);
-    CounterRng rng(source_.seed, kWeightStreams + group);
+    CounterRng rng(source_.seed, weight_streams + group);
     for (double& weight : weights) weight = -kernels::log(1.0 - rng.uniform());
     const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
     for (double& weight : weights) weight = sum > 0.0 ? weight / sum : 1.0 / static_cast<double>(width);
     for (std::size_t j = 0; j < width; ++j) {
-      CounterRng shuffler(source_.seed, kPermutationStreams + group * width + j);
+      CounterRng shuffler(source_.seed, permutation_streams + group * width + j);
       std::iota(permutation.begin(), permutation.end(), 0U);
       for (std::size_t i = vocab; i > 1; --i) std::swap(permutation[i - 1], permutation[shuffler.below(i)]);
       for (std::size_t x = 0; x < vocab; ++x) successors_[(group * vocab + x) * width + j] = permutation[x];
@@ -164,7 +164,7 @@ void TokenSource::extend(CounterRng& rng, std::span<std::int64_t> row, std::size
 }
 
 double TokenSource::log2_probability(std::span<const std::int64_t> past, std::int64_t next) const noexcept {
-  if (next < 0 || static_cast<std::uint64_t>(next) >= source_.vocab) return kNever;
+  if (next < 0 || static_cast<std::uint64_t>(next) >= source_.vocab) return never_reached;
   std::size_t context = 0;
   if (!context_of(past, context)) return -kernels::log2(static_cast<double>(source_.vocab));
   const auto width = static_cast<std::size_t>(source_.successors);
@@ -173,7 +173,7 @@ double TokenSource::log2_probability(std::span<const std::int64_t> past, std::in
   for (std::size_t j = 0; j < width; ++j) {
     if (successors_[context * width + j] == static_cast<std::uint32_t>(next)) p += weights[j];
   }
-  return p > 0.0 ? kernels::log2(p) : kNever;
+  return p > 0.0 ? kernels::log2(p) : never_reached;
 }
 
 void TokenSource::log2_probabilities(std::span<const std::int64_t> tokens,

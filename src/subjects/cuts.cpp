@@ -6,7 +6,7 @@
 
 #include "subjects/prime.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 namespace {
 
 void add_divisors(std::uint64_t of, std::set<std::uint64_t>& out) {
@@ -106,4 +106,4 @@ std::vector<std::size_t> choose_cuts(const Layout& layout, std::size_t count) {
   return cuts;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

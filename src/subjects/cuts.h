@@ -7,7 +7,7 @@
 
 #include "pastonly/layout.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 /// Where one suffix intervention starts to change a sequence: positions >= cut of this row.
 struct CutPoint {
@@ -34,4 +34,4 @@ std::vector<std::uint64_t> unseen_chunks(std::span<const CutPoint> cuts, const L
 /// one without divisors.
 std::vector<std::size_t> choose_cuts(const Layout& layout, std::size_t count);
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

@@ -12,17 +12,17 @@
 
 #include "routing/rule_facts.h"
 #include "stats/random.h"
+#include "subjects/active_rules.h"
 #include "subjects/plan_options.h"
-#include "subjects/rules_in_force.h"
 #include "subjects/token_batch.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 namespace {
 
 using Kind = Intervention::Kind;
 
 /// What separates the draws of one subject from one another.
-enum class Purpose : std::uint64_t { base, suffix, batch, length, chance, company };
+enum class Purpose : std::uint64_t { base, suffix, batch, length, chance, foreign_batch };
 
 std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::uint64_t a, std::uint64_t b = 0,
                      std::uint64_t c = 0) {
@@ -31,7 +31,7 @@ std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::uint64_t a, std::
   return seed;
 }
 
-bool drawn_by_chance(const runtime::ModelFacts& facts, const LiveOptions& options) {
+bool is_stochastic(const runtime::ModelFacts& facts, const LiveOptions& options) {
   return (facts.noisy && options.mode == Mode::train) || options.decorate ||
          std::ranges::any_of(facts.rules, [&](const RoutingRule* rule) {
            return rule != nullptr && rule->dependence(options.layout, facts.experts).chance;
@@ -86,13 +86,13 @@ class LiveModel final : public Subject {
   const std::vector<Intervention>& missing() const noexcept override { return missing_; }
   Expected<Trace> observe(const Intervention& run) override;
   Expected<Trace> outline(const Intervention& run) override;
-  Subject* twin() const noexcept override { return options_.twin.get(); }
+  Subject* causal_baseline() const noexcept override { return options_.causal_baseline.get(); }
 
  private:
-  RulesInForce rules(const Intervention& run, std::uint64_t chance) const {
+  ActiveRules rules(const Intervention& run, std::uint64_t chance) const {
     return own_rules(model_->facts(), options_.decorate, run, chance);
   }
-  Expected<RulesInForce> in_company(const Intervention& run, const runtime::ObserveOptions& how) const;
+  Expected<ActiveRules> in_foreign_batch(const Intervention& run, const runtime::ObserveOptions& how) const;
   std::string path_of(const Intervention& run) const {
     return fmt::format("{} run {}", options_.name, run.id);
   }
@@ -119,7 +119,7 @@ Expected<void> LiveModel::open() {
     return usage_error(fmt::format("{}: a batch of {} x {} has no past and future to tell apart",
                                    options_.name, layout.sequences, layout.positions));
   const auto plan = [&] {
-    PlanOptions wanted = standard_plan(layout, drawn_by_chance(model_->facts(), options_));
+    PlanOptions wanted = standard_plan(layout, is_stochastic(model_->facts(), options_));
     if (const auto k = model_->facts().top_k) wanted.reroutes = {top_k_rule(static_cast<std::int64_t>(*k))};
     return make_plan(wanted, layout);
   };
@@ -142,7 +142,7 @@ Expected<void> LiveModel::open() {
         fmt::format("{}: the plan for one sequence of {} positions takes more than {} MB; audit shorter "
                     "sequences",
                     options_.name, layout.positions, options_.memory >> 20));
-  if (options_.told && layout.sequences < wanted)
+  if (options_.explicit_batch && layout.sequences < wanted)
     return usage_error(
         fmt::format("{}: the plan for {} sequences of {} positions takes more than {} MB; {} fit",
                     options_.name, wanted, layout.positions, options_.memory >> 20, layout.sequences));
@@ -190,8 +190,8 @@ Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& 
   how.mode = options_.mode;
   how.seed = derive(options_.seed, Purpose::chance, run.id);
   std::unique_ptr<RoutingRule> other;
-  RulesInForce in_force;
-  if (run.kind == Kind::reroute || (run.kind == Kind::company && !run.rule.empty())) {
+  ActiveRules in_force;
+  if (run.kind == Kind::reroute || (run.kind == Kind::foreign_batch && !run.rule.empty())) {
     const auto spec = parse_rule(run.rule);
     if (!spec) return tl::unexpected(spec.error());
     auto made = make_rule(spec->id, spec->parameters);
@@ -202,22 +202,22 @@ Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& 
     in_force = rules(run, how.seed);
     how.rules = in_force.rules;
   }
-  if (run.kind != Kind::company) return pass(batch, how);
-  const auto company = in_company(run, how);
-  if (!company) return tl::unexpected(company.error());
-  how.rules = company->rules;
+  if (run.kind != Kind::foreign_batch) return pass(batch, how);
+  const auto foreign_batch = in_foreign_batch(run, how);
+  if (!foreign_batch) return tl::unexpected(foreign_batch.error());
+  how.rules = foreign_batch->rules;
   return pass(batch, how);
 }
 
-Expected<RulesInForce> LiveModel::in_company(const Intervention& run,
-                                             const runtime::ObserveOptions& how) const {
+Expected<ActiveRules> LiveModel::in_foreign_batch(const Intervention& run,
+                                                  const runtime::ObserveOptions& how) const {
   TokenBatch others;
   others.layout = options_.layout;
-  others.tokens = draw_(derive(options_.seed, Purpose::company, run.base.value_or(run.id), run.seed),
+  others.tokens = draw_(derive(options_.seed, Purpose::foreign_batch, run.base.value_or(run.id), run.seed),
                         others.layout.sequences, others.layout.positions);
   const auto data = pass(others, how);
   if (!data) return tl::unexpected(data.error());
-  return company_rules(model_->facts(), how, *data, run.seed);
+  return foreign_batch_rules(model_->facts(), how, *data, run.seed);
 }
 
 Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,
@@ -229,7 +229,7 @@ Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch
   runtime::ObserveOptions how;
   how.mode = options_.mode;
   how.seed = derive(options_.seed, Purpose::chance, run.id, row, position + 1);
-  const RulesInForce in_force = rules(run, how.seed);
+  const ActiveRules in_force = rules(run, how.seed);
   how.rules = in_force.rules;
   const bool predicts = position + 1 < batch.layout.positions;
   runtime::Successor next;
@@ -292,4 +292,4 @@ Expected<std::unique_ptr<Subject>> make_live(std::unique_ptr<runtime::RunnableMo
   return std::unique_ptr<Subject>(std::move(subject));
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

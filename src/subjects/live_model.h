@@ -9,9 +9,9 @@
 #include "pastonly/error.h"
 #include "pastonly/subject.h"
 #include "runtime/runnable_model.h"
-#include "subjects/rules_in_force.h"
+#include "subjects/active_rules.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 /// Draws token ids, (sequences, positions): a function of the seed, independent between seeds. May be called
 /// from several threads at once.
@@ -24,14 +24,14 @@ struct LiveOptions {
   Layout layout{16, 64};    ///< of the base batches: what the model is trained with, unless there is a reason
   Mode mode = Mode::train;  ///< which routing is run, and what the traces say
   std::uint64_t seed = 0;   ///< of all tokens drawn, and of chance in routing
-  Decorate decorate;        ///< of every layer's own rule, in every run but reroutes; empty = none
+  WrapRule decorate;        ///< of every layer's own rule, in every run but reroutes; empty = none
   /// Of the plan's traces together; the number of sequences is halved until they fit, or refused where it is
   /// `told`.
   std::uint64_t memory = std::uint64_t{512} << 20;
-  bool told = false;                              ///< somebody asked for this many sequences
+  bool explicit_batch = false;                    ///< somebody asked for this many sequences
   std::uint64_t budget = std::uint64_t{1} << 18;  ///< Capabilities::budget
   std::vector<FileRecord> files;                  ///< what the model was read from, for reports
-  std::shared_ptr<Subject> twin;                  ///< Subject::twin(), of the same layout and seed
+  std::shared_ptr<Subject> causal_baseline;       ///< Subject::twin(), of the same layout and seed
 };
 
 /// A frozen model as a subject that answers every intervention (docs/how-it-works.md):
@@ -54,4 +54,4 @@ struct LiveOptions {
 Expected<std::unique_ptr<Subject>> make_live(std::unique_ptr<runtime::RunnableModel> model, DrawTokens draw,
                                              const LiveOptions& options);
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

@@ -6,7 +6,7 @@
 #include "subjects/cuts.h"
 #include "subjects/prime.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 namespace {
 
 using Kind = Intervention::Kind;
@@ -113,4 +113,4 @@ PlanOptions standard_plan(const Layout& layout, bool chance) {
   return options;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

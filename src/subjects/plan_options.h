@@ -8,7 +8,7 @@
 #include "pastonly/intervention.h"
 #include "pastonly/layout.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 /// Which interventions a plan holds.
 struct PlanOptions {
@@ -45,4 +45,4 @@ std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& la
 /// to reach p = 0.002.
 PlanOptions standard_plan(const Layout& layout, bool chance);
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 /// By trial division: for lengths and distances, which are small.
 constexpr bool is_prime(std::size_t n) noexcept {
@@ -13,4 +13,4 @@ constexpr bool is_prime(std::size_t n) noexcept {
   return true;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

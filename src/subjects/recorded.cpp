@@ -11,7 +11,7 @@
 #include "input/plan/plan.h"
 #include "integrity/run_consistency.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 namespace {
 
@@ -157,7 +157,7 @@ Expected<Trace> RecordedPlan::load(const Intervention& run) const {
   if (!given) return tl::unexpected(given.error());
   auto trace = input::read_trace(output_path(run.id), options_, &*given);
   if (!trace) return trace;
-  if (const auto why = contradicts_input(*trace, *given); !why.empty()) {
+  if (const auto why = integrity::contradicts_input(*trace, *given); !why.empty()) {
     return input_error(fmt::format("{}: {} ({})", trace->path, why, input_path(run.id).string()));
   }
   return trace;
@@ -174,7 +174,7 @@ Expected<Trace> RecordedPlan::base(const Intervention& run) {
   if (entry.trace) return *entry.trace;
   entry.trace = load(*find(id));
   if (!first || !*first || !*entry.trace) return *entry.trace;
-  if (const auto why = contradicts_other_base(**entry.trace, **first); !why.empty()) {
+  if (const auto why = integrity::contradicts_other_base(**entry.trace, **first); !why.empty()) {
     entry.trace = input_error(fmt::format("{}: {} ({})", (*entry.trace)->path, why, (*first)->path));
   }
   return *entry.trace;
@@ -189,10 +189,11 @@ Expected<Trace> RecordedPlan::observe(const Intervention& run) {
   if (!before || run.kind == Intervention::Kind::base) return before;
   auto trace = load(run);
   if (!trace) return trace;
-  if (const auto why = contradicts_base(run, *trace, *before); !why.empty()) {
+  if (const auto why = integrity::contradicts_base(run, *trace, *before); !why.empty()) {
     return input_error(fmt::format("{}: {} ({})", trace->path, why, before->path));
   }
-  if (auto hazard = unchanged_suffix(run, *trace, *before)) trace->hazards.push_back(std::move(*hazard));
+  if (auto issue = integrity::unchanged_suffix(run, *trace, *before))
+    trace->issues.push_back(std::move(*issue));
   return trace;
 }
 
@@ -210,4 +211,4 @@ Expected<std::unique_ptr<Subject>> open_recorded(const fs::path& path, const inp
   return std::unique_ptr<Subject>(std::make_unique<RecordedTrace>(path, std::move(*trace)));
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

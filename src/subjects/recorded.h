@@ -6,7 +6,7 @@
 #include "input/trace/trace_file.h"
 #include "pastonly/subject.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 /// A trace file (one base run) or a plan directory. The plan's outputs are opened when first
 /// observed. A run's output must agree with its input (tokens, shape), a suffix with its base before
@@ -14,4 +14,4 @@ namespace pastonly {
 Expected<std::unique_ptr<Subject>> open_recorded(const std::filesystem::path& path,
                                                  const input::TraceOptions& options = {});
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace pastonly {
+namespace pastonly::subjects {
 namespace {
 
 bool listed(const std::vector<std::size_t>& rows, std::size_t row) {
@@ -80,4 +80,4 @@ Expected<TokenBatch> intervened(const Intervention& run, const TokenBatch& base,
   return batch;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

@@ -10,7 +10,7 @@
 #include "pastonly/intervention.h"
 #include "pastonly/layout.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 /// Token ids as a model is given them.
 struct TokenBatch {
@@ -30,4 +30,4 @@ using Redraw = std::function<void(const Intervention& run, std::size_t row, std:
 /// errors: rows, cut or permutation that do not fit the base.
 Expected<TokenBatch> intervened(const Intervention& run, const TokenBatch& base, const Redraw& redraw);
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

@@ -11,7 +11,7 @@
 #include "stats/random.h"
 #include "stats/token_source.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 Expected<DrawTokens> draws_from(const Source& source) {
   auto made = stats::TokenSource::make(source);
@@ -51,4 +51,4 @@ Expected<DrawTokens> draws_from(const std::filesystem::path& path, std::string_v
   };
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

@@ -8,7 +8,7 @@
 #include "pastonly/policy.h"
 #include "subjects/live_model.h"
 
-namespace pastonly {
+namespace pastonly::subjects {
 
 /// Draws from a source of known probabilities. Usage errors as stats::TokenSource::make.
 Expected<DrawTokens> draws_from(const Source& source);
@@ -19,4 +19,4 @@ Expected<DrawTokens> draws_from(const Source& source);
 Expected<DrawTokens> draws_from(const std::filesystem::path& path, std::string_view format, std::size_t vocab,
                                 std::size_t positions);
 
-}  // namespace pastonly
+}  // namespace pastonly::subjects

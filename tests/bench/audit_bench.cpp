@@ -16,7 +16,7 @@
 #include <functional>
 #include <thread>
 
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "input/policy/policy.h"
 #include "input/trace/trace_file.h"
 #include "large_trace.h"
@@ -121,10 +121,10 @@ std::uint64_t read_and_sum(const std::filesystem::path& path) {
 
 /// What every single-trace check shares, from opening the file on.
 std::string identify(const std::filesystem::path& path) {
-  auto subject = open_recorded(path);
+  auto subject = subjects::open_recorded(path);
   if (!subject) return subject.error().message;
-  Evidence evidence(**subject);
-  const auto rules = evidence.rules();
+  evidence::Observations observations(**subject);
+  const auto rules = observations.rules();
   if (!rules) return rules.error().message;
   const auto& first = rules->front();
   return fmt::format("{} ({} candidates, causal {})", first.id.value_or("unexplained"),
@@ -135,7 +135,7 @@ std::string identify(const std::filesystem::path& path) {
 Expected<Report> audit_all(const std::filesystem::path& path) {
   const auto policy = input::read_policy("ci");
   if (!policy) return tl::unexpected(policy.error());
-  auto subject = open_recorded(path);
+  auto subject = subjects::open_recorded(path);
   if (!subject) return tl::unexpected(subject.error());
   return run::audit(**subject, *policy, {});
 }

@@ -9,7 +9,7 @@ from program import BINARY, COMMANDS, ROOT, run
 
 # Each folder includes itself and what stands on lower lines; folders of one line do not know each other.
 FLOORS = [{"kernels"}, {"stats"}, {"input", "routing"}, {"runtime", "integrity", "replay"}, {"model", "checkpoint"},
-          {"subjects"}, {"recording", "evidence"}, {"compare", "losses"}, {"audits", "lab"}, {"run"}, {"report"}, {"session"}, {"cli"}]
+          {"subjects"}, {"recording", "evidence"}, {"comparison", "losses"}, {"audits", "lab"}, {"run"}, {"report"}, {"session"}, {"cli"}]
 
 
 def floor_of(folder):
@@ -79,7 +79,7 @@ class OnePlace(unittest.TestCase):
 
     # Keys of documents and types of witnesses that read like a name and are none.
     DOCUMENTS = [ROOT / "src" / path for path in (
-        "compare/flip_witness.cpp", "compare/resampled_futures.cpp", "input/policy/policy.cpp",
+        "comparison/flip_witness.cpp", "comparison/resampled_futures.cpp", "input/policy/policy.cpp",
         "input/text/training_log.cpp", "lab/evaluation_json.cpp", "lab/experiment.cpp", "lab/experiment_key.cpp",
         "report/experiment_json.cpp", "report/experiment_text.cpp", "report/json.cpp", "report/parse.cpp",
         "report/witness_words.cpp", "report/words.cpp", "run/verify_parts.cpp", "run/witness.cpp")]

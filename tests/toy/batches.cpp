@@ -50,7 +50,7 @@ std::uint64_t purpose_of(const Intervention& run) {
 
 Expected<Batch> make_batch(const PlanRecipe& plan, const Intervention& run, std::uint64_t vocab,
                            TokenOrder order) {
-  return intervened(
+  return subjects::intervened(
       run, base_batch(plan, vocab, order),
       [&](const Intervention& of, std::size_t row, std::size_t first, std::span<std::int64_t> tokens) {
         redraw(plan, vocab, purpose_of(of), row, first, tokens);
@@ -59,7 +59,7 @@ Expected<Batch> make_batch(const PlanRecipe& plan, const Intervention& run, std:
 
 std::vector<Intervention> make_interventions(const PlanRecipe& plan, TokenOrder order) {
   if (!plan.plan) return {Intervention{}};
-  PlanOptions options;
+  subjects::PlanOptions options;
   options.repeats = plan.repeats;
   options.cuts = plan.cuts;
   options.cut_count = plan.cut_count;
@@ -70,7 +70,7 @@ std::vector<Intervention> make_interventions(const PlanRecipe& plan, TokenOrder 
   options.append = plan.append;
   options.shuffles = plan.shuffles;
   options.reroutes = plan.reroutes;
-  return make_plan(options, {plan.sequences, plan.positions - plan.padding, order});
+  return subjects::make_plan(options, {plan.sequences, plan.positions - plan.padding, order});
 }
 
 }  // namespace pastonly::toy

@@ -20,11 +20,11 @@ std::vector<std::byte> bf16_bytes(const std::vector<float>& values) {
 }
 
 void to_bf16(Trace& trace) {
-  struct Held {
+  struct Statement {
     std::shared_ptr<const void> before;
     std::vector<std::vector<std::byte>> arrays;
   };
-  auto held = std::make_shared<Held>();
+  auto held = std::make_shared<Statement>();
   held->before = trace.storage;
   std::vector<float> scratch;
   for (LayerRecord& layer : trace.layers) {

@@ -11,7 +11,7 @@
 
 namespace pastonly::toy {
 
-using Batch = TokenBatch;
+using Batch = subjects::TokenBatch;
 
 using Rules = std::vector<std::unique_ptr<RoutingRule>>;  // (layers)
 /// One rule for all layers or one a layer, as in a recipe.

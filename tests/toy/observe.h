@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "catch.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/check.h"
 #include "pastonly/policy.h"
 #include "toy/subject.h"
@@ -21,9 +21,9 @@ inline std::unique_ptr<ToySubject> subject_of(std::string_view recipe) {
 
 /// Runs one check on a subject, with default policy values.
 inline Ran run_check(const Check& check, Subject& subject, std::uint64_t seed = 0) {
-  Evidence evidence(subject);
+  evidence::Observations observations(subject);
   const Policy policy;
-  const Outcome outcome = check.run({evidence, policy, seed});
+  const Outcome outcome = check.run({observations, policy, seed});
   if (const auto* error = std::get_if<Error>(&outcome)) FAIL(error->message);
   if (const auto* skipped = std::get_if<Skipped>(&outcome)) FAIL("skipped: " << skipped->reason);
   return std::get<Ran>(outcome);

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/policy.h"
 #include "stats/interval.h"
 #include "stats/random.h"
@@ -33,7 +33,7 @@ struct Kind {
 
 std::string number(std::size_t n) { return std::to_string(n); }
 
-const Kind kCausal[] = {
+const Kind causal_setups[] = {
     {"top-k", [](stats::CounterRng&, std::size_t, std::size_t k) { return "top-k,k=" + number(k); }, true},
     {"biased-top-k",
      [](stats::CounterRng& rng, std::size_t experts, std::size_t k) {
@@ -87,9 +87,9 @@ toy::Recipe recipe_of(std::uint64_t seed, const Kind* kind) {
 
 /// Whether a check claims a dependence.
 bool accuses(const Check& check, Subject& subject) {
-  Evidence evidence(subject);
+  evidence::Observations observations(subject);
   const Policy policy;
-  const Outcome outcome = check.run({evidence, policy, 0});
+  const Outcome outcome = check.run({observations, policy, 0});
   const auto* ran = std::get_if<Ran>(&outcome);
   if (!ran) std::abort();
   for (const Claim& claim : ran->claims) {
@@ -114,7 +114,7 @@ void false_alarms(std::size_t models, std::uint64_t first_seed) {
                  {&audits::length_invariance_check, false}};
   for (const Axis& axis : axes) fmt::print(" {:>18}", axis.check->id);
   fmt::print("\n");
-  for (const Kind& kind : kCausal) {
+  for (const Kind& kind : causal_setups) {
     std::size_t own[std::size(axes)] = {};
     for (std::size_t i = 0; i < models; ++i) {
       auto recipe = recipe_of(first_seed + i, &kind);
@@ -196,9 +196,9 @@ void power_of_one_run(std::size_t models, std::uint64_t first_seed) {
 
 /// Whether a check that applies the rule again measures that any decision moves; none where it is skipped.
 std::optional<bool> moves(const Check& check, Subject& subject) {
-  Evidence evidence(subject);
+  evidence::Observations observations(subject);
   const Policy policy;
-  const Outcome outcome = check.run({evidence, policy, 0});
+  const Outcome outcome = check.run({observations, policy, 0});
   const auto* ran = std::get_if<Ran>(&outcome);
   if (!ran) return std::nullopt;
   bool any = false, moved = false;
@@ -217,7 +217,7 @@ void applied_again(std::size_t models, std::uint64_t first_seed) {
       false};
   fmt::print("\nmodels in which decisions move when the rule is applied again (of those assessed)\n");
   fmt::print("{:<26} {:>18} {:>18} {:>18}\n", "rule", "token-shuffle", "chunk-sweep", "forced-causality");
-  std::vector<Kind> kinds(std::begin(kCausal), std::end(kCausal));
+  std::vector<Kind> kinds(std::begin(causal_setups), std::end(causal_setups));
   kinds.push_back(expert_choice);
   for (const Kind& kind : kinds) {
     fmt::print("{:<26}", kind.name);

@@ -59,7 +59,7 @@ struct ModelRecipe {
 
 /// How the batch is drawn and what is asked of the model.
 struct PlanRecipe {
-  using Rows = PlanOptions::Rows;
+  using Rows = subjects::PlanOptions::Rows;
   std::uint64_t seed = 1;
   std::size_t sequences = 4;
   std::size_t positions = 48;

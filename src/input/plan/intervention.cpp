@@ -22,7 +22,7 @@ std::string_view name(Intervention::Kind kind) noexcept {
       return "reroute";
     case Intervention::Kind::stream:
       return "stream";
-    case Intervention::Kind::company:
+    case Intervention::Kind::foreign_batch:
       return "company";
   }
   return "unknown";

@@ -182,7 +182,7 @@ Intervention RunReader::read() {
       break;
     case RunKind::base:
     case RunKind::repeat:
-    case RunKind::company:
+    case RunKind::foreign_batch:
       break;
   }
   return run;

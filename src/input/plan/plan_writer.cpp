@@ -46,7 +46,7 @@ nlohmann::ordered_json to_json(const Intervention& run) {
       write_rows(run, json);
       json["every"] = run.every;
       break;
-    case Intervention::Kind::company:
+    case Intervention::Kind::foreign_batch:
       json["rule"] = run.rule;
       json["seed"] = run.seed;
       break;

@@ -21,7 +21,8 @@ std::string name(const Source& source) {
 namespace input {
 namespace {
 
-constexpr std::string_view kExample = "for example uniform:64 or markov:vocab=64,order=2,successors=4,seed=7";
+constexpr std::string_view source_example =
+    "for example uniform:64 or markov:vocab=64,order=2,successors=4,seed=7";
 
 /// The member that a key names, or nullptr.
 std::uint64_t* member(Source& source, std::string_view key) {
@@ -78,7 +79,7 @@ std::string set_entries(std::string_view entries, Source& source, bool& successo
 
 Expected<Source> parse_source(std::string_view text) {
   const auto fail = [&](std::string_view why) {
-    return usage_error(fmt::format("source '{}': {}; {}", text.substr(0, 120), why, kExample));
+    return usage_error(fmt::format("source '{}': {}; {}", text.substr(0, 120), why, source_example));
   };
   const auto colon = text.find(':');
   const auto kind = text.substr(0, colon);

@@ -223,9 +223,10 @@ Expected<SafetensorsHeader> parse_safetensors_header(std::string_view json, std:
   if (!Json::sax_parse(json.begin(), json.end(), &reader)) return fail(reader.problem);
   auto& entries = reader.header.entries;
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  const auto twin = std::adjacent_find(entries.begin(), entries.end(),
-                                       [](const auto& a, const auto& b) { return a.name == b.name; });
-  if (twin != entries.end()) return fail(fmt::format("tensor '{}' occurs twice", twin->name));
+  const auto causal_baseline = std::adjacent_find(
+      entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name == b.name; });
+  if (causal_baseline != entries.end())
+    return fail(fmt::format("tensor '{}' occurs twice", causal_baseline->name));
   return std::move(reader.header);
 }
 

@@ -14,9 +14,9 @@
 namespace pastonly::input {
 namespace {
 
-constexpr std::array<std::string_view, 5> kFormats{"bytes", "nanogpt", "llm.c", "megatron", "npy"};
-constexpr std::string_view kIndexMagic("MMIDIDX\0\0", 9);
-constexpr std::size_t kHeaderInts = 256;  // of an llm.c file
+constexpr std::array<std::string_view, 5> stream_formats{"bytes", "nanogpt", "llm.c", "megatron", "npy"};
+constexpr std::string_view index_magic("MMIDIDX\0\0", 9);
+constexpr std::size_t header_ints = 256;  // of an llm.c file
 
 /// A little-endian number at any address.
 template <class T>
@@ -67,7 +67,7 @@ std::optional<DType> megatron_type(std::uint8_t code) noexcept {
 
 }  // namespace
 
-std::span<const std::string_view> token_formats() noexcept { return kFormats; }
+std::span<const std::string_view> token_formats() noexcept { return stream_formats; }
 
 Expected<void> TokenStream::read(std::size_t first, std::span<std::int64_t> out) const {
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -122,7 +122,7 @@ class StreamReader {
   }
 
   Expected<TokenStream> llm_c(Bytes bytes) {
-    const std::size_t header = kHeaderInts * sizeof(std::int32_t);
+    const std::size_t header = header_ints * sizeof(std::int32_t);
     if (bytes.size() < header) {
       return fail(fmt::format("{} bytes are less than the header of {}", bytes.size(), header));
     }
@@ -147,11 +147,11 @@ class StreamReader {
     const auto index = map(index_path);
     if (!index) return tl::unexpected(index.error());
     const auto refuse = [&](std::string_view why) { return fail(index_path, why); };
-    constexpr std::size_t header = kIndexMagic.size() + 8 + 1 + 8 + 8;
-    if (index->size() < header || std::memcmp(index->data(), kIndexMagic.data(), kIndexMagic.size()) != 0) {
+    constexpr std::size_t header = index_magic.size() + 8 + 1 + 8 + 8;
+    if (index->size() < header || std::memcmp(index->data(), index_magic.data(), index_magic.size()) != 0) {
       return refuse("no Megatron index: the magic MMIDIDX is missing");
     }
-    const std::byte* data = index->data() + kIndexMagic.size();
+    const std::byte* data = index->data() + index_magic.size();
     if (const auto version = at<std::uint64_t>(data); version != 1) {
       return refuse(fmt::format("index version {}: expected 1", version));
     }
@@ -216,7 +216,7 @@ class StreamReader {
 
 Expected<TokenStream> open_token_stream(const std::filesystem::path& path, std::string_view format,
                                         std::size_t vocab) {
-  if (std::ranges::find(kFormats, format) == kFormats.end()) {
+  if (std::ranges::find(stream_formats, format) == stream_formats.end()) {
     return usage_error(fmt::format("token format '{}' is unknown (bytes, nanogpt, llm.c, megatron, npy)",
                                    printable(std::string(format.substr(0, 60)))));
   }

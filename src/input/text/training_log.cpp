@@ -18,12 +18,12 @@
 namespace pastonly::input {
 namespace {
 
-constexpr std::size_t kLargest = std::size_t{1} << 28;
-constexpr std::array<std::string_view, 9> kStepKeys{
+constexpr std::size_t largest_file = std::size_t{1} << 28;
+constexpr std::array<std::string_view, 9> names_of_step{
     "step",    "global_step", "train/global_step", "trainer/global_step", "iteration", "iter", "steps",
     "n_steps", "_step"};
-constexpr std::array<std::string_view, 8> kLossKeys{"loss",    "train_loss", "train/loss",    "lm loss",
-                                                    "lm_loss", "lm-loss",    "training_loss", "ce_loss"};
+constexpr std::array<std::string_view, 8> names_of_loss{"loss",    "train_loss", "train/loss",    "lm loss",
+                                                        "lm_loss", "lm-loss",    "training_loss", "ce_loss"};
 
 /// Collects points; the first thing wrong stands in `problem`.
 class Collector {
@@ -59,8 +59,8 @@ std::string one_of(const std::array<std::string_view, N>& keys) {
 }
 
 std::string missing_keys(std::string_view found) {
-  return fmt::format("no column for steps ({}) and losses ({}) among {}", one_of(kStepKeys),
-                     one_of(kLossKeys), found.substr(0, 200));
+  return fmt::format("no column for steps ({}) and losses ({}) among {}", one_of(names_of_step),
+                     one_of(names_of_loss), found.substr(0, 200));
 }
 
 /// The first of the keys that the object has.
@@ -83,7 +83,7 @@ bool add_record(const Json& record, std::string_view where, Collector& out) {
   if (!record.is_object()) return out.fail(where, "is no object");
   TrainingLog& log = out.log;
   if (log.loss_key.empty()) {
-    const auto step = key_of(record, kStepKeys), loss = key_of(record, kLossKeys);
+    const auto step = key_of(record, names_of_step), loss = key_of(record, names_of_loss);
     if (!step || !loss) return true;
     log.step_key = *step;
     log.loss_key = *loss;
@@ -163,8 +163,8 @@ void read_table(std::string_view text, Collector& out) {
       separator = line.find('\t') != std::string_view::npos ? '\t' : ',';
       const auto names = csv_fields(line, separator);
       columns = names.size();
-      step = column_of(names, kStepKeys);
-      loss = column_of(names, kLossKeys);
+      step = column_of(names, names_of_step);
+      loss = column_of(names, names_of_loss);
       if (!step || !loss) return out.fail(where, missing_keys(fmt::format("{}", fmt::join(names, ", "))));
       out.log.step_key = names[*step];
       out.log.loss_key = names[*loss];
@@ -200,13 +200,13 @@ void read_json(std::string_view text, Collector& out) {
 
 }  // namespace
 
-std::span<const std::string_view> step_keys() noexcept { return kStepKeys; }
-std::span<const std::string_view> loss_keys() noexcept { return kLossKeys; }
+std::span<const std::string_view> step_keys() noexcept { return names_of_step; }
+std::span<const std::string_view> loss_keys() noexcept { return names_of_loss; }
 
 Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view name, LossUnit unit) {
-  if (text.size() > kLargest)
+  if (text.size() > largest_file)
     return input_error(
-        fmt::format("{}: {} bytes, more than the {} that a log may have", name, text.size(), kLargest));
+        fmt::format("{}: {} bytes, more than the {} that a log may have", name, text.size(), largest_file));
   Collector out(unit);
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos) return input_error(fmt::format("{}: is empty", name));
@@ -222,7 +222,7 @@ Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view
 }
 
 Expected<TrainingLog> read_training_log(const std::filesystem::path& path, LossUnit unit) {
-  const auto text = read_text(path, kLargest);
+  const auto text = read_text(path, largest_file);
   if (!text) return tl::unexpected(text.error());
   return parse_training_log(*text, path.string(), unit);
 }

@@ -16,8 +16,8 @@ class LayerBuilder {
  public:
   LayerBuilder(std::uint32_t index, const std::array<std::optional<LayerArray>, kinds>& parts,
                const Layout& layout, const TraceOptions& options, const std::string& file,
-               std::vector<Hazard>& hazards)
-      : parts_(parts), layout_(layout), options_(options), file_(file), hazards_(hazards) {
+               std::vector<TraceIssue>& issues)
+      : parts_(parts), layout_(layout), options_(options), file_(file), hazards_(issues) {
     layer_.index = LayerIndex{index};
   }
   Expected<LayerRecord> build();
@@ -36,7 +36,7 @@ class LayerBuilder {
   const Layout& layout_;
   const TraceOptions& options_;
   const std::string& file_;
-  std::vector<Hazard>& hazards_;
+  std::vector<TraceIssue>& hazards_;
   LayerRecord layer_;
 };
 
@@ -82,7 +82,7 @@ Expected<std::size_t> LayerBuilder::infer_experts() {
         fmt::format("largest id is {}; if that is right, say the number of experts with --experts", largest));
   }
   hazards_.push_back(
-      {Hazard::Kind::oddity, "experts-inferred",
+      {TraceIssue::Kind::oddity, "experts-inferred",
        fmt::format("{}: tensor '{}': nothing says how many experts there are; taken as {}, the largest "
                    "id plus one (--experts says otherwise)",
                    file_, array.name, experts),
@@ -154,8 +154,8 @@ Expected<LayerRecord> LayerBuilder::build() {
 Expected<LayerRecord> build_layer(std::uint32_t index,
                                   const std::array<std::optional<LayerArray>, kinds>& parts,
                                   const Layout& layout, const TraceOptions& options, const std::string& file,
-                                  std::vector<Hazard>& hazards) {
-  return LayerBuilder(index, parts, layout, options, file, hazards).build();
+                                  std::vector<TraceIssue>& issues) {
+  return LayerBuilder(index, parts, layout, options, file, issues).build();
 }
 
 }  // namespace pastonly::input

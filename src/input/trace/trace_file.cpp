@@ -40,7 +40,8 @@ class TraceReader {
 
  private:
   void note(std::string id, const std::string& message, std::size_t count = 1) {
-    trace_.hazards.push_back({Hazard::Kind::oddity, std::move(id), printable(message), std::nullopt, count});
+    trace_.issues.push_back(
+        {TraceIssue::Kind::oddity, std::move(id), printable(message), std::nullopt, count});
   }
   void describe(const TraceMetadata& metadata);
   void note_assumptions(const TraceRoles& roles, const BatchShape& shape);
@@ -193,7 +194,7 @@ Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
   }
   std::size_t applied = 0;
   for (const auto& [index, parts] : roles.layers) {
-    auto layer = build_layer(index, parts, trace_.layout, options_, file_.path, trace_.hazards);
+    auto layer = build_layer(index, parts, trace_.layout, options_, file_.path, trace_.issues);
     if (!layer) return tl::unexpected(layer.error());
     if (auto selected = apply_selection(*layer); !selected) return selected;
     applied += layer->selection_applied ? 1 : 0;
@@ -205,10 +206,10 @@ Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
                     *options_.top_k, file_.path));
   }
   if (applied > 0) {
-    const std::string told = options_.top_k ? fmt::format("top-{}", *options_.top_k) : trace_.rule;
+    const std::string given = options_.top_k ? fmt::format("top-{}", *options_.top_k) : trace_.rule;
     note("selection-applied",
          fmt::format("{}: {} layers hold scores and no decisions; {} was applied as told", file_.path,
-                     applied, told),
+                     applied, given),
          applied);
   }
   return {};

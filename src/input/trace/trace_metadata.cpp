@@ -23,16 +23,16 @@ tl::unexpected<Error> bad_value(const TensorFile& file, std::string_view key, st
 
 /// One of two named values from the file, the flag, or neither; they must not contradict each other.
 template <class T>
-Expected<std::optional<T>> either(const TensorFile& file, std::string_view key, std::optional<T> told, T a,
+Expected<std::optional<T>> either(const TensorFile& file, std::string_view key, std::optional<T> given, T a,
                                   T b) {
   const std::string* text = value_of(file, key);
-  if (text == nullptr) return told;
+  if (text == nullptr) return given;
   std::optional<T> stated;
   if (*text == name(a)) stated = a;
   if (*text == name(b)) stated = b;
   if (!stated) return bad_value(file, key, *text, fmt::format("{} or {}", name(a), name(b)));
-  if (told && *told != *stated) {
-    return usage_error(fmt::format("--{} {}: {} says {}", key, name(*told), file.path, *text));
+  if (given && *given != *stated) {
+    return usage_error(fmt::format("--{} {}: {} says {}", key, name(*given), file.path, *text));
   }
   return stated;
 }

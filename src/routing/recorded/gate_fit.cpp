@@ -10,7 +10,7 @@
 namespace pastonly::routing {
 namespace {
 
-constexpr std::size_t kFitTokens = 2048;
+constexpr std::size_t fit_tokens = 2048;
 
 struct Row {
   std::vector<std::size_t> experts;  // kept
@@ -69,7 +69,7 @@ std::optional<std::vector<double>> fit_renormalised(const GateSample& sample, Ga
 }  // namespace
 
 std::optional<GateForm> fitted_biased_form(const GateSample& sample) {
-  const std::size_t tokens = std::min(kFitTokens, sample.kept.rows());
+  const std::size_t tokens = std::min(fit_tokens, sample.kept.rows());
   std::optional<GateForm> best;
   const auto consider = [&](const std::optional<std::vector<double>>& bias) {
     if (!bias) return;

@@ -32,20 +32,20 @@ using Transform = GateForm::Transform;
 using Divisor = GateForm::Divisor;
 
 /// Tokens on which a form must hold before the rest are looked at.
-constexpr std::size_t kFirstLook = 256;
-constexpr double kHopeless = 0.5;
+constexpr std::size_t first_look = 256;
+constexpr double hopeless_share = 0.5;
 
-constexpr std::array<std::pair<Transform, Divisor>, 11> kForms{{{Transform::identity, Divisor::none},
-                                                                {Transform::identity, Divisor::kept},
-                                                                {Transform::constant, Divisor::none},
-                                                                {Transform::constant, Divisor::kept},
-                                                                {Transform::identity, Divisor::top_k},
-                                                                {Transform::exponential, Divisor::kept},
-                                                                {Transform::exponential, Divisor::all},
-                                                                {Transform::exponential, Divisor::top_k},
-                                                                {Transform::sigmoid, Divisor::none},
-                                                                {Transform::sigmoid, Divisor::kept},
-                                                                {Transform::sigmoid, Divisor::top_k}}};
+constexpr std::array<std::pair<Transform, Divisor>, 11> gate_forms{{{Transform::identity, Divisor::none},
+                                                                    {Transform::identity, Divisor::kept},
+                                                                    {Transform::constant, Divisor::none},
+                                                                    {Transform::constant, Divisor::kept},
+                                                                    {Transform::identity, Divisor::top_k},
+                                                                    {Transform::exponential, Divisor::kept},
+                                                                    {Transform::exponential, Divisor::all},
+                                                                    {Transform::exponential, Divisor::top_k},
+                                                                    {Transform::sigmoid, Divisor::none},
+                                                                    {Transform::sigmoid, Divisor::kept},
+                                                                    {Transform::sigmoid, Divisor::top_k}}};
 
 /// One token under one form: y of every expert that the divisor needs.
 class TokenGates {
@@ -135,12 +135,12 @@ void judge(GateForm& form, const GateSample& sample, std::size_t tokens) {
 GateForm best_form(const GateSample& sample, std::span<const double> bias) {
   GateForm best;
   best.bias.assign(bias.begin(), bias.end());
-  for (const auto& [transform, divisor] : kForms) {
+  for (const auto& [transform, divisor] : gate_forms) {
     if (divisor == Divisor::top_k && sample.top_k == 0) continue;
     if (transform == Transform::constant && !bias.empty()) continue;
     GateForm form{transform, divisor, 1.0, {bias.begin(), bias.end()}, 0.0};
-    judge(form, sample, std::min(kFirstLook, sample.kept.rows()));
-    if (form.explained > kHopeless && sample.kept.rows() > kFirstLook)
+    judge(form, sample, std::min(first_look, sample.kept.rows()));
+    if (form.explained > hopeless_share && sample.kept.rows() > first_look)
       judge(form, sample, sample.kept.rows());
     if (form.explained > best.explained) best = std::move(form);
   }

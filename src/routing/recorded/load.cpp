@@ -7,8 +7,8 @@
 namespace pastonly::routing {
 namespace {
 
-constexpr std::size_t kPositionBins = 16;
-constexpr std::size_t kTimeBins = 64;
+constexpr std::size_t position_bins = 16;
+constexpr std::size_t time_bins = 64;
 
 std::size_t width(std::size_t count, std::size_t bins) {
   return std::max<std::size_t>(1, (count + bins - 1) / bins);
@@ -52,8 +52,8 @@ LoadSurvey empty_survey(const Trace& trace, const LayerRecord& layer) {
     const std::size_t w = width(n, most);
     return (n + w - 1) / w;
   };
-  survey.by_position.resize(bins(layout.positions, kPositionBins));
-  survey.by_time.resize(bins(layout.tokens(), kTimeBins));
+  survey.by_position.resize(bins(layout.positions, position_bins));
+  survey.by_time.resize(bins(layout.tokens(), time_bins));
   survey.counts.assign(survey.by_time.size() * layer.experts, 0);
   return survey;
 }
@@ -63,8 +63,8 @@ LoadSurvey empty_survey(const Trace& trace, const LayerRecord& layer) {
 LoadCounter::LoadCounter(const Trace& trace, const LayerRecord& layer)
     : trace_(trace),
       survey_(empty_survey(trace, layer)),
-      position_width_(width(trace.layout.positions, kPositionBins)),
-      time_width_(width(trace.layout.tokens(), kTimeBins)) {}
+      position_width_(width(trace.layout.positions, position_bins)),
+      time_width_(width(trace.layout.tokens(), time_bins)) {}
 
 void LoadCounter::add(const LayerBlock& block) {
   const Layout& layout = trace_.layout;

@@ -12,9 +12,9 @@ std::vector<std::size_t> random_order(std::size_t n, std::uint64_t seed);
 
 /// Another rule that sees all tokens of the batch in random order, across sequences and chunks; masks come
 /// back in the tokens' own order.
-class PermutedRule final : public RuleAround {
+class PermutedRule final : public RuleWrapper {
  public:
-  PermutedRule(const RoutingRule& rule, std::uint64_t seed) : RuleAround(rule), seed_(seed) {}
+  PermutedRule(const RoutingRule& rule, std::uint64_t seed) : RuleWrapper(rule), seed_(seed) {}
 
   void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const override;
 

@@ -5,9 +5,9 @@
 namespace pastonly::routing {
 
 /// A rule put around another one: id, parameters and dependence are that rule's. Keeps a reference to it.
-class RuleAround : public RoutingRule {
+class RuleWrapper : public RoutingRule {
  public:
-  explicit RuleAround(const RoutingRule& rule) : rule_(rule) {}
+  explicit RuleWrapper(const RoutingRule& rule) : rule_(rule) {}
 
   std::string_view id() const noexcept override { return rule_.id(); }
   Parameters parameters() const override { return rule_.parameters(); }

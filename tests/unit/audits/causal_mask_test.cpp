@@ -219,7 +219,7 @@ TEST_CASE("recorded traces give the figures of their README", "[causal-mask][bat
                                   Figures{"lossfree", {0, 0, 0}, false, false, false},
                                   Figures{"topk-aux", {0, 0, 0}, false, false, false}}) {
     CAPTURE(expected.trace);
-    const auto subject = open_recorded(*traces / expected.trace);
+    const auto subject = subjects::open_recorded(*traces / expected.trace);
     REQUIRE(subject);
     const Ran ran = run_check(audits::causal_mask_check, **subject);
     const bool leaks = expected.future[0] > 0;
@@ -253,7 +253,7 @@ TEST_CASE("recorded shuffles give the losses of their README", "[token-shuffle][
   };
   for (const auto& expected :
        {Expected{"ec-chunk64", 3.334, 3.42, 0.01}, Expected{"ec-uniform-chunk16", 5.955, 6.06, 0.015}}) {
-    const auto subject = open_recorded(*traces / expected.trace);
+    const auto subject = subjects::open_recorded(*traces / expected.trace);
     REQUIRE(subject);
     const Ran ran = run_check(audits::token_shuffle_check, **subject);
     REQUIRE(find_measurement(ran, "reliance"));

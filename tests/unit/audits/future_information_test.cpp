@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "compare/resampled_futures.h"
+#include "comparison/resampled_futures.h"
 #include "stats/interval.h"
 #include "unit/audits/toy_audit.h"
 
@@ -42,10 +42,10 @@ TEST_CASE("future-information of many futures counts routings", "[audits][future
   toy::Recipe recipe = with_futures("expert-choice,k=2,chunk=32");
   recipe.plan.sequences = 2;
   recipe.plan.rows.resize(2);
-  recipe.plan.resamples = kManyFutures;
+  recipe.plan.resamples = comparison::many_futures;
   const Ran result = ran(run_check(audits::future_information_check, recipe));
   const Claim* claim = find_claim(result, "routing-leak");
-  CHECK(claim->amount->samples == kManyFutures);  // 16 pairs in each of two prefixes
+  CHECK(claim->amount->samples == comparison::many_futures);  // 16 pairs in each of two prefixes
   CHECK(claim->amount->value > 2.0);
   CHECK(claim->amount->value <= 5.8);  // log2 of 32 futures, and the correction
   CHECK(*claim->amount->lower < claim->amount->value);
@@ -70,8 +70,8 @@ TEST_CASE("one prefix of each row is kept", "[audits][future-information]") {
   change_single_rows(recipe, {19, 37, 53});
   auto subject = toy::ToySubject::make(recipe);
   REQUIRE(subject);
-  Evidence evidence(**subject);
-  const auto prefixes = independent_prefixes(evidence, evidence.base()->layout);
+  evidence::Observations observations(**subject);
+  const auto prefixes = comparison::independent_prefixes(observations, observations.base()->layout);
   REQUIRE(prefixes.size() == 8);
   for (std::size_t row = 0; row < 8; ++row) {
     CHECK(prefixes[row].row == row);

@@ -59,9 +59,9 @@ TEST_CASE("gate-separation finds gates that carry the bias", "[audits][gate-sepa
   CHECK(*claim->witness.number("gate") == Approx(score + bias).epsilon(1e-4));
 
   Unbiased subject(recipe);
-  Evidence evidence(subject);
+  evidence::Observations observations(subject);
   const Policy policy;
-  const Ran recovered = ran(audits::gate_separation_check.run({evidence, policy, 0}));
+  const Ran recovered = ran(audits::gate_separation_check.run({observations, policy, 0}));
   const Claim* again = find_claim(recovered, "biased-gate");
   REQUIRE(again != nullptr);
   CHECK(again->message.find("recovered from the gates") != std::string::npos);

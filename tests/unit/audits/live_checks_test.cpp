@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "audits/checks.h"
-#include "compare/resampled_futures.h"
-#include "evidence/audit_context.h"
+#include "comparison/resampled_futures.h"
+#include "evidence/observations.h"
 #include "lab_model.h"
 #include "losses/paired_loss.h"
 #include "losses/source_paths.h"
@@ -19,17 +19,17 @@ using namespace pastonly;
 
 namespace {
 
-LiveOptions generous() {
-  LiveOptions options = small_live();
+subjects::LiveOptions generous() {
+  subjects::LiveOptions options = small_live();
   options.budget = 1 << 16;
   return options;
 }
 
 Ran ran_on(const Check& check, Subject& subject) {
-  Evidence evidence(subject);
+  evidence::Observations observations(subject);
   Policy policy;
   policy.source = Source{"uniform", 16};
-  const Outcome outcome = check.run({evidence, policy, 0});
+  const Outcome outcome = check.run({observations, policy, 0});
   if (const auto* error = std::get_if<Error>(&outcome)) FAIL(error->message);
   if (const auto* skipped = std::get_if<Skipped>(&outcome)) FAIL("skipped: " << skipped->reason);
   return std::get<Ran>(outcome);
@@ -48,14 +48,14 @@ double worst_flip_rate(const Ran& ran, std::string_view name) {
 TEST_CASE("hundreds of futures are counted as brute force counts them", "[live-checks]") {
   const auto model = small_model(small_config("expert-choice,k=2,chunk=8"));
   const auto subject = live(model, generous());
-  Evidence evidence(*subject);
-  const Layout layout = evidence.base()->layout;
-  const DeepPrefixes deep = deep_prefixes(evidence, layout, 200);
+  evidence::Observations observations(*subject);
+  const Layout layout = observations.base()->layout;
+  const comparison::DeepPrefixes deep = comparison::deep_prefixes(observations, layout, 200);
   REQUIRE(deep.prefixes.size() == 3);  // 2^16 / (200 x 96)
-  for (const Prefix& prefix : deep.prefixes) {
-    Tolerances none;
+  for (const comparison::Prefix& prefix : deep.prefixes) {
+    comparison::Tolerances none;
     none.layers.resize(2);
-    const auto routed = route_prefix(evidence, prefix, none, 2);
+    const auto routed = comparison::route_prefix(observations, prefix, none, 2);
     REQUIRE(routed);
     std::vector<std::map<std::string, std::uint64_t>> seen(3);
     std::uint64_t pairs = 0, differing = 0;
@@ -103,14 +103,14 @@ TEST_CASE("many futures bound the leak of live expert choice and none of top-k",
 TEST_CASE("fresh batches multiply", "[live-checks]") {
   const auto model = small_model(small_config("top-k,k=2"));
   const auto subject = live(model, generous());
-  Evidence evidence(*subject);
-  const auto paths = source_paths(evidence, Source{"uniform", 16});
+  evidence::Observations observations(*subject);
+  const auto paths = losses::source_paths(observations, Source{"uniform", 16});
   REQUIRE(paths);
   REQUIRE(paths->log2_e.size() == 65);  // the base and 64 more
   double total = 0.0, loss = 0.0, count = 0.0;
   for (std::size_t b = 0; b < 65; ++b) {
     Intervention base = subject->interventions().front();
-    if (b > 0) base = Evidence::fresh_run(b - 1);
+    if (b > 0) base = evidence::Observations::fresh_run(b - 1);
     const Trace trace = observed(*subject, base);
     double average = 0.0;
     for (std::size_t row = 0; row < 4; ++row) {
@@ -139,14 +139,14 @@ TEST_CASE("live subjects are truly rerouted and streamed", "[live-checks]") {
   CHECK(change->lower.has_value());
   // Against the model's own passes under that rule.
   const auto subject = live(leaky, generous());
-  PairedLoss pairs;
+  losses::PairedLoss pairs;
   for (std::size_t i = 0; i < 42; ++i) {  // 2^16 / 16 / 96
-    Intervention other = Evidence::fresh_run(i);
+    Intervention other = evidence::Observations::fresh_run(i);
     other.kind = Intervention::Kind::reroute;
     other.rule = "expert-choice,k=2,chunk=16";
     other.base = other.id;
     const Trace run = observed(*subject, other);
-    pairs.add(observed(*subject, Evidence::fresh_run(i)), std::span(&run, 1));
+    pairs.add(observed(*subject, evidence::Observations::fresh_run(i)), std::span(&run, 1));
   }
   CHECK(change->value == Approx(pairs.difference("", 0.05, 0).value).epsilon(1e-6));
 

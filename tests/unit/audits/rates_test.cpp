@@ -14,25 +14,25 @@ using namespace pastonly;
 
 namespace {
 
-constexpr std::uint64_t kRuns = 200;
+constexpr std::uint64_t trial_count = 200;
 
-/// Runs the check on `kRuns` models and batches; how many would be findings at level 0.05.
+/// Runs the check on `trial_count` models and batches; how many would be findings at level 0.05.
 std::uint64_t findings(std::string_view what, const Check& check, std::string_view claim,
                        const Policy& policy, double limit,
                        const std::function<toy::Recipe(std::uint64_t)>& recipe) {
   std::uint64_t found = 0;
-  for (std::uint64_t seed = 1; seed <= kRuns; ++seed) {
+  for (std::uint64_t seed = 1; seed <= trial_count; ++seed) {
     const Ran result = ran(run_check(check, recipe(seed), policy));
     found += rejects(find_claim(result, claim), policy, limit) ? 1 : 0;
   }
-  const auto interval = stats::clopper_pearson(found, kRuns, 0.05);
-  fmt::print("{:<20} {:<44} {:>3} of {} ({:.3f} to {:.3f})\n", check.id, what, found, kRuns, interval.lower,
-             interval.upper);
+  const auto interval = stats::clopper_pearson(found, trial_count, 0.05);
+  fmt::print("{:<20} {:<44} {:>3} of {} ({:.3f} to {:.3f})\n", check.id, what, found, trial_count,
+             interval.lower, interval.upper);
   return found;
 }
 
 /// More than this many of 200 would show, at 0.1%, a level above 0.05.
-constexpr std::uint64_t kMostFalse = 20;
+constexpr std::uint64_t most_false = 20;
 
 toy::Recipe single_trace(std::string rule, std::uint64_t seed, std::size_t rows, std::size_t positions) {
   toy::Recipe recipe = toy_recipe(std::move(rule), seed);
@@ -53,8 +53,8 @@ TEST_CASE("rates of source-floor", "[.rates][source-floor]") {
                       return recipe;
                     });
   };
-  CHECK(rate("causal, near the source", 0.0, 0.05) <= kMostFalse);
-  CHECK(rate("causal, confident", 0.0, 0.3) <= kMostFalse);
+  CHECK(rate("causal, near the source", 0.0, 0.05) <= most_false);
+  CHECK(rate("causal, confident", 0.0, 0.3) <= most_false);
   rate("0.025% of the mass on the next token", 0.00025, 0.05);
   rate("0.05% of the mass on the next token", 0.0005, 0.05);
   rate("0.1% of the mass on the next token", 0.001, 0.05);
@@ -72,8 +72,8 @@ TEST_CASE("rates of future-decoding", "[.rates][future-decoding]") {
                       return recipe;
                     });
   };
-  CHECK(rate("top-k", "top-k,k=2", 0.0) <= kMostFalse);
-  CHECK(rate("first come, capped", "token-major-capacity,k=2,capacity=200", 0.0) <= kMostFalse);
+  CHECK(rate("top-k", "top-k,k=2", 0.0) <= most_false);
+  CHECK(rate("first come, capped", "token-major-capacity,k=2,capacity=200", 0.0) <= most_false);
   rate("next token in 25% of choices of a layer", "top-k,k=2", 0.25);
   rate("next token in 50% of choices of a layer", "top-k,k=2", 0.5);
   rate("expert choice, chunk 8", "expert-choice,k=2,chunk=8", 0.0);
@@ -92,9 +92,9 @@ TEST_CASE("rates of future-information", "[.rates][future-information]") {
       return recipe;
     });
   };
-  CHECK(rate("top-k", "top-k,k=2", 0.0, 0.0) <= kMostFalse);
-  CHECK(rate("top-k with rounding 2e-7", "top-k,k=2", 2e-7, 0.0) <= kMostFalse);
-  CHECK(rate("first come, capped", "token-major-capacity,k=2,capacity=110", 0.0, 0.0) <= kMostFalse);
+  CHECK(rate("top-k", "top-k,k=2", 0.0, 0.0) <= most_false);
+  CHECK(rate("top-k with rounding 2e-7", "top-k,k=2", 2e-7, 0.0) <= most_false);
+  CHECK(rate("first come, capped", "token-major-capacity,k=2,capacity=110", 0.0, 0.0) <= most_false);
   rate("1% of decisions swapped", "top-k,k=2", 0.0, 0.01);
   rate("3% of decisions swapped", "top-k,k=2", 0.0, 0.03);
   rate("expert choice, chunk 32", "expert-choice,k=2,chunk=32", 0.0, 0.0);
@@ -122,7 +122,7 @@ TEST_CASE("rates of capacity-drops", "[.rates][capacity-drops]") {
     const auto found =
         findings(what, audits::capacity_drops_check, "drop-rate", policy, policy.limits.drop_rate,
                  [&](std::uint64_t seed) { return recipe(seed, rule); });
-    if (share == 1.0) CHECK(found <= kMostFalse);
+    if (share == 1.0) CHECK(found <= most_false);
   }
 }
 

@@ -53,12 +53,12 @@ TraceData by_hand(std::vector<std::int64_t> tokens, std::vector<double> log_prob
 
 Outcome source_floor_of(TraceData data, std::uint64_t vocab) {
   OneTrace subject(std::move(data));
-  Evidence evidence(subject);
+  evidence::Observations observations(subject);
   const Policy policy = uniform_policy(vocab);
-  return audits::source_floor_check.run({evidence, policy, 0});
+  return audits::source_floor_check.run({observations, policy, 0});
 }
 
-const double kNan = std::nan("");
+const double not_a_number = std::nan("");
 
 }  // namespace
 
@@ -75,8 +75,8 @@ TEST_CASE("source-floor tells a loss below the entropy from one above", "[audits
 TEST_CASE("source-floor averages rows and adds along them", "[audits][source-floor]") {
   // Two rows of three tokens over four words: the first gains a bit a token, the second loses one.
   const double up = std::log(0.5), down = std::log(0.125);
-  const auto result =
-      ran(source_floor_of(by_hand({0, 1, 2, 3, 0, 1}, {kNan, up, up, kNan, down, down}, 2), 4));
+  const auto result = ran(
+      source_floor_of(by_hand({0, 1, 2, 3, 0, 1}, {not_a_number, up, up, not_a_number, down, down}, 2), 4));
   CHECK(*measured(result, "loss_bits") == Approx(2.0));
   CHECK(*measured(result, "log2_e_value") == Approx(std::log2((4.0 + 0.25) / 2.0)));
   CHECK(*find_claim(result, "below-entropy")->p_value == Approx(2.0 / 4.25));
@@ -85,20 +85,21 @@ TEST_CASE("source-floor averages rows and adds along them", "[audits][source-flo
 TEST_CASE("source-floor: impossible, missing and invalid predictions", "[audits][source-floor]") {
   const double up = std::log(0.5), never = -std::numeric_limits<double>::infinity();
   // An impossible token ends its row; the other still counts, at half weight.
-  const auto impossible =
-      ran(source_floor_of(by_hand({0, 1, 2, 3, 0, 1}, {kNan, up, up, kNan, never, up}, 2), 4));
+  const auto impossible = ran(
+      source_floor_of(by_hand({0, 1, 2, 3, 0, 1}, {not_a_number, up, up, not_a_number, never, up}, 2), 4));
   CHECK(*measured(impossible, "log2_e_value") == Approx(1.0));
   // One NaN among predictions counts against the model, a column of them does not.
-  const auto gap = ran(source_floor_of(by_hand({0, 1, 2, 3, 0, 1}, {kNan, up, up, kNan, kNan, up}, 2), 4));
+  const auto gap = ran(source_floor_of(
+      by_hand({0, 1, 2, 3, 0, 1}, {not_a_number, up, up, not_a_number, not_a_number, up}, 2), 4));
   CHECK(*measured(gap, "log2_e_value") == Approx(1.0));
-  const auto column =
-      ran(source_floor_of(by_hand({0, 1, 2, 3, 0, 1}, {kNan, kNan, up, kNan, kNan, up}, 2), 4));
+  const auto column = ran(source_floor_of(
+      by_hand({0, 1, 2, 3, 0, 1}, {not_a_number, not_a_number, up, not_a_number, not_a_number, up}, 2), 4));
   CHECK(*measured(column, "log2_e_value") == Approx(1.0));
   CHECK(*measured(column, "loss_bits") == Approx(1.0));
-  const auto too_large = source_floor_of(by_hand({0, 1}, {kNan, 0.5}, 1), 4);
+  const auto too_large = source_floor_of(by_hand({0, 1}, {not_a_number, 0.5}, 1), 4);
   REQUIRE(std::holds_alternative<Error>(too_large));
   CHECK(std::get<Error>(too_large).message.find("position 1") != std::string::npos);
-  CHECK(std::holds_alternative<Skipped>(source_floor_of(by_hand({0}, {kNan}, 1), 4)));
+  CHECK(std::holds_alternative<Skipped>(source_floor_of(by_hand({0}, {not_a_number}, 1), 4)));
 }
 
 TEST_CASE("a source that the tokens do not come from is an error",
@@ -170,8 +171,8 @@ TEST_CASE("on a Markov source the best causal predictor gains nothing", "[audits
     source->log2_probabilities(data.tokens, {}, 64, data.log_probs);
     for (double& p : data.log_probs) p = std::min(0.0, p + lead) * std::log(2.0);
     OneTrace subject(std::move(data));
-    Evidence evidence(subject);
-    return ran(audits::source_floor_check.run({evidence, policy, 0}));
+    evidence::Observations observations(subject);
+    return ran(audits::source_floor_check.run({observations, policy, 0}));
   };
   const Ran exact = floor_of(0.0);
   CHECK(*measured(exact, "leak_bits") == Approx(0.0).margin(1e-12));
@@ -188,8 +189,8 @@ TEST_CASE("future-decoding on a Markov source asks for more than the source tell
   const Policy policy = chain_policy();
   const auto decoded = [&](std::uint64_t seed, bool looks_ahead) {
     OneTrace subject(chain_trace(seed, looks_ahead));
-    Evidence evidence(subject);
-    return ran(audits::future_decoding_check.run({evidence, policy, 0}));
+    evidence::Observations observations(subject);
+    return ran(audits::future_decoding_check.run({observations, policy, 0}));
   };
   const Ran leaky = decoded(1, true);
   CHECK(rejects(find_claim(leaky, "decodable"), policy, 0.0));
@@ -205,8 +206,8 @@ TEST_CASE("tokens of another chain are refused", "[audits][source-floor]") {
   Policy other = chain_policy();
   other.source->seed = 4;
   OneTrace subject(chain_trace(1, false));
-  Evidence evidence(subject);
-  const Outcome refused = audits::future_decoding_check.run({evidence, other, 0});
+  evidence::Observations observations(subject);
+  const Outcome refused = audits::future_decoding_check.run({observations, other, 0});
   REQUIRE(std::holds_alternative<Error>(refused));
   CHECK(std::get<Error>(refused).message.find("markov:vocab=32") != std::string::npos);
 }

@@ -11,7 +11,7 @@
 
 #include "audits/checks.h"
 #include "catch.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "pastonly/policy.h"
 #include "toy/observe.h"
 #include "toy/subject.h"
@@ -49,8 +49,8 @@ inline Policy uniform_policy(std::uint64_t vocab = 64) {
 inline Outcome run_check(const Check& check, const toy::Recipe& recipe, const Policy& policy = {}) {
   auto subject = toy::ToySubject::make(recipe);
   REQUIRE(subject);
-  Evidence evidence(**subject);
-  return check.run({evidence, policy, 0});
+  evidence::Observations observations(**subject);
+  return check.run({observations, policy, 0});
 }
 
 inline Ran ran(Outcome outcome) {

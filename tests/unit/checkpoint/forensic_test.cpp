@@ -26,14 +26,14 @@ void train_and_save(std::string_view rule, std::uint64_t seed, const std::filesy
 Report audited(const std::filesystem::path& directory, const std::optional<RuleSpec>& rule,
                const std::vector<std::string>& checks, const Layout& layout = usual) {
   const auto checkpoint = opened(directory, rule);
-  const auto draw = draws_from(Source{"uniform", 16});
+  const auto draw = subjects::draws_from(Source{"uniform", 16});
   REQUIRE(draw.has_value());
-  LiveOptions live;
+  subjects::LiveOptions live;
   live.kind = "checkpoint";
   live.layout = layout;
   live.mode = rule ? Mode::train : Mode::eval;
   live.budget = 1 << 16;
-  auto subject = make_live(checkpoint::make_runnable(checkpoint), *draw, live);
+  auto subject = subjects::make_live(checkpoint::make_runnable(checkpoint), *draw, live);
   if (!subject) FAIL(subject.error().message);
   auto policy = input::read_policy("ci", "2026-01-01");
   REQUIRE(policy.has_value());
@@ -68,11 +68,11 @@ const RuleSpec chunked{"expert-choice", {{"k", 2}, {"chunk", 8}}};
 TEST_CASE("a checkpoint trained under expert choice is caught from its weights", "[checkpoint][forensic]") {
   const TemporaryDirectory directory;
   train_and_save("expert-choice,k=2,chunk=8", 1, directory.path());
-  const auto told = audited(directory.path(), chunked, {"causal-mask", "token-shuffle", "forensic-sweep"});
-  CHECK(told.verdict == Verdict::fail);
-  CHECK(finding(told, "causal-mask") != nullptr);
-  CHECK(finding(told, "forensic-sweep") != nullptr);
-  CHECK(measured(told, "reliance") > 0.02);
+  const auto given = audited(directory.path(), chunked, {"causal-mask", "token-shuffle", "forensic-sweep"});
+  CHECK(given.verdict == Verdict::fail);
+  CHECK(finding(given, "causal-mask") != nullptr);
+  CHECK(finding(given, "forensic-sweep") != nullptr);
+  CHECK(measured(given, "reliance") > 0.02);
   // Nobody tells the rule: config.json declares top-k, and its interventions find nothing.
   const auto alone = audited(directory.path(), std::nullopt, {"causal-mask", "forensic-sweep"});
   CHECK(finding(alone, "causal-mask") == nullptr);
@@ -106,8 +106,8 @@ TEST_CASE("its twins trained under causal rules pass both ways", "[checkpoint][f
       INFO(rule << ", seed " << seed);
       const TemporaryDirectory directory;
       train_and_save(rule, seed, directory.path());
-      const auto told = audited(directory.path(), RuleSpec{"top-k", {{"k", 2}}}, {});
-      CHECK(told.verdict == Verdict::pass);
+      const auto given = audited(directory.path(), RuleSpec{"top-k", {{"k", 2}}}, {});
+      CHECK(given.verdict == Verdict::pass);
       const auto alone = audited(directory.path(), std::nullopt, {"causal-mask", "forensic-sweep"});
       for (const auto& one : alone.findings) CHECK(one.severity == Severity::note);
       CHECK(alone.verdict == Verdict::pass);
@@ -119,18 +119,18 @@ TEST_CASE("against a causal twin the used leak is measured", "[checkpoint][foren
   const TemporaryDirectory leaky, causal;
   train_and_save("expert-choice,k=2,chunk=8", 1, leaky.path());
   train_and_save("top-k,k=2", 1, causal.path());
-  const auto twin = opened(causal.path());
+  const auto causal_baseline = opened(causal.path());
   const auto against_twin = [&](const std::filesystem::path& directory, const std::optional<RuleSpec>& rule) {
     const auto checkpoint = opened(directory, rule);
-    const auto draw = draws_from(Source{"uniform", 16});
+    const auto draw = subjects::draws_from(Source{"uniform", 16});
     REQUIRE(draw.has_value());
-    LiveOptions live;
+    subjects::LiveOptions live;
     live.layout = usual;
     live.budget = 1 << 16;
-    auto other = make_live(checkpoint::make_runnable(twin), *draw, live);
+    auto other = subjects::make_live(checkpoint::make_runnable(causal_baseline), *draw, live);
     REQUIRE(other.has_value());
-    live.twin = *std::move(other);
-    auto subject = make_live(checkpoint::make_runnable(checkpoint), *draw, live);
+    live.causal_baseline = *std::move(other);
+    auto subject = subjects::make_live(checkpoint::make_runnable(checkpoint), *draw, live);
     REQUIRE(subject.has_value());
     run::AuditOptions options;
     options.checks = {"loss-anomaly"};

@@ -20,13 +20,13 @@ routing::Identification open_layer() {
 
 TEST_CASE("a causal rule that is known to route rules out its look-alikes", "[subject][known-rule]") {
   auto layer = open_layer();
-  settle(layer, "biased-top-k");
+  evidence::prefer_declared_rule(layer, "biased-top-k");
   CHECK(layer.rule.id == "biased-top-k");
   CHECK(layer.rule.causal == true);
   REQUIRE(layer.rule.candidates.size() == 1);
 
   layer = open_layer();
-  settle(layer, "k-means");
+  evidence::prefer_declared_rule(layer, "k-means");
   CHECK(layer.rule.id == "top-k");
   CHECK(layer.rule.parameters.find("k") != nullptr);
   CHECK(layer.rule.candidates.size() == 1);
@@ -37,7 +37,7 @@ TEST_CASE("a known rule that looks ahead or explains nothing leaves a layer as i
   for (const auto* rule : {"drop-by-score", "expert-choice", ""}) {
     CAPTURE(rule);
     auto layer = open_layer();
-    settle(layer, rule);
+    evidence::prefer_declared_rule(layer, rule);
     CHECK(layer.rule.id == "top-k");
     CHECK(layer.rule.causal == std::nullopt);
     CHECK(layer.rule.candidates.size() == 3);

@@ -38,7 +38,7 @@ std::optional<Error> refusal(const BrokenCase& broken, const std::filesystem::pa
     case BrokenCase::Reader::plan:
       return of(input::read_plan(path));
     case BrokenCase::Reader::recorded:
-      return of(open_recorded(path));
+      return of(subjects::open_recorded(path));
     case BrokenCase::Reader::policy:
       return of(input::read_policy(path.string(), "2026-01-01"));
     case BrokenCase::Reader::tokens:

@@ -43,8 +43,8 @@ TraceData sample() {
 }
 
 bool has(const Trace& trace, std::string_view id) {
-  return std::any_of(trace.hazards.begin(), trace.hazards.end(),
-                     [&](const Hazard& hazard) { return hazard.id == id; });
+  return std::any_of(trace.issues.begin(), trace.issues.end(),
+                     [&](const TraceIssue& issue) { return issue.id == id; });
 }
 
 template <class T>
@@ -73,7 +73,7 @@ TEST_CASE("a written trace reads back as it was, bit for bit", "[input]") {
   CHECK(trace->order_known);
   CHECK(trace->tokens == data.tokens);
   CHECK(trace->valid == data.valid);
-  CHECK(trace->hazards.empty());
+  CHECK(trace->issues.empty());
   REQUIRE(trace->log_probs.size() == 6);
   CHECK(std::isnan(trace->log_probs[0]));
   CHECK(trace->log_probs[4] == -0.25);
@@ -129,7 +129,7 @@ TEST_CASE("what a file does not say stays unknown until a flag says it", "[input
   CHECK(trace->layout == Layout{2, 2, TokenOrder::sequence_major});
   CHECK(trace->order_known);
   CHECK(trace->mode == Mode::eval);
-  CHECK(trace->hazards.empty());
+  CHECK(trace->issues.empty());
   std::vector<float> scratch;
   const auto scores = read_floats(*trace->layers[0].scores, 0, 4, scratch);
   CHECK(scores(1, 0) == 5.0f);  // sequence 0, position 1: the third row of the file
@@ -181,9 +181,9 @@ TEST_CASE("serving engines' routed experts: .npy and raw int32", "[input]") {
   trace = read_trace(raw_file, options);
   REQUIRE(trace);
   CHECK(trace->layers[0].experts == 8);
-  const auto told = read_trace(raw_file);
-  REQUIRE_FALSE(told);
-  CHECK(told.error().message.find("--shape") != std::string::npos);
+  const auto given = read_trace(raw_file);
+  REQUIRE_FALSE(given);
+  CHECK(given.error().message.find("--shape") != std::string::npos);
 }
 
 TEST_CASE("255 is no expert in bytes, unless the ids below reach up to it", "[input]") {
@@ -217,10 +217,10 @@ TEST_CASE("router logits per layer, with selection applied as told", "[input]") 
       "logits.npz",
       fuzz::zip_bytes({{"arr_1.npy", npy<float>("<f4", "(2, 3)", {3, 1, 2, 5, 5, 4}), false},
                        {"arr_0.npy", npy<float>("<f4", "(2, 3)", {1, 2, 3, std::nanf(""), 0, 1}), false}}));
-  auto told = read_trace(path);
-  REQUIRE_FALSE(told);
-  CHECK(told.error().kind == Error::Kind::usage);
-  CHECK(told.error().message.find("--top-k") != std::string::npos);
+  auto given = read_trace(path);
+  REQUIRE_FALSE(given);
+  CHECK(given.error().kind == Error::Kind::usage);
+  CHECK(given.error().message.find("--top-k") != std::string::npos);
   TraceOptions options;
   options.top_k = 1;
   const auto trace = read_trace(path, options);

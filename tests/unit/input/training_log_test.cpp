@@ -28,7 +28,7 @@ std::string problem(std::string_view text) {
 
 bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-const std::vector<double> kSteps{1, 2, 3}, kLosses{4.0, 3.5, 3.25};
+const std::vector<double> step_count{1, 2, 3}, kLosses{4.0, 3.5, 3.25};
 
 }  // namespace
 
@@ -48,7 +48,7 @@ TEST_CASE("training logs in every shape", "[training-log]") {
         "\"step\": 3}]\n}"}) {
     CAPTURE(text);
     const auto log = parsed(text);
-    CHECK(log.steps == kSteps);
+    CHECK(log.steps == step_count);
     CHECK(log.losses == kLosses);
     CHECK(log.loss_key == "loss");
   }
@@ -65,7 +65,7 @@ TEST_CASE("training logs under other names and in nats", "[training-log]") {
 
 TEST_CASE("a resumed run replaces what it repeats", "[training-log]") {
   const auto log = parsed("step,loss\n1,4\n2,3\n3,2\n2,3.5\n3,3.25\n");
-  CHECK(log.steps == kSteps);
+  CHECK(log.steps == step_count);
   CHECK(log.losses == kLosses);
 }
 

@@ -10,27 +10,27 @@
 namespace pastonly {
 namespace {
 
-constexpr std::size_t kScanSequences = 4, kScanPositions = 50, kScanExperts = 8,
-                      kScanTokens = kScanSequences * kScanPositions;
+constexpr std::size_t scan_sequences = 4, scan_positions = 50, scan_experts = 8,
+                      scan_tokens = scan_sequences * scan_positions;
 
 /// Softmax top-2 of random logits: nothing is wrong with it.
 TraceData sound(std::uint64_t seed = 1) {
   stats::CounterRng rng(seed);
   TraceData data;
-  data.layout = {kScanSequences, kScanPositions, TokenOrder::batch_major};
+  data.layout = {scan_sequences, scan_positions, TokenOrder::batch_major};
   data.vocab = 64;
   TraceData::Layer layer;
-  layer.mask.reset(kScanTokens, kScanExperts);
-  for (std::size_t t = 0; t < kScanTokens; ++t) {
+  layer.mask.reset(scan_tokens, scan_experts);
+  for (std::size_t t = 0; t < scan_tokens; ++t) {
     data.tokens.push_back(static_cast<std::int64_t>(rng.below(64)));
-    data.log_probs.push_back(t % kScanPositions == 0 ? std::nan("") : -rng.uniform());
-    std::vector<double> weights(kScanExperts);
+    data.log_probs.push_back(t % scan_positions == 0 ? std::nan("") : -rng.uniform());
+    std::vector<double> weights(scan_experts);
     double sum = 0.0;
     for (double& weight : weights) sum += weight = std::exp(rng.normal());
     for (const double weight : weights) layer.scores.push_back(static_cast<float>(weight / sum));
-    for (const std::size_t expert : {t % kScanExperts, (t + 3) % kScanExperts}) layer.mask(t, expert) = 1;
-    for (std::size_t e = 0; e < kScanExperts; ++e)
-      layer.gates.push_back(layer.mask(t, e) != 0 ? layer.scores[t * kScanExperts + e] : 0.0f);
+    for (const std::size_t expert : {t % scan_experts, (t + 3) % scan_experts}) layer.mask(t, expert) = 1;
+    for (std::size_t e = 0; e < scan_experts; ++e)
+      layer.gates.push_back(layer.mask(t, e) != 0 ? layer.scores[t * scan_experts + e] : 0.0f);
   }
   data.layers.push_back(std::move(layer));
   return data;
@@ -39,9 +39,11 @@ TraceData sound(std::uint64_t seed = 1) {
 std::vector<std::string> found(const TraceData& data) {
   const Trace trace = make_trace(data);
   std::vector<std::string> ids;
-  for (const Scan& scan : {scan_batch(trace), scan_layer(trace, trace.layers[0])}) {
-    for (std::size_t i = 0; i < fault_count; ++i) {
-      if (scan.sightings[static_cast<Fault>(i)].count > 0) ids.emplace_back(info(static_cast<Fault>(i)).id);
+  for (const integrity::Scan& scan :
+       {integrity::scan_batch(trace), integrity::scan_layer(trace, trace.layers[0])}) {
+    for (std::size_t i = 0; i < integrity::issue_kind_count; ++i) {
+      if (scan.issue_counts[static_cast<integrity::IssueKind>(i)].count > 0)
+        ids.emplace_back(info(static_cast<integrity::IssueKind>(i)).id);
     }
   }
   return ids;
@@ -55,7 +57,7 @@ TEST_CASE("sound traces raise nothing", "[integrity]") {
 
 TEST_CASE("a token after one that nobody ran has no log-probability to miss", "[integrity]") {
   TraceData data = sound();
-  data.valid.assign(kScanTokens, 1);
+  data.valid.assign(scan_tokens, 1);
   data.valid[9] = 0;
   data.log_probs[10] = std::nan("");
   CHECK(found(data) == Ids{});
@@ -69,8 +71,8 @@ TEST_CASE("each planted fault is found, counted, located, and alone", "[integrit
     std::string id;
     std::function<void(TraceData&)> plant;
   };
-  const std::size_t unused = 137 * kScanExperts + (137 + 1) % kScanExperts,
-                    used = 137 * kScanExperts + 137 % kScanExperts;
+  const std::size_t unused = 137 * scan_experts + (137 + 1) % scan_experts,
+                    used = 137 * scan_experts + 137 % scan_experts;
   const std::vector<Case> cases{
       {"mask-not-binary", [&](TraceData& d) { d.layers[0].mask.view().data()[used] = 255; }},
       {"gate-not-finite", [&](TraceData& d) { d.layers[0].gates[used] = infinity; }},
@@ -82,7 +84,7 @@ TEST_CASE("each planted fault is found, counted, located, and alone", "[integrit
       {"token-out-of-range", [&](TraceData& d) { d.tokens[7] = -1; }},
       {"logprob-positive", [&](TraceData& d) { d.log_probs[7] = 0.5; }},
       {"logprob-missing", [&](TraceData& d) { d.log_probs[7] = std::nan(""); }},
-      {"first-logprob", [&](TraceData& d) { d.log_probs[kScanPositions] = -4.0; }},
+      {"first-logprob", [&](TraceData& d) { d.log_probs[scan_positions] = -4.0; }},
       {"logprob-minus-infinity",
        [&](TraceData& d) { d.log_probs[7] = -std::numeric_limits<double>::infinity(); }},
   };
@@ -95,18 +97,19 @@ TEST_CASE("each planted fault is found, counted, located, and alone", "[integrit
   auto data = sound();
   data.layers[0].gates[unused] = 1.0f;
   const Trace trace = make_trace(data);
-  const auto seen = scan_layer(trace, trace.layers[0]).sightings[Fault::gate_without_mask];
+  const auto seen =
+      integrity::scan_layer(trace, trace.layers[0]).issue_counts[integrity::IssueKind::gate_without_mask];
   CHECK(seen.count == 1);
   CHECK(seen.token == 137);
-  CHECK(seen.column == (137 + 1) % kScanExperts);
+  CHECK(seen.column == (137 + 1) % scan_experts);
   CHECK(seen.value == 1.0);
 }
 
 TEST_CASE("empty rows: some, a last position that nobody recorded, and padding", "[integrity]") {
   const auto clear = [](TraceData& data, std::size_t token) {
-    for (std::size_t e = 0; e < kScanExperts; ++e) {
+    for (std::size_t e = 0; e < scan_experts; ++e) {
       data.layers[0].mask(token, e) = 0;
-      data.layers[0].gates[token * kScanExperts + e] = 0.0f;
+      data.layers[0].gates[token * scan_experts + e] = 0.0f;
     }
   };
   auto some = sound();
@@ -114,20 +117,20 @@ TEST_CASE("empty rows: some, a last position that nobody recorded, and padding",
   clear(some, 99);  // the end of sequence 1
   CHECK(found(some) == Ids{"all-zero-rows"});
   auto shorter = sound();
-  for (std::size_t row = 0; row < kScanSequences; ++row)
-    clear(shorter, row * kScanPositions + kScanPositions - 1);
+  for (std::size_t row = 0; row < scan_sequences; ++row)
+    clear(shorter, row * scan_positions + scan_positions - 1);
   CHECK(found(shorter) == Ids{"row-short"});
   // Drops towards the end of every sequence are no missing row.
   auto drops = sound();
-  for (std::size_t row = 0; row < kScanSequences; ++row) {
-    for (std::size_t back = 1; back <= 5; ++back) clear(drops, row * kScanPositions + kScanPositions - back);
+  for (std::size_t row = 0; row < scan_sequences; ++row) {
+    for (std::size_t back = 1; back <= 5; ++back) clear(drops, row * scan_positions + scan_positions - back);
   }
   CHECK(found(drops) == Ids{"all-zero-rows"});
   auto padded = sound();
-  padded.valid.assign(kScanTokens, 1);
+  padded.valid.assign(scan_tokens, 1);
   padded.valid[60] = 0;
   clear(padded, 60);
-  padded.layers[0].scores[60 * kScanExperts] = std::nanf("");
+  padded.layers[0].scores[60 * scan_experts] = std::nanf("");
   CHECK(found(padded) == Ids{});
 }
 
@@ -135,8 +138,8 @@ TEST_CASE("ids: repeated, out of range, 255, and against the mask", "[integrity]
   auto data = sound();
   data.layers[0].gates.clear();
   std::vector<std::uint8_t> ids;
-  for (std::size_t t = 0; t < kScanTokens; ++t) {
-    for (const std::size_t id : {t % kScanExperts, (t + 3) % kScanExperts})
+  for (std::size_t t = 0; t < scan_tokens; ++t) {
+    for (const std::size_t id : {t % scan_experts, (t + 3) % scan_experts})
       ids.push_back(static_cast<std::uint8_t>(id));
   }
   Trace trace = make_trace(data);
@@ -144,19 +147,21 @@ TEST_CASE("ids: repeated, out of range, 255, and against the mask", "[integrity]
   layer.chosen = *layer.mask;
   layer.chosen->columns = 2;
   layer.chosen->position_stride = 2;
-  layer.chosen->sequence_stride = 2 * kScanPositions;
+  layer.chosen->sequence_stride = 2 * scan_positions;
   layer.chosen->data = reinterpret_cast<const std::byte*>(ids.data());
-  const auto count = [&](Fault fault) { return scan_layer(trace, layer).sightings[fault].count; };
-  CHECK(count(Fault::mask_against_experts) == 0);
+  const auto count = [&](integrity::IssueKind fault) {
+    return integrity::scan_layer(trace, layer).issue_counts[fault].count;
+  };
+  CHECK(count(integrity::IssueKind::mask_against_experts) == 0);
   ids[20] = ids[21];
-  CHECK(count(Fault::repeated_expert) == 1);
-  CHECK(count(Fault::mask_against_experts) == 1);
+  CHECK(count(integrity::IssueKind::repeated_expert) == 1);
+  CHECK(count(integrity::IssueKind::mask_against_experts) == 1);
   layer.mask.reset();
   ids[40] = 200;
   ids[42] = ids[44] = 255;
-  CHECK(count(Fault::expert_out_of_range) == 1);
-  CHECK(count(Fault::marker_255) == 2);
-  CHECK(count(Fault::repeated_expert) == 1);
+  CHECK(count(integrity::IssueKind::expert_out_of_range) == 1);
+  CHECK(count(integrity::IssueKind::marker_255) == 2);
+  CHECK(count(integrity::IssueKind::repeated_expert) == 1);
 }
 
 TEST_CASE("scores under the wrong name, and the Sinkhorn matrix", "[integrity]") {
@@ -169,16 +174,16 @@ TEST_CASE("scores under the wrong name, and the Sinkhorn matrix", "[integrity]")
   data = sound();
   auto& scores = data.layers[0].scores;
   for (int round = 0; round < 100; ++round) {
-    for (std::size_t e = 0; e < kScanExperts; ++e) {
+    for (std::size_t e = 0; e < scan_experts; ++e) {
       double sum = 0.0;
-      for (std::size_t t = 0; t < kScanTokens; ++t) sum += static_cast<double>(scores[t * kScanExperts + e]);
-      for (std::size_t t = 0; t < kScanTokens; ++t)
-        scores[t * kScanExperts + e] /= static_cast<float>(sum * kScanExperts / kScanTokens);
+      for (std::size_t t = 0; t < scan_tokens; ++t) sum += static_cast<double>(scores[t * scan_experts + e]);
+      for (std::size_t t = 0; t < scan_tokens; ++t)
+        scores[t * scan_experts + e] /= static_cast<float>(sum * scan_experts / scan_tokens);
     }
-    for (std::size_t t = 0; t < kScanTokens; ++t) {
+    for (std::size_t t = 0; t < scan_tokens; ++t) {
       double sum = 0.0;
-      for (std::size_t e = 0; e < kScanExperts; ++e) sum += static_cast<double>(scores[t * kScanExperts + e]);
-      for (std::size_t e = 0; e < kScanExperts; ++e) scores[t * kScanExperts + e] /= static_cast<float>(sum);
+      for (std::size_t e = 0; e < scan_experts; ++e) sum += static_cast<double>(scores[t * scan_experts + e]);
+      for (std::size_t e = 0; e < scan_experts; ++e) scores[t * scan_experts + e] /= static_cast<float>(sum);
     }
   }
   CHECK(found(data) == Ids{"sinkhorn-scores"});

@@ -223,10 +223,10 @@ TEST_CASE("a recording goes on only where it is the same", "[recording]") {
   const TemporaryDirectory directory;
   const fs::path path = directory.path() / "r";
   REQUIRE(audits.audit_in(path, 5).error == "interrupted");
-  const auto begin = [&](const RecordingIdentity& identity) {
-    return Recording::start(audits.subject(), path, identity);
+  const auto begin = [&](const recording::RecordingIdentity& identity) {
+    return recording::Recording::start(audits.subject(), path, identity);
   };
-  const auto refused = [&](const RecordingIdentity& identity, std::string_view says) {
+  const auto refused = [&](const recording::RecordingIdentity& identity, std::string_view says) {
     const auto started = begin(identity);
     REQUIRE_FALSE(started);
     CHECK(started.error().kind == Error::Kind::usage);
@@ -269,7 +269,7 @@ TEST_CASE("directories of something else stay as they are", "[recording]") {
   RecordedAudits audits;
   const TemporaryDirectory directory;
   const auto start = [&](const fs::path& path) {
-    return Recording::start(audits.subject(), path, RecordedAudits::identity());
+    return recording::Recording::start(audits.subject(), path, RecordedAudits::identity());
   };
   const auto refused = [&](const fs::path& path, const fs::path& kept,
                            const std::string& says = "exists already") {

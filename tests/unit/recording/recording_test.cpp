@@ -26,12 +26,12 @@ TEST_CASE("what a live model's plan shows, its recording shows as well", "[recor
   const auto subject = live(model, small_live());
   const TemporaryDirectory directory;
   const auto path = directory.path() / "plan";
-  const auto recording = Recording::start(*subject, path, {{"model", "small"}});
+  const auto recording = recording::Recording::start(*subject, path, {{"model", "small"}});
   REQUIRE(recording);
   const auto from_model = run::audit(**recording, Policy{}, {});
   REQUIRE(from_model);
   REQUIRE((*recording)->finish());
-  const auto recorded = open_recorded(path);
+  const auto recorded = subjects::open_recorded(path);
   REQUIRE(recorded);
   REQUIRE((*recorded)->interventions().size() == subject->interventions().size());
   CHECK((*recorded)->missing().empty());
@@ -59,11 +59,11 @@ TEST_CASE("a recording replaces nothing, and is no plan before it is whole", "[r
   const auto subject = live(model, small_live());
   const TemporaryDirectory directory;
   directory.write("taken/note.txt", "mine");
-  const auto refused = Recording::start(*subject, directory.path() / "taken", {});
+  const auto refused = recording::Recording::start(*subject, directory.path() / "taken", {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Error::Kind::usage);
   CHECK(refused.error().message.find("exists already") != std::string::npos);
-  const auto recording = Recording::start(*subject, directory.path() / "part", {});
+  const auto recording = recording::Recording::start(*subject, directory.path() / "part", {});
   REQUIRE(recording);
   Watch watch;
   int runs = 0;

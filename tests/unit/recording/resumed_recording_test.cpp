@@ -75,13 +75,13 @@ TEST_CASE("recording changes nothing of what is seen", "[recording]") {
   RecordedAudits audits;
   const TemporaryDirectory directory;
   const auto recording =
-      Recording::start(audits.subject(), directory.path() / "r", RecordedAudits::identity());
+      recording::Recording::start(audits.subject(), directory.path() / "r", RecordedAudits::identity());
   REQUIRE(recording);
   for (const Intervention& run : audits.subject().interventions()) {
     const Trace own = observed(audits.subject(), run), kept = observed(**recording, run);
     INFO(run.id);
     CHECK(kept.path == own.path);
-    CHECK(kept.hazards.size() == own.hazards.size());
+    CHECK(kept.issues.size() == own.issues.size());
     CHECK((kept.mode == own.mode && kept.stage == own.stage && kept.vocab == own.vocab));
     CHECK((kept.rule == own.rule && kept.producer == own.producer && kept.order_known == own.order_known));
     CHECK((kept.layout == own.layout && kept.tokens == own.tokens && kept.valid == own.valid));
@@ -92,7 +92,8 @@ TEST_CASE("who needs layers gets them, whatever was kept", "[recording]") {
   RecordedAudits audits;
   const TemporaryDirectory directory;
   CountedSubject counted(audits.subject());
-  const auto recording = Recording::start(counted, directory.path() / "r", RecordedAudits::identity());
+  const auto recording =
+      recording::Recording::start(counted, directory.path() / "r", RecordedAudits::identity());
   REQUIRE(recording);
   Intervention fresh;
   fresh.id = 0x8000'0000u;

@@ -65,9 +65,9 @@ TEST_CASE("streaming of capped rules agrees with routing every prefix", "[stream
     for (const char* model : {"", R"(, "quantise": 0.5)"}) {
       CAPTURE(rule, model);
       const Trace trace = trace_of(rule, model);
-      const auto again = reapplied(trace, trace.layers[0], rule_of(rule));
+      const auto again = replay::replay_rule(trace, trace.layers[0], rule_of(rule));
       REQUIRE(again);
-      const auto moved = streaming_change(trace, trace.layers[0], *again, 1 << 20, 1);
+      const auto moved = replay::streaming_change(trace, trace.layers[0], *again, 1 << 20, 1);
       REQUIRE(moved);
       CHECK_FALSE(moved->sampled);
       CHECK(moved->decisions == trace.layout.tokens() * 8);
@@ -82,9 +82,10 @@ TEST_CASE("streaming of capped rules takes tokens in router order and leaves pad
   const std::vector<float> scores{0.9F, 0.1F, 0.8F, 0.2F, 0.7F, 0.3F, 0.6F, 0.4F};
   const std::vector<std::uint8_t> mask{1, 0, 0, 0, 0, 0, 0, 0};
   const std::vector<std::size_t> order{0, 2, 1, 3}, last_first{3, 1, 2, 0};
-  const CappedChoice first_choices{1, 1, Admit::choice_major}, by_score{1, 1, Admit::by_priority};
-  const auto changes = [&](const std::vector<std::size_t>& tokens, const CappedChoice& rule) {
-    return streamed_changes({scores.data(), 4, 2}, {mask.data(), 4, 2}, tokens, rule);
+  const replay::CappedChoice first_choices{1, 1, replay::Admit::choice_major},
+      by_score{1, 1, replay::Admit::by_priority};
+  const auto changes = [&](const std::vector<std::size_t>& tokens, const replay::CappedChoice& rule) {
+    return replay::streamed_changes({scores.data(), 4, 2}, {mask.data(), 4, 2}, tokens, rule);
   };
   CHECK(changes(order, first_choices) == 0);
   CHECK(changes(last_first, first_choices) == 2);  // token 3 is kept, token 0 no longer
@@ -95,7 +96,7 @@ TEST_CASE("streaming of capped rules takes tokens in router order and leaves pad
 
 TEST_CASE("streaming of expert choice keeps the best ceil(R n) seen so far", "[streaming]") {
   const Trace trace = trace_of("expert-choice,k=2,chunk=16");
-  const auto again = reapplied(trace, trace.layers[0], rule_of("expert-choice,k=2,chunk=16"));
+  const auto again = replay::replay_rule(trace, trace.layers[0], rule_of("expert-choice,k=2,chunk=16"));
   REQUIRE(again);
   std::vector<float> scratch;
   const auto scores = read_floats(*trace.layers[0].scores, 0, trace.layout.tokens(), scratch);
@@ -109,15 +110,15 @@ TEST_CASE("streaming of expert choice keeps the best ceil(R n) seen so far", "[s
     }
   }
   const std::size_t changed = differing(read_mask(trace.layers[0]), expected);
-  const auto all = streaming_change(trace, trace.layers[0], *again, 1 << 20, 1);
+  const auto all = replay::streaming_change(trace, trace.layers[0], *again, 1 << 20, 1);
   REQUIRE(all);
   CHECK(all->changed == changed);
   CHECK_FALSE(all->sampled);
-  const auto some = streaming_change(trace, trace.layers[0], *again, 256, 1);
+  const auto some = replay::streaming_change(trace, trace.layers[0], *again, 256, 1);
   REQUIRE(some);
   CHECK(some->sampled);
   CHECK(some->decisions == 256);
-  const auto columns = streaming_change(trace, trace.layers[0], *again, 32, 1);
+  const auto columns = replay::streaming_change(trace, trace.layers[0], *again, 32, 1);
   REQUIRE(columns);
   CHECK(columns->decisions == 32);
 }
@@ -127,10 +128,10 @@ TEST_CASE("causal rules do not change by streaming, shuffling moves what compete
        {"top-k,k=2", "token-major-capacity,k=2,capacity=20", "expert-choice(streaming),k=2,chunk=16"}) {
     CAPTURE(rule);
     const Trace trace = trace_of(rule);
-    const auto again = reapplied(trace, trace.layers[0], rule_of(rule));
+    const auto again = replay::replay_rule(trace, trace.layers[0], rule_of(rule));
     REQUIRE(again);
-    CHECK(streaming_change(trace, trace.layers[0], *again, 1 << 20, 1)->changed == 0);
-    const auto moved = shuffled(trace, trace.layers[0], *again, 1 << 20, 1);
+    CHECK(replay::streaming_change(trace, trace.layers[0], *again, 1 << 20, 1)->changed == 0);
+    const auto moved = replay::shuffled(trace, trace.layers[0], *again, 1 << 20, 1);
     REQUIRE(moved);
     CHECK((moved->changed > 0) == (rule[1] != 'o' || rule[2] != 'p'));
   }
@@ -141,12 +142,12 @@ TEST_CASE("at its own width a rule makes the recorded decisions again", "[stream
                            "gshard-top-2,k=2,capacity=20", "assignment"}) {
     CAPTURE(rule);
     const Trace trace = trace_of(rule);
-    const auto again = reapplied(trace, trace.layers[0], rule_of(rule));
+    const auto again = replay::replay_rule(trace, trace.layers[0], rule_of(rule));
     REQUIRE(again);
-    const auto same = rechunked(trace, trace.layers[0], *again, again->width, 1 << 20, 1);
+    const auto same = replay::rechunked(trace, trace.layers[0], *again, again->width, 1 << 20, 1);
     REQUIRE(same);
     CHECK(same->changed == 0);
-    const auto half = rechunked(trace, trace.layers[0], *again, again->width / 2, 1 << 20, 1);
+    const auto half = replay::rechunked(trace, trace.layers[0], *again, again->width / 2, 1 << 20, 1);
     REQUIRE(half);
     CHECK(half->changed > 0);
   }

@@ -14,44 +14,44 @@ using stats::CounterRng;
 
 namespace {
 
-constexpr std::size_t kTokens = 400, kGateExperts = 8, kTopK = 2;
+constexpr std::size_t token_count = 400, gate_experts = 8, experts_per_token = 2;
 
 /// Sigmoid-like scores, the two best of score + bias kept, no gates yet.
 struct Layer {
-  std::vector<float> scores = std::vector<float>(kTokens * kGateExperts);
-  std::vector<float> gates = std::vector<float>(kTokens * kGateExperts);
-  std::vector<std::uint8_t> kept = std::vector<std::uint8_t>(kTokens * kGateExperts);
-  std::vector<double> bias = std::vector<double>(kGateExperts);
+  std::vector<float> scores = std::vector<float>(token_count * gate_experts);
+  std::vector<float> gates = std::vector<float>(token_count * gate_experts);
+  std::vector<std::uint8_t> kept = std::vector<std::uint8_t>(token_count * gate_experts);
+  std::vector<double> bias = std::vector<double>(gate_experts);
 
   explicit Layer(std::uint64_t seed, double spread) {
     CounterRng rng(seed);
     for (float& score : scores) score = static_cast<float>(rng.uniform());
     for (double& b : bias) b = spread * (rng.uniform() - 0.5);
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      std::vector<std::size_t> order(kGateExperts);
+    for (std::size_t t = 0; t < token_count; ++t) {
+      std::vector<std::size_t> order(gate_experts);
       std::iota(order.begin(), order.end(), std::size_t{0});
       std::ranges::sort(order, std::greater<>(), [&](std::size_t e) { return score(t, e) + bias[e]; });
-      for (std::size_t i = 0; i < kTopK; ++i) kept[t * kGateExperts + order[i]] = 1;
+      for (std::size_t i = 0; i < experts_per_token; ++i) kept[t * gate_experts + order[i]] = 1;
     }
   }
-  double score(std::size_t t, std::size_t e) const { return double{scores[t * kGateExperts + e]}; }
+  double score(std::size_t t, std::size_t e) const { return double{scores[t * gate_experts + e]}; }
   /// gate = y(token, expert), divided by its sum over the kept where asked.
   template <class Y>
   void weigh(Y&& y, bool renormalise, double scale = 1.0) {
-    for (std::size_t t = 0; t < kTokens; ++t) {
+    for (std::size_t t = 0; t < token_count; ++t) {
       double sum = 0.0;
-      for (std::size_t e = 0; e < kGateExperts; ++e) sum += kept[t * kGateExperts + e] ? y(t, e) : 0.0;
-      for (std::size_t e = 0; e < kGateExperts; ++e) {
+      for (std::size_t e = 0; e < gate_experts; ++e) sum += kept[t * gate_experts + e] ? y(t, e) : 0.0;
+      for (std::size_t e = 0; e < gate_experts; ++e) {
         const double gate = scale * y(t, e) / (renormalise ? sum : 1.0);
-        gates[t * kGateExperts + e] = kept[t * kGateExperts + e] ? static_cast<float>(gate) : 0.0F;
+        gates[t * gate_experts + e] = kept[t * gate_experts + e] ? static_cast<float>(gate) : 0.0F;
       }
     }
   }
   GateSample sample() const {
-    return {{scores.data(), kTokens, kGateExperts},
-            {gates.data(), kTokens, kGateExperts},
-            {kept.data(), kTokens, kGateExperts},
-            kTopK,
+    return {{scores.data(), token_count, gate_experts},
+            {gates.data(), token_count, gate_experts},
+            {kept.data(), token_count, gate_experts},
+            experts_per_token,
             2e-5};
   }
 };
@@ -92,7 +92,7 @@ TEST_CASE("biased gates are explained by score plus bias alone", "[routing][gate
       const auto fitted = fitted_biased_form(layer.sample());
       REQUIRE(fitted);
       CHECK(fitted->explained == 1.0);
-      for (std::size_t e = 0; e < kGateExperts; ++e)
+      for (std::size_t e = 0; e < gate_experts; ++e)
         CHECK(fitted->bias[e] == Approx(layer.bias[e]).margin(1e-4));
     }
   }
@@ -101,7 +101,7 @@ TEST_CASE("biased gates are explained by score plus bias alone", "[routing][gate
 TEST_CASE("gates of something else are explained by nothing", "[routing][gate]") {
   Layer layer(33, 0.4);
   CounterRng rng(34);
-  std::vector<double> noise(kTokens);
+  std::vector<double> noise(token_count);
   for (double& x : noise) x = 0.5 + rng.uniform();
   layer.weigh([&](auto t, auto e) { return layer.score(t, e) * noise[t]; }, false);
   CHECK(best_unbiased_form(layer.sample()).explained < 0.9);

@@ -201,8 +201,8 @@ TEST_CASE("golden vectors: capacities are those that the frameworks computed", "
   std::size_t compared = 0;
   for (const GoldenCase& golden_case : golden_cases()) {
     INFO(golden_case.folder);
-    const auto told = description(*golden, golden_case);
-    for (const auto& recorded : told.at("cases")) {
+    const auto given = description(*golden, golden_case);
+    for (const auto& recorded : given.at("cases")) {
       GoldenBatch batch;
       batch.tokens = recorded.at("T").get<std::size_t>();
       batch.experts = recorded.at("N").get<std::size_t>();

@@ -1,7 +1,7 @@
 #include <string>
 
 #include "catch.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "shared.h"
 #include "subjects/recorded.h"
 
@@ -10,10 +10,10 @@ using namespace pastonly;
 namespace {
 
 std::vector<LayerFacts::Rule> rules_of(const std::filesystem::path& plan) {
-  auto subject = open_recorded(plan);
+  auto subject = subjects::open_recorded(plan);
   REQUIRE(subject);
-  Evidence evidence(**subject);
-  const auto rules = evidence.rules();
+  evidence::Observations observations(**subject);
+  const auto rules = observations.rules();
   REQUIRE(rules);
   REQUIRE(rules->size() == 3);
   return *rules;

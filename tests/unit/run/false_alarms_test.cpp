@@ -27,7 +27,7 @@ struct Setup {
 };
 
 // All of them select by the token's own past; the last two also by who came first in the batch.
-constexpr std::array<Setup, 12> kCausal{{
+constexpr std::array<Setup, 12> causal_setups{{
     {"top-k,k=2"},
     {"top-k,k=2", model::Score::sigmoid},
     {"biased-top-k,k=2", model::Score::sigmoid},
@@ -42,8 +42,8 @@ constexpr std::array<Setup, 12> kCausal{{
     {"token-major-capacity,k=2,capacity_factor=1.0", model::Score::softmax, Mode::train, model::Gate::raw,
      true},
 }};
-constexpr std::uint64_t kSeeds = 12;
-constexpr std::size_t kSteps = 80;
+constexpr std::uint64_t seed_count = 12;
+constexpr std::size_t step_count = 80;
 
 struct Alarms {
   std::map<std::string, int> proofs, statistics, observations;  // by check/claim, at warning or above
@@ -78,14 +78,14 @@ TEST_CASE("causal runs raise no alarm beyond the stated level", "[.rates][audit-
   const Layout layout{4, 32};
   const auto source = uniform_source(16);
   Alarms alarms;
-  for (const Setup& setup : kCausal) {
+  for (const Setup& setup : causal_setups) {
     int passes = 0;
-    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seed_count; ++seed) {
       CAPTURE(setup.rule, seed);
       auto config = small_config(setup.rule);
       config.router.score = setup.score;
       config.router.gate = setup.gate;
-      const auto model = trained_model(config, source, layout, kSteps, seed);
+      const auto model = trained_model(config, source, layout, step_count, seed);
       ModelAudit options;
       options.live.layout = layout;
       options.live.mode = setup.mode;
@@ -101,7 +101,7 @@ TEST_CASE("causal runs raise no alarm beyond the stated level", "[.rates][audit-
       count(*report, setup.shares_capacity, alarms);
       passes += report->verdict == Verdict::pass ? 1 : 0;
     }
-    fmt::print("{}: {} of {} pass\n", setup.rule, passes, kSeeds);
+    fmt::print("{}: {} of {} pass\n", setup.rule, passes, seed_count);
     std::fflush(stdout);
     std::fflush(stdout);
   }
@@ -128,7 +128,7 @@ TEST_CASE("what is found of expert choice as it learns to read the leak", "[.rat
   for (const std::size_t steps : {0, 40, 80, 160, 320}) {
     std::map<std::string, int> found;
     double leak = 0.0;
-    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seed_count; ++seed) {
       const auto model =
           trained_model(small_config("expert-choice,k=2,chunk=8"), source, layout, steps, seed);
       ModelAudit options;
@@ -141,11 +141,11 @@ TEST_CASE("what is found of expert choice as it learns to read the leak", "[.rat
       for (const auto& finding : report->findings) {
         if (finding.severity != Severity::note) ++found[finding.check + "/" + finding.claim];
       }
-      leak += report->totals.leak_bits.value_or(0.0) / static_cast<double>(kSeeds);
+      leak += report->totals.leak_bits.value_or(0.0) / static_cast<double>(seed_count);
     }
     fmt::print("{} steps, used leak {:.3f} bits per token:\n", steps, leak);
-    for (const auto& [id, times] : found) fmt::print("  {} in {} of {}\n", id, times, kSeeds);
+    for (const auto& [id, times] : found) fmt::print("  {} in {} of {}\n", id, times, seed_count);
     std::fflush(stdout);
-    CHECK(found["causal-mask/flip"] == static_cast<int>(kSeeds));
+    CHECK(found["causal-mask/flip"] == static_cast<int>(seed_count));
   }
 }

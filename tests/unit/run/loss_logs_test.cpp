@@ -25,9 +25,9 @@ input::TrainingLog noisy_log(double floor, std::uint64_t seed) {
   return log;
 }
 
-LoggedArm arm(std::string label, std::optional<std::uint64_t> chunk, bool causal, double floor,
-              std::uint64_t seed, int seeds = 3) {
-  LoggedArm out{std::move(label), chunk, causal, {}, {}};
+losses::LoggedArm arm(std::string label, std::optional<std::uint64_t> chunk, bool causal, double floor,
+                      std::uint64_t seed, int seeds = 3) {
+  losses::LoggedArm out{std::move(label), chunk, causal, {}, {}};
   for (int i = 0; i < seeds; ++i) out.seeds.push_back(noisy_log(floor, seed + static_cast<std::uint64_t>(i)));
   return out;
 }
@@ -42,8 +42,9 @@ const Measurement* figure(const Ran& ran, std::string_view name) {
 }  // namespace
 
 TEST_CASE("logs of smaller chunks that lose less are told", "[loss-logs]") {
-  const std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1), arm("chunk=512", 512, false, 5.5, 10),
-                                    arm("causal", std::nullopt, true, 5.5, 20)};
+  const std::vector<losses::LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1),
+                                            arm("chunk=512", 512, false, 5.5, 10),
+                                            arm("causal", std::nullopt, true, 5.5, 20)};
   const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
   const auto& ran = std::get<Ran>(outcome);
   const auto* drop = figure(ran, "drop[chunk=8 against causal]");
@@ -59,18 +60,19 @@ TEST_CASE("logs of smaller chunks that lose less are told", "[loss-logs]") {
 }
 
 TEST_CASE("one run of each kind measures and rejects nothing", "[loss-logs]") {
-  const std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1, 1),
-                                    arm("chunk=512", 512, false, 5.5, 10, 1)};
+  const std::vector<losses::LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1, 1),
+                                            arm("chunk=512", 512, false, 5.5, 10, 1)};
   const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
   const auto& ran = std::get<Ran>(outcome);
   REQUIRE(ran.claims.size() == 1);
   CHECK(*ran.claims[0].p_value == 1.0);
-  const std::vector<LoggedArm> alone{arm("chunk=8", 8, false, 5.0, 1, 1)};
+  const std::vector<losses::LoggedArm> alone{arm("chunk=8", 8, false, 5.0, 1, 1)};
   CHECK(std::holds_alternative<Skipped>(run::loss_anomaly_of_logs(alone, Policy{})));
 }
 
 TEST_CASE("losses on fresh tokens stand for the ends of the logs", "[loss-logs]") {
-  std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1), arm("causal", std::nullopt, true, 5.5, 20)};
+  std::vector<losses::LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1),
+                                      arm("causal", std::nullopt, true, 5.5, 20)};
   arms[0].evaluated = {5.7, 5.8, 5.75};
   arms[1].evaluated = {6.0, 6.01, 5.99};
   const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
@@ -84,8 +86,8 @@ TEST_CASE("runs that differ in their seed alone are told from one another as rar
           "[loss-logs]") {
   int rejected = 0;
   for (std::uint64_t trial = 0; trial < 400; ++trial) {
-    const std::vector<LoggedArm> arms{arm("chunk=8", 8, false, 5.5, 1000 + 10 * trial),
-                                      arm("causal", std::nullopt, true, 5.5, 500000 + 10 * trial)};
+    const std::vector<losses::LoggedArm> arms{arm("chunk=8", 8, false, 5.5, 1000 + 10 * trial),
+                                              arm("causal", std::nullopt, true, 5.5, 500000 + 10 * trial)};
     const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
     rejected += *std::get<Ran>(outcome).claims.at(0).p_value <= 0.05 ? 1 : 0;
   }
@@ -101,7 +103,7 @@ TEST_CASE("logs by their labels", "[loss-logs]") {
   const std::string a = write("a.csv", 5.0), b = write("b.csv", 5.1), c = write("c.csv", 5.9),
                     d = write("d.csv", 5.0);
   const std::vector<std::string> logs{"chunk=8,lr=1:" + a, "causal:" + c, "chunk=8,lr=1:" + b};
-  const auto arms = read_arms(logs, input::LossUnit::bits);
+  const auto arms = losses::read_arms(logs, input::LossUnit::bits);
   REQUIRE(arms);
   REQUIRE(arms->size() == 2);
   CHECK(arms->at(0).seeds.size() == 2);
@@ -115,12 +117,12 @@ TEST_CASE("logs by their labels", "[loss-logs]") {
                                                 {"causal:" + a, "causal,b:" + b},
                                                 {"x:" + a, "x:" + d}}) {
     CAPTURE(wrong.front());
-    const auto failed = read_arms(wrong, input::LossUnit::bits);
+    const auto failed = losses::read_arms(wrong, input::LossUnit::bits);
     REQUIRE_FALSE(failed);
     CHECK(failed.error().kind == Error::Kind::usage);
   }
   const std::vector<std::string> absent{"x:/nonexistent"};
-  CHECK(read_arms(absent, input::LossUnit::bits).error().kind == Error::Kind::input);
+  CHECK(losses::read_arms(absent, input::LossUnit::bits).error().kind == Error::Kind::input);
 }
 
 TEST_CASE("an audit of logs fails or stays inconclusive", "[loss-logs]") {

@@ -21,7 +21,7 @@ TEST_CASE("the library audits a path and a subject alike", "[library]") {
     CHECK_FALSE(of_path->subject.files.front().sha256.empty());
     CHECK_FALSE(of_path->run.started.empty());
 
-    const auto subject = open_recorded(request.subject);
+    const auto subject = subjects::open_recorded(request.subject);
     REQUIRE(subject);
     const auto of_subject = audit(**subject, request);
     REQUIRE(of_subject);

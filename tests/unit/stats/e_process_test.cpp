@@ -11,7 +11,7 @@
 using namespace pastonly::stats;
 
 namespace {
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double infinite = std::numeric_limits<double>::infinity();
 }
 
 TEST_CASE("an e-process adds log ratios and keeps its supremum", "[stats][e-process]") {
@@ -25,12 +25,12 @@ TEST_CASE("an e-process adds log ratios and keeps its supremum", "[stats][e-proc
 }
 
 TEST_CASE("impossible and missing predictions end a path at zero", "[stats][e-process]") {
-  for (const double broken : {-kInfinity, kInfinity, std::nan("")}) {
+  for (const double broken : {-infinite, infinite, std::nan("")}) {
     EProcess process;
     process.observe(3.0);
     process.observe(broken);
     process.observe(40.0);
-    CHECK(process.log2_value() == -kInfinity);
+    CHECK(process.log2_value() == -infinite);
     CHECK(process.log2_supremum() == Approx(3.0));
   }
 }
@@ -39,12 +39,12 @@ TEST_CASE("e-values average in the log domain", "[stats][e-process]") {
   CHECK(log2_mean({}) == 0.0);
   CHECK(log2_mean(std::vector{7.5}) == Approx(7.5));
   CHECK(log2_mean(std::vector{1.0, 3.0}) == Approx(std::log2(5.0)));
-  CHECK(log2_mean(std::vector{5000.0, -kInfinity}) == Approx(4999.0));
-  CHECK(log2_mean(std::vector{-kInfinity, -kInfinity}) == -kInfinity);
+  CHECK(log2_mean(std::vector{5000.0, -infinite}) == Approx(4999.0));
+  CHECK(log2_mean(std::vector{-infinite, -infinite}) == -infinite);
   CHECK(p_value_of(0.0) == 1.0);
   CHECK(p_value_of(-3.0) == 1.0);
   CHECK(p_value_of(10.0) == Approx(1.0 / 1024.0));
-  CHECK(p_value_of(-kInfinity) == 1.0);
+  CHECK(p_value_of(-infinite) == 1.0);
   CHECK(p_value_of(std::nan("")) == 1.0);
 }
 
@@ -52,7 +52,7 @@ TEST_CASE("The mean's lower bound is positive where the e-value rejects", "[stat
   CHECK(mean_lower_bound(10.0, 0.25, 4.0) == Approx(2.0));
   CHECK(mean_lower_bound(2.0, 0.25, 4.0) == Approx(0.0).margin(1e-12));
   CHECK(mean_lower_bound(1.0, 0.25, 4.0) < 0.0);
-  CHECK(mean_lower_bound(-kInfinity, 0.25, 4.0) == -kInfinity);
+  CHECK(mean_lower_bound(-infinite, 0.25, 4.0) == -infinite);
 }
 
 TEST_CASE("Ville: a causal predictor rarely exceeds 1/alpha", "[stats][e-process]") {

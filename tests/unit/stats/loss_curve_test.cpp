@@ -10,7 +10,7 @@ using namespace pastonly::stats;
 
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -23,7 +23,7 @@ TEST_CASE("final loss is the mean of the last share of the steps", "[loss-curve]
   CHECK(*final_loss({steps, losses}) == Approx(95.5));
   CHECK(*final_loss({steps, losses}, 1.0) == Approx((90.0 * 10.0 + 955.0) / 100.0));
   CHECK(*final_loss({steps, losses}, 0.0) == 100.0);
-  losses.back() = kNan;
+  losses.back() = not_a_number;
   CHECK(*final_loss({steps, losses}, 0.0) == 99.0);
   CHECK_FALSE(final_loss({}));
   const std::vector<double> step{0.0}, loss{3.0};

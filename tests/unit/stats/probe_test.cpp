@@ -25,8 +25,8 @@ Data planted(std::uint64_t seed, std::size_t count, std::uint32_t classes, doubl
     data.rows.entries.emplace_back(first, 1.0F);
     data.rows.entries.emplace_back(second, 1.0F);
     data.rows.end_row();
-    const bool told = rng.uniform() < share;
-    data.targets.push_back(told ? first % classes : static_cast<std::uint32_t>(rng.below(classes)));
+    const bool given = rng.uniform() < share;
+    data.targets.push_back(given ? first % classes : static_cast<std::uint32_t>(rng.below(classes)));
   }
   return data;
 }

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "audits/checks.h"
-#include "evidence/audit_context.h"
+#include "evidence/observations.h"
 #include "lab_model.h"
 #include "losses/paired_loss.h"
 #include "model/runnable.h"
@@ -59,8 +59,8 @@ void require_equal(const Trace& a, const Trace& b) {
 }
 
 Ran run_check(const Check& check, Subject& subject, const Policy& policy = {}) {
-  Evidence evidence(subject);
-  const Outcome outcome = check.run({evidence, policy, 0});
+  evidence::Observations observations(subject);
+  const Outcome outcome = check.run({observations, policy, 0});
   if (const auto* error = std::get_if<Error>(&outcome)) FAIL(error->message);
   if (const auto* skipped = std::get_if<Skipped>(&outcome)) FAIL("skipped: " << skipped->reason);
   return std::get<Ran>(outcome);
@@ -78,17 +78,17 @@ TEST_CASE("company changes what leaky rules decide, and nothing else", "[live]")
   for (const std::string_view rule : {"", "top-k,k=2", "drop-by-score,k=2,capacity_factor=1"}) {
     INFO(rule);
     const auto subject = live(leaky, small_live());
-    Intervention company = change(Kind::company);
-    company.rule = rule;
+    Intervention foreign_batch = change(Kind::foreign_batch);
+    foreign_batch.rule = rule;
     Intervention in_order = change(rule.empty() ? Kind::repeat : Kind::reroute);
     in_order.rule = rule;
-    const Trace apart = observed(*subject, company), together = observed(*subject, in_order);
+    const Trace apart = observed(*subject, foreign_batch), together = observed(*subject, in_order);
     CHECK(apart.tokens == together.tokens);
     // The first layer's scores hang on tokens alone.
     const Mask a = read_mask(apart.layers[0]), b = read_mask(together.layers[0]);
     CHECK((a == b) == (rule == "top-k,k=2"));
-    company.seed = 1;
-    CHECK((read_mask(observed(*subject, company).layers[0]) == a) == (rule == "top-k,k=2"));
+    foreign_batch.seed = 1;
+    CHECK((read_mask(observed(*subject, foreign_batch).layers[0]) == a) == (rule == "top-k,k=2"));
   }
 }
 
@@ -244,10 +244,10 @@ TEST_CASE("the standard plan of a live model sees every chunk width", "[live]") 
   const auto model = small_model(small_config("top-k,k=2"));
   for (const Layout layout : {Layout{4, 24}, Layout{1, 17}, Layout{16, 64}, Layout{3, 5},
                               Layout{4, 24, TokenOrder::sequence_major}}) {
-    LiveOptions options = small_live();
+    subjects::LiveOptions options = small_live();
     options.layout = layout;
     const auto subject = live(model, options);
-    std::vector<CutPoint> cuts;
+    std::vector<subjects::CutPoint> cuts;
     std::set<Kind> kinds;
     for (const Intervention& run : subject->interventions()) {
       kinds.insert(run.kind);
@@ -256,7 +256,7 @@ TEST_CASE("the standard plan of a live model sees every chunk width", "[live]") 
       cuts.push_back({run.rows.front(), run.cut});
     }
     CHECK_FALSE(cuts.empty());
-    CHECK(unseen_chunks(cuts, layout, true).empty());
+    CHECK(subjects::unseen_chunks(cuts, layout, true).empty());
     CHECK(kinds.contains(Kind::batch) == (layout.sequences > 1));
     CHECK(kinds.contains(Kind::shuffle));
   }
@@ -264,7 +264,7 @@ TEST_CASE("the standard plan of a live model sees every chunk width", "[live]") 
 
 TEST_CASE("a live model's plan stays within its memory", "[live]") {
   const auto model = small_model(small_config("top-k,k=2"));
-  LiveOptions options = small_live();
+  subjects::LiveOptions options = small_live();
   options.layout = {64, 24};
   options.memory = 1 << 20;
   const auto subject = live(model, options);
@@ -273,11 +273,12 @@ TEST_CASE("a live model's plan stays within its memory", "[live]") {
   const std::uint64_t bytes = base.layout.tokens() * (2 * 8 * 9 + 16);
   CHECK(bytes * subject->interventions().size() <= options.memory);
   options.memory = 1000;
-  CHECK(make_live(model::make_runnable(model), uniform_tokens(), options).error().kind == Error::Kind::usage);
+  CHECK(subjects::make_live(model::make_runnable(model), uniform_tokens(), options).error().kind ==
+        Error::Kind::usage);
   options = small_live();
   options.layout.positions = 1;
-  CHECK_FALSE(make_live(model::make_runnable(model), uniform_tokens(), options));
-  CHECK_FALSE(make_live(
+  CHECK_FALSE(subjects::make_live(model::make_runnable(model), uniform_tokens(), options));
+  CHECK_FALSE(subjects::make_live(
       model::make_runnable(model), [](auto, auto, auto) { return std::vector<std::int64_t>{}; },
       small_live()));
 }
@@ -325,7 +326,7 @@ TEST_CASE("chance is drawn anew in every run of a live model", "[live]") {
   const auto ran = run_check(audits::causal_mask_check, *subject);
   CHECK(claims(ran, "stochastic"));
   CHECK_FALSE(claims(ran, "flip"));
-  LiveOptions eval = small_live();
+  subjects::LiveOptions eval = small_live();
   eval.mode = Mode::eval;
   const auto quiet = run_check(audits::causal_mask_check, *live(model, eval));
   CHECK_FALSE(claims(quiet, "stochastic"));

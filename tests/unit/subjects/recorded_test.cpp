@@ -87,7 +87,7 @@ std::string observe(
   change(small);
   const TemporaryDirectory directory;
   small.write(directory.path());
-  const auto subject = open_recorded(directory.path());
+  const auto subject = subjects::open_recorded(directory.path());
   if (!subject) return subject.error().message;
   for (const auto& run : (*subject)->interventions()) {
     if (run.id != id) continue;
@@ -151,7 +151,7 @@ TEST_CASE("missing outputs are listed, and what stands on them", "[recorded]") {
   const TemporaryDirectory directory;
   SmallPlan().write(directory.path());
   std::filesystem::remove(directory.path() / input::output_name(3));
-  auto subject = open_recorded(directory.path());
+  auto subject = subjects::open_recorded(directory.path());
   REQUIRE(subject);
   CHECK((*subject)->interventions().size() == 6);
   REQUIRE((*subject)->missing().size() == 1);
@@ -161,13 +161,13 @@ TEST_CASE("missing outputs are listed, and what stands on them", "[recorded]") {
   CHECK(refused.error().kind == Error::Kind::not_recorded);
 
   std::filesystem::remove(directory.path() / input::output_name(0));
-  subject = open_recorded(directory.path());
+  subject = subjects::open_recorded(directory.path());
   REQUIRE(subject);
   CHECK((*subject)->interventions().empty());
   CHECK((*subject)->missing().size() == 7);
 
   std::filesystem::remove(directory.path() / input::input_name(1));
-  subject = open_recorded(directory.path());
+  subject = subjects::open_recorded(directory.path());
   REQUIRE_FALSE(subject);
   CHECK(contains(subject.error().message, "0001.in"));
 }
@@ -177,19 +177,19 @@ TEST_CASE("a suffix equal to its base is noted, not refused", "[recorded]") {
   small.outputs[2] = trace_of(base_tokens());
   const TemporaryDirectory directory;
   small.write(directory.path());
-  const auto subject = open_recorded(directory.path());
+  const auto subject = subjects::open_recorded(directory.path());
   REQUIRE(subject);
   const auto trace = (*subject)->observe((*subject)->interventions()[2]);
   REQUIRE(trace);
-  REQUIRE(trace->hazards.size() == 1);
-  CHECK(trace->hazards.front().id == "suffix-unchanged");
+  REQUIRE(trace->issues.size() == 1);
+  CHECK(trace->issues.front().id == "suffix-unchanged");
 }
 
 TEST_CASE("a trace file is one base run", "[recorded]") {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "t.safetensors";
   REQUIRE(input::write_trace(path, trace_of(base_tokens())));
-  const auto subject = open_recorded(path);
+  const auto subject = subjects::open_recorded(path);
   REQUIRE(subject);
   CHECK((*subject)->info().kind == "trace");
   CHECK((*subject)->info().mode == Mode::train);
@@ -207,7 +207,7 @@ TEST_CASE("recorded plans from real models open and agree with themselves", "[re
   if (!traces) return;
   for (const char* name :
        {"ec-chunk64", "ec-uniform-chunk16", "gshard-top2", "drop-position", "lossfree", "topk-aux"}) {
-    const auto subject = open_recorded(*traces / name);
+    const auto subject = subjects::open_recorded(*traces / name);
     REQUIRE(subject);
     for (const auto& run : (*subject)->interventions()) CHECK((*subject)->observe(run));
     CHECK((*subject)->missing().empty());

@@ -55,8 +55,8 @@ TEST_CASE("a stream run routes the base's tokens", "[stream]") {
   const Trace base = observed(*subject, Intervention{});
   const Intervention run = stream_of({0, 3}, 2);
   Trace stream = observed(*subject, run);
-  CHECK(contradicts_base(run, stream, base).empty());
-  CHECK_FALSE(contradicts_base(stream_of({4}, 2), stream, base).empty());
+  CHECK(integrity::contradicts_base(run, stream, base).empty());
+  CHECK_FALSE(integrity::contradicts_base(stream_of({4}, 2), stream, base).empty());
   stream.tokens[5] = (stream.tokens[5] + 1) % 16;
-  CHECK_FALSE(contradicts_base(run, stream, base).empty());
+  CHECK_FALSE(integrity::contradicts_base(run, stream, base).empty());
 }

@@ -1,0 +1,254 @@
+#include "comparison/difference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <tuple>
+
+#include "comparison/rounding.h"
+
+namespace pastonly::comparison {
+namespace {
+
+double distance(double a, double b) {
+  if (a == b || (std::isnan(a) && std::isnan(b))) return 0.0;
+  const double d = std::abs(a - b);
+  return std::isnan(d) ? std::numeric_limits<double>::infinity() : d;
+}
+
+bool padded(const Trace& trace, std::size_t token) { return !trace.is_valid(token); }
+
+/// One row of one layer of one run.
+struct RowView {
+  std::vector<std::uint8_t> mask;  // (positions, experts)
+  std::vector<float> score_scratch;
+  MatrixView<const float> scores;  // (positions, experts), empty where not recorded
+  std::vector<float> gates;        // (positions, experts), empty where not recorded
+
+  void read(const Trace& trace, const LayerRecord& layer, std::size_t row, std::size_t positions, bool scored,
+            bool gated) {
+    const std::size_t first = row * trace.layout.positions;
+    mask.resize(positions * layer.experts);
+    read_mask(layer, first, positions, mask);
+    if (scored) scores = read_floats(*layer.ranking(), first, positions, score_scratch);
+    gates.resize(gated ? positions * layer.experts : 0);
+    if (gated) read_gates(layer, first, positions, gates);
+  }
+};
+
+/// Compares one layer of two runs; `excused` holds per base row the position from which on differences may
+/// follow from an earlier layer's rounding flip, and is lowered by what is found here.
+class LayerComparison {
+ public:
+  LayerComparison(const Trace& base, const Trace& run, std::size_t layer, const Tolerance& tolerance,
+                  std::vector<std::size_t>& excused)
+      : base_(base),
+        run_(run),
+        base_layer_(base.layers[layer]),
+        run_layer_(run.layers[layer]),
+        tolerance_(tolerance),
+        excused_(excused) {
+    out_.scored = base_layer_.ranking() != nullptr && run_layer_.ranking() != nullptr;
+    gated_ = base_layer_.gates.has_value() && run_layer_.gates.has_value();
+  }
+
+  LayerDifference compare(std::span<const Region> regions) {
+    for (const Region& region : regions) {
+      const std::size_t positions = std::min(region.positions, excused_[region.base_row]);
+      if (positions == 0) continue;
+      before_.read(base_, base_layer_, region.base_row, positions, out_.scored, gated_);
+      after_.read(run_, run_layer_, region.run_row, positions, out_.scored, gated_);
+      for (std::size_t s = 0; s < positions; ++s) token(region, s);
+    }
+    settle(regions);
+    return std::move(out_);
+  }
+
+ private:
+  void token(const Region& region, std::size_t s) {
+    if (padded(base_, base_.layout.token(region.base_row, s)) ||
+        padded(run_, run_.layout.token(region.run_row, s))) {
+      return;
+    }
+    const std::size_t experts = base_layer_.experts;
+    ++out_.tokens;
+    out_.decisions += experts;
+    double moved = 0.0;
+    std::size_t where = 0;
+    for (std::size_t e = 0; out_.scored && e < experts; ++e) {
+      const double d = distance(before_.scores(s, e), after_.scores(s, e));
+      if (d > moved) moved = d, where = e;
+    }
+    out_.largest_score = std::max(out_.largest_score, moved);
+    const bool beyond = moved > tolerance_.scores;
+    if (beyond) {
+      if (out_.scores_moved++ == 0) {
+        drift(Drift::What::scores, region, s, where, before_.scores(s, where), after_.scores(s, where));
+      }
+    } else if (moved > 0.0) {
+      ++out_.scores_rounded;
+      movement_ = std::max(movement_, moved);
+    }
+    bool own = decisions(region, s, moved, beyond);
+    if (gated_) own = gates(region, s) || own;
+    if (own && !beyond && out_.scored) ++out_.own_changes;
+  }
+
+  /// Returns whether a flip counts for sure.
+  bool decisions(const Region& region, std::size_t s, double moved, bool beyond) {
+    const std::size_t experts = base_layer_.experts;
+    bool counted = false;
+    for (std::size_t e = 0; e < experts; ++e) {
+      const bool was = before_.mask[s * experts + e] != 0;
+      const bool is = after_.mask[s * experts + e] != 0;
+      out_.routes += was ? 1 : 0;
+      if (was == is) continue;
+      const Flip flip{region.base_row, region.run_row, s, e, is, !beyond};
+      if (out_.scored && !beyond && moved > 0.0) {
+        doubtful_.push_back(flip);
+      } else {
+        certain_.push_back(flip);
+        counted = true;
+      }
+    }
+    return counted;
+  }
+
+  bool gates(const Region& region, std::size_t s) {
+    const std::size_t experts = base_layer_.experts;
+    double largest = 0.0;
+    std::size_t where = 0;
+    for (std::size_t e = 0; e < experts; ++e) {
+      const std::size_t at = s * experts + e;
+      const bool was = before_.mask[at] != 0, is = after_.mask[at] != 0;
+      // A flip changes the gates of the whole token where they are renormalised: the flip says it all.
+      if (was != is) return false;
+      if (!was) continue;
+      const double d = distance(before_.gates[at], after_.gates[at]);
+      if (d > largest) largest = d, where = e;
+    }
+    out_.largest_gate = std::max(out_.largest_gate, largest);
+    if (!(largest > tolerance_.gates)) return false;
+    if (out_.gates_moved++ == 0) {
+      drift(Drift::What::gates, region, s, where, before_.gates[s * experts + where],
+            after_.gates[s * experts + where]);
+    }
+    return true;
+  }
+
+  void drift(Drift::What what, const Region& region, std::size_t s, std::size_t expert, double before,
+             double after) {
+    out_.first_drifts.push_back({what, region.base_row, region.run_row, s, expert, before, after});
+  }
+
+  /// Tells rounding from change among the doubtful flips, then what rounding may have caused.
+  void settle(std::span<const Region> regions) {
+    std::vector<Flip> rounding;
+    if (!doubtful_.empty()) {
+      const auto is_rounding =
+          tell_rounding({base_, base_layer_, regions, tolerance_.scores, movement_}, doubtful_);
+      for (std::size_t i = 0; i < doubtful_.size(); ++i) {
+        (is_rounding[i] ? rounding : certain_).push_back(doubtful_[i]);
+        if (!is_rounding[i] && (i == 0 || doubtful_[i].position != doubtful_[i - 1].position))
+          ++out_.own_changes;
+      }
+    }
+    if (!out_.scored && certain_.size() * unscored_share <= out_.decisions) rounding.swap(certain_);
+    if (!rounding.empty()) taint(rounding);
+    for (const Flip& flip : rounding) {
+      excused_[flip.row] = std::min(excused_[flip.row], flip.position);
+    }
+    out_.flips = certain_.size();
+    out_.rounding_flips = rounding.size();
+    std::sort(certain_.begin(), certain_.end(), [](const Flip& a, const Flip& b) {
+      return std::tie(a.row, a.position, a.expert) < std::tie(b.row, b.position, b.expert);
+    });
+    certain_.resize(std::min(certain_.size(), LayerDifference::kept_flips));
+    out_.first_flips = std::move(certain_);
+  }
+
+  /// A rounding flip frees or takes a slot of its expert: other flips of that expert may follow from it.
+  void taint(std::vector<Flip>& rounding) {
+    std::vector<bool> touched(base_layer_.experts, false);
+    for (const Flip& flip : rounding) touched[flip.expert] = true;
+    const auto follows = std::stable_partition(certain_.begin(), certain_.end(),
+                                               [&](const Flip& flip) { return !touched[flip.expert]; });
+    rounding.insert(rounding.end(), follows, certain_.end());
+    certain_.erase(follows, certain_.end());
+    if (certain_.empty()) out_.own_changes = 0;
+  }
+
+  static constexpr std::size_t unscored_share = 100000;
+
+  const Trace& base_;
+  const Trace& run_;
+  const LayerRecord& base_layer_;
+  const LayerRecord& run_layer_;
+  Tolerance tolerance_;
+  std::vector<std::size_t>& excused_;  // (base rows)
+  bool gated_ = false;
+  double movement_ = 0.0;  // the largest within tolerance
+  RowView before_, after_;
+  std::vector<Flip> certain_, doubtful_;
+  LayerDifference out_;
+};
+
+void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions, double tolerance,
+                       const std::vector<std::size_t>& excused, Difference& out) {
+  if (base.log_probs.empty() || run.log_probs.empty()) return;
+  for (const Region& region : regions) {
+    // The log-probability at s is made of positions before s, so the excused position itself still counts.
+    const std::size_t limit = excused[region.base_row];
+    const std::size_t positions = std::min(region.positions, limit == SIZE_MAX ? limit : limit + 1);
+    for (std::size_t s = 0; s < positions; ++s) {
+      const std::size_t a = base.layout.token(region.base_row, s), b = run.layout.token(region.run_row, s);
+      if (padded(base, a) || padded(run, b)) continue;
+      ++out.log_probs;
+      const double d = distance(base.log_probs[a], run.log_probs[b]);
+      out.largest_log_prob = std::max(out.largest_log_prob, d);
+      if (!(d > tolerance)) continue;
+      if (out.log_probs_moved++ == 0) {
+        out.first_drifts.push_back({Drift::What::log_probs, region.base_row, region.run_row, s, 0,
+                                    base.log_probs[a], run.log_probs[b]});
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool Difference::changed() const noexcept {
+  return log_probs_moved > 0 || std::any_of(layers.begin(), layers.end(),
+                                            [](const LayerDifference& layer) { return layer.changed(); });
+}
+std::size_t Difference::flips() const noexcept {
+  return std::accumulate(layers.begin(), layers.end(), std::size_t{0},
+                         [](std::size_t sum, const LayerDifference& layer) { return sum + layer.flips; });
+}
+std::size_t Difference::rounding_flips() const noexcept {
+  return std::accumulate(
+      layers.begin(), layers.end(), std::size_t{0},
+      [](std::size_t sum, const LayerDifference& layer) { return sum + layer.rounding_flips; });
+}
+
+Expected<Difference> compare(const Trace& base, const Trace& run, std::span<const Region> regions,
+                             const Tolerances& tolerances) {
+  bool alike = base.layers.size() == run.layers.size();
+  for (std::size_t l = 0; alike && l < base.layers.size(); ++l) {
+    alike = base.layers[l].index == run.layers[l].index && base.layers[l].experts == run.layers[l].experts;
+  }
+  if (!alike) {
+    return input_error(base.path + " and " + run.path +
+                       ": different layers or numbers of experts; runs of one plan must come from one model");
+  }
+  std::vector<std::size_t> excused(base.layout.sequences, SIZE_MAX);  // (rows)
+  Difference out;
+  for (std::size_t l = 0; l < base.layers.size(); ++l) {
+    out.layers.push_back(LayerComparison(base, run, l, tolerances.layers[l], excused).compare(regions));
+  }
+  compare_log_probs(base, run, regions, tolerances.log_probs, excused, out);
+  return out;
+}
+
+}  // namespace pastonly::comparison

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "pastonly/error.h"
+#include "pastonly/trace.h"
+
+namespace pastonly::comparison {
+
+/// Tokens that two runs have in common, with the same past: positions [0, positions) of a row.
+struct Region {
+  std::size_t base_row = 0;
+  std::size_t run_row = 0;  ///< differs from base_row where sequences were reordered
+  std::size_t positions = 0;
+};
+
+/// Beyond what a float counts as changed, absolute.
+struct Tolerance {
+  double scores = 0.0;
+  double gates = 0.0;
+};
+struct Tolerances {
+  std::vector<Tolerance> layers;  // (layers)
+  double log_probs = 0.0;
+};
+
+/// One mask entry that differs.
+struct Flip {
+  std::size_t row = 0;  ///< of the base
+  std::size_t run_row = 0;
+  std::size_t position = 0;
+  std::size_t expert = 0;
+  bool after = false;         ///< chosen in the run; the base has the opposite
+  bool scores_equal = false;  ///< the token's scores moved by no more than the tolerance
+};
+
+/// One float that differs beyond tolerance.
+struct Drift {
+  enum class What { scores, gates, log_probs } what = What::scores;
+  std::size_t row = 0;
+  std::size_t run_row = 0;
+  std::size_t position = 0;
+  std::size_t expert = 0;  ///< 0 for log-probabilities
+  double before = 0.0;
+  double after = 0.0;
+};
+
+/// What changed at one layer, over the tokens compared.
+struct LayerDifference {
+  std::size_t tokens = 0;          ///< looked at
+  std::size_t decisions = 0;       ///< mask entries looked at: tokens x experts
+  std::size_t routes = 0;          ///< (token, expert) pairs kept in the base among them
+  std::size_t flips = 0;           ///< mask entries that differ and count
+  std::size_t rounding_flips = 0;  ///< mask entries that differ within rounding
+  std::size_t scores_moved = 0;    ///< tokens with a score beyond tolerance
+  std::size_t scores_rounded = 0;  ///< tokens whose scores differ, all within tolerance
+  std::size_t gates_moved = 0;     ///< tokens with a gate beyond tolerance at an expert kept in both runs
+  std::size_t own_changes = 0;     ///< tokens whose scores did not move and whose decision (or gate) did
+  bool scored = false;             ///< both runs recorded scores
+  double largest_score = 0.0;      ///< largest difference of a score
+  double largest_gate = 0.0;
+  std::vector<Flip> first_flips;    ///< those that count, the first kept_flips in scan order
+  std::vector<Drift> first_drifts;  ///< the first of each kind
+
+  static constexpr std::size_t kept_flips = 64;
+  bool changed() const noexcept { return flips + scores_moved + gates_moved > 0; }
+};
+
+struct Difference {
+  std::vector<LayerDifference> layers;  // (layers)
+  std::size_t log_probs_moved = 0;
+  std::size_t log_probs = 0;  ///< looked at
+  double largest_log_prob = 0.0;
+  std::vector<Drift> first_drifts;  ///< of log-probabilities
+
+  bool changed() const noexcept;
+  std::size_t flips() const noexcept;
+  std::size_t rounding_flips() const noexcept;
+};
+
+/// Compares the decisions of two runs on the regions, layer by layer. Padding in either run is left out.
+///
+/// A mask flip at a token whose scores are equal to the last bit counts, and so does one where a score moved
+/// beyond the tolerance. Where scores moved within it, the flip counts if the boundary is farther than the
+/// tolerance: it is rounding (1) if another expert of the token scores within it (with the recorded bias or
+/// without), or (2) if the token exchanged two experts i and j and no other token contradicts a boundary of
+/// s_i - s_j at this token's value (a constant bias shifts the boundary, so it is taken from the decisions
+/// themselves; not where the bias is recorded, nor where 95% of the tokens simply take their best), or (3) if
+/// another token, unmoved as well and with a score for that expert within the tolerance, flipped the other
+/// way, or (4) if another token's score for that expert is as close as what was seen to move. What follows
+/// from a rounding flip is no evidence either: flips of the same expert in the same layer are counted with
+/// it, and its token and the later ones of its row are left out of later layers and log-probabilities.
+///
+/// Without scores at a layer, flips there count if they are more than one in 100,000 decisions.
+/// NaN equals NaN and differs from everything else by infinity.
+/// Error: the runs differ in layers or experts (names both files).
+Expected<Difference> compare(const Trace& base, const Trace& run, std::span<const Region> regions,
+                             const Tolerances& tolerances);
+
+}  // namespace pastonly::comparison

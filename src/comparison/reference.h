@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "comparison/difference.h"
+#include "evidence/observations.h"
+#include "pastonly/error.h"
+#include "pastonly/intervention.h"
+#include "pastonly/trace.h"
+
+namespace pastonly::comparison {
+
+/// A base run, with what its repeats say of noise.
+struct Reference {
+  Trace base;
+  std::vector<const Intervention*> repeats;
+  /// Per tensor max(repeat noise, r x scale), scale = the largest finite magnitude in the base, r = 1e-5, or
+  /// 1e-2 where the tensor is BF16 or F16. Log-probabilities take the coarsest type of the scores.
+  Tolerances tolerances;
+  bool stochastic = false;                 ///< a repeat flips some decision beyond rounding
+  std::vector<bool> stochastic_layers;     // (layers)
+  std::vector<double> repeat_flip_rate;    // (layers) flips / decisions over all repeats; 0 without repeats
+  double largest_repeat_difference = 0.0;  ///< of any float, over all repeats
+};
+
+/// References by base run, each made once.
+class References {
+ public:
+  explicit References(evidence::Observations& observations) : evidence_(observations) {}
+  /// The reference of the run that `run` changes. Errors as Observations::trace.
+  Expected<const Reference*> of(const Intervention& run);
+
+ private:
+  evidence::Observations& evidence_;
+  std::map<std::uint32_t, Reference> made_;
+};
+
+/// Every row in full.
+std::vector<Region> all_rows(const Layout& layout);
+
+}  // namespace pastonly::comparison

@@ -1,0 +1,153 @@
+#include "comparison/rounding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace pastonly::comparison {
+namespace {
+
+constexpr double plain_share = 0.95;
+
+/// The scores of the tokens that flipped.
+class ScoreLookup {
+ public:
+  explicit ScoreLookup(const RoundingContext& context) : context_(context) {}
+  double operator()(const Flip& flip, std::size_t expert) {
+    const std::size_t token = context_.base.layout.token(flip.row, flip.position);
+    return read_floats(*context_.layer.ranking(), token, 1, scratch_)(0, expert);
+  }
+
+ private:
+  const RoundingContext& context_;
+  std::vector<float> scratch_;
+};
+
+/// What the decisions of the base say of the boundary of s_i - s_j between "i, not j" and "j, not i".
+struct Boundary {
+  double lowest_chosen = std::numeric_limits<double>::infinity();  ///< least s_i - s_j with i chosen, j not
+  double highest_refused = -std::numeric_limits<double>::infinity();  ///< largest with j chosen, i not
+};
+using Pair = std::pair<std::size_t, std::size_t>;
+
+/// Whether a token's chosen experts are its best by score.
+bool plain(std::span<const std::uint8_t> mask, std::span<const float> scores) {
+  float worst = std::numeric_limits<float>::infinity(), best = -worst;
+  for (std::size_t e = 0; e < scores.size(); ++e) {
+    if (mask[e]) worst = std::min(worst, scores[e]);
+    if (!mask[e]) best = std::max(best, scores[e]);
+  }
+  return worst >= best;
+}
+
+/// Fills in the boundaries of the pairs asked for, from all tokens of the regions but those that flipped.
+/// Returns whether the layer chooses the best by score, up to a planted exception: then there is no bias, and
+/// a boundary anywhere but at 0 explains nothing.
+bool learn_boundaries(const RoundingContext& context, std::span<const Flip> flips,
+                      std::map<Pair, Boundary>& boundaries) {
+  const std::size_t experts = context.layer.experts;
+  std::vector<std::uint8_t> mask;
+  std::vector<float> scratch;
+  std::size_t tokens = 0, plain_tokens = 0;
+  std::set<std::pair<std::size_t, std::size_t>> flipped;  // (row, position)
+  for (const Flip& flip : flips) flipped.emplace(flip.row, flip.position);
+  for (const Region& region : context.regions) {
+    const std::size_t first = region.base_row * context.base.layout.positions;
+    mask.resize(region.positions * experts);
+    read_mask(context.layer, first, region.positions, mask);
+    const auto scores = read_floats(*context.layer.ranking(), first, region.positions, scratch);
+    for (std::size_t s = 0; s < region.positions; ++s) {
+      if (flipped.contains({region.base_row, s})) continue;
+      ++tokens;
+      plain_tokens += plain({&mask[s * experts], experts}, scores.row(s)) ? 1 : 0;
+      for (auto& [pair, boundary] : boundaries) {
+        const bool i = mask[s * experts + pair.first] != 0, j = mask[s * experts + pair.second] != 0;
+        const double gap = double{scores(s, pair.first)} - double{scores(s, pair.second)};
+        if (i && !j) boundary.lowest_chosen = std::min(boundary.lowest_chosen, gap);
+        if (j && !i) boundary.highest_refused = std::max(boundary.highest_refused, gap);
+      }
+    }
+  }
+  return static_cast<double>(plain_tokens) >= plain_share * static_cast<double>(tokens);
+}
+
+/// Whether another token of the regions scores so close for the flip's expert that what was seen to move
+/// could have changed their order. Rules that rank tokens as they come flip one of two such tokens only.
+bool near_neighbour(const RoundingContext& context, const Flip& flip, double own) {
+  std::vector<float> scratch;
+  const std::size_t token = context.base.layout.token(flip.row, flip.position);
+  for (const Region& region : context.regions) {
+    const std::size_t first = context.base.layout.token(region.base_row, 0);
+    const auto scores = read_floats(*context.layer.ranking(), first, region.positions, scratch);
+    for (std::size_t s = 0; s < region.positions; ++s) {
+      const double gap = std::abs(double{scores(s, flip.expert)} - own);
+      if (first + s != token && gap <= 4.0 * context.movement) return true;
+    }
+  }
+  return false;
+}
+
+bool same_token(const Flip& a, const Flip& b) { return a.row == b.row && a.position == b.position; }
+
+}  // namespace
+
+std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips) {
+  std::vector<bool> rounding(flips.size(), false);
+  ScoreLookup score(context);
+  const auto& bias = context.layer.bias;
+  const auto offset = [&](std::size_t a, std::size_t b) {
+    return bias.empty() ? 0.0 : double{bias[a]} - double{bias[b]};
+  };
+  // A tie with another expert of the token, which may have been taken in exchange and dropped.
+  for (std::size_t i = 0; i < flips.size(); ++i) {
+    const double own = score(flips[i], flips[i].expert);
+    for (std::size_t e = 0; e < context.layer.experts; ++e) {
+      if (e == flips[i].expert) continue;
+      const double gap = score(flips[i], e) - own;
+      const double nearest = std::min(std::abs(gap), std::abs(gap + offset(e, flips[i].expert)));
+      if (nearest <= 2.0 * context.tolerance) rounding[i] = true;
+    }
+  }
+  // Flips come token by token, so exchanges lie next to each other.
+  std::map<Pair, Boundary> boundaries;
+  const auto each_exchange = [&](auto&& visit) {
+    for (std::size_t a = 0; a < flips.size(); ++a) {
+      for (std::size_t b = a + 1; b < flips.size() && same_token(flips[a], flips[b]); ++b) {
+        if (flips[a].after != flips[b].after) visit(flips[a].after ? b : a, flips[a].after ? a : b);
+      }
+    }
+  };
+  each_exchange([&](std::size_t out, std::size_t in) { boundaries[{flips[out].expert, flips[in].expert}]; });
+  const bool unbiased = !boundaries.empty() && learn_boundaries(context, flips, boundaries);
+  each_exchange([&](std::size_t out, std::size_t in) {
+    const Boundary& boundary = boundaries[{flips[out].expert, flips[in].expert}];
+    const double gap = score(flips[out], flips[out].expert) - score(flips[in], flips[in].expert);
+    const bool fits = gap <= boundary.lowest_chosen + 2.0 * context.tolerance &&
+                      gap >= boundary.highest_refused - 2.0 * context.tolerance;
+    if (fits && !unbiased && context.layer.bias.empty()) rounding[out] = rounding[in] = true;
+  });
+  // Two tokens that changed places in one expert's column.
+  std::map<std::size_t, std::vector<std::size_t>> columns;
+  for (std::size_t i = 0; i < flips.size(); ++i) columns[flips[i].expert].push_back(i);
+  for (const auto& [expert, column] : columns) {
+    std::vector<std::pair<double, std::size_t>> sorted;
+    for (const std::size_t i : column) sorted.emplace_back(score(flips[i], expert), i);
+    std::sort(sorted.begin(), sorted.end());
+    for (std::size_t a = 0; a < sorted.size(); ++a) {
+      for (std::size_t b = a + 1; b < sorted.size(); ++b) {
+        if (sorted[b].first - sorted[a].first > 2.0 * context.tolerance) break;
+        const std::size_t i = sorted[a].second, j = sorted[b].second;
+        if (flips[i].after != flips[j].after) rounding[i] = rounding[j] = true;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < flips.size(); ++i) {
+    if (!rounding[i]) rounding[i] = near_neighbour(context, flips[i], score(flips[i], flips[i].expert));
+  }
+  return rounding;
+}
+
+}  // namespace pastonly::comparison

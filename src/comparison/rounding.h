@@ -1,0 +1,24 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "comparison/difference.h"
+#include "pastonly/trace.h"
+
+namespace pastonly::comparison {
+
+/// Where a layer's flips are to be told from rounding.
+struct RoundingContext {
+  const Trace& base;
+  const LayerRecord& layer;  ///< of the base; has scores
+  std::span<const Region> regions;
+  double tolerance = 0.0;
+  double movement = 0.0;  ///< the largest difference of a score within the tolerance that was seen
+};
+
+/// For each flip whether rounding may be all there is to it: see compare(). The flips are those of tokens
+/// whose scores moved within the tolerance, grouped by token.
+std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips);
+
+}  // namespace pastonly::comparison

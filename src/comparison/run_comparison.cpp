@@ -1,0 +1,93 @@
+#include "comparison/run_comparison.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "stats/parallel.h"
+
+namespace pastonly::comparison {
+namespace {
+
+std::size_t count_changed(const Trace& base, const Trace& run) {
+  if (base.tokens.empty() || run.tokens.empty()) return 0;
+  std::size_t changed = 0;
+  for (std::size_t row = 0; row < run.layout.sequences; ++row) {
+    for (std::size_t s = 0; s < run.layout.positions; ++s) {
+      const bool in_base = row < base.layout.sequences && s < base.layout.positions;
+      const bool same =
+          in_base && base.tokens[base.layout.token(row, s)] == run.tokens[run.layout.token(row, s)];
+      changed += same ? 0 : 1;
+    }
+  }
+  return changed;
+}
+
+/// Keeps the denominators of the layers that chance reaches and nothing else.
+void take_out_chance(const Reference& reference, Difference& difference) {
+  const auto first = std::find(reference.stochastic_layers.begin(), reference.stochastic_layers.end(), true);
+  if (first == reference.stochastic_layers.end()) return;
+  for (auto l = static_cast<std::size_t>(first - reference.stochastic_layers.begin());
+       l < difference.layers.size(); ++l) {
+    LayerDifference& layer = difference.layers[l];
+    LayerDifference kept;
+    kept.tokens = layer.tokens;
+    kept.decisions = layer.decisions;
+    kept.routes = layer.routes;
+    kept.scored = layer.scored;
+    layer = std::move(kept);
+  }
+  difference.log_probs_moved = 0;
+  difference.largest_log_prob = 0.0;
+  difference.first_drifts.clear();
+}
+
+Expected<RunComparison> compare_run(evidence::Observations& observations, const RunRegions& comparison,
+                                    const Reference& reference) {
+  auto trace = observations.trace(*comparison.run);
+  if (!trace) return tl::unexpected(trace.error());
+  auto difference = compare(reference.base, *trace, comparison.regions, reference.tolerances);
+  if (!difference) return tl::unexpected(difference.error());
+  take_out_chance(reference, *difference);
+  const std::size_t changed = count_changed(reference.base, *trace);
+  return RunComparison{comparison.run, &reference, std::move(*trace), std::move(*difference), changed};
+}
+
+}  // namespace
+
+Expected<RunComparisons> compare_runs(evidence::Observations& observations, References& references,
+                                      std::span<const RunRegions> comparisons) {
+  RunComparisons out;
+  std::vector<const Reference*> reference(comparisons.size());
+  for (std::size_t i = 0; i < comparisons.size(); ++i) {
+    const auto found = references.of(*comparisons[i].run);
+    if (!found) return tl::unexpected(found.error());
+    reference[i] = *found;
+    out.stochastic = out.stochastic || reference[i]->stochastic;
+    out.repeated = out.repeated && !reference[i]->repeats.empty();
+  }
+  std::vector<std::optional<Expected<RunComparison>>> results(comparisons.size());
+  stats::parallel_for(comparisons.size(), [&](std::size_t i) {
+    results[i] = compare_run(observations, comparisons[i], *reference[i]);
+  });
+  for (auto& result : results) {
+    if (!*result) return tl::unexpected(result->error());
+    out.tally.add((*result)->difference);
+    out.runs.push_back(std::move(**result));
+  }
+  return out;
+}
+
+bool single_row(const Intervention& run, const Layout& layout) {
+  return run.kind == Intervention::Kind::suffix &&
+         (layout.sequences == 1 || (!run.all_rows && run.rows.size() == 1));
+}
+
+std::vector<std::size_t> changed_rows(const Intervention& run, const Layout& layout) {
+  if (!run.all_rows) return run.rows;
+  std::vector<std::size_t> rows(layout.sequences);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  return rows;
+}
+
+}  // namespace pastonly::comparison
