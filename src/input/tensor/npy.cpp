@@ -118,7 +118,7 @@ std::string parse_dictionary(std::string_view text, NpyHeader& header) {
     }
   }
   if (!descr || !order || !shape) return "header lacks descr, fortran_order or shape";
-  return reader.finished() ? "" : "header goes on after its dictionary";
+  return reader.finished() ? "" : "header continues after its dictionary";
 }
 
 std::string parse_header(std::span<const std::byte> bytes, NpyHeader& header) {

@@ -233,8 +233,7 @@ TEST_CASE("a recording goes on only where it is the same", "[recording]") {
     INFO(started.error().message);
     CHECK(started.error().message.find(says) != std::string::npos);
   };
-  refused({{"model", "small"}, {"seed", "2"}},
-          "seed is '1' in the earlier recording and '2' in this audit");
+  refused({{"model", "small"}, {"seed", "2"}}, "seed is '1' in the earlier recording and '2' in this audit");
   refused({{"model", "large"}, {"seed", "2"}}, "model is 'small'");
   refused({{"model", "small"}}, "seed is '1' in the earlier recording and nothing in this audit");
   refused({{"model", "small"}, {"seed", "1"}, {"twin", "t"}}, "twin is nothing");
