@@ -7,7 +7,7 @@
 namespace pastonly::cli {
 
 void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool audit) {
-  constexpr const char* group = "How a checkpoint is run";
+  constexpr const char* group = "Options for checkpoints";
   command
       .add_option("--rule", options.rule,
                   "Routing rule that the model was trained under, if config.json declares another: "

@@ -7,7 +7,7 @@
 
 namespace pastonly::cli {
 void add_trace_options(CLI::App& command, TraceArguments& arguments) {
-  constexpr const char* group = "Facts that a recorded file does not state";
+  constexpr const char* group = "Facts that a recorded file may not state";
   command
       .add_option("--batch", arguments.batch,
                   "Number of sequences in a flattened array, or in a checkpoint's batch")
