@@ -98,7 +98,7 @@ void hold(const CheckContext& context, const std::string& suspect, const Contras
       std::max(stats::mean_exceeds(causal.bits, kLeastBits), stats::mean_exceeds(apart.bits, kLeastBits));
   claim.amount = drop.value < reliance.value ? drop : reliance;
   claim.message = fmt::format(
-      "under {} the loss is {:.3f} bits per token: {} lower than {}, and {} lower than {}. The model uses "
+      "under {} the loss is {:.3f} bits per token, {} lower than {} and {} lower than {}: the model uses "
       "what this rule reveals about later tokens",
       suspect, loss, with_interval(drop), causal.words, with_interval(reliance), apart.words);
   claim.witness.set("type", "loss");

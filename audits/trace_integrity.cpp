@@ -110,7 +110,7 @@ Claim claim_of(Hazard::Kind kind, const Found& found) {
   claim.id = kind == Hazard::Kind::contradiction ? claim::contradiction : claim::oddity;
   claim.basis = Claim::Basis::observation;
   const std::string runs =
-      found.runs.size() > 1 ? fmt::format(" over {} runs", found.runs.size()) : std::string();
+      found.runs.size() > 1 ? fmt::format(" in {} runs", found.runs.size()) : std::string();
   claim.message = found.count == 0 ? found.text + (runs.empty() ? "" : "; the same" + runs)
                                    : fmt::format("{} {}{}{}", found.count, found.text, runs, where(found));
   claim.layers.assign(found.layers.begin(), found.layers.end());

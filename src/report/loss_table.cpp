@@ -46,7 +46,7 @@ std::string losses(const Report& report, const TextStyle& style) {
        {"plain top-k", measurement::loss_top_k, measurement::top_k_gap},
        {"causal baseline", measurement::loss_twin, measurement::twin_gap},
        {"source", measurement::source_entropy, ""}}};
-  std::vector<Row> rows{{"routed", "bits per token", "minus in order"}};
+  std::vector<Row> rows{{"routing", "bits per token", "vs. in order"}};
   for (const Way& way : ways) {
     if (const auto* loss = measured(*check, way.loss)) {
       rows.push_back({std::string(way.words), fmt::format("{:.3f}", loss->value),

@@ -37,8 +37,11 @@ std::string reasons(const Report& report, const TextStyle& style) {
           "No check found anything the policy forbids, except {} finding{} that the policy ignores.\n",
           ignored, ignored == 1 ? "" : "s");
     }
-    return "Redrawing later tokens never changed an earlier decision, and no other check found anything the "
-           "policy forbids.\n";
+    return wrapped(
+               "Redrawing later tokens never changed an earlier decision, and no other check found anything "
+               "the policy forbids.",
+               0, style.width) +
+           "\n";
   }
   // A failure's reasons are its findings, which follow in full.
   if (report.verdict == Verdict::fail) {
@@ -49,7 +52,7 @@ std::string reasons(const Report& report, const TextStyle& style) {
     }
     std::string list;
     for (const auto& check : checks) list += (list.empty() ? "" : ", ") + check;
-    return wrapped("The policy forbids these findings: " + list + ".", 0, style.width) + "\n";
+    return wrapped("The policy forbids the findings of " + list + ".", 0, style.width) + "\n";
   }
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
