@@ -10,8 +10,8 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
   constexpr const char* group = "Options for checkpoints";
   command
       .add_option("--rule", options.rule,
-                  "Routing rule that the model was trained under, if config.json declares another: "
-                  "expert-choice,k=8,chunk=512")
+                  "Routing rule of the training, for example expert-choice,k=8,chunk=512, if config.json "
+                  "declares another")
       ->type_name("RULE")
       ->check(not_empty())
       ->group(group);

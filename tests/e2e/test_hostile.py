@@ -129,7 +129,7 @@ class Hostile(unittest.TestCase):
         self.assertEqual(run("report", path, "--policy", "ci").returncode, 0)
         release = run("report", path, "--policy", "release")
         self.assertEqual(release.returncode, 3)
-        self.assertIn("--rule names", release.stdout)
+        self.assertIn("with --rule", release.stdout)
 
 
 if __name__ == "__main__":

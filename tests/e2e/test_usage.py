@@ -48,7 +48,7 @@ class Usage(Temporary):
         log = self.folder / "log.csv"
         log.write_text("step,loss\n1,2\n2,1\n")
         self.assertIn("not both", self.refused(4, "audit", CLEAN, "--log", f"causal:{log}"))
-        self.assertIn("1 training log of 1 kind of run", run("audit", "--log", f"causal:{log}").stdout)
+        self.assertIn("1 training log of 1 arm", run("audit", "--log", f"causal:{log}").stdout)
 
     def test_misspelt_names_are_answered_with_the_nearest(self):
         self.assertIn("causal-mask", self.refused(4, "audit", CLEAN, "--check", "casual-mask"))

@@ -56,7 +56,7 @@ TEST_CASE("checkpoints with broken shards are refused", "[checkpoint]") {
   }
   SECTION("a tensor stands in two shards") {
     broken.put("a.safetensors", broken.tensors());
-    check_says(broken.error(), {"b.safetensors", "as well"});
+    check_says(broken.error(), {"b.safetensors", "is also in"});
   }
   SECTION("the index is no index") {
     broken.write_index(Json::array({1}));

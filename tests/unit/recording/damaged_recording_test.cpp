@@ -271,7 +271,7 @@ TEST_CASE("directories of something else stay as they are", "[recording]") {
     return Recording::start(audits.subject(), path, RecordedAudits::identity());
   };
   const auto refused = [&](const fs::path& path, const fs::path& kept,
-                           const std::string& says = "exists already") {
+                           const std::string& says = "already exists") {
     INFO(path);
     const auto started = start(path);
     REQUIRE_FALSE(started);
