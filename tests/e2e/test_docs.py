@@ -81,7 +81,7 @@ class OnePlace(unittest.TestCase):
     DOCUMENTS = [ROOT / "src" / path for path in (
         "compare/flip_witness.cpp", "compare/resampled_futures.cpp", "input/policy/policy.cpp",
         "input/text/training_log.cpp", "lab/evaluation_json.cpp", "lab/experiment.cpp", "lab/experiment_key.cpp",
-        "report/experiment.cpp", "report/experiment_text.cpp", "report/json.cpp", "report/parse.cpp",
+        "report/experiment_json.cpp", "report/experiment_text.cpp", "report/json.cpp", "report/parse.cpp",
         "report/witness_words.cpp", "report/words.cpp", "run/verify_parts.cpp", "run/witness.cpp")]
     KEYS = re.compile(r'(\.set|emplace_back)\((("\w+", )?"[\w-]+")')
 
