@@ -111,7 +111,7 @@ Outcome run_chunk_sweep(const CheckContext& context) {
     out.measurements.insert(out.measurements.end(), layer.begin(), layer.end());
   if (auto done = reroute(context, *base, *rules, out.measurements); !done) return done.error();
   if (out.measurements.empty())
-    return Skipped{"no layer's rule is identified, has scores and can be applied again"};
+    return Skipped{"no layer has scores and an identified rule that can be applied again"};
   return out;
 }
 

@@ -64,8 +64,8 @@ Expected<void> measure_twin(const CheckContext& context, Ran& out) {
   out.measurements.push_back(pairs->runs(measurement::loss_twin, context.policy.alpha, context.seed));
   out.measurements.push_back(gap);
   suspect(gap, claim::twin_gap,
-          fmt::format("the loss is {} bits per token lower than that of the causal baseline: this much of "
-                      "the leak the model uses, if the two differ only in their routing",
+          fmt::format("the loss is {} bits per token lower than that of the causal baseline: the model uses "
+                      "this much of the leak, if the two differ only in their routing",
                       with_interval(gap)),
           "This is not a proof: the model and its causal baseline differ by their seeds as well. causal-mask "
           "shows what routing depends on, and forensic-sweep shows under which rule.",
@@ -81,11 +81,11 @@ Expected<void> measure_streaming(const CheckContext& context, Ran& out) {
   const Measurement gap = pairs->difference(measurement::streaming_gap, alpha, context.seed);
   out.measurements.push_back(pairs->runs(measurement::loss_streaming, alpha, context.seed));
   out.measurements.push_back(gap);
-  suspect(
-      gap, claim::streaming_gap,
-      fmt::format("the loss rises by {} bits per token when every token is run with nothing after it, as in",
-                  with_interval(gap)),
-      "The model will not reach its training loss in deployment. causal-mask shows the cause.", out);
+  suspect(gap, claim::streaming_gap,
+          fmt::format("the loss rises by {} bits per token when every token is run with nothing after it, as "
+                      "in deployment",
+                      with_interval(gap)),
+          "The model will not reach its training loss in deployment. causal-mask shows the cause.", out);
   return {};
 }
 
