@@ -109,8 +109,8 @@ void hold(const CheckContext& context, const std::string& suspect, const Contras
   claim.help = "Train the model again with a token-wise rule.";
   if (suspect != kOwnRule)
     claim.help = fmt::format(
-        "The model was probably trained under this rule or a similar one. Audit it with --rule {} to test "
-        "that rule with interventions. {}",
+        "The model was trained under this rule or a similar one. Audit it with --rule {} to test that rule "
+        "with interventions. {}",
         suspect, claim.help);
   out.claims.push_back(std::move(claim));
 }

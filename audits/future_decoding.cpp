@@ -216,11 +216,11 @@ const Check future_decoding_check{
     "future-decoding",
     "Next tokens decoded from routing",
     "On tokens of a known source, nothing before a token predicts it better than the source does. A "
-    "multinomial logistic probe, added to the source's log-probabilities, is fitted on the routing of half "
-    "of the sequences (masks of all layers, and scores where recorded) to predict the next token. It then "
-    "bets on the other half: its likelihood ratio to the source is an e-value, and its gain is a lower bound "
-    "on the information that routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 "
-    "are predicted modulo 64.",
+    "multinomial logistic probe on top of the source's probabilities is fitted on the routing of half of the "
+    "sequences (masks of all layers, and scores where recorded) to predict the next token. It then bets on "
+    "the other half: its likelihood ratio to the source is an e-value, and its gain is a lower bound on the "
+    "information that routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 are "
+    "predicted modulo 64.",
     {.tokens = true, .source = true},
     run_future_decoding};
 
