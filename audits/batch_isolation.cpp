@@ -10,9 +10,9 @@ namespace {
 
 constexpr DependenceWords batch_wording{
     claim::flip, "decisions of unchanged sequences", "only other sequences of the batch were redrawn",
-    "One sequence's tokens move another's routing: results depend on who shares the "
-    "batch, and one user's text can reach "
-    "another's. Use a dropless rule, or a capacity per sequence."};
+    "The tokens of one sequence change the routing of another: results depend "
+    "on the other sequences of the batch, and one user's text can affect "
+    "another user's output. Use a dropless rule, or a capacity per sequence."};
 
 /// Rows that a run left as they were, in full.
 Expected<std::vector<comparison::RunRegions>> compare_batches(evidence::Observations& observations) {
@@ -45,9 +45,8 @@ Outcome run_batch_isolation(const CheckContext& context) {
 const Check batch_isolation_check{
     "batch-isolation",
     "Decisions do not depend on other sequences",
-    "Replaces other sequences of the batch, or their suffixes, and compares everything that is decided in "
-    "the sequences "
-    "left as they were.",
+    "Replaces other sequences of the batch, or their suffixes, and compares all decisions of the unchanged "
+    "sequences.",
     Needs{},
     run_batch_isolation,
     batch_runs,

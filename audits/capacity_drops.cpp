@@ -124,8 +124,8 @@ Claim drop_claim(const std::vector<LayerDrops>& layers, std::uint32_t run, doubl
   claim.message =
       fmt::format("layer {} drops {:.1f}% of its routes", raw(worst->index), 100.0 * worst->rate.value);
   claim.help =
-      "Raise the capacity factor, balance the load, or route without drops. What is dropped depends on the "
-      "batch: the same text is answered differently in other company.";
+      "Raise the capacity factor, balance the load, or route without drops. Which tokens are dropped depends "
+      "on the batch, so the same text can get a different answer in another batch.";
   return claim;
 }
 
@@ -133,7 +133,7 @@ Outcome run_capacity_drops(const CheckContext& context) {
   const auto trace = context.observations.base();
   if (!trace) return trace.error();
   if (trace->stage == Stage::selected) {
-    return Skipped{"the masks stand before drops (stage selected)"};
+    return Skipped{"the masks were recorded before drops (stage selected)"};
   }
   const auto rules = context.observations.rules();
   if (!rules) return rules.error();
@@ -166,9 +166,9 @@ Outcome run_capacity_drops(const CheckContext& context) {
 const Check capacity_drops_check{
     "capacity-drops",
     "Routes that a capacity limit dropped",
-    "For layers whose rule is token choice with a fixed K: the share of routes that are missing, where in "
-    "the batch and the sequence they are missing, and how many tokens lost every expert. A finding where "
-    "the lower end of the interval exceeds the policy's drop_rate.",
+    "For layers whose rule is token choice with a fixed K, this check measures the share of routes that are "
+    "missing, where in the batch and the sequence they are missing, and how many tokens lost every expert. "
+    "It reports a finding where the lower end of the interval exceeds the policy's drop_rate.",
     {},
     run_capacity_drops};
 

@@ -20,12 +20,13 @@ namespace {
 
 constexpr DependenceWords future_wording{
     claim::flip, "decisions before the cut", "only later tokens of the same sequence were redrawn",
-    "Routing reads the future. `pastonly explain RULE` says what to use instead of a "
-    "layer's rule; a layer of origin \"inherited\" only follows an earlier one."};
+    "Routing depends on later tokens. `pastonly explain RULE` says what to use instead of a layer's rule. A "
+    "layer of origin \"inherited\" only passes on the change of an earlier layer."};
 constexpr DependenceWords future_or_batch_words{
     claim::future_or_batch, "decisions before the cut",
     "the suffixes of several sequences were redrawn at once",
-    "Record suffix runs that change one row at a time: they tell later tokens from other sequences."};
+    "Record suffix runs that change one row at a time. They separate "
+    "dependence on later tokens from dependence on other sequences."};
 
 /// The suffix runs of a subject, by what they can prove.
 struct Suffixes {
@@ -168,7 +169,7 @@ Expected<void> report_stochastic(const CheckContext& context, comparison::Refere
   claim.basis = Claim::Basis::statistical;
   claim.p_value = result.p_value;
   claim.message = fmt::format(
-      "before the cut, runs with another future differ from the base in {:.3g}% of decisions, "
+      "before the cut, runs with redrawn later tokens differ from the base in {:.3g}% of decisions, plain "
       "repeats in {:.3g}% (permutation test, p = {:.2g})",
       100.0 * result.between, 100.0 * result.within, result.p_value);
   claim.help = std::string(future_wording.help);
@@ -204,11 +205,10 @@ Outcome run_causal_mask(const CheckContext& context) {
 const Check causal_mask_check{
     check_id::causal_mask,
     "Decisions do not depend on later tokens",
-    "Replaces the tokens of a sequence from a cut on, in batches of equal shape, and compares everything "
-    "that is decided "
-    "before the cut: masks, gates, drops, scores, log-probabilities. One flip that a plain repeat does not "
-    "show proves "
-    "that routing reads the future. A pass names the smallest dependence it could have seen.",
+    "Replaces the tokens of a sequence from a cut on, in batches of equal shape, and compares all decisions "
+    "before the cut: masks, gates, drops, scores, log-probabilities. One flip that plain repeats do not show "
+    "proves that routing depends on later tokens. A pass states the smallest dependence that the runs could "
+    "have detected.",
     Needs{},
     run_causal_mask,
     causal_runs,

@@ -111,7 +111,7 @@ Outcome run_chunk_sweep(const CheckContext& context) {
     out.measurements.insert(out.measurements.end(), layer.begin(), layer.end());
   if (auto done = reroute(context, *base, *rules, out.measurements); !done) return done.error();
   if (out.measurements.empty())
-    return Skipped{"no layer's rule is identified, has scores and can be applied again"};
+    return Skipped{"no layer has scores and an identified rule that can be applied again"};
   return out;
 }
 
@@ -119,12 +119,10 @@ Outcome run_chunk_sweep(const CheckContext& context) {
 
 const Check chunk_sweep_check{
     "chunk-sweep",
-    "How decisions hang on the chunk size",
+    "How decisions depend on the chunk size",
     "Applies the identified rule again to the recorded scores with a quarter, half, two and four times as "
-    "many tokens "
-    "competing, and says how many decisions move. A rule that looks at a token alone moves by nothing. It "
-    "measures; "
-    "length-invariance and causal-mask accuse.",
+    "many tokens competing, and reports how many decisions change. A token-wise rule changes none. This "
+    "check only measures; length-invariance and causal-mask report findings.",
     Needs{.scores = true},
     run_chunk_sweep,
     chunk_runs,

@@ -140,11 +140,10 @@ Outcome run_forced_causality(const CheckContext& context) {
 const Check forced_causality_check{
     "forced-causality",
     "What streaming would change",
-    "Selects every token again with only the tokens up to it visible, and says how many decisions change: "
-    "how far the "
-    "model relies on what deployment will not have. With a recorded reroute to a streaming rule, also the "
-    "change in "
-    "loss. It measures and accuses nobody.",
+    "Selects the experts of every token again with only the tokens up to it visible, and reports how many "
+    "decisions change. This shows how far the model depends on tokens that it will not have in deployment. "
+    "With a recorded reroute to a streaming rule, it also reports the change in loss. This check only "
+    "measures; it reports no findings.",
     Needs{},
     run_forced_causality,
 };

@@ -98,19 +98,19 @@ void hold(const CheckContext& context, const std::string& suspect, const Contras
       std::max(stats::mean_exceeds(causal.bits, least_bits), stats::mean_exceeds(apart.bits, least_bits));
   claim.amount = drop.value < reliance.value ? drop : reliance;
   claim.message = fmt::format(
-      "routed by {} the model loses {:.3f} bits per token: {} less than {}, and {} less than {}. It reads "
-      "what that rule tells of the future",
+      "under {} the loss is {:.3f} bits per token, {} lower than {} and {} lower than {}: the model uses "
+      "what this rule reveals about later tokens",
       suspect, loss, losses::with_interval(drop), causal.words, losses::with_interval(reliance), apart.words);
   claim.witness.set("type", "loss");
   claim.witness.set("rule", suspect);
   claim.witness.set("loss_bits", loss);
   claim.witness.set(causal.figure, drop.value);
   claim.witness.set(apart.figure, reliance.value);
-  claim.help = "Train it again under a rule of tokens' own scores.";
+  claim.help = "Train the model again with a token-wise rule.";
   if (suspect != own_rule)
     claim.help = fmt::format(
-        "The model was trained under this rule or one like it: audit it with --rule {} for the "
-        "interventions. {}",
+        "The model was trained under this rule or a similar one. Audit it with --rule {} to test that rule "
+        "with interventions. {}",
         suspect, claim.help);
   out.claims.push_back(std::move(claim));
 }
@@ -178,8 +178,7 @@ class LiveSweep {
     }
     if (runs < fewest())
       return Skipped{fmt::format(
-          "the budget allows {} runs of {} tokens, the sweep over {} rules needs {}: "
-          "--budget {}",
+          "the budget allows {} runs of {} tokens, but the sweep over {} rules needs {}: set --budget {}",
           runs, base_.layout.tokens(), alive_.size(), fewest(), fewest() * base_.layout.tokens())};
     if (alive_.empty()) return Skipped{"no leaky rule fits this number of experts"};
     Ran out;
@@ -249,9 +248,9 @@ class LiveSweep {
     }
     out.measurements.push_back(figure(measurement::loss_causal, losses::mean_loss(*causal), batches));
     hold(context_, suspect.name(),
-         {measurement::drop_below_causal, "by " + reference_.name(),
+         {measurement::drop_below_causal, "under " + reference_.name(),
           losses::loss_differences(*causal, *in_order)},
-         {measurement::drop_below_company, "where every token competes with another batch's",
+         {measurement::drop_below_company, "with every token competing in a foreign batch",
           losses::loss_differences(*apart, *in_order)},
          losses::mean_loss(*in_order), out);
     return {};
@@ -291,8 +290,8 @@ Outcome recorded(const CheckContext& context, bool causal) {
   if (!other) return other.error();
   if (!shuffled) return shuffled.error();
   hold(context, std::string(own_rule),
-       {measurement::drop_below_causal, "by " + reference.rule, losses::loss_differences(*other, *base)},
-       {measurement::drop_below_shuffled, "on tokens in random order",
+       {measurement::drop_below_causal, "under " + reference.rule, losses::loss_differences(*other, *base)},
+       {measurement::drop_below_shuffled, "with the tokens in random order",
         losses::loss_differences(*shuffled, *base)},
        losses::mean_loss(*base), out);
   return out;
@@ -314,13 +313,12 @@ Outcome run_forensic_sweep(const CheckContext& context) {
 const Check forensic_sweep_check{
     check_id::forensic_sweep,
     "Under which rule the loss is too low",
-    "Runs the same model under the leaky rules that it may have been trained under (expert choice by chunk "
-    "size, drops by score, balancing over the batch) and asks under which it loses least; on other tokens it "
-    "then compares that loss with the loss under a causal rule and with the same rule where every token "
-    "competes with the tokens of another batch. A model that was trained under a leaky rule gives itself "
-    "away "
-    "by losing less than under both, whatever its files say of its rule. Statistical: both differences must "
-    "be above chance.",
+    "Runs the same model under candidate rules, the leaky rules that it may have been trained under (expert "
+    "choice by chunk size, drops by score, balancing over the batch), and finds the one with the lowest "
+    "loss. On fresh tokens it then compares that loss with the loss under a causal rule, and with the loss "
+    "under the same rule where every token competes in a foreign batch. A model trained under a leaky rule "
+    "has a lower loss than in both, whatever its files declare. The finding is statistical: both differences "
+    "must be significant.",
     {.log_probs = true},
     run_forensic_sweep};
 

@@ -164,7 +164,7 @@ Outcome run_future_decoding(const CheckContext& context) {
   const auto gathered = gather_routing(context, *trace);
   if (!gathered) return gathered.error();
   const losses::DecodingData& data = *gathered;
-  if (data.targets.size() < 2) return Skipped{"no two tokens have a successor to predict"};
+  if (data.targets.size() < 2) return Skipped{"fewer than two tokens have a next token to predict"};
   const Decoded decoded = decode(data);
   const double log2_e = combined(decoded);
   const auto samples = static_cast<std::uint64_t>(decoded.predicted);
@@ -195,8 +195,8 @@ Outcome run_future_decoding(const CheckContext& context) {
   gain.value = std::max(gain.value, *gain.lower);
   claim.amount = gain;
   claim.message = fmt::format(
-      "a probe trained on half of the sequences predicts the next token from the routing of this one: "
-      "{:.4f} bits per token over the source on the other half (log2 e-value {:.1f})",
+      "a probe trained on half of the sequences predicts the next token from the current token's routing: on "
+      "the other half it gains {:.4f} bits per token over the source (log2 e-value {:.1f})",
       decoded.gain / decoded.predicted, log2_e);
   for (const LayerRecord& layer : trace->layers) claim.layers.push_back(layer.index);
   claim.witness.set("type", "probe");
@@ -205,8 +205,8 @@ Outcome run_future_decoding(const CheckContext& context) {
   claim.witness.set("decoded_bits", decoded.gain / decoded.predicted);
   claim.witness.set("log2_e_value", log2_e);
   claim.help =
-      "Routing tells what comes next, so it was made with knowledge of it. causal-mask shows which layer "
-      "reads the future.";
+      "Routing carries information about the next token, so it was computed from later tokens. causal-mask "
+      "shows which layers depend on later tokens.";
   ran.claims.push_back(std::move(claim));
   return ran;
 }
@@ -216,11 +216,11 @@ Outcome run_future_decoding(const CheckContext& context) {
 const Check future_decoding_check{
     "future-decoding",
     "Next tokens decoded from routing",
-    "On tokens of a known source nothing before a token predicts it better than the source does. A "
+    "On tokens of a known source, nothing before a token predicts it better than the source does. A "
     "multinomial logistic probe on top of the source's probabilities is fitted on the routing of half of the "
-    "sequences (masks of all layers, and scores where recorded) to predict the "
-    "next token, and bets on the other half: its likelihood ratio to the source is an e-value, its gain a "
-    "lower bound on what routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 are "
+    "sequences (masks of all layers, and scores where recorded) to predict the next token. It then bets on "
+    "the other half: its likelihood ratio to the source is an e-value, and its gain is a lower bound on the "
+    "information that routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 are "
     "predicted modulo 64.",
     {.tokens = true, .source = true},
     run_future_decoding};

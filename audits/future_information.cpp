@@ -131,12 +131,13 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
     if (claim.witness.is_null()) claim.witness = prefix.witness;
   }
   claim.message = fmt::format(
-      "{} of {} pairs of independent futures route the same prefix differently (none of {} repeats of it "
-      "do): the routing of a prefix carries at least {:.3g} bits about what follows, estimated {:.3g}",
+      "{} of {} pairs of resampled futures route the same prefix differently (none of {} plain repeats do): "
+      "the routing of a prefix carries at least {:.3g} bits about later tokens, estimated {:.3g}",
       differing, pairs, futures.controls, *joint.leak.lower, joint.leak.bits);
   claim.help =
-      "causal-mask shows which decisions changed and rule-identification which rule made them: route by the "
-      "token's own past, for example dropless top-k with a bias from earlier batches.";
+      "causal-mask shows which decisions changed, and rule-identification shows which rule made them. Use a "
+      "rule that depends only on earlier tokens, for example dropless top-k with a bias from earlier "
+      "batches.";
   return claim;
 }
 
@@ -148,13 +149,15 @@ Outcome run_future_information(const CheckContext& context) {
       comparison::deep_prefixes(context.observations, base->layout, drawn_futures);
   prefixes.insert(prefixes.end(), deep.prefixes.begin(), deep.prefixes.end());
   if (prefixes.empty()) {
-    return Skipped{"no row has two suffix runs of equal cut and different resample that change it alone"};
+    return Skipped{
+        "no row has two suffix runs with equal cut and different resample that change this row alone"};
   }
   const auto futures = gather(context, prefixes, *base);
   if (!futures) return futures.error();
   if (futures->layers == 0) {
     return Skipped{
-        "plain repeats route differently from the first layer on: chance hides what the future does"};
+        "plain repeats already route differently from the first layer on, which hides the effect of later "
+        "tokens"};
   }
   Ran ran;
   std::vector<LeakEstimate> layers;
@@ -193,10 +196,11 @@ Outcome run_future_information(const CheckContext& context) {
 const Check future_information_check{
     "future-information",
     "Bits about later tokens that routing carries",
-    "Compares the routing of the same prefix under independently drawn futures. With f the probability that "
-    "two futures route it differently, it carries at least -log2(1 - f) bits about what follows; the lower "
-    "end puts in the lower Clopper-Pearson limit of f. Needs suffix runs with two resamples of one row, and "
-    "repeats to tell chance from the future.",
+    "Compares the routing of the same prefix under resampled futures, drawn independently. With f the "
+    "probability that two futures route the prefix differently, its routing carries at least -log2(1 - f) "
+    "bits about later tokens; the lower end uses the lower Clopper-Pearson limit of f. The check needs "
+    "suffix runs with two resamples of one row, and repeats to separate random routing from dependence on "
+    "later tokens.",
     {},
     run_future_information};
 

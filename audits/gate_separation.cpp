@@ -171,8 +171,8 @@ Claim biased_claim(const std::vector<const LayerGates*>& layers) {
                   first.biased->description(), 100.0 * first.biased->explained, 100.0 * first.plain.explained,
                   first.offset_recorded ? "as recorded" : "recovered from the gates");
   claim.help =
-      "Combine with the original scores of the selected experts; the bias is for selection only, or the "
-      "balance that it enforces leaks into the output.";
+      "Compute gates from the original scores of the selected experts. Use the bias for selection only; "
+      "otherwise the balance that it enforces leaks into the output.";
   return claim;
 }
 
@@ -185,8 +185,8 @@ Claim unexplained_claim(const std::vector<const LayerGates*>& layers) {
       "no known formula of the scores explains the gates; the nearest, {}, explains {:.1f}% of pairs",
       layers.front()->plain.description(), 100.0 * layers.front()->plain.explained);
   claim.help =
-      "Look at how the producer forms its gates: a sum over other tokens (column normalisation) makes them "
-      "depend on the future. An intervention settles it.";
+      "Check how the model computes its gates. A sum over other tokens (column normalisation) makes them "
+      "depend on later tokens. An intervention decides it.";
   return claim;
 }
 
@@ -217,7 +217,8 @@ Outcome run_gate_separation(const CheckContext& context) {
       unexplained.push_back(&layer);
     }
   }
-  if (ran.measurements.empty()) return Skipped{"no layer holds gates, scores and a kept expert"};
+  if (ran.measurements.empty())
+    return Skipped{"no layer holds gates, scores and at least one selected expert"};
   if (!biased.empty()) ran.claims.push_back(biased_claim(biased));
   if (!unexplained.empty()) ran.claims.push_back(unexplained_claim(unexplained));
   return ran;
@@ -228,10 +229,10 @@ Outcome run_gate_separation(const CheckContext& context) {
 const Check gate_separation_check{
     "gate-separation",
     "Gates come from the unbiased scores",
-    "Looks for the formula that makes the gates from the scores of the experts kept: raw, renormalised "
-    "before or after drops, scaled, softmax or sigmoid. A bias serves selection alone; gates that only "
-    "score + bias explains are a finding, gates that nothing explains a note. Large layers are sampled, "
-    "16,384 tokens each.",
+    "Looks for the formula that computes the gates from the scores of the selected experts: raw, "
+    "renormalised before or after drops, scaled, softmax or sigmoid. A bias belongs to selection only. Gates "
+    "that only score + bias explains are a finding; gates that no formula explains are a note. Large layers "
+    "are sampled, 16,384 tokens each.",
     {.scores = true, .gates = true},
     run_gate_separation};
 

@@ -131,11 +131,11 @@ Outcome run_leakage_bound(const CheckContext& context) {
 
 const Check leakage_bound_check{
     "leakage-bound",
-    "How many bits the shapes could carry",
-    "States, for every layer, what routing of these shapes could carry about later tokens under expert "
-    "choice: the published floor, the exact capacity where the chunk is known, and the limit of long "
-    "chunks. These are capacities, not leaks: nothing here is a finding. For layers that expert choice "
-    "routes, the influence map adds how far into the future each decision hangs.",
+    "How many bits routing of these shapes could leak",
+    "Computes, for every layer, how many bits about later tokens routing of these shapes could carry at most "
+    "under expert choice: the published floor, the exact capacity where the chunk is known, and the limit of "
+    "long chunks. These are capacities, not leaks, so they are never a finding. For layers routed by expert "
+    "choice, the influence map adds how far ahead the tokens are that each decision depends on.",
     {},
     run_leakage_bound};
 

@@ -8,10 +8,10 @@ namespace pastonly::audits {
 namespace {
 
 constexpr DependenceWords length_wording{
-    claim::flip, "decisions of the tokens that were there before", "tokens were appended to every sequence",
-    "Routing depends on how long the batch is: a capacity or a chunk follows from the number of tokens. "
-    "Expect different "
-    "routing when the model is served token by token. Fix the capacity, or use a dropless rule."};
+    claim::flip, "decisions of the original tokens", "tokens were appended to every sequence",
+    "Routing depends on the length of the batch: a capacity or a chunk is computed from the number of "
+    "tokens. Expect different routing when the model is served token by token. Fix the capacity, or use a "
+    "dropless rule."};
 
 Expected<std::vector<comparison::RunRegions>> compare_lengths(evidence::Observations& observations) {
   std::vector<comparison::RunRegions> out;
@@ -34,9 +34,8 @@ Outcome run_length_invariance(const CheckContext& context) {
 const Check length_invariance_check{
     "length-invariance",
     "Decisions do not depend on the length of the batch",
-    "Appends tokens to every sequence and compares the tokens that were there before. Dependence on length "
-    "is a warning, "
-    "not a leak: the number of tokens says little about them.",
+    "Appends tokens to every sequence and compares all decisions of the original tokens. Dependence on "
+    "length is a warning, not a leak: the number of tokens reveals little about them.",
     Needs{},
     run_length_invariance,
     length_runs,

@@ -58,11 +58,11 @@ Claim idle_claim(std::uint32_t run,
   claim.witness.set("type", "idle-experts");
   claim.witness.set("run", run);
   claim.witness.set("layers", std::move(rows));
-  claim.message = fmt::format("{} expert{} of {} layer{} took no token of the base run", experts,
+  claim.message = fmt::format("{} expert{} of {} layer{} received no token in the base run", experts,
                               experts == 1 ? "" : "s", idle.size(), idle.size() == 1 ? "" : "s");
   claim.help =
-      "An expert that is never chosen is lost capacity. Check the balancing loss or bias, and that the "
-      "audited batch is like those that the model serves.";
+      "An expert that is never selected is unused capacity. Check the balancing loss or bias, and make sure "
+      "that the audited batch resembles the data that the model serves.";
   return claim;
 }
 
@@ -114,9 +114,9 @@ Outcome run_load_balance(const CheckContext& context) {
 const Check load_balance_check{
     "load-balance",
     "How evenly experts are loaded",
-    "Measures the largest load of an expert over the mean load, minus one (MaxVio), over the whole batch, "
+    "Measures the largest load of an expert over the mean load, minus one (MaxVio): over the whole batch, "
     "over up to 64 stretches of it in router order, and over the runs that replace other sequences. "
-    "Imbalance is no leak; it is what capacity limits then cut off.",
+    "Imbalance is not a leak, but it decides what a capacity limit drops.",
     {},
     run_load_balance};
 

@@ -36,15 +36,13 @@ Expected<void> measure_reliance(const CheckContext& context, Ran& out) {
   out.measurements.push_back(pairs->base(measurement::loss_in_order, alpha, context.seed));
   out.measurements.push_back(pairs->runs(measurement::loss_shuffled, alpha, context.seed));
   out.measurements.push_back(reliance);
-  suspect(
-      reliance, claim::reliance,
-      fmt::format(
-          "the loss rises by {} bits per token when routing sees the tokens in random order: the model "
-          "reads something from who competes with whom",
-          losses::with_interval(reliance)),
-      "No proof: first-come capacity is causal and moves as well. causal-mask tells whether later tokens are "
-      "what it reads.",
-      out);
+  suspect(reliance, claim::reliance,
+          fmt::format("the loss rises by {} bits per token when the tokens are routed in random order: the "
+                      "model uses which tokens compete with each other",
+                      losses::with_interval(reliance)),
+          "This is not a proof: first-come capacity is causal and shows such a rise as well. causal-mask "
+          "shows whether the model uses later tokens.",
+          out);
   return {};
 }
 
@@ -65,14 +63,13 @@ Expected<void> measure_twin(const CheckContext& context, Ran& out) {
   const Measurement gap = pairs->difference(measurement::twin_gap, context.policy.alpha, context.seed);
   out.measurements.push_back(pairs->runs(measurement::loss_twin, context.policy.alpha, context.seed));
   out.measurements.push_back(gap);
-  suspect(
-      gap, claim::twin_gap,
-      fmt::format("the model loses {} bits per token less than its causal twin: so much of the leak it uses, "
-                  "where the two differ in their routing alone",
-                  losses::with_interval(gap)),
-      "No proof: twins differ by their seeds as well. causal-mask shows what routing reads, forensic-sweep "
-      "under which rule.",
-      out);
+  suspect(gap, claim::twin_gap,
+          fmt::format("the loss is {} bits per token lower than that of the causal baseline: the model uses "
+                      "this much of the leak, if the two differ only in their routing",
+                      losses::with_interval(gap)),
+          "This is not a proof: the model and its causal baseline differ by their seeds as well. causal-mask "
+          "shows what routing depends on, and forensic-sweep shows under which rule.",
+          out);
   return {};
 }
 
@@ -84,12 +81,11 @@ Expected<void> measure_streaming(const CheckContext& context, Ran& out) {
   const Measurement gap = pairs->difference(measurement::streaming_gap, alpha, context.seed);
   out.measurements.push_back(pairs->runs(measurement::loss_streaming, alpha, context.seed));
   out.measurements.push_back(gap);
-  suspect(
-      gap, claim::streaming_gap,
-      fmt::format("the loss rises by {} bits per token when every token is run with nothing after it, as in "
-                  "deployment",
-                  losses::with_interval(gap)),
-      "The loss that training reports is not the one that deployment will have. causal-mask tells why.", out);
+  suspect(gap, claim::streaming_gap,
+          fmt::format("the loss rises by {} bits per token when every token is run with nothing after it, as "
+                      "in deployment",
+                      losses::with_interval(gap)),
+          "The model will not reach its training loss in deployment. causal-mask shows the cause.", out);
   return {};
 }
 
@@ -106,15 +102,17 @@ Claim used_leak(const CheckContext& context, const losses::SourcePaths& paths, c
   amount.value = std::max(amount.value, *amount.lower);
   if (std::isfinite(*amount.lower)) claim.amount = std::move(amount);
   claim.message = fmt::format(
-      "the loss in order lies {} bits per token below the source's own on the same tokens: that much of the "
-      "answer reaches the model (log2 e-value {:.1f} over {} batch{})",
+      "the loss in order is {} bits per token below the source's own loss on the same tokens: this much "
+      "information about the targets reaches the model (log2 e-value {:.1f} over {} batch{})",
       losses::with_interval(leak), log2_e, paths.log2_e.size(), paths.log2_e.size() == 1 ? "" : "es");
   claim.witness.set("type", "e-value");
   claim.witness.set("run", context.observations.runs(Intervention::Kind::base).front()->id);
   claim.witness.set("source", name(*context.policy.source));
   claim.witness.set("loss_bits", paths.loss_bits);
   if (std::isfinite(log2_e)) claim.witness.set("log2_e_value", log2_e);
-  claim.help = "No causal model reaches such a loss. causal-mask and batch-isolation show what it reads.";
+  claim.help =
+      "No causal model reaches such a loss. causal-mask and batch-isolation show which tokens the routing "
+      "depends on.";
   return claim;
 }
 
@@ -148,7 +146,7 @@ Outcome run_loss_anomaly(const CheckContext& context) {
     if (auto done = measure(context, out); !done) return done.error();
   }
   if (out.measurements.empty())
-    return Skipped{"the source is not named, and no shuffle, reroute or stream run holds log-probabilities"};
+    return Skipped{"the source is not given, and no shuffle, reroute or stream run holds log-probabilities"};
   return out;
 }
 
@@ -156,14 +154,13 @@ Outcome run_loss_anomaly(const CheckContext& context) {
 
 const Check loss_anomaly_check{
     check_id::loss_anomaly,
-    "Losses that a causal model does not reach",
-    "Says how much of a loss that is too good the model uses and what it relies on. Used leak: the source's "
-    "own "
-    "loss on the same tokens minus the model's, where the source is known; an e-value tells it from luck. "
-    "Reliance: the loss under shuffled routing minus the loss in order. Streaming gap: the loss with nothing "
-    "after each token minus the loss in order. Top-k gap: the same under plain top-k. Twin gap: the loss of "
-    "a causal twin minus the loss in order. Reliance and gaps overstate "
-    "a leak and prove none.",
+    "Losses that a causal model cannot reach",
+    "Measures how much of a suspiciously low loss comes from a leak, by losses under altered routing. Used "
+    "leak: the source's own loss on the same tokens minus the model's, where the source is known; an e-value "
+    "separates it from luck. Reliance: the loss under shuffled routing minus the loss in order. Streaming "
+    "gap: the loss with nothing after each token minus the loss in order. Top-k gap: the same under plain "
+    "top-k. Twin gap: the loss of the causal baseline minus the loss in order. Reliance and gaps overstate a "
+    "leak and prove none.",
     {.log_probs = true},
     run_loss_anomaly};
 

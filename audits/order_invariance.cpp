@@ -8,10 +8,10 @@ namespace pastonly::audits {
 namespace {
 
 constexpr DependenceWords order_wording{
-    claim::flip, "decisions", "the same sequences stood in another order in the batch",
-    "Routing depends on a sequence's place in the batch, a form of dependence on "
-    "other sequences: slots taken first come "
-    "first served, chunks that span sequences, or ties broken by position."};
+    claim::flip, "decisions", "the sequences of the batch were reordered",
+    "Routing depends on the place of a sequence in the batch, which is a form "
+    "of dependence on other sequences. Causes are slots taken first come, first "
+    "served, chunks that span sequences, and ties broken by position."};
 
 Expected<std::vector<comparison::RunRegions>> compare_orders(evidence::Observations& observations) {
   std::vector<comparison::RunRegions> out;
@@ -38,9 +38,8 @@ Outcome run_order_invariance(const CheckContext& context) {
 const Check order_invariance_check{
     "order-invariance",
     "Decisions do not depend on the order of sequences",
-    "Permutes the sequences of the batch and compares each with itself. Batch dependence need not show here: "
-    "rules that "
-    "rank by score depend on the batch and not on its order.",
+    "Permutes the sequences of the batch and compares each with itself. This check misses some dependence on "
+    "the batch: rules that rank by score depend on the other sequences, but not on their order.",
     Needs{},
     run_order_invariance,
     order_runs,

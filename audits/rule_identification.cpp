@@ -66,11 +66,9 @@ Claim leaky_claim(const routing::Identification& layer, LayerIndex index) {
                               *layer.rule.id, others, quote_failures(layer, true));
   claim.witness = witness(layer, index);
   claim.help =
-      "Given the recorded scores, this routing needed tokens that a deployed model has not seen. Train with "
-      "a "
-      "token-wise rule (top-k, a loss-free bias from earlier batches) or a first-come capacity; `pastonly "
-      "explain "
-      "RULE` names the option that selects it and what to use instead.";
+      "Given the recorded scores, this routing needs tokens that a deployed model does not have yet. Train "
+      "with a token-wise rule (top-k, a loss-free bias from earlier batches) or a first-come capacity. "
+      "`pastonly explain RULE` names the option that selects it and what to use instead.";
   return claim;
 }
 
@@ -100,9 +98,9 @@ Claim unexplained_claim(const routing::Identification& layer, LayerIndex index) 
                   raw(index), 100.0 * layer.rule.explained, quote_failures(layer, false));
   claim.witness = witness(layer, index);
   claim.help =
-      "Neither causal nor leaky: the recorded scores may not be the ones that selection used (noise, a bias, "
-      "another layer's), or the rule is unknown. Record the scores as selection saw them, or audit with "
-      "interventions (`pastonly plan`).";
+      "The routing is not shown to be causal or leaky. Either the recorded scores are not those that "
+      "selection used (noise, a bias, another layer's scores), or the rule is unknown. Record the scores "
+      "that selection used, or audit a plan with interventions (docs/guide.md).";
   return claim;
 }
 
@@ -110,7 +108,7 @@ Claim unexplained_claim(const routing::Identification& layer, LayerIndex index) 
 Claim chance_claim(const routing::Identification& layer, LayerIndex index) {
   Claim claim = unexplained_claim(layer, index);
   claim.message = fmt::format(
-      "layer {}: {} explains every decision, by chance and without a capacity reached, and "
+      "layer {}: {} explains every decision, but only by its random draws and with no capacity reached, and "
       "no causal rule does{}",
       raw(index), *layer.rule.id, quote_failures(layer, true));
   return claim;
@@ -170,12 +168,10 @@ const Check rule_identification_check{
     .title = "Which rule made this routing",
     .help =
         "Tests every known routing rule against scores and mask, recovers its parameters (k, bias, chunk, "
-        "capacity, "
-        "order) and lists the rules that explain every decision. A leaky rule that alone explains a layer is "
-        "an "
-        "error; a rule that nothing explains is a reason to intervene. What is merely observed never passes: "
-        "a "
-        "capacity that was not reached, a single batch or leaking scores hide the difference.",
+        "capacity, order) and lists the rules that explain every decision. It is an error if only leaky "
+        "rules explain a layer. If no rule explains a layer, interventions are needed. Observation never "
+        "passes a model: a capacity that was not reached, a single batch or leaking scores can hide a "
+        "dependence.",
     .needs = {.scores = true},
     .run = run_rule_identification,
 };

@@ -29,9 +29,9 @@ Claim floor_claim(const CheckContext& context, const losses::SourcePaths& paths,
           : fmt::format(", batch by batch, and multiplied over {} batches drawn separately,",
                         paths.log2_e.size());
   claim.message = fmt::format(
-      "loss {:.3f} bits per token on a source of entropy {:.3f}; averaged over {} sequences{} the likelihood "
-      "ratio to the source is 2^{:.1f}, which a causal model reaches with probability 2^-{:.1f} at most "
-      "(taking its probabilities to sum to at most 1)",
+      "the loss is {:.3f} bits per token on a source of entropy {:.3f}; averaged over {} sequences{} the "
+      "likelihood ratio to the source is 2^{:.1f}, which a causal model reaches with probability at most "
+      "2^-{:.1f} (if its probabilities sum to at most 1)",
       paths.loss_bits, paths.entropy_bits, paths.gains.size(), batches, log2_e, std::max(0.0, log2_e));
   claim.witness.set("type", "e-value");
   claim.witness.set("run", context.observations.runs(Intervention::Kind::base).front()->id);
@@ -39,8 +39,8 @@ Claim floor_claim(const CheckContext& context, const losses::SourcePaths& paths,
   if (std::isfinite(paths.loss_bits)) claim.witness.set("loss_bits", paths.loss_bits);
   if (std::isfinite(log2_e)) claim.witness.set("log2_e_value", log2_e);
   claim.help =
-      "The model reads its targets from somewhere. The interventional checks (causal-mask) say where; a "
-      "model that passes them all leaks below the router.";
+      "The model gets information about its targets. The interventions (causal-mask) show where it comes "
+      "from. A model that passes them all leaks outside the router.";
   return claim;
 }
 
@@ -78,9 +78,9 @@ const Check source_floor_check{
     "Loss below the entropy of a known source",
     "On tokens drawn from a source whose probabilities are known, no causal model can do better than the "
     "source. The likelihood ratio of every sequence is an e-process; their average over the batch bounds the "
-    "probability of such a loss under causality. That the recorded probabilities sum to at most 1 over the "
-    "vocabulary is assumed. No finding does not mean causal: a model that never learned to read a leak shows "
-    "none.",
+    "probability of such a loss for a causal model. The check assumes that the recorded probabilities sum to "
+    "at most 1 over the vocabulary. No finding does not mean that the model is causal: a model that never "
+    "learned to use a leak shows nothing.",
     {.log_probs = true, .tokens = true, .source = true},
     run_source_floor};
 

@@ -66,12 +66,11 @@ Outcome run_token_shuffle(const CheckContext& context) {
 
 const Check token_shuffle_check{
     "token-shuffle",
-    "What token order is worth",
+    "What routing in token order contributes",
     "Compares routing in order with routing after a random permutation of all tokens of the batch: the loss "
-    "of recorded "
-    "shuffled runs (reliance), and the decisions of the identified rule applied again to recorded scores. It "
-    "measures; "
-    "first-come rules are causal and move as well.",
+    "of recorded shuffled runs (losses under altered routing), and the decisions of the identified rule "
+    "applied again to the recorded scores. This check only measures: first-come rules are causal and change "
+    "as well.",
     Needs{},
     run_token_shuffle,
     shuffle_runs,

@@ -100,10 +100,9 @@ std::string where(const Found& found) {
 
 std::string help_for(TraceIssue::Kind kind) {
   return kind == TraceIssue::Kind::contradiction
-             ? "No model routes like this, so the recording is at fault, and what other checks say rests on "
-               "it. Mend the "
-               "recorder and record again."
-             : "Make sure that the recorder meant it. If so, nothing needs to be done.";
+             ? "No model routes like this, so the recording is wrong, and the results of other checks depend "
+               "on it. Fix the recorder and record again."
+             : "Check that the recorder intended this. If so, no action is needed.";
 }
 
 Claim claim_of(TraceIssue::Kind kind, const Found& found) {
@@ -111,7 +110,7 @@ Claim claim_of(TraceIssue::Kind kind, const Found& found) {
   claim.id = kind == TraceIssue::Kind::contradiction ? claim::contradiction : claim::oddity;
   claim.basis = Claim::Basis::observation;
   const std::string runs =
-      found.runs.size() > 1 ? fmt::format(" over {} runs", found.runs.size()) : std::string();
+      found.runs.size() > 1 ? fmt::format(" in {} runs", found.runs.size()) : std::string();
   claim.message = found.count == 0 ? found.text + (runs.empty() ? "" : "; the same" + runs)
                                    : fmt::format("{} {}{}{}", found.count, found.text, runs, where(found));
   claim.layers.assign(found.layers.begin(), found.layers.end());
@@ -175,18 +174,15 @@ Outcome run_trace_integrity(const CheckContext& context) {
 
 }  // namespace
 
-const Check trace_integrity_check{"trace-integrity",
-                                  "Whether the recording contradicts itself",
-                                  "Looks at every array of every run once: masks that are not 0 or 1, "
-                                  "experts that do not exist or repeat, gates "
-                                  "without a mask, numbers that are not finite, positive log-probabilities "
-                                  "(contradictions), and what is merely "
-                                  "odd: tokens without an expert, a last position that nobody recorded, "
-                                  "scores under the name of logits, the "
-                                  "Sinkhorn matrix under the name of scores. A contradiction means that the "
-                                  "recorder is at fault, and that no "
-                                  "other result can be relied on.",
-                                  {},
-                                  run_trace_integrity};
+const Check trace_integrity_check{
+    "trace-integrity",
+    "Whether the recording contradicts itself",
+    "Reads every array of every run once. Contradictions are masks that are not 0 or 1, experts that do not "
+    "exist or repeat, gates without a mask, numbers that are not finite, and positive log-probabilities. "
+    "Oddities are tokens without an expert, a last position that was not recorded, scores stored as logits, "
+    "and the Sinkhorn matrix stored as scores. A contradiction means that the recorder is wrong and that no "
+    "other result is reliable.",
+    {},
+    run_trace_integrity};
 
 }  // namespace pastonly::audits

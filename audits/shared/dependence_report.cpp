@@ -60,7 +60,7 @@ void report_flips(const CheckContext& context, const comparison::RunComparisons&
       "{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}{}", flips, decisions, words.subject,
       100.0 * static_cast<double>(flips) / static_cast<double>(decisions), words.change,
       compared_runs.tally.runs_changed, compared_runs.tally.runs, layer_list(claim.layers),
-      compared_runs.repeated ? "" : "; no repeat is recorded, so chance is not excluded");
+      compared_runs.repeated ? "" : "; no repeat is recorded, so random routing is not excluded");
   out.claims.push_back(std::move(claim));
 }
 
@@ -77,8 +77,8 @@ void report_drift(const comparison::RunComparisons& compared_runs, const Depende
   }
   claim.witness = comparison::drift_witness(compared_runs);
   claim.message = fmt::format(
-      "no mask entry, but scores of {} tokens, gates of {} and {} log-probabilities moved beyond "
-      "rounding when {}: {} of {} runs",
+      "no mask entry changed, but scores of {} tokens, gates of {} tokens and {} log-probabilities changed "
+      "beyond rounding when {}: {} of {} runs",
       scores, gates, compared_runs.tally.log_probs_moved, words.change, compared_runs.tally.runs_changed,
       compared_runs.tally.runs);
   out.claims.push_back(std::move(claim));
@@ -101,11 +101,12 @@ void report_rounding(const comparison::RunComparisons& compared_runs, const Depe
     if (layer.scores_moved == 0) largest = std::max(largest, layer.largest_score);
   }
   claim.message = fmt::format(
-      "rounding when {}: scores of {} tokens moved within tolerance{}, and {} mask entr{} "
-      "flipped at a tie or as a consequence; not counted as dependence",
+      "rounding when {}: scores of {} tokens changed within tolerance{}, and {} mask entr{} flipped at a tie "
+      "or as a consequence; this does not count as dependence",
       words.change, floats, largest > 0.0 ? fmt::format(" (by {:.1e} at most)", largest) : std::string(),
       flips, flips == 1 ? "y" : "ies");
-  claim.help = "Kernels round differently when other tokens change the shapes of products. Nothing to do.";
+  claim.help =
+      "Kernels round differently when other tokens change the shapes of products. No action is needed.";
   out.claims.push_back(std::move(claim));
 }
 
@@ -139,10 +140,10 @@ void report_chance(const comparison::RunComparisons& compared_runs, Ran& out) {
   }
   std::sort(claim.layers.begin(), claim.layers.end());
   claim.message = fmt::format(
-      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn by chance, "
-      "so from the first such layer on a flip proves nothing",
+      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is stochastic, so from the first "
+      "such layer on a flip proves nothing",
       100.0 * rate, layer_list(claim.layers));
-  claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or many repeats.";
+  claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or record many repeats.";
   out.claims.push_back(std::move(claim));
 }
 

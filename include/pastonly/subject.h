@@ -71,7 +71,7 @@ class Subject {
   }
   /// Live: what is known of a run's trace before it is run: path, layout and tokens.
   virtual Expected<Trace> outline(const Intervention&) {
-    return not_recorded("what a run would read is known of live subjects alone");
+    return not_recorded("only live subjects know the input of a run");
   }
   /// A model that was trained causally on what this one was trained on, live with the same draws: equal runs
   /// hold equal tokens. nullptr where none was given.

@@ -76,7 +76,7 @@ std::string ConfigReader::text(std::string_view key, std::optional<std::string> 
   const input::Json* value = take(key);
   if (value == nullptr && fallback) return *fallback;
   if (value != nullptr && value->is_string()) return value->get<std::string>();
-  wrong(key, "a text");
+  wrong(key, "a string");
   return "";
 }
 
@@ -110,9 +110,9 @@ std::vector<std::string> ConfigReader::texts(std::string_view key) {
   std::vector<std::string> out;
   const input::Json* value = take(key);
   if (value == nullptr) return out;
-  if (!value->is_array()) return wrong(key, "a list of texts"), out;
+  if (!value->is_array()) return wrong(key, "a list of strings"), out;
   for (const auto& entry : *value) {
-    if (!entry.is_string()) return wrong(key, "a list of texts"), out;
+    if (!entry.is_string()) return wrong(key, "a list of strings"), out;
     out.push_back(entry.get<std::string>());
   }
   return out;

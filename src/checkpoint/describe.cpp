@@ -95,7 +95,8 @@ Expected<Description> describe(const input::Json& json, const std::string& file)
     usual.theta = family->theta;
     out.attention.rotary = read_rotary(config, out.attention.key_width, usual);
   }
-  if (out.sparse_layers() == 0) config.reject("num_hidden_layers", "no layer has experts: nothing routes");
+  if (out.sparse_layers() == 0)
+    config.reject("num_hidden_layers", "no layer has experts, so there is no routing to audit");
   if (auto done = config.finish(); !done) return tl::unexpected(done.error());
   if (const auto rule = make_rule(out.router.rule.id, out.router.rule.parameters); !rule)
     return input_error(fmt::format("{}: {}", file, rule.error().message));

@@ -11,7 +11,7 @@ namespace {
 void read_deepseek(ConfigReader& config, Description& out) {
   read_shared_experts(config, out, 0);
   const std::size_t every = config.count("moe_layer_freq", 1);
-  if (every != 1) config.reject("moe_layer_freq", "expected 1: transformers knows no other");
+  if (every != 1) config.reject("moe_layer_freq", "expected 1: transformers supports no other value");
   auto& attention = out.attention;
   const std::size_t rotated = config.count("qk_rope_head_dim");
   attention.key_width = config.count("qk_nope_head_dim") + rotated;

@@ -10,7 +10,8 @@ void read_minimax_m2(ConfigReader& config, Description& out) {
   attention.qk_norm = QkNorm::whole;
   // What was published says how much of a head turns by its width.
   const std::size_t width = attention.key_width, turning = config.count("rotary_dim", width, 1, width);
-  if (turning % 2 != 0) config.reject("rotary_dim", "expected an even number: positions turn pairs");
+  if (turning % 2 != 0)
+    config.reject("rotary_dim", "expected an even number: rotary embeddings rotate pairs");
   RotaryDescription usual;
   usual.theta = 5e6;
   attention.rotary =

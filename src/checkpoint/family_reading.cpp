@@ -48,7 +48,7 @@ void read_groups(ConfigReader& config, Description& out, std::string_view group_
   if (out.router.experts % groups != 0) config.reject("n_group", "expected a divisor of n_routed_experts");
   if (kept > groups) config.reject("topk_group", "more than n_group");
   if (group_score == "top2" && out.router.experts / groups < 2)
-    config.reject("n_group", "groups of one expert have no two best");
+    config.reject("n_group", "groups of one expert have no second-best expert");
   auto& rule = out.router.rule;
   rule.id = routing::ids::group_limited_top_k;
   rule.parameters.insert(

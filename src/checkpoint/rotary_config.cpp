@@ -101,7 +101,7 @@ RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const Rot
   const double usual = part ? config.number("partial_rotary_factor", *part, 0.0, 1.0) : 1.0;
   const double turning = rope.number("partial_rotary_factor", usual, 0.0, 1.0);
   if (!part && turning != 1.0)
-    rope.reject("partial_rotary_factor", "heads of this family do not turn in part");
+    rope.reject("partial_rotary_factor", "this family does not support partial rotary embeddings");
   out.width = static_cast<std::size_t>(turning * static_cast<double>(width));
   read_kind(config, rope, kind_of(rope), out);
   config.adopt(rope);

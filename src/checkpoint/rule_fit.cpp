@@ -17,9 +17,8 @@ Expected<void> fits(const RoutingRule& rule, std::size_t experts) {
   const routing::RuleTraits& traits = routing::rule_traits(rule.id());
   if (traits.more_than_selection) {
     return refuse(
-        "is more than a selection by the router's scores, and a checkpoint holds only those; record a plan "
-        "of "
-        "the model in training instead (docs/guide.md)");
+        "needs more than the router's scores, and a checkpoint holds only those; record a plan of the model "
+        "in training instead (docs/guide.md)");
   }
   if (experts < traits.fewest_experts) return refuse("needs two experts, a layer has 1");
   for (const auto& [key, value] : rule.parameters()) {

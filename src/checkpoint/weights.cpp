@@ -47,7 +47,7 @@ Expected<void> Weights::add(const fs::path& path) {
     const auto [at, added] = tensors_.emplace(tensor.name, tensor);
     if (!added)
       return input_error(
-          fmt::format("{}: tensor '{}' stands in {} as well", path.string(), tensor.name, at->second.file));
+          fmt::format("{}: tensor '{}' is also in {}", path.string(), tensor.name, at->second.file));
     return {};
   };
   for (const auto& tensor : file->tensors) {

@@ -77,9 +77,9 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
 Error with_advice(Error error, const session::AuditRequest& request) {
   if (error.kind != Error::Kind::interrupted || !session::is_checkpoint(request.subject)) return error;
   const std::string& kept = request.checkpoint.record;
-  error.message += kept.empty()
-                       ? "; --record DIRECTORY would have kept the runs, for the same command to go on from"
-                       : fmt::format("; the same command goes on from the runs that {} keeps", kept);
+  error.message +=
+      kept.empty() ? "; with --record DIRECTORY the runs are kept, and the same command continues from them"
+                   : fmt::format("; repeat the same command to continue from the runs in {}", kept);
   return error;
 }
 
@@ -109,22 +109,22 @@ void add_audit(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace, a plan directory or a checkpoint");
   command->add_option("subject", arguments->subject,
                       "Trace file, plan directory, or Hugging Face checkpoint directory");
-  command->add_option("--policy", arguments->policy, "Policy file, or the name of a ready one: ci, release")
+  command->add_option("--policy", arguments->policy, "Policy file, or a built-in policy: ci, release")
       ->type_name("POLICY")
       ->capture_default_str();
-  command->add_option("--check", arguments->checks, "Run this check only; repeats")
+  command->add_option("--check", arguments->checks, "Run only this check; repeatable")
       ->type_name("ID")
       ->allow_extra_args(false);
   command
       ->add_option("--source", arguments->source,
-                   "What the tokens were drawn from: uniform:VOCAB or markov:vocab=V,order=M,...")
+                   "Source that the tokens were drawn from: uniform:VOCAB or markov:vocab=V,order=M,...")
       ->type_name("SOURCE");
   command
       ->add_option("--log", arguments->logs,
-                   "Training log instead, LABEL:FILE with chunk=N or causal as the label; repeats")
+                   "Audit training logs instead: LABEL:FILE, with the label chunk=N or causal; repeatable")
       ->type_name("LABEL:FILE")
       ->allow_extra_args(false);
-  command->add_option("--unit", arguments->unit, "Of the logs' losses: nats or bits")
+  command->add_option("--unit", arguments->unit, "Unit of the losses in the logs: nats or bits")
       ->type_name("UNIT")
       ->check(CLI::IsMember({"nats", "bits"}))
       ->capture_default_str();

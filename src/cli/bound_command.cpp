@@ -61,8 +61,8 @@ int run_command(const BoundArguments& arguments, const std::string& format) {
 void add_bound(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<BoundArguments>();
   auto format = std::make_shared<std::string>("text");
-  CLI::App* command =
-      app.add_subcommand("bound", "Bits that routing of these shapes can carry under expert choice");
+  CLI::App* command = app.add_subcommand(
+      "bound", "Bits that routing of these shapes could carry at most under expert choice");
   command->add_option("--experts", arguments->experts, "Experts per layer, N")
       ->required()
       ->type_name("N")

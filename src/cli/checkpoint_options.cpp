@@ -7,31 +7,33 @@
 namespace pastonly::cli {
 
 void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool audit) {
-  constexpr const char* group = "How a checkpoint is run";
+  constexpr const char* group = "Options for checkpoints";
   command
       .add_option("--rule", options.rule,
-                  "Rule that it was trained under, in place of the declared one: expert-choice,k=8,chunk=512")
+                  "Routing rule of the training, for example expert-choice,k=8,chunk=512, if config.json "
+                  "declares another")
       ->type_name("RULE")
       ->check(not_empty())
       ->group(group);
   command
       .add_option(
           "--tokens", options.tokens,
-          std::string("Token ids to run it on: bytes, nanogpt, llm.c, megatron or npy, and the file; "
-                      "default: drawn ") +
+          std::string("Token ids to run the checkpoint on, as format (bytes, nanogpt, llm.c, megatron, npy) "
+                      "and file; default: drawn ") +
               (audit ? "from --source, or uniformly over the vocabulary" : "uniformly over the vocabulary"))
       ->type_name("FORMAT:FILE")
       ->check(not_empty())
       ->group(group);
   command
       .add_option("--positions", options.positions,
-                  "Positions of a row; with --batch, its rows. Default: by the model's size")
+                  "Positions per row (--batch sets the rows); default: chosen by the model's size")
       ->type_name("N")
       ->check(positive_whole())
       ->group(group);
   command
-      .add_option("--precision", options.precision,
-                  "Of products with bfloat16 weights: float32, or bfloat16, which rounds what enters them")
+      .add_option(
+          "--precision", options.precision,
+          "Precision of products with bfloat16 weights: float32, or bfloat16, which rounds their inputs")
       ->type_name("TYPE")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str()
@@ -39,24 +41,26 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
   if (!audit) return;
   command
       .add_option("--twin", options.causal_baseline,
-                  "Checkpoint of a model trained causally on the same: what is lost less than by it is leak")
+                  "Checkpoint of a model trained causally on the same data (the causal baseline): a lower "
+                  "loss than this baseline counts as leakage")
       ->type_name("DIRECTORY")
       ->check(not_empty())
       ->group(group);
-  command.add_option("--text", options.text, "Not possible: tokenise first, then --tokens")
+  command.add_option("--text", options.text, "Not supported: tokenise the text first, then use --tokens")
       ->type_name("FILE")
       ->check(not_empty())
       ->group(group);
   command
       .add_option("--budget", options.budget,
-                  "Token positions that one check may run beyond the plan; default: by the model's size")
+                  "Token positions that one check may run in addition to the plan; default: chosen by the "
+                  "model's size")
       ->type_name("N")
       ->check(positive_whole())
       ->group(group);
   command
       .add_option("--record", options.record,
-                  "Keep what runs show: the same command goes on where it was interrupted; finished, the "
-                  "directory is a plan, which audit and compare read")
+                  "Record the runs in this directory. After an interruption, the same command continues from "
+                  "them; when finished, the directory is a plan that audit and compare read")
       ->type_name("DIRECTORY")
       ->check(not_empty())
       ->group(group);

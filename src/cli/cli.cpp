@@ -30,7 +30,7 @@ std::string offered() {
 }
 
 std::string about() {
-  return fmt::format("pastonly {} ({})\nkernels: {} (on offer: {})", version(), commit(),
+  return fmt::format("pastonly {} ({})\nkernels: {} (available: {})", version(), commit(),
                      kernels::instructions(), offered());
 }
 
@@ -39,7 +39,7 @@ Expected<void> check_target() {
   // Nothing here writes to the environment. NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* const wanted = std::getenv("PASTONLY_TARGET");
   if (wanted == nullptr || *wanted == '\0' || kernels::target_named(wanted) == kernels::target()) return {};
-  return usage_error(fmt::format("PASTONLY_TARGET={}: expected one of what this processor offers: {}",
+  return usage_error(fmt::format("PASTONLY_TARGET={}: expected one that this processor supports: {}",
                                  std::string_view(wanted).substr(0, 40), offered()));
 }
 
@@ -79,7 +79,7 @@ void add_session_options(CLI::App& command, Session& session, Shown shown) {
       "", "digits");
   // Every command accepts every one; help shows those that change something.
   const auto group = [](bool useful) { return useful ? "Session" : ""; };
-  command.add_option("--seed", session.seed, "Seed of everything random; same seed, same report")
+  command.add_option("--seed", session.seed, "Random seed; the same seed gives the same report")
       ->type_name("N")
       ->check(digits)
       ->group(group(shown == Shown::all || shown == Shown::drawn));
@@ -98,7 +98,7 @@ void add_session_options(CLI::App& command, Session& session, Shown shown) {
 void add_output_option(CLI::App& command, Session& session) {
   command
       .add_option("-o,--output", session.outputs,
-                  fmt::format("FORMAT or FORMAT=PATH, format {}; repeats; default: {} on stdout",
+                  fmt::format("FORMAT or FORMAT=PATH, format {}; repeatable; default: {} on stdout",
                               report::format_names(" or "), report::writers().front().format))
       ->type_name("FORMAT[=PATH]")
       ->allow_extra_args(false);

@@ -106,12 +106,13 @@ int run_command(const CompareArguments& arguments, const Session& session) {
 void add_compare(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<CompareArguments>();
   CLI::App* command = app.add_subcommand(
-      "compare", "How far two models, or two checkpoints of a run, route the same tokens alike");
+      "compare",
+      "Measure how similarly two models, or two checkpoints of one training run, route the same tokens");
   command
       ->add_option("first", arguments->first,
                    "Trace file, plan directory (its base run), or checkpoint directory")
       ->required();
-  command->add_option("second", arguments->second, "The same of the other model, on the same tokens")
+  command->add_option("second", arguments->second, "The same for the other model, on the same tokens")
       ->required();
   command->add_option("-o,--output", arguments->format, "text or json; default: text")
       ->type_name("FORMAT")

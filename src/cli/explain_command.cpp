@@ -29,8 +29,8 @@ std::string dependence_in_words(const Dependence& dependence) {
   add(dependence.batch, "other sequences of the batch");
   add(dependence.order, "the order of the sequences");
   add(dependence.length, "the length of the input");
-  add(dependence.chance, "chance");
-  return out.empty() ? "the token's own past only" : out;
+  add(dependence.chance, "random draws");
+  return out.empty() ? "only the token itself and earlier tokens of its sequence" : out;
 }
 
 std::string explained(const RuleInfo& rule) {
@@ -50,7 +50,7 @@ std::string needs_in_words(const Needs& needs) {
   add(needs.gates, "gates");
   add(needs.log_probs, "log-probabilities");
   add(needs.source, "the tokens' source");
-  return out.empty() ? "masks alone" : out;
+  return out.empty() ? "masks only" : out;
 }
 
 std::string explained(const Check& check) {
@@ -91,8 +91,7 @@ int run_command(const std::string& text) {
 void add_explain(CLI::App& app, Session& session) {
   auto id = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("explain", "Explain a routing rule or a check");
-  command->add_option("id", *id, "A rule as `pastonly rules` lists it, or a check as a report names it")
-      ->required();
+  command->add_option("id", *id, "A rule id from `pastonly rules`, or a check id from a report")->required();
   command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
   add_session_options(*command, session, Shown::none);
   command->callback([id, &session] { session.exit_code = run_command(*id); });

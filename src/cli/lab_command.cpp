@@ -39,7 +39,7 @@ Expected<session::LabRequest> lab_request_of(const LabArguments& arguments) {
 Expected<void> make_directory(const std::string& path) {
   std::error_code error;
   if (!path.empty()) std::filesystem::create_directories(path, error);
-  if (error) return usage_error(fmt::format("--export {}: cannot be made: {}", path, error.message()));
+  if (error) return usage_error(fmt::format("--export {}: cannot be created: {}", path, error.message()));
   return {};
 }
 
@@ -87,21 +87,24 @@ int run_lab_command(const LabArguments& arguments, const Session& session) {
 void add_lab(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<LabArguments>();
   CLI::App* command =
-      app.add_subcommand("lab", "Train small models under routing rules and measure what each leaks");
+      app.add_subcommand("lab", "Train small models under routing rules and measure how much each leaks");
   command->add_option("experiment", arguments->experiment, "Experiment file (audits/experiments)")
       ->required();
-  command->add_option("--out", arguments->directory,
-                      "Directory that keeps the arms; a rerun goes on from it; default: pastonly-lab/NAME");
+  command->add_option(
+      "--out", arguments->directory,
+      "Directory for the trained arms; a rerun continues from it; default: pastonly-lab/NAME");
   command->add_option("--policy", arguments->policy,
-                      "Judge by this policy and exit as audit does; without it exit 0 once completed");
+                      "Judge by this policy and exit like audit; without a policy, exit 0 on completion");
   command->add_flag("--no-checks", arguments->no_checks,
-                    "Train and evaluate alone, without the checks on every arm");
+                    "Only train and evaluate; do not run the checks on every arm");
   command
       ->add_option("--export", arguments->exported,
                    "Save every arm's model as a Hugging Face checkpoint in this directory, declared as top-k")
       ->type_name("DIRECTORY")
       ->check(not_empty());
-  command->footer("Interrupted or killed at any moment, a rerun goes on with at most the last seconds lost.");
+  command->footer(
+      "A run may be interrupted or killed at any time: a rerun continues it and loses at most the last "
+      "seconds.");
   add_output_option(*command, session);
   add_session_options(*command, session, Shown::work);
   command->callback([arguments, &session] { session.exit_code = run_lab_command(*arguments, session); });

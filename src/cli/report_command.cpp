@@ -41,8 +41,9 @@ void add_report(CLI::App& app, Session& session) {
   CLI::App* command =
       app.add_subcommand("report", "Convert a JSON report, or judge it again under another policy");
   command->add_option("report", arguments->path, "JSON report of pastonly audit")->required();
-  command->add_option("--policy", arguments->policy,
-                      "Judge again under this policy; of the same alpha, and source if it names one");
+  command->add_option(
+      "--policy", arguments->policy,
+      "Judge again under this policy; it must have the same alpha, and the same source if it names one");
   add_output_option(*command, session);
   add_session_options(*command, session, Shown::color);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });

@@ -13,14 +13,15 @@ std::string rules_table() {
   std::size_t widest = 0;
   for (const RuleInfo& rule : routing_rules()) widest = std::max(widest, rule.id.size());
   std::string out = fmt::format("{:<{}}  {:<7}{:<7}{:<7}{:<7}{:<7} {}\n", "rule", widest, "future", "batch",
-                                "order", "length", "chance", "what it is");
+                                "order", "length", "random", "what it is");
   for (const RuleInfo& rule : routing_rules()) {
     const Dependence& d = rule.usual;
     out += fmt::format("{:<{}}  {:<7}{:<7}{:<7}{:<7}{:<7} {}\n", rule.id, widest, mark(d.future),
                        mark(d.batch), mark(d.order), mark(d.length), mark(d.chance), rule.title);
   }
   return out +
-         "\nWhat a token's routing can depend on, for usual parameters and a flattened batch of several "
+         "\nThe columns show what a token's routing can depend on, for usual parameters and a flattened "
+         "batch of several "
          "sequences.\n"
          "A rule that depends on the future is not causal. More: pastonly explain RULE\n";
 }

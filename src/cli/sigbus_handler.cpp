@@ -63,7 +63,7 @@ extern "C" void on_lost_page(int, siginfo_t* what, void*) {
   while (said.test_and_set()) ::pause();
   say("pastonly: ");
   say_file_of(reinterpret_cast<std::uintptr_t>(what->si_addr));
-  say(": was cut short, or could not be read, while it was in use; run again\n");
+  say(": was truncated or became unreadable while it was in use; run again\n");
   ::_exit(2);
 }
 

@@ -7,12 +7,14 @@
 
 namespace pastonly::cli {
 void add_trace_options(CLI::App& command, TraceArguments& arguments) {
-  constexpr const char* group = "What a foreign file does not say";
-  command.add_option("--batch", arguments.batch, "Sequences in a flattened array; of a checkpoint's batch")
+  constexpr const char* group = "Facts that a recorded file may not state";
+  command
+      .add_option("--batch", arguments.batch,
+                  "Number of sequences in a flattened array, or in a checkpoint's batch")
       ->type_name("N")
       ->check(positive_whole())
       ->group(group);
-  command.add_option("--layout", arguments.layout, "Order in which the router saw the tokens")
+  command.add_option("--layout", arguments.layout, "Order in which the router received the tokens")
       ->type_name("ORDER")
       ->check(CLI::IsMember({"batch-major", "sequence-major"}))
       ->group(group);
@@ -21,25 +23,29 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
       ->type_name("N,N,N")
       ->check(positive_whole())
       ->group(group);
-  command.add_option("--mode", arguments.mode, "Routing in force: train or eval")
+  command.add_option("--mode", arguments.mode, "Routing mode: train or eval")
       ->type_name("MODE")
       ->check(CLI::IsMember({"train", "eval"}))
       ->group(group);
-  command.add_option("--stage", arguments.stage, "Masks before or after drops: selected or dispatched")
+  command
+      .add_option("--stage", arguments.stage,
+                  "Whether masks are from before or after drops: selected or dispatched")
       ->type_name("STAGE")
       ->check(CLI::IsMember({"selected", "dispatched"}))
       ->group(group);
-  command.add_option("--top-k", arguments.top_k, "Select the K best where only scores were kept")
+  command.add_option("--top-k", arguments.top_k, "Select the K best experts where only scores were recorded")
       ->type_name("N")
       ->check(positive_whole())
       ->group(group);
-  command.add_option("--experts", arguments.experts, "Experts per layer, where only expert ids were kept")
+  command
+      .add_option("--experts", arguments.experts, "Experts per layer, where only expert ids were recorded")
       ->type_name("N")
       ->check(positive_whole())
       ->group(group);
   command
       .add_option("--map", arguments.map,
-                  "Which array is what: tokens, valid, logprobs, mask, experts, scores, logits, gates, bias")
+                  "Which array holds which part; parts: tokens, valid, logprobs, mask, experts, scores, "
+                  "logits, gates, bias")
       ->type_name("KEY=NAME,...")
       ->delimiter(',')
       ->group(group);

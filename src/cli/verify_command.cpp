@@ -136,8 +136,8 @@ int run_command(const std::string& path, const Session& session) {
     }
     return complain(
         {Error::Kind::input,
-         fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed. Paths are "
-                     "as the audit was given them: run verify in the folder that it ran in",
+         fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed. The report keeps "
+                     "paths as they were given to the audit: run verify in the folder where the audit ran",
                      path, changed.size(), stated->subject.files.size())});
   }
   auto held = stated->experiment ? hold_experiment(*stated, session) : hold_audit(*stated, session);

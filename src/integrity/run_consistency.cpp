@@ -87,7 +87,7 @@ std::string check_stream(const Intervention& run, const Trace& output, const Tra
   if (auto why = check_rows(run.rows, output.layout.sequences, "rows"); !why.empty()) return why;
   return output.tokens == base.tokens || output.tokens.empty() || base.tokens.empty()
              ? ""
-             : "tokens differ from its base's; a stream runs the same ones";
+             : "tokens differ from its base's; a stream run must have the same tokens";
 }
 
 std::string check_shape(const Intervention& run, const Trace& output, const Trace& base) {
@@ -137,7 +137,7 @@ std::string check_statements(const Trace& output, const Trace& base) {
   }
   if (output.vocab != base.vocab) return "'vocab' differs from its base";
   if (output.order_known != base.order_known)
-    return "one of run and base says its 'layout', the other does not";
+    return "one of run and base states its 'layout', the other does not";
   if (output.log_probs.empty() != base.log_probs.empty())
     return "one of run and base holds 'logprobs', the other does not";
   return check_layers(output, base);
@@ -200,10 +200,10 @@ std::string contradicts_base(const Intervention& run, const Trace& output, const
 
 std::optional<TraceIssue> unchanged_suffix(const Intervention& run, const Trace& output, const Trace& base) {
   if (run.kind != Kind::suffix || output.tokens.empty() || output.tokens != base.tokens) return std::nullopt;
-  return TraceIssue{
-      TraceIssue::Kind::oddity, "suffix-unchanged",
-      fmt::format("{}: the tokens of run {} equal those of its base: it tests nothing", output.path, run.id),
-      std::nullopt, 1};
+  return TraceIssue{TraceIssue::Kind::oddity, "suffix-unchanged",
+                    fmt::format("{}: the tokens of run {} equal those of its base, so it tests nothing",
+                                output.path, run.id),
+                    std::nullopt, 1};
 }
 
 }  // namespace pastonly::integrity

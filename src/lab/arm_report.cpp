@@ -88,8 +88,9 @@ Ran floor_claims(const Report::Experiment& experiment, double alpha) {
     claim.amount = Measurement{
         measurement::leak_bits, std::max(*arm.leak_bits, lower), lower, {}, "bits per token", arm.tokens, {}};
     claim.message = fmt::format(
-        "arm '{}': loss {:.3f} bits per token where no causal model does better than {:.3f}; the likelihood "
-        "ratio to the source is 2^{:.1f}, which a causal model reaches with probability 2^-{:.1f} at most",
+        "arm '{}': the loss is {:.3f} bits per token, but no causal model can go below {:.3f}; the "
+        "likelihood ratio to the source is 2^{:.1f}, which a causal model reaches with probability at most "
+        "2^-{:.1f}",
         arm.name, arm.loss_bits, experiment.source.floor_bits.value_or(0.0), *arm.log2_e_value,
         std::max(0.0, *arm.log2_e_value));
     claim.witness.set("type", "e-value");
@@ -100,7 +101,8 @@ Ran floor_claims(const Report::Experiment& experiment, double alpha) {
     claim.witness.set("loss_bits", arm.loss_bits);
     claim.witness.set("log2_e_value", *arm.log2_e_value);
     claim.help =
-        "The arm's routing reads its targets; pastonly explain RULE says how, and what to use instead.";
+        "The arm's routing depends on the tokens that it predicts. `pastonly explain RULE` says how, and "
+        "what to use instead.";
     ran.claims.push_back(std::move(claim));
   }
   return ran;

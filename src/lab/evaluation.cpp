@@ -48,7 +48,8 @@ class Evaluator {
                            const runtime::ObserveOptions& how) {
     RoutedPass pass;
     for (std::size_t b = 0; b < batches; ++b) {
-      if (stop_()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted; run again to go on"});
+      if (stop_())
+        return tl::unexpected(Error{Error::Kind::interrupted, "interrupted; run again to continue"});
       if (auto done = one(model, b, how, pass); !done) return tl::unexpected(done.error());
     }
     pass.experts_per_token /= static_cast<double>(batches);

@@ -53,7 +53,7 @@ class ObjectReader {
   std::string text(const char* key) {
     const Json& value = need(key);
     if (value.is_string() && !value.get_ref<const std::string&>().empty()) return value.get<std::string>();
-    fail(fmt::format("'{}' is no text", key));
+    fail(fmt::format("'{}' is not a string", key));
     return "";
   }
   template <class Whole>
@@ -65,7 +65,7 @@ class ObjectReader {
       out = static_cast<Whole>(value->get<std::uint64_t>());
       return;
     }
-    fail(fmt::format("'{}' is no whole number from {} to {}", key, least, most));
+    fail(fmt::format("'{}' is not a whole number from {} to {}", key, least, most));
   }
   void fail(std::string_view why) {
     if (problem_.empty()) problem_ = fmt::format("{}: {}", where_, why);
@@ -132,13 +132,13 @@ Expected<Arm> arm_of(const Json& json, const std::string& where, const Defaults&
     if (rate->is_number() && rate->get<double>() >= 0.0 && rate->get<double>() < 1.0)
       arm.drop_rate = rate->get<double>();
     else
-      reader.fail("'drop_rate' is no number of at least 0 and below 1");
+      reader.fail("'drop_rate' is not a number of at least 0 and below 1");
   }
   Json model = defaults.model, training = defaults.training;
   for (const char* key : {"model", "router", "training", "objectives"}) {
     const Json* patch = reader.find(key);
     if (patch == nullptr) continue;
-    if (!patch->is_object()) reader.fail(fmt::format("'{}' is no object", key));
+    if (!patch->is_object()) reader.fail(fmt::format("'{}' is not an object", key));
     const std::string_view what = key;
     (what == "model"        ? model
      : what == "router"     ? model["router"]
@@ -158,7 +158,8 @@ Expected<Arm> arm_of(const Json& json, const std::string& where, const Defaults&
     return usage_error(where + ": soft-moe selects nothing that 'shuffle' or 'drop_rate' could change");
   }
   if (arm.model.router.update == model::StateUpdate::before_use && (arm.shuffle || arm.drop_rate > 0.0)) {
-    return usage_error(where + ": 'shuffle' and 'drop_rate' do not go with router.update before_use");
+    return usage_error(where +
+                       ": 'shuffle' and 'drop_rate' cannot be combined with router.update before_use");
   }
   if (auto sound = model::validate(arm.model, arm.training); !sound) {
     return usage_error(fmt::format("{}: {}", where, sound.error().message));
@@ -235,12 +236,12 @@ Expected<Experiment> experiment_of(const Json& json, const std::string& name, co
   experiment.name = reader.text("name");
   if (!names_a_file(experiment.name))
     reader.fail(
-        "'name' is no file name: letters and digits, spaces and -._ (the arms are kept in a directory of "
+        "'name' is not a file name: letters and digits, spaces and -._ (the arms are kept in a directory of "
         "it)");
   experiment.batch = {16, 64, TokenOrder::batch_major};
   reader.whole("seed", 0, std::uint64_t{1} << 53, experiment.seed);
   if (!reader.need("arms").is_array() || reader.need("arms").empty())
-    reader.fail("'arms' is no list of arms");
+    reader.fail("'arms' is not a list of arms");
   reader.need("source");
   if (auto read = reader.finish(); !read) return tl::unexpected(read.error());
   const auto part = [&](const char* key, auto read) -> Expected<void> {

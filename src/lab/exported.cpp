@@ -46,8 +46,9 @@ Expected<void> is_free(const std::filesystem::path& directory) {
     if (name.extension() == ".tmp" ||
         (export_before && (name == "config.json" || name == "model.safetensors")))
       continue;
-    return input_error(entry.path().string() +
-                       ": is of no export; nothing is saved over it: name another --export directory");
+    return input_error(
+        entry.path().string() +
+        ": was not written by --export, so it is not overwritten; give another --export directory");
   }
   return {};
 }

@@ -56,8 +56,8 @@ Expected<std::vector<Json>> expand_sweep(const Json& entry, std::string_view whe
       for (const Json& value : values) {
         more.push_back(arm);
         if (!substitute(more.back(), name, value)) {
-          return usage_error(
-              fmt::format("{}.sweep.{}: no text of the arm holds {{{}}}", where, name.substr(0, 60), name));
+          return usage_error(fmt::format("{}.sweep.{}: no string of the arm contains {{{}}}", where,
+                                         name.substr(0, 60), name));
         }
       }
     }

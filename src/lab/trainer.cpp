@@ -90,7 +90,7 @@ Expected<Trained> train(const Experiment& experiment, const Arm& arm, const Corp
   while (model.steps_done() < arm.training.steps) {
     if (watch.stop()) {
       if (auto written = save(*trained, store); !written) return tl::unexpected(written.error());
-      return tl::unexpected(Error{Error::Kind::interrupted, "interrupted; run again to go on"});
+      return tl::unexpected(Error{Error::Kind::interrupted, "interrupted; run again to continue"});
     }
     const auto seed = tokens_seed(arm, model.steps_done());
     if (auto drawn = corpus.draw(Corpus::Part::training, seed, experiment.batch, tokens); !drawn)

@@ -21,7 +21,7 @@ Expected<LoggedArm> parse_label(std::string_view label) {
     std::uint64_t chunk = 0;
     const auto [at, error] = std::from_chars(number.data(), number.data() + number.size(), chunk);
     if (error != std::errc() || at != number.data() + number.size() || chunk == 0)
-      return usage_error(fmt::format("--log {}: '{}' is no chunk size; write chunk=8", arm.label, word));
+      return usage_error(fmt::format("--log {}: '{}' is not a chunk size; write chunk=8", arm.label, word));
     arm.chunk = chunk;
   }
   return arm;
@@ -34,7 +34,7 @@ Expected<LoggedArm*> arm_of(std::string_view label, std::vector<LoggedArm>& arms
   if (!arm) return tl::unexpected(arm.error());
   const auto baseline = std::ranges::find(arms, true, &LoggedArm::causal);
   if (arm->causal && baseline != arms.end())
-    return usage_error(fmt::format("--log: '{}' and '{}' are both called causal; there is one baseline",
+    return usage_error(fmt::format("--log: '{}' and '{}' are both labelled causal; give one baseline",
                                    baseline->label, label));
   return &arms.emplace_back(*std::move(arm));
 }

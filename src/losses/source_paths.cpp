@@ -39,8 +39,8 @@ Expected<void> require_probabilities(const Trace& trace) {
   for (std::size_t i = 0; i < trace.log_probs.size(); ++i) {
     if (!(trace.log_probs[i] > rounding)) continue;
     return input_error(
-        fmt::format("{}: logprobs: {:g} at row {}, position {} is no log-probability (above 0)", trace.path,
-                    trace.log_probs[i], i / trace.layout.positions, i % trace.layout.positions));
+        fmt::format("{}: logprobs: {:g} at row {}, position {} is not a log-probability (above 0)",
+                    trace.path, trace.log_probs[i], i / trace.layout.positions, i % trace.layout.positions));
   }
   return {};
 }

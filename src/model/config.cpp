@@ -39,7 +39,7 @@ void check_sizes(const ModelConfig& c, Requirements& r) {
                                    {c.head_width, "head_width"}}) {
     r.require(size >= 1 && size <= most, std::string(name) + " must lie between 1 and 2^24");
   }
-  r.require(c.head_width % 2 == 0, "head_width must be even: rotary positions turn pairs");
+  r.require(c.head_width % 2 == 0, "head_width must be even: rotary embeddings rotate pairs");
   r.require(c.kv_heads >= 1 && c.heads % std::max<std::size_t>(1, c.kv_heads) == 0,
             "kv_heads must divide heads");
   r.require(c.dense_layers <= c.layers, "dense_layers must not exceed layers");

@@ -212,8 +212,8 @@ Expected<Parameters> rule_parameters(const Json& json, std::string_view where) {
   Parameters parameters;
   for (const auto& [key, element] : json.items()) {
     if (!is_parameter(element))
-      return usage_error(
-          fmt::format("{}: {}: a rule's parameter is a number, a truth value, text or an array", where, key));
+      return usage_error(fmt::format(
+          "{}: {}: a rule's parameter must be a number, a boolean, a string or an array", where, key));
     parameters.emplace_back(key, input::value_of(element));
   }
   return parameters;

@@ -75,8 +75,7 @@ std::string obstacle(const ModelConfig& c, bool rule_is_given) {
   if (c.shared_width > 0)
     return c.shared_gate && c.qkv_bias && c.qk_norm == QkNorm::none
                ? ""
-               : "a shared expert beside softmax scores needs shared_gate, qkv_bias and no QK norm "
-                 "(Qwen2-MoE)";
+               : "a shared expert with softmax scores needs shared_gate, qkv_bias and no QK norm (Qwen2-MoE)";
   if (c.qkv_bias) return "qkv_bias without a shared expert";
   if (c.qk_norm == QkNorm::none) {
     if (r.gate != Gate::renormalised) return "raw gates need a QK norm (Mixtral renormalises)";
@@ -250,7 +249,7 @@ Expected<void> save_hugging_face(const Model& model, const std::filesystem::path
     return fail(fmt::format("{} needs head_width * heads = width", chosen.model_type));
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) return input_error(fmt::format("{}: cannot make it: {}", directory.string(), error.message()));
+  if (error) return input_error(fmt::format("{}: cannot create it: {}", directory.string(), error.message()));
   Export exported(model.network(), chosen);
   const auto tensors = exported.run();
   auto written = input::write_safetensors(directory / "model.safetensors", {{"format", "pt"}}, tensors);

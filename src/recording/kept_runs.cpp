@@ -101,7 +101,7 @@ Expected<Trace> KeptRuns::keep(const Intervention& run, const Trace& trace, cons
   auto kept = find(run, outline, part);
   if (!kept) {
     return input_error(trace_path(run).string() +
-                       ": does not hold what was just written to it; is another program at work there?");
+                       ": does not hold what was just written to it; is another program writing there?");
   }
   return *std::move(kept);
 }

@@ -29,16 +29,16 @@ Expected<void> Recording::test_kept(const Watch& watch) const {
     folder_->forget_runs();  // nothing to hold them against
     return {};
   }
-  watch.progress(0.0, "running the base again, to trust what was kept");
+  watch.progress(0.0, "running the base again to check the kept runs");
   const auto again = subject_.observe(base);
   if (!again) return tl::unexpected(again.error());
   const auto same = runs_.same(base, *again);
   if (!same) return tl::unexpected(same.error());
   if (*same) return {};
-  return usage_error(fmt::format(
-      "{}: run {} comes out otherwise than what was recorded so far: another processor, build or library; go "
-      "on where it was begun, delete the directory, or name another",
-      folder_->directory().string(), base.id));
+  return usage_error(
+      fmt::format("{}: run {} differs from the earlier recording (another processor, build or library); "
+                  "continue where the recording began, delete the directory, or give another",
+                  folder_->directory().string(), base.id));
 }
 
 Expected<Trace> Recording::take_up_or_run(const Intervention& run, KeptRuns::Part part) {
@@ -52,7 +52,7 @@ Expected<Trace> Recording::take_up_or_run(const Intervention& run, KeptRuns::Par
   auto trace = part == KeptRuns::Part::all ? subject_.observe(run) : subject_.losses(run);
   if (!trace) return trace;
   auto kept = runs_.keep(run, *trace, *outline, part);
-  if (!kept) kept.error().message += "; what was recorded before stays: the same command goes on from there";
+  if (!kept) kept.error().message += "; earlier runs are kept: the same command continues from them";
   const std::lock_guard lock(mutex_);
   if (!kept && !not_written_) not_written_ = kept.error();
   return kept;

@@ -61,13 +61,13 @@ Expected<void> may_record_in(const fs::path& directory) {
   if (error == std::errc::permission_denied)
     return input_error(fmt::format("{}: {}", begun.parent_path().string(), error.message()));
   if (fs::exists(directory / "plan.json", error)) {
-    return usage_error(fmt::format(
-        "{0}: holds a plan already, as a finished recording does: `pastonly audit {0}` reads it; to record "
-        "anew, name another directory",
-        directory.string()));
+    return usage_error(
+        fmt::format("{0}: already holds a plan (a finished recording): `pastonly audit {0}` reads it; to "
+                    "record again, give another directory",
+                    directory.string()));
   }
   return usage_error(fmt::format(
-      "{}: exists already; name a directory that is empty, not there, or left by an interrupted audit",
+      "{}: already exists; give a directory that is empty, missing, or left by an interrupted audit",
       directory.string()));
 }
 
@@ -84,8 +84,8 @@ Expected<void> check_same(const std::string& recorded_text, const std::string& a
                           const fs::path& path) {
   const auto readable = input::parse_json(recorded_text, path.string(), Error::Kind::usage);
   if (!readable || !readable->is_object())
-    return usage_error(fmt::format("{}: does not say what is recorded; delete the directory or name another",
-                                   path.string()));
+    return usage_error(fmt::format(
+        "{}: does not state what is recorded; delete the directory or give another", path.string()));
   // Both have been read just so; parsed again for the order of their keys.
   const auto recorded = nlohmann::ordered_json::parse(recorded_text);
   const auto asked = nlohmann::ordered_json::parse(asked_text);
@@ -93,8 +93,8 @@ Expected<void> check_same(const std::string& recorded_text, const std::string& a
     for (const auto& [key, value] : side->items()) {
       if (recorded.contains(key) && asked.contains(key) && recorded[key] == asked[key]) continue;
       return usage_error(
-          fmt::format("{}: {} is {} in what was recorded so far and {} in this audit; repeat the earlier "
-                      "command, delete the directory, or name another",
+          fmt::format("{}: {} is {} in the earlier recording and {} in this audit; repeat the earlier "
+                      "command, delete the directory, or give another",
                       path.string(), key, shown(recorded, key), shown(asked, key)));
     }
   }

@@ -66,8 +66,7 @@ std::string experiment_heading(const Experiment& experiment, const TextStyle& st
   std::string out = fmt::format("{} arm{} trained on {}", experiment.arms.size(),
                                 experiment.arms.size() == 1 ? "" : "s", source.name);
   if (source.floor_bits) {
-    out += fmt::format(": no model that routes by the past alone can lose less than {:.3f} bits per token",
-                       *source.floor_bits);
+    out += fmt::format(": no causal model can reach a loss below {:.3f} bits per token", *source.floor_bits);
   }
   return inked("Experiment " + experiment.name, Ink::bold, style.color) + "\n" +
          wrapped(out + ".", 0, style.width) + "\n";
@@ -89,17 +88,21 @@ std::string loss_note(const Experiment& experiment, const std::vector<ArmGroup>&
   std::uint64_t tokens = 0;
   for (const ArmGroup& group : groups) tokens = std::max(tokens, group.mean.tokens);
   std::string text = fmt::format(
-      "loss: bits per token as trained, with its 95% interval{}, on {} tokens drawn after training. ",
+      "loss: bits per token under the training rule, with its 95% interval{}, on {} tokens drawn after "
+      "training. ",
       seeds ? " over seeds" : "", grouped(tokens));
   if (experiment.source.floor_bits) {
     text +=
-        "leak: bits below the source. e-value: how much likelier the tokens are under the model than under "
-        "the "
-        "source; a causal model exceeds 2^x with probability 2^-x at most. ";
+        "leak: bits below the source's own loss. e-value: likelihood ratio of the tokens, model to source; a "
+        "causal model exceeds 2^x with probability at most 2^-x. ";
   }
-  if (seeds) text += "drop: bits below the baseline (loss-anomaly in the JSON report names it), over seeds. ";
-  if (bound) text += "can carry: published floor and capacity of the arm's expert choice, bits per token. ";
-  return text + "training: the loss over the steps, one scale for all.";
+  if (seeds)
+    text += "drop: bits below the baseline arm (named by loss-anomaly in the JSON report), over seeds. ";
+  if (bound)
+    text +=
+        "capacity: bits per token that the arm's expert choice could carry at most (published floor / exact "
+        "capacity). ";
+  return text + "training: loss over the training steps, on one scale for all arms.";
 }
 
 std::string loss_table(const Experiment& experiment, const std::vector<ArmGroup>& groups,
@@ -109,7 +112,7 @@ std::string loss_table(const Experiment& experiment, const std::vector<ArmGroup>
   const bool seeds = std::ranges::any_of(groups, [](const ArmGroup& g) { return g.drop != nullptr; });
   Row head{"arm", "loss", "leak", "e-value"};
   if (seeds) head.emplace_back("drop");
-  if (bound) head.emplace_back("can carry");
+  if (bound) head.emplace_back("capacity");
   head.emplace_back("training");
   std::vector<Row> rows{std::move(head)};
   for (const ArmGroup& group : groups) {
@@ -135,12 +138,11 @@ std::string routing_table(const std::vector<ArmGroup>& groups, const TextStyle& 
                     bits_words(arm.evaluated.top_k)});
   }
   return aligned(rows, style.color) +
-         table_note(
-             fmt::format(
-                 "The same models, routed by their rule on tokens in order and in random order, with only "
-                 "the past visible (on {} tokens), and by plain top-k: loss in bits per token.",
-                 grouped(streamed)),
-             style.width);
+         table_note(fmt::format("Loss of the same models in bits per token: under their training rule with "
+                                "the tokens in order, with the tokens in random order, and with only earlier "
+                                "tokens visible (streaming, on {} tokens), and under plain top-k.",
+                                grouped(streamed)),
+                    style.width);
 }
 
 }  // namespace

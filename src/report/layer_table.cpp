@@ -77,24 +77,23 @@ std::string open_in_words(const LayerFacts::Rule& rule) {
     if (!known || !candidate.causal || *candidate.causal == *own->causal || ++count > shown) continue;
     names += (names.empty() ? "" : ", ") + candidate.id;
   }
-  if (count == 0) return "causal open: causal rules and rules that look ahead explain these decisions alike";
+  if (count == 0) return "causal open: causal and leaky rules explain these decisions equally well";
   if (count > shown) names += fmt::format(" and {} more", count - shown);
   return fmt::format("causal open: {}, which {}, explains these decisions, and so {} {}, which {}", own->id,
-                     *own->causal ? "is causal" : "looks ahead", count == 1 ? "does" : "do", names,
+                     *own->causal ? "is causal" : "is not causal", count == 1 ? "does" : "do", names,
                      !*own->causal ? (count == 1 ? "is causal" : "are causal")
-                                   : (count == 1 ? "looks ahead" : "look ahead"));
+                                   : (count == 1 ? "is not causal" : "are not causal"));
 }
 
 std::string legend(const Report& report, const TextStyle& style) {
   std::string out =
-      "flips: decisions that changed with the future; floor: bits per token that expert choice of these "
-      "shapes "
-      "would carry";
+      "flips: decisions that changed when later tokens were redrawn; floor: bits per token that expert "
+      "choice of these shapes could carry";
   const auto any = [&](std::string_view word) {
     return std::ranges::find_if(report.layers, [&](const auto& layer) { return causal_word(layer) == word; });
   };
   const auto leaks = [](const auto& layer) { return layer.facts.leak.has_value(); };
-  if (std::ranges::any_of(report.layers, leaks)) out += "; leak: estimated bits, (≥ certain)";
+  if (std::ranges::any_of(report.layers, leaks)) out += "; leak: estimated bits (≥ certified lower bound)";
   std::string text = table_note(out, style.width);
   if (const auto open = any("open"); open != report.layers.end()) {
     text += table_note(open_in_words(*open->facts.rule), style.width);
@@ -144,21 +143,21 @@ std::string write_bound_text(const std::vector<Report::Layer>& layers, const Rep
   const auto total = [](const std::optional<double>& bits) {
     return bits ? fmt::format("{:.3f}", *bits) : "-";
   };
-  std::string out =
-      fmt::format("Expert choice with {} experts, {:g} per token, {} layer{}: bits that routing can carry\n",
-                  first.experts, first.top_k.value_or(0.0), layers.size(), layers.size() == 1 ? "" : "s");
+  std::string out = fmt::format(
+      "Expert choice with {} experts, {:g} per token, {} layer{}: bits that routing could carry\n",
+      first.experts, first.top_k.value_or(0.0), layers.size(), layers.size() == 1 ? "" : "s");
   std::vector<Row> rows{{"", "per token and layer", fmt::format("per token, {} layers", layers.size())},
                         {"floor (published)", cell(bound.floor_bits), total(totals.floor_bits)}};
   if (bound.chunk) {
     rows.push_back({fmt::format("capacity at chunk {}", *bound.chunk), cell(bound.capacity_bits),
                     total(totals.capacity_bits)});
   }
-  rows.push_back({"limit, endless chunk", cell(bound.limit_bits), total(totals.limit_bits)});
+  rows.push_back({"limit of long chunks", cell(bound.limit_bits), total(totals.limit_bits)});
   out += aligned(rows, false);
   if (bound.vacuous)
-    out += "The floor is vacuous: half of the experts or more are chosen, and it says nothing.\n";
+    out += "The floor is vacuous: it gives no information when half of the experts or more are selected.\n";
   if (totals.successors_identifiable) {
-    out += fmt::format("The floor identifies {} successor{} of a vocabulary of {}.\n",
+    out += fmt::format("The floor is enough to identify {} successor{} in a vocabulary of {}.\n",
                        *totals.successors_identifiable, *totals.successors_identifiable == 1 ? "" : "s",
                        vocab.value_or(0));
   }

@@ -43,10 +43,10 @@ std::string losses(const Report& report, const TextStyle& style) {
       {{"in order", measurement::loss_in_order, ""},
        {"shuffled", measurement::loss_shuffled, measurement::reliance},
        {"nothing after each token", measurement::loss_streaming, measurement::streaming_gap},
-       {"by plain top-k", measurement::loss_top_k, measurement::top_k_gap},
-       {"the causal twin", measurement::loss_twin, measurement::twin_gap},
-       {"the source itself", measurement::source_entropy, ""}}};
-  std::vector<Row> rows{{"routed", "bits per token", "against in order"}};
+       {"plain top-k", measurement::loss_top_k, measurement::top_k_gap},
+       {"causal baseline", measurement::loss_twin, measurement::twin_gap},
+       {"source", measurement::source_entropy, ""}}};
+  std::vector<Row> rows{{"routing", "bits per token", "vs. in order"}};
   for (const Way& way : ways) {
     if (const auto* loss = measured(*check, way.loss)) {
       rows.push_back({std::string(way.words), fmt::format("{:.3f}", loss->value),
@@ -56,8 +56,9 @@ std::string losses(const Report& report, const TextStyle& style) {
   if (rows.size() < 3) return "";
   std::string out = "\n" + inked("Losses", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
   if (measured(*check, measurement::loss_streaming) != nullptr)
-    out += table_note("nothing after each token: of a sample of tokens, with the difference on that sample",
-                      style.width);
+    out += table_note(
+        "nothing after each token: measured on a sample of tokens; the difference is on the same sample",
+        style.width);
   return out;
 }
 
@@ -82,9 +83,9 @@ std::string sweep(const Report& report, const TextStyle& style) {
                     fmt::format("{} {}", signed_bits(figure->value),
                                 bar(figure->value < shown_bits ? 0.0 : figure->value, most, 16))});
   }
-  std::string more = fmt::format("a causal rule loses {:.3f}", causal->value);
+  std::string more = fmt::format("the loss under a causal rule is {:.3f}", causal->value);
   if (tried.size() > shown)
-    more = fmt::format("… and {} rules that lose more; {} (-o json has all)", tried.size() - shown, more);
+    more = fmt::format("… and {} rules with a higher loss; {} (-o json has all)", tried.size() - shown, more);
   return "\n" + inked("Forensic sweep", Ink::bold, style.color) + "\n" + aligned(rows, style.color) + "  " +
          more + "\n";
 }

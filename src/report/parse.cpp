@@ -191,7 +191,7 @@ Expected<Report> parse_report(std::string_view json, std::string_view name) {
     return tl::unexpected(strict.error());
   }
   const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!root.is_object()) return input_error(fmt::format("{}: is no report: not a JSON object", name));
+  if (!root.is_object()) return input_error(fmt::format("{}: is not a report: not a JSON object", name));
   std::string problem;
   const Fields in(root, "", problem);
   const std::string schema = in.text("schema");

@@ -33,11 +33,15 @@ std::string reasons(const Report& report, const TextStyle& style) {
     const auto ignored = std::ranges::count_if(
         report.findings, [](const auto& finding) { return finding.suppressed.has_value(); });
     if (ignored > 0) {
-      return fmt::format("Nothing that the policy forbids was found, but for {} finding{} that it ignores.\n",
-                         ignored, ignored == 1 ? "" : "s");
+      return fmt::format(
+          "No check found anything the policy forbids, except {} finding{} that the policy ignores.\n",
+          ignored, ignored == 1 ? "" : "s");
     }
-    return "No changed future moved a decision before it, and nothing else that the policy forbids was "
-           "found.\n";
+    return wrapped(
+               "Redrawing later tokens never changed an earlier decision, and no other check found anything "
+               "the policy forbids.",
+               0, style.width) +
+           "\n";
   }
   // A failure's reasons are its findings, which follow in full.
   if (report.verdict == Verdict::fail) {
@@ -48,7 +52,7 @@ std::string reasons(const Report& report, const TextStyle& style) {
     }
     std::string list;
     for (const auto& check : checks) list += (list.empty() ? "" : ", ") + check;
-    return wrapped("The policy does not allow what was found by: " + list + ".", 0, style.width) + "\n";
+    return wrapped("The policy forbids the findings of " + list + ".", 0, style.width) + "\n";
   }
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
@@ -144,8 +148,8 @@ std::string findings(const Report& report, const TextStyle& style) {
            wrapped(fmt::format("{}", fmt::join(noted, ", ")), 9, style.width) + "\n";
   }
   if (brief)
-    out +=
-        wrapped("Every arm's findings with their witnesses, and what to do: -o json.", 0, style.width) + "\n";
+    out += wrapped("For the findings of every arm, with witnesses and advice, use -o json.", 0, style.width) +
+           "\n";
   return out;
 }
 
@@ -184,12 +188,11 @@ std::string detection(const Report& report, const TextStyle& style) {
   if (!report.detection_limit || report.detection_limit->trial_rate >= 1.0) return "";
   const DetectionLimit& limit = *report.detection_limit;
   std::string text = fmt::format(
-      "Detection limit: {} trial{} of a changed future; a leak that shows in more than {:.1f}% of them would "
-      "have "
-      "been seen with {:g}% confidence.",
+      "Detection limit: {} trial{} with redrawn later tokens; a leak that shows in more than {:.1f}% of such "
+      "trials would have been found with {:g}% confidence.",
       limit.trials, limit.trials == 1 ? "" : "s", 100.0 * limit.trial_rate, 100.0 * limit.confidence);
   if (!limit.unseen_chunks.empty()) {
-    text += " Unseen chunk widths:";
+    text += " Chunk widths that no cut can detect:";
     for (const auto width : limit.unseen_chunks) text += fmt::format(" {}", width);
     text += ".";
   }
@@ -201,7 +204,8 @@ std::string detection(const Report& report, const TextStyle& style) {
 std::string write_text(const Report& report, const TextStyle& style) {
   if (report.experiment) {
     return experiment_text(report, style) + "\n" + verdict_line(report, style) + reasons(report, style) +
-           wrapped("(pastonly lab exits by this verdict only where --policy is given.)", 0, style.width) +
+           wrapped("(The exit code of pastonly lab depends on this verdict only if --policy is given.)", 0,
+                   style.width) +
            "\n" + findings(report, style) + layer_table(report, style) + detection(report, style);
   }
   return verdict_line(report, style) + reasons(report, style) + findings(report, style) +

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <initializer_list>
 
 #include "report/words.h"
 
@@ -18,9 +19,9 @@ std::string file(const Value& witness, const char* key) {
   return std::filesystem::path(shown(witness, key)).filename().string();
 }
 
-std::string place(const Value& witness) {
+std::string place(const Value& witness, std::initializer_list<const char*> keys) {
   std::string out;
-  for (const char* key : {"layer", "row", "position", "expert"}) {
+  for (const char* key : keys) {
     if (has(witness, key)) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", key, shown(witness, key));
   }
   return out;
@@ -29,41 +30,45 @@ std::string place(const Value& witness) {
 std::string change(const Value& witness) {
   std::string out = "run " + shown(witness, "run_id");
   if (has(witness, "cut")) {
-    out += fmt::format(" redraws row {} from position {}", shown(witness, "rows_changed"),
+    out += fmt::format(" redraws row {} from position {} on", shown(witness, "rows_changed"),
                        shown(witness, "cut"));
   } else {
     out += fmt::format(" ({})", shown(witness, "kind"));
   }
   if (has(witness, "tokens_changed"))
-    out += fmt::format(" (tokens that differ: {})", shown(witness, "tokens_changed"));
+    out += fmt::format(" (tokens changed: {})", shown(witness, "tokens_changed"));
   return out;
+}
+
+/// A figure of both runs: "its score is unchanged (0.5)", "its score rose from 0.5 to 0.6".
+std::string figure(const Value& witness, std::string_view words, const char* before, const char* after) {
+  const std::string first = shown(witness, before), second = shown(witness, after);
+  if (first == second) return fmt::format("{} is unchanged ({})", words, first);
+  const bool rose = witness.find(before)->number() < witness.find(after)->number();
+  return fmt::format("{} {} from {} to {}", words, rose ? "rose" : "fell", first, second);
 }
 
 std::string flip_in_words(const Value& witness) {
   const bool gained = shown(witness, "after") == "1";
-  std::string out =
-      fmt::format("{}; at {} the token is {}", change(witness), place(witness), gained ? "gained" : "lost");
-  if (has(witness, "score_before")) {
-    const std::string before = shown(witness, "score_before"), after = shown(witness, "score_after");
-    out += before == after ? fmt::format(", score {} in both", before)
-                           : fmt::format(", score {} -> {}", before, after);
-  }
-  if (has(witness, "threshold_before") && has(witness, "threshold_after")) {
-    out += fmt::format(", lowest score taken {} -> {}", shown(witness, "threshold_before"),
-                       shown(witness, "threshold_after"));
-  }
+  const bool threshold = has(witness, "threshold_before") && has(witness, "threshold_after");
+  const char* verb = threshold ? (gained ? "admitted" : "dropped") : gained ? "now takes" : "no longer takes";
+  std::string out = fmt::format("{}; at {}, expert {} {} this token", change(witness),
+                                place(witness, {"layer", "row", "position"}), shown(witness, "expert"), verb);
+  if (has(witness, "score_before")) out += ": " + figure(witness, "its score", "score_before", "score_after");
+  if (threshold)
+    out += ", " + figure(witness, "the admission threshold", "threshold_before", "threshold_after");
   if (const Value* token = witness.find("single_token")) {
-    out += fmt::format("; the token at row {}, position {} alone is enough", shown(*token, "row"),
+    out += fmt::format("; changing only the token at row {}, position {} reproduces it", shown(*token, "row"),
                        shown(*token, "position"));
   }
   return fmt::format("{} ({}, {})", out, file(witness, "base"), file(witness, "run"));
 }
 
 std::string change_in_words(const Value& witness) {
-  return fmt::format("{}; {} at {} went from {} to {}, tolerance {} ({}, {})", change(witness),
-                     shown(witness, "tensor"), place(witness), shown(witness, "before"),
-                     shown(witness, "after"), shown(witness, "tolerance"), file(witness, "base"),
-                     file(witness, "run"));
+  return fmt::format("{}; {} at {} changed from {} to {}, tolerance {} ({}, {})", change(witness),
+                     shown(witness, "tensor"), place(witness, {"layer", "row", "position", "expert"}),
+                     shown(witness, "before"), shown(witness, "after"), shown(witness, "tolerance"),
+                     file(witness, "base"), file(witness, "run"));
 }
 
 }  // namespace

@@ -38,12 +38,12 @@ std::string write_agreement_text(const comparison::Agreement& agreement, const T
   }
   std::string text = fmt::format("{} tokens routed by both.", grouped(agreement.tokens));
   if (!agreement.tokens_known)
-    text += " Token ids are not recorded in both: that they are the same is taken on trust.";
+    text += " Token ids are not recorded in both, so pastonly assumes that they are equal.";
   std::string columns =
-      "routes kept: (token, expert) routes of the first that the second makes as well, 95% interval over "
-      "sequences; by chance: what the experts' loads alone would keep; same experts: tokens with the very "
-      "same "
-      "experts; score drift: mean total variation distance between a token's scores, 0 to 1.";
+      "routes kept: (token, expert) routes of the first model that the second also makes, with a 95% "
+      "interval over sequences; by chance: the share that the experts' loads alone predict; same experts: "
+      "tokens with exactly the same experts; score drift: mean total variation distance between a token's "
+      "scores, 0 to 1.";
   return wrapped(text, 0, style.width) + "\n\n" + aligned(rows, style.color) + "  " +
          wrapped(columns, 2, style.width) + "\n";
 }

@@ -64,7 +64,7 @@ Expected<RuleSpec> parse_rule(std::string_view text) {
     const auto equals = pair.find('=');
     const auto key = trimmed(pair.substr(0, std::min(equals, pair.size())));
     if (key.empty() || equals == std::string_view::npos) {
-      return usage_error(fmt::format("rule {}: '{}' is no parameter: write KEY=VALUE", spec.id, pair));
+      return usage_error(fmt::format("rule {}: '{}' is not a parameter: write KEY=VALUE", spec.id, pair));
     }
     auto value = parse_value(key, trimmed(pair.substr(equals + 1)));
     if (!value) return tl::unexpected<Error>(value.error());

@@ -84,7 +84,7 @@ std::string unmet(const Needs& needs, const Capabilities& capabilities, const Po
   if (needs.log_probs && !capabilities.log_probs) return "the trace holds no log-probabilities (logprobs)";
   if (needs.tokens && !capabilities.tokens) return "the trace holds no token ids";
   if (needs.source && !policy.source) {
-    return "the tokens' source is not named (--source uniform:V or markov:..., or \"source\" in the policy)";
+    return "the tokens' source is not given (--source uniform:V or markov:..., or \"source\" in the policy)";
   }
   return "";
 }
@@ -117,7 +117,7 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   report.not_assessed = missing_runs(subject);
   for (const Check& check : all_checks()) {
     const bool asked = std::ranges::count(*checks, &check) > 0;
-    if (!asked) report.not_assessed.push_back({std::string(check.id), "not asked for (--check)"});
+    if (!asked) report.not_assessed.push_back({std::string(check.id), "not selected (--check)"});
   }
   judge(checked->outcomes, policy, options.today, report);
   return report;

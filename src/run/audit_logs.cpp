@@ -29,8 +29,8 @@ Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit u
   Report report;
   report.tool = {"pastonly", std::string(version()), std::string(commit())};
   report.subject.kind = "logs";
-  report.subject.name = fmt::format("{} training log{} of {} kind{} of run", logs.size(),
-                                    logs.size() == 1 ? "" : "s", arms->size(), arms->size() == 1 ? "" : "s");
+  report.subject.name = fmt::format("{} training log{} of {} arm{}", logs.size(), logs.size() == 1 ? "" : "s",
+                                    arms->size(), arms->size() == 1 ? "" : "s");
   report.subject.mode = name(Mode::unknown);
   report.subject.stage = name(Stage::unknown);
   for (const losses::LoggedArm& arm : *arms) {

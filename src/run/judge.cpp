@@ -67,13 +67,14 @@ std::optional<std::string> dismissal(const Stated& stated, const Policy& policy)
       return fmt::format("not significant: p = {:.3g} over all tests of the run, level {:g}",
                          *stated.adjusted, policy.alpha);
     }
-    if (!stated.adjusted && !limit) return "no p-value and no limit to hold it against";
+    if (!stated.adjusted && !limit) return "no p-value, and the policy has no limit for it";
   }
   if (limit && claim.amount->lower.value_or(claim.amount->value) <= *limit) {
-    return fmt::format("within the limit: {} is {:.4g} {} or more, limit {:g}", claim.amount->name,
+    return fmt::format("within the limit: {} is at least {:.4g} {}, limit {:g}", claim.amount->name,
                        claim.amount->lower.value_or(claim.amount->value), claim.amount->unit, *limit);
   }
-  if (severity_of(*stated.check, claim.id, policy) == Severity::none) return "the policy does not ask for it";
+  if (severity_of(*stated.check, claim.id, policy) == Severity::none)
+    return "the policy sets its severity to none";
   return std::nullopt;
 }
 

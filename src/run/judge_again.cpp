@@ -58,9 +58,9 @@ Expected<Report> judge_again(Report report, const Policy& policy, std::string_vi
   Policy as_measured = policy;
   if (!policy.source) as_measured.source = report.policy.source;
   if (as_measured.source != report.policy.source) {
-    return usage_error(
-        fmt::format("policy {} names another source than the report was measured with. Run the audit again",
-                    policy.name));
+    return usage_error(fmt::format(
+        "policy {} names another source than the one the report was measured with. Run the audit again",
+        policy.name));
   }
   judge(outcomes_of(report), as_measured, today, report);
   return report;

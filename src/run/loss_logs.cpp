@@ -96,8 +96,8 @@ Claim drop_claim(std::span<const losses::LoggedArm> arms, const stats::SweepDrop
   claim.basis = Claim::Basis::statistical;
   claim.p_value = drop.drop.p_value;
   claim.message = fmt::format(
-      "runs '{}' end {:.3f} bits per token below runs '{}'{} ({} and {} seeds): routing less should not lose "
-      "less",
+      "runs '{}' end {:.3f} bits per token below runs '{}'{} ({} and {} seeds); causal routing should give "
+      "no such advantage",
       arms[drop.arm].label, figure.value, arms[drop.against].label,
       figure.lower ? fmt::format(" [{:.3f}, {:.3f}]", *figure.lower, *figure.upper) : std::string(),
       arms[drop.arm].seeds.size(), arms[drop.against].seeds.size());
@@ -106,8 +106,8 @@ Claim drop_claim(std::span<const losses::LoggedArm> arms, const stats::SweepDrop
   claim.witness.set("against", arms[drop.against].label);
   claim.witness.set("drop_bits", figure.value);
   claim.help =
-      "Losses suggest and do not prove. Audit a plan of the model itself: causal-mask shows whether routing "
-      "reads later tokens.";
+      "Losses are evidence, not proof. Audit a plan of the model itself: causal-mask shows whether routing "
+      "depends on later tokens.";
   return claim;
 }
 
@@ -140,8 +140,7 @@ Outcome loss_anomaly_of_logs(std::span<const losses::LoggedArm> arms, const Poli
     out.measurements.push_back(
         {measurement::chunk_trend, *trend, {}, {}, "rank correlation", sweep.size(), {}});
   if (drops.empty() && arms.size() < 2)
-    return Skipped{
-        "one arm alone has nothing to be compared with; give runs of another chunk size, or a causal one"};
+    return Skipped{"a single arm cannot be compared; add runs with another chunk size, or causal runs"};
   return out;
 }
 

@@ -71,11 +71,12 @@ Reasons errors(const Outcomes& outcomes, const Policy& policy, std::string_view 
     same->second.push_back(check);
   }
   for (const auto& [message, checks] : stopped) {
-    reasons.push_back(fmt::format("{} (not completed: {})", message, fmt::join(checks, ", ")));
+    reasons.push_back(fmt::format("{} (checks not completed: {})", message, fmt::join(checks, ", ")));
   }
   for (const Policy::Ignore& ignore : policy.ignore) {
     if (today > ignore.expires) {
-      reasons.push_back(fmt::format("the policy's ignore of {} ran out on {}", ignore.check, ignore.expires));
+      reasons.push_back(
+          fmt::format("the policy's ignore entry for {} expired on {}", ignore.check, ignore.expires));
     }
   }
   return reasons;
@@ -97,14 +98,15 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
   for (const std::string& mode : policy.require_mode) {
     if (report.subject.mode != mode) {
       const bool trainable = mode == "train" && report.subject.kind == "checkpoint";
-      reasons.push_back(fmt::format("{}ing-time routing not seen: the policy requires mode {}, this is {}{}",
-                                    mode == "train" ? "train" : "evaluat", mode, report.subject.mode,
-                                    trainable ? "; --rule names the rule it was trained under" : ""));
+      reasons.push_back(fmt::format(
+          "{}ing-time routing was not audited: the policy requires mode {}, this subject has mode {}{}",
+          mode == "train" ? "train" : "evaluat", mode, report.subject.mode,
+          trainable ? "; give the rule it was trained under with --rule" : ""));
     }
   }
   if (report.subject.tokens < policy.min_tokens) {
-    reasons.push_back(fmt::format("{} token positions seen, the policy requires {}", report.subject.tokens,
-                                  policy.min_tokens));
+    reasons.push_back(fmt::format("{} token positions were audited, the policy requires {}",
+                                  report.subject.tokens, policy.min_tokens));
   }
 }
 
@@ -125,24 +127,25 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
   if (ran == nullptr || !limit || limit->trials == 0) {
     const bool required = std::ranges::count(policy.require, check_id::causal_mask) > 0;
     if (!required || ran != nullptr) {
-      reasons.push_back("no intervention on the future was seen; observation alone never passes");
+      reasons.push_back("no run changes later tokens, and observation without intervention never passes");
     }
     return;
   }
   if (!limit->unseen_chunks.empty()) {
     reasons.push_back(
-        fmt::format("no cut could see a rule with chunk width {}", fmt::join(limit->unseen_chunks, ", ")));
+        fmt::format("no cut can detect a rule with chunk width {}", fmt::join(limit->unseen_chunks, ", ")));
   }
   // A rate of 1 rules nothing out, whatever the policy accepts.
   const auto trials = fmt::format("{} trial{}", limit->trials, limit->trials == 1 ? "" : "s");
   if (limit->trial_rate >= 1.0) {
-    reasons.push_back(trials + " of a changed future rule nothing out: " +
-                      (tolerates_a_change(*ran) ? "decisions changed, which the policy lets pass"
-                                                : "chance moves decisions as well"));
+    reasons.push_back(trials + " with redrawn later tokens exclude no leak rate: " +
+                      (tolerates_a_change(*ran) ? "decisions changed, which the policy tolerates"
+                                                : "plain repeats change decisions as well"));
   } else if (limit->trial_rate > policy.limits.trial_rate) {
-    reasons.push_back(fmt::format(
-        "{} leave open that up to {:.1f}% of changed futures change routing; the policy allows {:.1f}%",
-        trials, 100.0 * limit->trial_rate, 100.0 * policy.limits.trial_rate));
+    reasons.push_back(
+        fmt::format("{} with redrawn later tokens leave open that up to {:.1f}% of redraws change routing; "
+                    "the policy allows {:.1f}%",
+                    trials, 100.0 * limit->trial_rate, 100.0 * policy.limits.trial_rate));
   }
 }
 

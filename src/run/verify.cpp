@@ -50,9 +50,9 @@ std::string difference(const Report::Finding& stated, const Report::Finding& aga
   }
   const bool amounts = stated.amount.has_value() == again.amount.has_value() &&
                        (!stated.amount || same_measurement(*stated.amount, *again.amount));
-  if (!amounts) return "its amount is another";
-  if (stated.layers != again.layers) return "its layers are others";
-  if (!agree(stated.witness, again.witness)) return "its witness is another";
+  if (!amounts) return "its amount differs";
+  if (stated.layers != again.layers) return "its layers differ";
+  if (!agree(stated.witness, again.witness)) return "its witness differs";
   if (stated.message != again.message) return fmt::format("recomputed: {}", again.message);
   return "";
 }
@@ -60,7 +60,7 @@ std::string difference(const Report::Finding& stated, const Report::Finding& aga
 void compare_findings(const Report& stated, const Report& recomputed, std::vector<Statement>& held) {
   std::vector<bool> used(recomputed.findings.size(), false);
   for (const auto& finding : stated.findings) {
-    Statement row{where(finding), false, "the audit does not find it again"};
+    Statement row{where(finding), false, "the repeated audit does not find it"};
     for (std::size_t i = 0; i < used.size(); ++i) {
       if (used[i] || recomputed.findings[i].fingerprint != finding.fingerprint) continue;
       used[i] = true;
@@ -72,7 +72,8 @@ void compare_findings(const Report& stated, const Report& recomputed, std::vecto
   }
   for (std::size_t i = 0; i < used.size(); ++i) {
     if (!used[i])
-      held.push_back({where(recomputed.findings[i]), false, "found by the audit, missing in the report"});
+      held.push_back(
+          {where(recomputed.findings[i]), false, "found by the repeated audit, missing in the report"});
   }
 }
 
@@ -96,7 +97,7 @@ Statement compare_check(const Report::CheckEntry& stated, const Report::CheckEnt
   for (const auto& [key, measured] : before) {
     const auto found = after.find(key);
     if (found == after.end()) {
-      row.why = fmt::format("{}: not measured again", key.first);
+      row.why = fmt::format("{}: not measured by the repeated audit", key.first);
       return row;
     }
     if (!same_measurement(*measured, *found->second)) {
@@ -107,7 +108,7 @@ Statement compare_check(const Report::CheckEntry& stated, const Report::CheckEnt
     }
   }
   row.holds = before.size() == after.size();
-  if (!row.holds) row.why = "the report leaves measurements out";
+  if (!row.holds) row.why = "the report lacks measurements";
   return row;
 }
 
@@ -120,7 +121,7 @@ std::vector<Statement> compare_checks(const std::vector<Report::CheckEntry>& sta
   }
   for (const auto& check : recomputed) {
     if (std::ranges::find(stated, check.id, &Report::CheckEntry::id) == stated.end())
-      held.push_back({check.id + ", measurements", false, "the report leaves the check out"});
+      held.push_back({check.id + ", measurements", false, "the report lacks the check"});
   }
   return held;
 }
@@ -178,7 +179,7 @@ std::vector<Statement> verify_against(const Report& stated, const Report& recomp
     verdict.why = fmt::format("stated {}, recomputed {}", name(stated.verdict), name(recomputed.verdict));
   } else if (stated.verdict_reasons != recomputed.verdict_reasons) {
     verdict.holds = false;
-    verdict.why = "its reasons are others";
+    verdict.why = "its reasons differ";
   }
   held.push_back(std::move(verdict));
   return held;

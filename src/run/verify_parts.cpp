@@ -136,11 +136,11 @@ Statement compare(std::string what, const Value::Object& stated, const Value::Ob
   const std::size_t both = std::min(stated.size(), again.size());
   for (std::size_t i = 0; i < both; ++i) {
     if (stated[i].first == again[i].first && agree(stated[i].second, again[i].second)) continue;
-    row.why = stated[i].first + ": recomputed otherwise";
+    row.why = stated[i].first + ": recomputed differently";
     return row;
   }
   row.holds = stated.size() == again.size();
-  if (stated.size() > both) row.why = stated[both].first + ": the audit does not state it again";
+  if (stated.size() > both) row.why = stated[both].first + ": the repeated audit does not state it";
   if (again.size() > both) row.why = again[both].first + ": missing in the report";
   return row;
 }
@@ -225,14 +225,14 @@ std::vector<Statement> hold_parts_against(const Report& stated, const Report& re
   held.push_back(compare("what was not assessed", gaps_value(stated), gaps_value(recomputed)));
   // A policy of the user's own is as the report says it is; ci and release are known.
   if (const auto ready = ready_policy(stated.policy.name)) {
-    held.push_back(compare(fmt::format("policy {}, as it comes with the program", stated.policy.name),
+    held.push_back(compare(fmt::format("policy {}, as shipped with the program", stated.policy.name),
                            rules_value(stated.policy), rules_value(*ready)));
   }
   if (stated.experiment && recomputed.experiment) {
     compare_experiments(*stated.experiment, *recomputed.experiment, held);
   } else if (stated.experiment || recomputed.experiment) {
     held.push_back({"experiment", false,
-                    stated.experiment ? "the audit does not state it again" : "missing in the report"});
+                    stated.experiment ? "the repeated audit does not state it" : "missing in the report"});
   }
   return held;
 }

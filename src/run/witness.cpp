@@ -40,7 +40,7 @@ Expected<Place> place_of(const Value& witness, const char* file, std::size_t row
                          const Report& report, const input::TraceOptions& options) {
   const std::string path = witness.text_or(file, "");
   const bool named = std::ranges::count(report.subject.files, path, &FileRecord::path) > 0;
-  if (!named) return input_error(fmt::format("names a file that the report does not: {}", path));
+  if (!named) return input_error(fmt::format("names a file that the report does not list: {}", path));
   auto trace = input::read_trace(path, options);
   if (!trace) return tl::unexpected(trace.error());
   if (row >= trace->layout.sequences || position >= trace->layout.positions) {
@@ -64,7 +64,7 @@ std::string shared_past(const Place& base, const Place& run) {
   for (std::size_t position = 0; position <= base.position; ++position) {
     if (before[base.trace.layout.token(base.row, position)] !=
         after[run.trace.layout.token(run.row, position)]) {
-      return fmt::format("the inputs differ already at position {}", position);
+      return fmt::format("the inputs already differ at position {}", position);
     }
   }
   return "";
@@ -131,7 +131,8 @@ std::optional<double> changed_value(const Value& witness, const Place& place) {
 std::string check_change(const Value& witness, const Place& base, const Place& run) {
   const auto before = changed_value(witness, base), after = changed_value(witness, run);
   const auto stated_before = witness.number("before"), stated_after = witness.number("after");
-  if (!before || !after || !stated_before || !stated_after) return "the files do not hold what it points at";
+  if (!before || !after || !stated_before || !stated_after)
+    return "the files do not contain what it refers to";
   for (auto& problem :
        {differs("before", *stated_before, *before), differs("after", *stated_after, *after)}) {
     if (!problem.empty()) return problem;

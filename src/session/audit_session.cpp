@@ -23,7 +23,7 @@ Value logs_to_value(const AuditRequest& request) {
 
 Expected<void> logs_from_value(const Value& value, AuditRequest& request) {
   const auto* list = value.array("logs");
-  if (list == nullptr) return usage_error("the report does not say which training logs it was made of");
+  if (list == nullptr) return usage_error("the report does not name the training logs that it was made from");
   for (const Value& log : *list) {
     if (const auto* text = log.text()) request.logs.push_back(*text);
   }
@@ -68,8 +68,7 @@ Expected<std::unique_ptr<recording::Recording>> record(const AuditRequest& reque
   auto recording = recording::Recording::start(subject, directory, *identity, environment.watch);
   if (!recording) return recording;
   if (const std::size_t runs = (*recording)->runs_kept(); runs > 0)
-    environment.say(
-        fmt::format("going on from {} runs that {} keeps of an interrupted audit", runs, directory));
+    environment.say(fmt::format("continuing from {} runs of an interrupted audit in {}", runs, directory));
   return recording;
 }
 
@@ -102,7 +101,7 @@ Expected<Report> run_audit(const AuditRequest& request, const Environment& envir
   if (*recording) {
     if (auto kept = (*recording)->finish(options.watch); !kept) return tl::unexpected(kept.error());
     environment.say(
-        fmt::format("{} is a plan directory now, which audit and compare read", request.checkpoint.record));
+        fmt::format("{} is now a plan directory that audit and compare can read", request.checkpoint.record));
   }
 
   report->subject.files = *std::move(files);

@@ -73,16 +73,17 @@ Expected<checkpoint::Checkpoint> open_causal_baseline(const CheckpointOptions& o
   std::error_code ignored;
   if (std::filesystem::equivalent(options.causal_baseline, subject, ignored))
     return usage_error(
-        fmt::format("--twin {}: is the checkpoint itself; a twin is another model", options.causal_baseline));
+        fmt::format("--twin {}: is the audited checkpoint itself; the causal baseline must be another model",
+                    options.causal_baseline));
   if (!is_checkpoint(options.causal_baseline))
-    return input_error(fmt::format("--twin {}: holds no config.json; a twin is a checkpoint directory",
-                                   options.causal_baseline));
+    return input_error(
+        fmt::format("--twin {}: holds no config.json; the causal baseline must be a checkpoint directory",
+                    options.causal_baseline));
   auto causal_baseline = open_directory(options.causal_baseline, as_declared);
   if (causal_baseline && causal_baseline->description().vocab != description.vocab) {
-    return usage_error(
-        fmt::format("--twin {}: its vocabulary has {} tokens, the checkpoint's {}; a twin reads "
-                    "the same tokens",
-                    options.causal_baseline, causal_baseline->description().vocab, description.vocab));
+    return usage_error(fmt::format(
+        "--twin {}: its vocabulary has {} tokens, the checkpoint's {}; both must read the same tokens",
+        options.causal_baseline, causal_baseline->description().vocab, description.vocab));
   }
   return causal_baseline;
 }
@@ -91,9 +92,8 @@ Expected<void> check_options(const AuditRequest& request) {
   const input::TraceOptions& options = request.options;
   if (!request.checkpoint.text.empty()) {
     return usage_error(
-        "--text: a checkpoint's tokenizer cannot be run from here (no tokenizer library is part of this "
-        "program); tokenise the text with it, save the ids as a one-dimensional .npy and give them as "
-        "--tokens npy:FILE");
+        "--text: pastonly cannot run a checkpoint's tokenizer (it contains no tokenizer library); tokenise "
+        "the text with it, save the ids as a one-dimensional .npy and give them as --tokens npy:FILE");
   }
   if (!options.shape.empty() || options.mode || options.stage || options.top_k || options.experts ||
       !options.map.empty())

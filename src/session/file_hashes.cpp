@@ -43,7 +43,7 @@ Expected<std::vector<FileRecord>> FileHashes::wait() {
   const auto written = last_written(files_);
   for (std::size_t i = 0; i < files_.size(); ++i) {
     if (written[i] != written_[i])
-      return input_error(fmt::format("{}: was written to during the audit; run it again", files_[i].path));
+      return input_error(fmt::format("{}: changed during the audit; run it again", files_[i].path));
   }
   return files_;
 }

@@ -59,10 +59,10 @@ Expected<input::TraceOptions> trace_options_from(const Value& value) {
   options.experts = positive(value.integer("experts"));
   if (const Value* shape = value.find("shape"); shape != nullptr) {
     const auto* array = shape->array();
-    if (array == nullptr) return input_error("the report's subject.options.shape is no list");
+    if (array == nullptr) return input_error("the report's subject.options.shape is not a list");
     for (const Value& size : *array) {
       const auto number = positive(size.integer());
-      if (!number) return input_error("the report's subject.options.shape holds something else than sizes");
+      if (!number) return input_error("the report's subject.options.shape holds something other than sizes");
       options.shape.push_back(*number);
     }
   }

@@ -116,7 +116,7 @@ class LiveModel final : public Subject {
 Expected<void> LiveModel::open() {
   Layout& layout = options_.layout;
   if (layout.sequences < 1 || layout.positions < 2)
-    return usage_error(fmt::format("{}: a batch of {} x {} has no past and future to tell apart",
+    return usage_error(fmt::format("{}: a batch of {} x {} has no earlier and later tokens to separate",
                                    options_.name, layout.sequences, layout.positions));
   const auto plan = [&] {
     PlanOptions wanted = standard_plan(layout, is_stochastic(model_->facts(), options_));

@@ -139,7 +139,7 @@ class Checkpoints(unittest.TestCase):
         self.assertGreater(gap["lower"], 0.02)
         text = run("audit", leaky, *shape).stdout
         self.assertIn("below a causal rule", text)
-        self.assertIn("by plain top-k", text)
+        self.assertIn("plain top-k", text)
         audit(causal, *shape, expect=0)
         audit(causal, *shape, "--rule", "top-k,k=2", expect=0)
         other = run("audit", leaky, "--twin", self.checkpoint)

@@ -66,8 +66,8 @@ class Resumed(unittest.TestCase):
 
     def test_interrupted_it_goes_on_to_the_same(self):
         whole, said = self.finished(self.root / "whole")
-        self.assertNotIn("going on", said)
-        self.assertIn(f"{self.root / 'whole'} is a plan directory now", said)
+        self.assertNotIn("continuing", said)
+        self.assertIn(f"{self.root / 'whole'} is now a plan directory", said)
         folder = self.root / "cut"
         for how, seals in ((signal.SIGINT, 20), (signal.SIGKILL, 45), (signal.SIGTERM, 70)):
             code, said = self.cut(folder, how, seals)
@@ -76,10 +76,10 @@ class Resumed(unittest.TestCase):
             self.assertGreaterEqual(self.kept(folder), seals)
             self.assertIn("was interrupted or still runs: repeat its command", run("audit", folder).stderr)
             if how != signal.SIGKILL:
-                self.assertIn(f"interrupted; the same command goes on from the runs that {folder} keeps", said)
+                self.assertIn(f"interrupted; repeat the same command to continue from the runs in {folder}", said)
         kept = self.kept(folder)
         again, said = self.finished(folder)
-        self.assertIn(f"going on from {kept} runs that {folder} keeps of an interrupted audit", said)
+        self.assertIn(f"continuing from {kept} runs of an interrupted audit in {folder}", said)
         self.assertEqual(again, whole)
         self.assertEqual(files(folder), files(self.root / "whole"))
 
@@ -110,7 +110,7 @@ class Resumed(unittest.TestCase):
         said = process.communicate(timeout=120)[1]
         if process.returncode != 130:
             self.skipTest("the audit was faster than the signal")
-        self.assertIn("--record DIRECTORY would have kept the runs", said)
+        self.assertIn("with --record DIRECTORY the runs are kept", said)
 
     def test_it_goes_on_only_with_the_same(self):
         ids = self.root / "ids.bin"
@@ -128,7 +128,7 @@ class Resumed(unittest.TestCase):
             self.assertEqual(files(folder), kept)
 
         same = (self.checkpoint, "--twin", self.twin, *SHAPE, *tokens)
-        refused("seed is '0' in what was recorded so far and '5' in this audit", *same, "--seed", 5)
+        refused("seed is '0' in the earlier recording and '5' in this audit", *same, "--seed", 5)
         refused("rule is 'declared'", *same, "--rule", "top-k,k=2")
         refused("positions is '32'", self.checkpoint, "--twin", self.twin, "--positions", 16, "--budget", 16384, *tokens)
         refused("batch is '8'", *same, "--batch", 4)
@@ -144,11 +144,11 @@ class Resumed(unittest.TestCase):
             refused(f"{path} is", *same)
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         done = subprocess.run(self.command("plan", *tokens), cwd=self.root, capture_output=True, text=True, timeout=600)
-        self.assertIn("going on from", done.stderr)
+        self.assertIn("continuing from", done.stderr)
         self.assertFalse((folder / "unfinished").exists())
         done = run("audit", *same, "--record", folder)
         self.assertEqual(done.returncode, 4)
-        self.assertIn(f"holds a plan already, as a finished recording does: `pastonly audit {folder}` reads it", done.stderr)
+        self.assertIn(f"already holds a plan (a finished recording): `pastonly audit {folder}` reads it", done.stderr)
 
     def test_what_cannot_be_written(self):
         folder = self.root / "plan"
@@ -156,8 +156,8 @@ class Resumed(unittest.TestCase):
         done = subprocess.run(self.command(folder), cwd=ROOT, capture_output=True, text=True, timeout=120,
                               preexec_fn=few, restore_signals=False)  # Python ignores SIGXFSZ, and so must the audit
         self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn("0000.out.safetensors: cannot be written: File too large; what was recorded before stays: the same "
-                      "command goes on from there", done.stderr)
+        self.assertIn("0000.out.safetensors: cannot be written: File too large; earlier runs are kept: the same "
+                      "command continues from them", done.stderr)
         self.finished(folder)
 
     def test_two_at_once(self):

@@ -48,7 +48,7 @@ class Usage(Temporary):
         log = self.folder / "log.csv"
         log.write_text("step,loss\n1,2\n2,1\n")
         self.assertIn("not both", self.refused(4, "audit", CLEAN, "--log", f"causal:{log}"))
-        self.assertIn("1 training log of 1 kind of run", run("audit", "--log", f"causal:{log}").stdout)
+        self.assertIn("1 training log of 1 arm", run("audit", "--log", f"causal:{log}").stdout)
 
     def test_misspelt_names_are_answered_with_the_nearest(self):
         self.assertIn("causal-mask", self.refused(4, "audit", CLEAN, "--check", "casual-mask"))
@@ -315,7 +315,7 @@ class Reports(Temporary):
         self.assertTrue(any("list of files" in line for line in forged(lambda r: r["subject"].update(files=[]))))
         self.assertIn("not assessed", forged(lambda r: r["not_assessed"].pop())[0])
         self.assertIn("verdict: its reasons", forged(lambda r: r.update(verdict_reasons=["all is well"]))[0])
-        self.assertIn("leaves the check out", forged(lambda r: r.update(checks=[]))[0])
+        self.assertIn("lacks the check", forged(lambda r: r.update(checks=[]))[0])
         # A laxer policy under a known name, with the verdict that it would give.
         def lax(r):
             r["policy"]["rules"]["require"] = []
@@ -335,7 +335,7 @@ class Reports(Temporary):
     def test_what_was_not_asked_for_is_said(self):
         report = audit(CLEAN, "--check", "causal-mask", expect=0)
         gaps = {row["check"]: row["reason"] for row in report["not_assessed"]}
-        self.assertEqual(gaps["rule-identification"], "not asked for (--check)")
+        self.assertEqual(gaps["rule-identification"], "not selected (--check)")
         self.assertNotIn("causal-mask", gaps)
         self.assertIn("batch-isolation, ", run("audit", CLEAN, "--check", "causal-mask").stdout)
 

@@ -75,7 +75,7 @@ std::vector<BrokenCase> broken_npy() {
       {"order"});
   add("key-missing", npy_bytes("{'descr': '<i4', 'shape': (8,)}", 32), {"fortran_order"});
   add("no-dictionary", npy_bytes("('<i4', False, (8,))", 32), {"dictionary"});
-  add("after-dictionary", npy_bytes(dictionary("'<i4'", "False", "(8,)") + "#", 32), {"goes on"});
+  add("after-dictionary", npy_bytes(dictionary("'<i4'", "False", "(8,)") + "#", 32), {"continues after"});
   add("unclosed-string", npy_bytes("{'descr: 1", 0), {"dictionary"});
   add("experts-empty", npy_bytes(dictionary("'<i4'", "False", "(0, 2, 2)"), 0), {"empty"});
   return cases;

@@ -66,8 +66,8 @@ std::uint64_t RunReader::number(std::string_view key, std::uint64_t least, std::
   if (at == json_.end() || !at->is_number_unsigned() || at->get<std::uint64_t>() < least ||
       at->get<std::uint64_t>() > most) {
     constexpr auto unlimited = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    fail(most >= unlimited ? fmt::format("'{}' is no whole number of at least {}", key, least)
-                           : fmt::format("'{}' is no whole number from {} to {}", key, least, most));
+    fail(most >= unlimited ? fmt::format("'{}' is not a whole number of at least {}", key, least)
+                           : fmt::format("'{}' is not a whole number from {} to {}", key, least, most));
     return least;
   }
   return at->get<std::uint64_t>();
@@ -78,12 +78,12 @@ std::vector<std::size_t> RunReader::list(std::string_view key, bool ascending) {
   if (!problem_.empty()) return numbers;
   const auto& array = json_[std::string(key)];
   if (!array.is_array() || array.empty()) {
-    fail(fmt::format("'{}' is no list of sequence numbers", key));
+    fail(fmt::format("'{}' is not a list of sequence numbers", key));
     return numbers;
   }
   for (const auto& entry : array) {
     if (!entry.is_number_unsigned()) {
-      fail(fmt::format("'{}' holds something that is no sequence number", key));
+      fail(fmt::format("'{}' holds something that is not a sequence number", key));
       return {};
     }
     numbers.push_back(entry.get<std::size_t>());
@@ -147,7 +147,7 @@ Intervention RunReader::read() {
   constexpr std::uint64_t u32 = 0xffff'ffffu, u63 = 0x7fff'ffff'ffff'ffffu, u64 = ~std::uint64_t{0};
   Intervention run;
   if (!json_.is_object()) {
-    fail("is no object");
+    fail("is not an object");
     return run;
   }
   run.id = static_cast<std::uint32_t>(number("id", 0, u32));
@@ -174,7 +174,7 @@ Intervention RunReader::read() {
       break;
     case RunKind::reroute:
       if (problem_.empty() && json_["rule"].is_string()) run.rule = json_["rule"].get<std::string>();
-      if (run.rule.empty()) fail("'rule' is no rule such as \"top-k,k=2\"");
+      if (run.rule.empty()) fail("'rule' is not a rule such as \"top-k,k=2\"");
       break;
     case RunKind::stream:
       run.every = number("every", 1, u63);
@@ -204,18 +204,18 @@ std::string check_references(const std::vector<Intervention>& runs) {
 }
 
 std::string read_model(const Json& json, Plan::Model& model) {
-  if (!json.is_object()) return "'model' is no object";
+  if (!json.is_object()) return "'model' is not an object";
   for (const auto& [key, value] : json.items()) {
     std::optional<std::size_t>* number = key == "experts" ? &model.experts
                                          : key == "top_k" ? &model.top_k
                                          : key == "vocab" ? &model.vocab
                                                           : nullptr;
     if (number != nullptr) {
-      if (!value.is_number_unsigned()) return fmt::format("'model.{}' is no whole number", key);
+      if (!value.is_number_unsigned()) return fmt::format("'model.{}' is not a whole number", key);
       *number = value.get<std::size_t>();
     } else if (key == "layers" && value.is_array()) {
       const auto layers = layer_numbers(value);
-      if (!layers) return "'model.layers' holds something that is no layer number";
+      if (!layers) return "'model.layers' holds something that is not a layer number";
       model.layers = *layers;
     } else {
       return fmt::format("'model' has no key '{}' (layers, experts, top_k, vocab)", key.substr(0, 40));
@@ -225,7 +225,7 @@ std::string read_model(const Json& json, Plan::Model& model) {
 }
 
 std::string read_document(const Json& json, Plan& plan) {
-  if (!json.is_object()) return "is no object";
+  if (!json.is_object()) return "is not an object";
   for (const auto& [key, value] : json.items()) {
     if (key != "schema" && key != "runs" && key != "model") {
       return fmt::format("unknown key '{}' (schema, runs, model)", key.substr(0, 40));
@@ -233,7 +233,7 @@ std::string read_document(const Json& json, Plan& plan) {
   }
   if (!json.contains("schema") || json["schema"] != "pastonly.plan/1")
     return "'schema' is not pastonly.plan/1";
-  if (!json.contains("runs") || !json["runs"].is_array()) return "'runs' is no list";
+  if (!json.contains("runs") || !json["runs"].is_array()) return "'runs' is not a list";
   if (json.contains("model")) {
     if (auto why = read_model(json["model"], plan.model.emplace()); !why.empty()) return why;
   }

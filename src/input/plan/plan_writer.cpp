@@ -73,7 +73,8 @@ std::string run_text(const Intervention& run) { return to_json(run).dump(); }
 Expected<void> write_plan(const std::filesystem::path& directory, const Plan& plan) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) return input_error(fmt::format("{}: cannot be made: {}", directory.string(), error.message()));
+  if (error)
+    return input_error(fmt::format("{}: cannot be created: {}", directory.string(), error.message()));
   std::string text = "{\n  \"schema\": \"pastonly.plan/1\",\n";
   if (plan.model) text += fmt::format("  \"model\": {},\n", to_json(*plan.model).dump());
   text += "  \"runs\": [\n";

@@ -79,8 +79,8 @@ std::optional<Severity> severity_of(const Json& value) {
 
 std::string number_between(const Json& value, std::string_view key, double least, double most, double& out) {
   if (!value.is_number() || !(value.get<double>() >= least && value.get<double>() <= most)) {
-    return std::isfinite(most) ? fmt::format("'{}' is no number from {} to {}", key, least, most)
-                               : fmt::format("'{}' is no number of at least {}", key, least);
+    return std::isfinite(most) ? fmt::format("'{}' is not a number from {} to {}", key, least, most)
+                               : fmt::format("'{}' is not a number of at least {}", key, least);
   }
   out = value.get<double>();
   return "";
@@ -120,10 +120,10 @@ std::string PolicyReader::read_fail_on(const Json& value) {
 }
 
 std::string PolicyReader::read_require(const Json& value) {
-  if (!value.is_array()) return "'require' is no list of checks";
+  if (!value.is_array()) return "'require' is not a list of checks";
   policy_.require.clear();
   for (const auto& check : value) {
-    if (!check.is_string()) return "'require' is no list of checks";
+    if (!check.is_string()) return "'require' is not a list of checks";
     if (find_check(check.get_ref<const std::string&>()) == nullptr) {
       return unknown_check("'require'", check.get_ref<const std::string&>());
     }
@@ -133,7 +133,7 @@ std::string PolicyReader::read_require(const Json& value) {
 }
 
 std::string PolicyReader::read_require_mode(const Json& value) {
-  if (!value.is_array()) return "'require_mode' is no list of modes";
+  if (!value.is_array()) return "'require_mode' is not a list of modes";
   policy_.require_mode.clear();
   for (const auto& mode : value) {
     if (mode != "train" && mode != "eval") return "'require_mode' holds something other than train and eval";
@@ -144,7 +144,7 @@ std::string PolicyReader::read_require_mode(const Json& value) {
 
 std::string PolicyReader::read_limits(const Json& value) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  if (!value.is_object()) return "'limits' is no object";
+  if (!value.is_object()) return "'limits' is not an object";
   for (const auto& [key, limit] : value.items()) {
     std::string why;
     if (key == "leak_bits") {
@@ -168,7 +168,7 @@ std::string PolicyReader::read_alpha(const Json& value) {
 }
 
 std::string PolicyReader::read_min_tokens(const Json& value) {
-  if (!value.is_number_unsigned()) return "'min_tokens' is no whole number of at least 0";
+  if (!value.is_number_unsigned()) return "'min_tokens' is not a whole number of at least 0";
   policy_.min_tokens = value.get<std::uint64_t>();
   return "";
 }
@@ -195,7 +195,7 @@ std::string PolicyReader::read_rule(const Json& value) {
 }
 
 std::string PolicyReader::read_severity(const Json& value) {
-  if (!value.is_object()) return "'severity' is no object";
+  if (!value.is_object()) return "'severity' is not an object";
   for (const auto& [key, level] : value.items()) {
     if (!is_severity_key(key)) return unknown_check("'severity'", key);
     const auto severity = severity_of(level);
@@ -206,31 +206,31 @@ std::string PolicyReader::read_severity(const Json& value) {
 }
 
 std::string PolicyReader::read_ignore(const Json& value, Policy::Ignore& ignore) {
-  if (!value.is_object()) return "is no object";
+  if (!value.is_object()) return "is not an object";
   for (const auto& [key, part] : value.items()) {
     if (key == "layers") {
       const auto layers = layer_numbers(part);
-      if (!layers) return "'layers' is no list of layer numbers";
+      if (!layers) return "'layers' is not a list of layer numbers";
       ignore.layers = *layers;
       continue;
     }
     std::string* text = key == "check" ? &ignore.check : key == "reason" ? &ignore.reason : nullptr;
     if (key == "expires") text = &ignore.expires;
     if (text == nullptr) return unknown_key(key, "check, layers, reason, expires");
-    if (!part.is_string()) return fmt::format("'{}' is no text", key);
+    if (!part.is_string()) return fmt::format("'{}' is not a string", key);
     *text = part.get<std::string>();
   }
   if (!is_severity_key(ignore.check)) return unknown_check("'check'", ignore.check);
   if (ignore.reason.find_first_not_of(" \t\n") == std::string::npos) return "needs a 'reason'";
   if (!is_date(ignore.expires)) return "needs 'expires', a date as YYYY-MM-DD";
   if (!today_.empty() && ignore.expires < today_) {
-    return fmt::format("expired on {}: fix what it hides or decide anew", ignore.expires);
+    return fmt::format("expired on {}: fix what it hides or renew it", ignore.expires);
   }
   return "";
 }
 
 std::string PolicyReader::read_ignores(const Json& value) {
-  if (!value.is_array()) return "'ignore' is no list";
+  if (!value.is_array()) return "'ignore' is not a list";
   policy_.ignore.clear();
   for (const auto& entry : value) {
     Policy::Ignore ignore;
@@ -256,7 +256,7 @@ std::string PolicyReader::read(const Json& json) {
       {"ignore", &PolicyReader::read_ignores},
       {"rule", &PolicyReader::read_rule},
   };
-  if (!json.is_object()) return "is no object";
+  if (!json.is_object()) return "is not an object";
   if (!json.contains("schema")) return "has no 'schema' (pastonly.policy/1)";
   for (const auto& [key, value] : json.items()) {
     const Key* known = nullptr;
@@ -309,7 +309,7 @@ Expected<Policy> read_policy(const std::string& path_or_name, std::string_view t
   const auto text = read_text(path_or_name, largest_policy);
   if (!text) {
     return usage_error(
-        fmt::format("{}; a policy is a file or the name of a ready one (release, ci)", text.error().message));
+        fmt::format("{}; a policy is a file or a built-in policy (release, ci)", text.error().message));
   }
   return parse_policy(*text, path_or_name, today);
 }

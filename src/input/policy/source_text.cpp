@@ -68,7 +68,7 @@ std::string set_entries(std::string_view entries, Source& source, bool& successo
     auto* const to = member(source, key);
     if (to == nullptr) return unknown_key(key, keys_of(source));
     const auto value = key.size() < entry.size() ? whole(entry.substr(key.size() + 1)) : std::nullopt;
-    if (!value) return fmt::format("'{}' is no whole number", key);
+    if (!value) return fmt::format("'{}' is not a whole number", key);
     *to = *value;
     successors_named = successors_named || key == "successors";
   }
@@ -105,7 +105,7 @@ Expected<Source> source_of(const Json& json, std::string_view where) {
     if (!parsed) return usage_error(fmt::format("'{}': {}", where, parsed.error().message));
     return parsed;
   }
-  if (!json.is_object()) return usage_error(fmt::format("'{}' is no object", where));
+  if (!json.is_object()) return usage_error(fmt::format("'{}' is not an object", where));
   const auto kind = json.find("kind");
   if (kind == json.end() || (*kind != "uniform" && *kind != "markov")) {
     return usage_error(fmt::format("'{}.kind' is not uniform or markov", where));
@@ -119,12 +119,12 @@ Expected<Source> source_of(const Json& json, std::string_view where) {
           fmt::format("unknown key '{}.{}' (kind, {})", where, key.substr(0, 60), keys_of(source)));
     }
     if (!value.is_number_unsigned()) {
-      return usage_error(fmt::format("'{}.{}' is no whole number of at least 0", where, key));
+      return usage_error(fmt::format("'{}.{}' is not a whole number of at least 0", where, key));
     }
     *to = value.get<std::uint64_t>();
   }
   if (source.vocab < 2) {
-    return usage_error(fmt::format("'{}.vocab' is no whole number of at least 2", where));
+    return usage_error(fmt::format("'{}.vocab' is not a whole number of at least 2", where));
   }
   auto made = finished(std::move(source), json.contains("successors"));
   if (!made) return usage_error(fmt::format("'{}': {}", where, made.error().message));

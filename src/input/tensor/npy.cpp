@@ -88,11 +88,11 @@ class LiteralReader {
 /// Parses {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }; returns why not, or "".
 std::string parse_dictionary(std::string_view text, NpyHeader& header) {
   LiteralReader reader(text);
-  if (!reader.take('{')) return "header is no dictionary";
+  if (!reader.take('{')) return "header is not a dictionary";
   bool descr = false, order = false, shape = false;
   while (!reader.take('}')) {
     const auto key = reader.string();
-    if (!key || !reader.take(':')) return "header is no dictionary of strings";
+    if (!key || !reader.take(':')) return "header is not a dictionary of strings";
     bool* seen = *key == "descr"           ? &descr
                  : *key == "fortran_order" ? &order
                  : *key == "shape"         ? &shape
@@ -109,16 +109,16 @@ std::string parse_dictionary(std::string_view text, NpyHeader& header) {
       if (!header.fortran && !reader.word("False")) return "fortran_order is neither True nor False";
     } else {
       auto numbers = reader.tuple();
-      if (!numbers) return "shape is no tuple of non-negative whole numbers below 2^64";
+      if (!numbers) return "shape is not a tuple of non-negative whole numbers below 2^64";
       header.shape = std::move(*numbers);
     }
     if (!reader.take(',')) {
-      if (!reader.take('}')) return "header is no dictionary";
+      if (!reader.take('}')) return "header is not a dictionary";
       break;
     }
   }
   if (!descr || !order || !shape) return "header lacks descr, fortran_order or shape";
-  return reader.finished() ? "" : "header goes on after its dictionary";
+  return reader.finished() ? "" : "header continues after its dictionary";
 }
 
 std::string parse_header(std::span<const std::byte> bytes, NpyHeader& header) {

@@ -171,7 +171,7 @@ Expected<TensorFile> read_npz(const std::filesystem::path& path,
     }
     std::string name = stat.name;
     if (!name.ends_with(".npy")) {
-      file.others.emplace(std::move(name), "is no .npy array");
+      file.others.emplace(std::move(name), "is not an .npy array");
       continue;
     }
     name.resize(name.size() - 4);

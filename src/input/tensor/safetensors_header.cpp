@@ -27,7 +27,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
   bool number_unsigned(number_unsigned_t number) override;
   bool number_float(number_float_t, const string_t& text) override {
-    return value(fmt::format("{}, which is no whole number of 64 bits", text.substr(0, 40)));
+    return value(fmt::format("{}, which is not a whole number of 64 bits", text.substr(0, 40)));
   }
   bool string(string_t& text) override;
   bool binary(binary_t&) override { return value("binary data"); }

@@ -116,7 +116,7 @@ class StreamReader {
 
   Expected<TokenStream> raw(Bytes bytes, DType type) {
     if (bytes.size() % size_of(type) != 0) {
-      return fail(fmt::format("{} bytes are no whole number of {} tokens", bytes.size(), name(type)));
+      return fail(fmt::format("{} bytes are not a whole number of {} tokens", bytes.size(), name(type)));
     }
     return finish(bytes.data(), bytes.size() / size_of(type), type);
   }
@@ -157,7 +157,7 @@ class StreamReader {
     }
     const auto code = at<std::uint8_t>(data + 8);
     const auto type = megatron_type(code);
-    if (!type) return refuse(fmt::format("type code {} is no integer type", code));
+    if (!type) return refuse(fmt::format("type code {} is not an integer type", code));
     const auto sequences = at<std::uint64_t>(data + 9), documents = at<std::uint64_t>(data + 17);
     const std::size_t left = index->size() - header;
     // Twelve bytes a sequence and eight a document, without overflow; multimodal indices add one byte each.

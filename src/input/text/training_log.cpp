@@ -31,7 +31,7 @@ class Collector {
   explicit Collector(LossUnit unit) : scale_(unit == LossUnit::nats ? 1.0 / std::numbers::ln2 : 1.0) {}
 
   bool add(double step, double loss, std::string_view where) {
-    if (!std::isfinite(step) || step < 0.0) return fail(where, "the step is no number from 0 on");
+    if (!std::isfinite(step) || step < 0.0) return fail(where, "the step is not a number from 0 on");
     if (!std::isfinite(loss)) return fail(where, "the loss is not finite");
     while (!log.steps.empty() && log.steps.back() >= step) {
       log.steps.pop_back();
@@ -80,7 +80,7 @@ std::string keys_of(const Json& object) {
 
 /// One record; those without a loss say nothing. Every record is read by the keys of the first that has both.
 bool add_record(const Json& record, std::string_view where, Collector& out) {
-  if (!record.is_object()) return out.fail(where, "is no object");
+  if (!record.is_object()) return out.fail(where, "is not an object");
   TrainingLog& log = out.log;
   if (log.loss_key.empty()) {
     const auto step = key_of(record, names_of_step), loss = key_of(record, names_of_loss);
@@ -98,7 +98,7 @@ bool add_record(const Json& record, std::string_view where, Collector& out) {
 
 void read_history(const Json& document, std::string_view list, Collector& out) {
   if (!document.is_array()) {
-    out.fail(list, "is no list");
+    out.fail(list, "is not a list");
     return;
   }
   std::size_t place = 0;
@@ -127,7 +127,7 @@ void read_lines(std::string_view text, Collector& out) {
   each_line(text, [&](std::string_view line, std::size_t number) {
     const std::string where = fmt::format("line {}", number);
     const auto record = parse_json(line, where, Error::Kind::input);
-    if (!record) return out.fail(where, "is no JSON object (NaN and Infinity are not JSON)");
+    if (!record) return out.fail(where, "is not a JSON object (NaN and Infinity are not JSON)");
     if (first_keys.empty() && record->is_object()) first_keys = keys_of(*record);
     return add_record(*record, where, out);
   });

@@ -20,7 +20,7 @@ Expected<RuleSpec> rule_spec(const std::string& declared, const std::string& fil
   if (!json) return tl::unexpected(json.error());
   if (json->is_string()) return parse_rule(json->get<std::string>());
   if (!json->is_object() || !json->contains("id") || !(*json)["id"].is_string()) {
-    return input_error(file + R"(: __metadata__ rule is no rule such as {"id": "top-k", "k": 2})");
+    return input_error(file + R"(: __metadata__ rule is not a rule such as {"id": "top-k", "k": 2})");
   }
   RuleSpec spec{(*json)["id"].get<std::string>(), {}};
   const bool apart = json->contains("parameters") && (*json)["parameters"].is_object();
@@ -68,7 +68,7 @@ std::vector<std::byte> select_top_k(const LayerRecord& layer, std::size_t k) {
 Expected<std::vector<std::byte>> select_as_declared(const Trace& trace, const LayerRecord& layer) {
   const auto fail = [&](const Error& error) {
     return input_error(
-        fmt::format("{}: layer {}: the declared rule cannot be applied: {}; say --top-k instead", trace.path,
+        fmt::format("{}: layer {}: the declared rule cannot be applied: {}; use --top-k instead", trace.path,
                     raw(layer.index), error.message));
   };
   const auto spec = rule_spec(trace.rule, trace.path);

@@ -132,7 +132,7 @@ Expected<TraceRoles> foreign_roles(const TensorFile& file) {
     if (auto roles = router_logits(file)) return std::move(*roles);
   }
   return usage_error(
-      fmt::format("{}: does not say what its arrays are; name them with --map, for example --map "
+      fmt::format("{}: does not state what its arrays are; name them with --map, for example --map "
                   "scores=NAME,mask=NAME. It holds {}",
                   file.path, list_arrays(file)));
 }

@@ -74,19 +74,18 @@ Expected<std::size_t> LayerBuilder::infer_experts() {
     }
   }
   if (sentinel && largest == 255 && below_sentinel < 254) largest = below_sentinel;
-  if (largest < 0) return fail(array, "holds no expert id; say the number of experts with --experts");
+  if (largest < 0) return fail(array, "holds no expert id; give the number of experts with --experts");
   const auto experts = static_cast<std::size_t>(largest) + 1;
   if (experts > most_inferred_experts) {
-    return fail(
-        array,
-        fmt::format("largest id is {}; if that is right, say the number of experts with --experts", largest));
+    return fail(array,
+                fmt::format("largest id is {}; if that is right, give the number of experts with --experts",
+                            largest));
   }
-  hazards_.push_back(
-      {TraceIssue::Kind::oddity, "experts-inferred",
-       fmt::format("{}: tensor '{}': nothing says how many experts there are; taken as {}, the largest "
-                   "id plus one (--experts says otherwise)",
-                   file_, array.name, experts),
-       layer_.index, 1});
+  hazards_.push_back({TraceIssue::Kind::oddity, "experts-inferred",
+                      fmt::format("{}: tensor '{}': the number of experts is not given; assumed to be {}, "
+                                  "the largest id plus one (set it with --experts)",
+                                  file_, array.name, experts),
+                      layer_.index, 1});
   return experts;
 }
 

@@ -71,19 +71,17 @@ void TraceReader::note_assumptions(const TraceRoles& roles, const BatchShape& sh
   if (!roles.reading.empty()) note("foreign-format", fmt::format("{}: {}", file_.path, roles.reading));
   for (const auto& unknown : roles.unknown) {
     note("unknown-tensor",
-         fmt::format("{}: tensor '{}' is no part of a trace and was ignored", file_.path, unknown));
+         fmt::format("{}: tensor '{}' is not part of a trace and was ignored", file_.path, unknown));
   }
   if (!shape.batch_known) {
-    note("batch-unknown",
-         fmt::format("{}: nothing says how many sequences its {} tokens are; taken as one (--batch "
-                     "says otherwise)",
-                     file_.path, shape.layout.tokens()));
+    note("batch-unknown", fmt::format("{}: the number of sequences in its {} tokens is not given; assumed to "
+                                      "be one (set it with --batch)",
+                                      file_.path, shape.layout.tokens()));
   }
   if (shape.flattened && !shape.order_known) {
-    note("layout-unknown",
-         fmt::format("{}: nothing says how its flattened tokens are ordered; taken as batch-major "
-                     "(--layout says otherwise)",
-                     file_.path));
+    note("layout-unknown", fmt::format("{}: the order of its flattened tokens is not given; assumed to be "
+                                       "batch-major (set it with --layout)",
+                                       file_.path));
   }
   if (shape.row_short) {
     note("row-short",
@@ -156,10 +154,9 @@ Expected<void> TraceReader::read_log_probs(const TraceRoles& roles) {
 Expected<std::vector<std::byte>> TraceReader::selected(const LayerRecord& layer) const {
   if (!options_.top_k && !trace_.rule.empty()) return select_as_declared(trace_, layer);
   if (!options_.top_k) {
-    return usage_error(
-        fmt::format("{}: layer {} holds scores and no decisions; say with --top-k how many experts a "
-                    "token takes",
-                    file_.path, raw(layer.index)));
+    return usage_error(fmt::format(
+        "{}: layer {} holds scores and no decisions; give the number of experts per token with --top-k",
+        file_.path, raw(layer.index)));
   }
   if (*options_.top_k == 0 || *options_.top_k > layer.experts) {
     return usage_error(fmt::format("--top-k {}: layer {} of {} has {} experts", *options_.top_k,
@@ -208,7 +205,7 @@ Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
   if (applied > 0) {
     const std::string given = options_.top_k ? fmt::format("top-{}", *options_.top_k) : trace_.rule;
     note("selection-applied",
-         fmt::format("{}: {} layers hold scores and no decisions; {} was applied as told", file_.path,
+         fmt::format("{}: {} layers hold scores and no decisions; {} was applied as requested", file_.path,
                      applied, given),
          applied);
   }

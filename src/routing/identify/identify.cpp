@@ -29,7 +29,8 @@ std::string why_not_judged(std::span<const LayerRun> runs) {
   for (const auto& run : runs) {
     if (run.layer->ranking() == nullptr) return fmt::format("run {} holds no scores and no logits", run.run);
     if (run.layer->selection_applied) {
-      return fmt::format("run {} holds no decisions: its mask was derived from the scores, as told", run.run);
+      return fmt::format("run {} holds no decisions: its mask was derived from the scores, as requested",
+                         run.run);
     }
     if (run.layer->experts != runs.front().layer->experts) {
       return fmt::format("run {} has {} experts, run {} has {}", run.run, run.layer->experts,

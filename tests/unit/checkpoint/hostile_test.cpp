@@ -56,7 +56,7 @@ TEST_CASE("checkpoints with broken shards are refused", "[checkpoint]") {
   }
   SECTION("a tensor stands in two shards") {
     broken.put("a.safetensors", broken.tensors());
-    check_says(broken.error(), {"b.safetensors", "as well"});
+    check_says(broken.error(), {"b.safetensors", "is also in"});
   }
   SECTION("the index is no index") {
     broken.write_index(Json::array({1}));
@@ -154,7 +154,7 @@ TEST_CASE("configurations that contradict themselves are refused by key", "[chec
   refused("rope_parameters", Json{{"rope_type", "yarn"}, {"factor", 0}}, {"factor"});
   refused("rope_parameters", Json{{"rope_type", "longrope"}, {"short_factor", {1.0}}}, {"short_factor"});
   refused("model_type", "resnet", {"resnet", "olmoe, mixtral", "a trace, or a plan"});
-  refused("model_type", 3, {"expected a text"});
+  refused("model_type", 3, {"expected a string"});
 }
 
 TEST_CASE("sizes that only the configuration claims take no memory", "[checkpoint]") {

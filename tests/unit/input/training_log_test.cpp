@@ -85,8 +85,8 @@ TEST_CASE("hostile training logs say what is wrong", "[training-log]") {
   CHECK(holds(problem("{\"step\": 1, \"loss\": \"2\"}"), "must be numbers"));
   CHECK(holds(problem("{\"step\": 1, \"loss\": 1e999}"), "one JSON object a line"));
   CHECK(holds(problem("{\"a\": 1}\n{\"b\": 1}"), "no column for steps"));
-  CHECK(holds(problem("{\"log_history\": 3}"), "log_history: is no list"));
-  CHECK(holds(problem("{\"log_history\": [3]}"), "log_history[0]: is no object"));
+  CHECK(holds(problem("{\"log_history\": 3}"), "log_history: is not a list"));
+  CHECK(holds(problem("{\"log_history\": [3]}"), "log_history[0]: is not an object"));
   CHECK(holds(problem("{\"log_history\": []}"), "holds no loss"));
   CHECK(holds(problem("[1, 2"), "neither one JSON document"));
   CHECK(holds(problem("{\n\"step\": 1}"), "without 'log_history'"));

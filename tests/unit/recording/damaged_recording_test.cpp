@@ -233,10 +233,9 @@ TEST_CASE("a recording goes on only where it is the same", "[recording]") {
     INFO(started.error().message);
     CHECK(started.error().message.find(says) != std::string::npos);
   };
-  refused({{"model", "small"}, {"seed", "2"}},
-          "seed is '1' in what was recorded so far and '2' in this audit");
+  refused({{"model", "small"}, {"seed", "2"}}, "seed is '1' in the earlier recording and '2' in this audit");
   refused({{"model", "large"}, {"seed", "2"}}, "model is 'small'");
-  refused({{"model", "small"}}, "seed is '1' in what was recorded so far and nothing in this audit");
+  refused({{"model", "small"}}, "seed is '1' in the earlier recording and nothing in this audit");
   refused({{"model", "small"}, {"seed", "1"}, {"twin", "t"}}, "twin is nothing");
   const fs::path said = path / "unfinished/recording.json";
   const std::string right = bytes_of(said);
@@ -272,7 +271,7 @@ TEST_CASE("directories of something else stay as they are", "[recording]") {
     return recording::Recording::start(audits.subject(), path, RecordedAudits::identity());
   };
   const auto refused = [&](const fs::path& path, const fs::path& kept,
-                           const std::string& says = "exists already") {
+                           const std::string& says = "already exists") {
     INFO(path);
     const auto started = start(path);
     REQUIRE_FALSE(started);
@@ -287,7 +286,7 @@ TEST_CASE("directories of something else stay as they are", "[recording]") {
   refused(root / "both", directory.write("both/unfinished/lock.txt", "mine"));
   refused(root / "file", directory.write("file", "mine"));
   REQUIRE(audits.audit_in(root / "whole").error.empty());
-  refused(root / "whole", root / "whole/plan.json", "holds a plan already");
+  refused(root / "whole", root / "whole/plan.json", "already holds a plan");
   directory.write("linked-to/recording.json", "{}");
   fs::create_directory(root / "link");
   fs::create_directory_symlink(root / "linked-to", root / "link/unfinished");

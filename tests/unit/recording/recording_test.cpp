@@ -62,7 +62,7 @@ TEST_CASE("a recording replaces nothing, and is no plan before it is whole", "[r
   const auto refused = recording::Recording::start(*subject, directory.path() / "taken", {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Error::Kind::usage);
-  CHECK(refused.error().message.find("exists already") != std::string::npos);
+  CHECK(refused.error().message.find("already exists") != std::string::npos);
   const auto recording = recording::Recording::start(*subject, directory.path() / "part", {});
   REQUIRE(recording);
   Watch watch;

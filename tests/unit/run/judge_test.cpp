@@ -231,7 +231,7 @@ TEST_CASE("checks that could not be completed are no pass, required or not, and 
   outcomes.emplace_back("gate-separation", Error{Error::Kind::input, "0012.out.safetensors: cut"});
   const Report report = judged(outcomes);
   CHECK(report.verdict == Verdict::error);
-  CHECK(report.verdict_reasons == std::vector<std::string>{"0012.out.safetensors: cut (not completed: "
+  CHECK(report.verdict_reasons == std::vector<std::string>{"0012.out.safetensors: cut (checks not completed: "
                                                            "load-balance, gate-separation)"});
   CHECK(report.not_assessed.size() == 2);
 }
@@ -295,16 +295,16 @@ TEST_CASE("a detection limit above the policy's is inconclusive", "[judge]") {
   outcomes[0].second = intervened(5, 1.0);
   const Report changed = judged(outcomes, anything);
   CHECK(changed.verdict == Verdict::inconclusive);
-  CHECK(changed.verdict_reasons.at(0).find("chance moves decisions") != std::string::npos);
+  CHECK(changed.verdict_reasons.at(0).find("plain repeats change decisions") != std::string::npos);
   anything.ignore = {{"causal-mask", {}, "known", "2027-01-01"}};
   std::get<Ran>(outcomes[0].second).claims = {claim("flip")};
-  const std::string_view tolerated = "which the policy lets pass";
+  const std::string_view tolerated = "which the policy tolerates";
   CHECK(judged(outcomes, anything).verdict_reasons.at(0).find(tolerated) != std::string::npos);
   anything.ignore.clear();
   anything.fail_on = Severity::none;
   CHECK(judged(outcomes, anything).verdict_reasons.at(0).find(tolerated) != std::string::npos);
   std::get<Ran>(outcomes[0].second).claims = {claim("stochastic")};
-  CHECK(judged(outcomes, anything).verdict_reasons.at(0).find("chance moves") != std::string::npos);
+  CHECK(judged(outcomes, anything).verdict_reasons.at(0).find("plain repeats change") != std::string::npos);
 }
 
 TEST_CASE("chunk widths that no cut could see are inconclusive", "[judge]") {

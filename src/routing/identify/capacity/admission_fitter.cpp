@@ -78,11 +78,11 @@ void AdmissionFitter::read_refused(std::size_t t, const RunView& view, const Wis
     note_failure(t);
     return;
   }
-  fail(t,
-       place(view, wish.token,
-             fmt::format("expert {} (choice {}) refused, though it had room: {} tokens where another took {}",
-                         wish.expert, wish.rank, (*counts_)[wish.slot], capacity_),
-             {{"expert", wish.expert}, {"capacity", capacity_}}));
+  fail(t, place(view, wish.token,
+                fmt::format("expert {} (choice {}) dropped the token although it had room: it took {} "
+                            "tokens, another expert took {}",
+                            wish.expert, wish.rank, (*counts_)[wish.slot], capacity_),
+                {{"expert", wish.expert}, {"capacity", capacity_}}));
 }
 
 /// A token that was refused something.
@@ -185,7 +185,7 @@ void AdmissionFitter::check_tied(const RunView& view, const Groups& groups, std:
       able += full(wish.slot) && trials_[t].may_refuse(wish) ? 1 : 0;
     }
     if (able >= demand.tied_refused) continue;
-    fail(t, place(view, token, "none of the experts tied for its last choice can have refused it"));
+    fail(t, place(view, token, "none of the experts tied for its last choice could have dropped it"));
   }
 }
 

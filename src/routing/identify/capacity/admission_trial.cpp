@@ -78,8 +78,8 @@ void AdmissionTrial::add_kept(const RunView& view, const Wish& wish) {
   border.kept_token = wish.token;
   if (!violated(border.worst_kept, border.best_refused)) return;
   fail(place(view, wish.token,
-             fmt::format("expert {} kept this token, having refused {}, which stands before it", wish.expert,
-                         name_token(view, border.refused_token)),
+             fmt::format("expert {} kept this token after it had dropped {}, which comes earlier",
+                         wish.expert, name_token(view, border.refused_token)),
              {{"expert", wish.expert}, {"refused_token", border.refused_token}}));
 }
 
@@ -92,7 +92,7 @@ void AdmissionTrial::add_refused(const RunView& view, const Wish& wish) {
   border.refused_token = wish.token;
   if (!violated(border.worst_kept, border.best_refused)) return;
   fail(place(view, wish.token,
-             fmt::format("expert {} refused this token and kept {}, which stands behind it", wish.expert,
+             fmt::format("expert {} dropped this token and kept {}, which comes later", wish.expert,
                          name_token(view, border.kept_token)),
              {{"expert", wish.expert}, {"score", wish.score}}));
 }

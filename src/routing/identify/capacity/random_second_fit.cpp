@@ -91,7 +91,7 @@ class SecondFit {
         able |= row[e] == best && first.kept == capacity && first.last_kept < refusal.index;
       }
       if (!able) {
-        at = place(*view, refusal.token, "the first choice was refused by an expert that had room for it");
+        at = place(*view, refusal.token, "an expert that had room dropped the first choice");
         return false;
       }
       reached_[groups.size()] = true;

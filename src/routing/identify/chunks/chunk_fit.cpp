@@ -71,8 +71,8 @@ Counterexample broken_threshold(const RunView& view, const Groups& groups, std::
       token = at;
   }
   return place(view, token,
-               fmt::format("expert {} left this token at {:.6g} and took one at {:.6g} in the same chunk", e,
-                           chunk.highest_left(e), chunk.lowest_chosen(e)),
+               fmt::format("expert {} left out this token at {:.6g} and took one at {:.6g} in the same chunk",
+                           e, chunk.highest_left(e), chunk.lowest_chosen(e)),
                {{"expert", e},
                 {"left_score", static_cast<double>(chunk.highest_left(e))},
                 {"chosen_score", static_cast<double>(chunk.lowest_chosen(e))}});

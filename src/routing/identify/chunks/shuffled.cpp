@@ -134,7 +134,7 @@ void try_shuffled_expert_choice(const RunSet& runs, Findings& findings) {
     findings.accept(id, std::move(parameters));
     return;
   }
-  findings.reject(id, "experts do not take even numbers of tokens that chunks could have made");
+  findings.reject(id, "experts do not take equal numbers of tokens that chunks could give");
 }
 
 }  // namespace pastonly::routing::hypotheses

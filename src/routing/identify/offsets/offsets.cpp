@@ -181,7 +181,7 @@ Counterexample contradiction(const RunSet& runs, Ranking ranking, const std::vec
   const auto first = runs.view(edges.front().run);
   return place(
       *first, edges.front().token,
-      fmt::format("{} decisions ask for offsets that contradict one another by {:.3g}", cycle.size(), -sum),
+      fmt::format("{} decisions require offsets that contradict each other by {:.3g}", cycle.size(), -sum),
       {{"ranking", std::string(name(ranking))}, {"cycle", std::move(steps)}, {"sum", sum}});
 }
 

@@ -54,7 +54,7 @@ std::optional<Counterexample> find_token(const RunSet& runs, std::size_t e, cons
       if (!view->routed(token) || view->mask()(token, e) != 0) continue;
       if (order_key(view->scores()(token, e)) < column.lowest_chosen) continue;
       return place(*view, token,
-                   fmt::format("expert {} left out {:.6g} and took {:.6g} elsewhere", e,
+                   fmt::format("expert {} left out a score of {:.6g} and took one of {:.6g}", e,
                                view->scores()(token, e), from_order_key(column.lowest_chosen)),
                    {{"expert", e},
                     {"left_score", static_cast<double>(view->scores()(token, e))},
@@ -174,7 +174,7 @@ void try_assignment(const RunSet& runs, Findings& findings) {
     if (gain >= std::min(4.0, 0.5 * std::sqrt(static_cast<double>(profile.tokens)))) continue;
     findings.reject(ids::assignment,
                     fmt::format("run {}: every expert took as many tokens, but not those that score high for "
-                                "it: {:.1f} standard deviations above a division by chance",
+                                "it: {:.1f} standard deviations above a random division",
                                 runs.run(i).run, gain));
     return;
   }

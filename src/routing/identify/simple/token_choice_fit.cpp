@@ -43,9 +43,10 @@ void try_top_k(const RunSet& runs, Findings& findings) {
       const std::size_t token = profile.first_count_change;
       const auto row = view->mask().row(token);
       const auto count = std::ranges::count_if(row, [](std::uint8_t bit) { return bit != 0; });
-      findings.reject(ids::top_k,
-                      place(*view, token,
-                            fmt::format("{} experts chosen where other tokens have another number", count)));
+      findings.reject(
+          ids::top_k,
+          place(*view, token,
+                fmt::format("{} experts selected, but other tokens have a different number", count)));
       return;
     }
   }
