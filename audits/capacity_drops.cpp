@@ -142,7 +142,7 @@ Outcome run_capacity_drops(const CheckContext& context) {
   Ran ran;
   std::vector<std::optional<LayerDrops>> rates(loads->size());
   stats::parallel_for(loads->size(), [&](std::size_t l) {
-    const auto asked = asked_experts((*rules)[l]);
+    const auto asked = routing::asked_experts((*rules)[l]);
     if (!asked || (*loads)[l].total.tokens == 0) return;
     rates[l] = drop_rate((*loads)[l], static_cast<double>(*asked), trace->layers[l].index, context);
   });
@@ -151,8 +151,8 @@ Outcome run_capacity_drops(const CheckContext& context) {
     if (!rates[l]) continue;
     layers.push_back(*rates[l]);
     ran.measurements.push_back(rates[l]->rate);
-    measure_places((*loads)[l], static_cast<double>(*asked_experts((*rules)[l])), trace->layers[l].index,
-                   ran);
+    measure_places((*loads)[l], static_cast<double>(*routing::asked_experts((*rules)[l])),
+                   trace->layers[l].index, ran);
   }
   if (layers.empty()) return Skipped{"no layer's rule is known to be token choice with a fixed K"};
   // Stated whatever the rate, so that the correction over the run counts every test that was made.

@@ -75,15 +75,16 @@ Measurement spread(std::string name, const std::vector<double>& values, double a
   return out;
 }
 
-/// What a suspect's loss was held against on the same tokens: words for the finding, and differences by unit.
+/// What a candidate's loss was held against on the same tokens: words for the finding, and differences by
+/// unit.
 struct Contrast {
   std::string figure;
   std::string words;
-  std::vector<double> bits;  // (units) more bits per token than under the suspect
+  std::vector<double> bits;  // (units) more bits per token than under the candidate
 };
 
-/// The suspect's loss against a causal rule's, and against its own where its tokens compete with others.
-void hold(const CheckContext& context, const std::string& suspect, const Contrast& causal,
+/// The candidate's loss against a causal rule's, and against its own where its tokens compete with others.
+void hold(const CheckContext& context, const std::string& candidate, const Contrast& causal,
           const Contrast& apart, double loss, Ran& out) {
   if (causal.bits.size() < 2 || apart.bits.size() < 2) return;
   const Measurement drop = spread(causal.figure, causal.bits, context.policy.alpha);
@@ -100,23 +101,24 @@ void hold(const CheckContext& context, const std::string& suspect, const Contras
   claim.message = fmt::format(
       "under {} the loss is {:.3f} bits per token, {} lower than {} and {} lower than {}: the model uses "
       "what this rule reveals about later tokens",
-      suspect, loss, losses::with_interval(drop), causal.words, losses::with_interval(reliance), apart.words);
+      candidate, loss, losses::with_interval(drop), causal.words, losses::with_interval(reliance),
+      apart.words);
   claim.witness.set("type", "loss");
-  claim.witness.set("rule", suspect);
+  claim.witness.set("rule", candidate);
   claim.witness.set("loss_bits", loss);
   claim.witness.set(causal.figure, drop.value);
   claim.witness.set(apart.figure, reliance.value);
   claim.help = "Train the model again with a token-wise rule.";
-  if (suspect != own_rule)
+  if (candidate != own_rule)
     claim.help = fmt::format(
         "The model was trained under this rule or a similar one. Audit it with --rule {} to test that rule "
         "with interventions. {}",
-        suspect, claim.help);
+        candidate, claim.help);
   out.claims.push_back(std::move(claim));
 }
 
 /// A way of routing on trial and its losses so far, in bits per token by batch.
-struct Suspect {
+struct Candidate {
   losses::RoutingVariant routed;
   std::vector<double> losses = {};  // (batches)
 
@@ -126,7 +128,7 @@ struct Suspect {
     return std::isfinite(sum) ? sum / static_cast<double>(losses.size()) : infinite;
   }
   /// Mean bits per token less than another on the same batches; those of `other` go on from these.
-  double below(const Suspect& other) const {
+  double below(const Candidate& other) const {
     const double sum = std::inner_product(losses.begin(), losses.end(), other.losses.begin(), 0.0,
                                           std::plus<>{}, [](double own, double its) { return its - own; });
     return sum / static_cast<double>(losses.size());
@@ -151,21 +153,21 @@ struct Halving {
   }
   static std::size_t left(std::size_t alive) { return (alive + 1) / 2; }
 
-  Halving(std::size_t suspects, std::size_t round) {
-    for (std::size_t alive = suspects; alive > 1; alive = left(alive)) {
+  Halving(std::size_t candidates, std::size_t round) {
+    for (std::size_t alive = candidates; alive > 1; alive = left(alive)) {
       runs += (alive + 1) * batches_each(alive, round);
       batches += batches_each(alive, round);
     }
   }
 };
 
-/// What is asked of a live subject: which suspect loses least on some batches, and whether that holds on
+/// What is asked of a live subject: which candidate loses least on some batches, and whether that holds on
 /// others.
 class LiveSweep {
  public:
   LiveSweep(const CheckContext& context, const Trace& base, bool causal)
       : context_(context), base_(base), causal_(causal), k_(experts_per_token(context.observations, base)) {
-    if (!causal) reference_.routed = {RunKind::reroute, top_k_rule(k_)};
+    if (!causal) reference_.routed = {RunKind::reroute, routing::top_k_rule(k_)};
   }
 
   Outcome run() {
@@ -195,7 +197,7 @@ class LiveSweep {
   void gather(bool fine) {
     alive_.clear();
     if (!causal_) alive_.push_back({});
-    for (auto& rule : suspects(base_.layout, base_.layers.front().experts, k_, fine))
+    for (auto& rule : routing::candidate_rules(base_.layout, base_.layers.front().experts, k_, fine))
       alive_.push_back({{RunKind::reroute, std::move(rule)}});
   }
 
@@ -216,11 +218,11 @@ class LiveSweep {
     while (alive_.size() > 1) {
       const std::size_t each = Halving::batches_each(alive_.size(), round);
       if (auto done = reference_.run(context_.observations, screened_, each); !done) return done;
-      for (Suspect& suspect : alive_) {
-        if (auto done = suspect.run(context_.observations, screened_, each); !done) return done;
+      for (Candidate& candidate : alive_) {
+        if (auto done = candidate.run(context_.observations, screened_, each); !done) return done;
       }
       screened_ += each;
-      std::ranges::stable_sort(alive_, {}, &Suspect::loss);
+      std::ranges::stable_sort(alive_, {}, &Candidate::loss);
       for (const std::size_t left = Halving::left(alive_.size()); alive_.size() > left; alive_.pop_back())
         state(alive_.back(), out);
     }
@@ -228,26 +230,26 @@ class LiveSweep {
     return {};
   }
 
-  void state(const Suspect& suspect, Ran& out) const {
-    const auto samples = suspect.losses.size();
-    if (!std::isfinite(suspect.loss())) return;
+  void state(const Candidate& candidate, Ran& out) const {
+    const auto samples = candidate.losses.size();
+    if (!std::isfinite(candidate.loss())) return;
     out.measurements.push_back(
-        figure(measurement::of(measurement::loss, suspect.name()), suspect.loss(), samples));
+        figure(measurement::of(measurement::loss, candidate.name()), candidate.loss(), samples));
     out.measurements.push_back(
-        figure(measurement::of(measurement::drop, suspect.name()), suspect.below(reference_), samples));
+        figure(measurement::of(measurement::drop, candidate.name()), candidate.below(reference_), samples));
   }
 
   Expected<void> confirm(std::size_t batches, Ran& out) {
-    const Suspect& suspect = alive_.front();
-    const auto in_order = losses::fresh_runs(context_.observations, suspect.routed, screened_, batches);
+    const Candidate& candidate = alive_.front();
+    const auto in_order = losses::fresh_runs(context_.observations, candidate.routed, screened_, batches);
     const auto causal = losses::fresh_runs(context_.observations, reference_.routed, screened_, batches);
-    const auto apart = losses::fresh_runs(context_.observations,
-                                          {RunKind::foreign_batch, suspect.routed.rule}, screened_, batches);
+    const auto apart = losses::fresh_runs(
+        context_.observations, {RunKind::foreign_batch, candidate.routed.rule}, screened_, batches);
     for (const auto* found : {&in_order, &causal, &apart}) {
       if (!*found) return tl::unexpected(found->error());
     }
     out.measurements.push_back(figure(measurement::loss_causal, losses::mean_loss(*causal), batches));
-    hold(context_, suspect.name(),
+    hold(context_, candidate.name(),
          {measurement::drop_below_causal, "under " + reference_.name(),
           losses::loss_differences(*causal, *in_order)},
          {measurement::drop_below_company, "with every token competing in a foreign batch",
@@ -260,8 +262,8 @@ class LiveSweep {
   const Trace& base_;
   bool causal_;
   std::int64_t k_;
-  Suspect reference_;
-  std::vector<Suspect> alive_;
+  Candidate reference_;
+  std::vector<Candidate> alive_;
   std::size_t screened_ = 0;  // batches
 };
 
@@ -275,7 +277,7 @@ Outcome recorded(const CheckContext& context, bool causal) {
     const double loss = losses::mean_loss(*traces);
     if (!std::isfinite(loss)) continue;
     out.measurements.push_back(figure(measurement::of(measurement::loss, run->rule), loss, traces->size()));
-    if (reference.rule.empty() && names_rule(run->rule, routing::ids::top_k))
+    if (reference.rule.empty() && routing::names_rule(run->rule, routing::ids::top_k))
       reference = {RunKind::reroute, run->rule};
   }
   const auto base = losses::recorded_runs(context.observations, {});

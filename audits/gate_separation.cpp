@@ -150,7 +150,7 @@ LayerGates examine(const Trace& trace, const LayerRecord& layer, const LayerFact
   sample.scores = {sampled.scores.data(), sampled.tokens.size(), layer.experts};
   sample.gates = {sampled.gates.data(), sampled.tokens.size(), layer.experts};
   sample.kept = {sampled.kept.data(), sampled.tokens.size(), layer.experts};
-  sample.top_k = asked_experts(rule).value_or(0);
+  sample.top_k = routing::asked_experts(rule).value_or(0);
   sample.tolerance = std::max(tolerance_of(layer.ranking()->type), tolerance_of(layer.gates->type));
   found.plain = best_unbiased_form(sample);
   if (found.plain.explained >= explained_share) return found;

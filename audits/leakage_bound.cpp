@@ -52,7 +52,7 @@ std::vector<std::uint32_t> sampled_reach(const Trace& trace, const LayerRecord& 
 }
 
 void measure_reach(const Trace& trace, const LayerRecord& layer, const LayerFacts::Rule& rule, Ran& ran) {
-  const auto chunk = expert_choice_chunk(rule);
+  const auto chunk = routing::expert_choice_chunk(rule);
   const auto capacity = rule.parameters.number("capacity");
   if (!chunk || !capacity || layer.ranking() == nullptr || *chunk > trace.layout.tokens()) return;
   auto reaches = sampled_reach(trace, layer, *chunk, static_cast<std::size_t>(*capacity));
@@ -95,15 +95,16 @@ LayerResult bound_layer(const Trace& trace, const LayerRecord& layer, const Laye
   };
   add(measurement::experts_per_token, mean, "experts");
   // Drops lower the mean; the shapes are those that the rule asked for.
-  const auto asked = asked_experts(rule);
+  const auto asked = routing::asked_experts(rule);
   const double top_k = asked ? static_cast<double>(*asked) : mean;
   if (!(top_k > 0.0)) return result;
-  result.facts.bound = stats::expert_choice_bound(layer.experts, top_k, expert_choice_chunk(rule));
-  result.facts.bound->applies_to = bound_applies_to(rule);
+  result.facts.bound = stats::expert_choice_bound(layer.experts, top_k, routing::expert_choice_chunk(rule));
+  result.facts.bound->applies_to = routing::bound_applies_to(rule);
   if (const auto counted = counted_capacity(load, *result.facts.bound)) {
     add(measurement::counted_capacity, *counted, "bits per token");
   }
-  if (carries_second_choice(rule)) add(measurement::second_choice_capacity, 1.0, "bits per token at most");
+  if (routing::carries_second_choice(rule))
+    add(measurement::second_choice_capacity, 1.0, "bits per token at most");
   measure_reach(trace, layer, rule, result.measured);
   return result;
 }

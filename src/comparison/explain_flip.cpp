@@ -47,8 +47,8 @@ std::optional<std::size_t> chunk_of(const LayerFacts::Rule& rule) {
 }
 
 /// Tokens that changed, those first whose decision for the expert changed as well.
-std::vector<FlipExplanation::Token> suspects(const Trace& base, const Trace& run, std::size_t layer,
-                                             std::size_t expert) {
+std::vector<FlipExplanation::Token> tokens_to_try(const Trace& base, const Trace& run, std::size_t layer,
+                                                  std::size_t expert) {
   const Mask before = read_mask(base.layers[layer]), after = read_mask(run.layers[layer]);
   std::vector<FlipExplanation::Token> first, rest;
   for (std::size_t row = 0; row < base.layout.sequences; ++row) {
@@ -80,7 +80,7 @@ std::optional<FlipExplanation::Token> single_token(const Trace& base, const Trac
   };
   // A rule that does not even make the base's decision here has nothing to say.
   if (chosen() == flip.after) return std::nullopt;
-  for (const auto& token : suspects(base, run, layer, flip.expert)) {
+  for (const auto& token : tokens_to_try(base, run, layer, flip.expert)) {
     const std::size_t first = base.layout.router_index(token.row, token.position) * experts;
     const std::vector<float> own(scores.begin() + first, scores.begin() + first + experts);
     std::copy_n(changed.begin() + first, experts, scores.begin() + first);

@@ -125,7 +125,7 @@ Expected<PairedLoss> shuffled_losses(evidence::Observations& observations) {
 Expected<PairedLoss> top_k_losses(evidence::Observations& observations) {
   auto reroutes = observations.runs(RunKind::reroute);
   std::erase_if(reroutes,
-                [](const Intervention* run) { return !names_rule(run->rule, routing::ids::top_k); });
+                [](const Intervention* run) { return !routing::names_rule(run->rule, routing::ids::top_k); });
   if (reroutes.empty()) return PairedLoss();
   return losses(observations, {reroutes.front()}, {RunKind::reroute, reroutes.front()->rule});
 }

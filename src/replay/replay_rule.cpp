@@ -24,7 +24,7 @@ std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule) {
   if (!info) return nullptr;
   Parameters parameters;
   if (const auto* given = rule.parameters.object()) parameters = *given;
-  std::erase_if(parameters, [&](const auto& entry) { return !takes(*info, entry.first); });
+  std::erase_if(parameters, [&](const auto& entry) { return !routing::takes(*info, entry.first); });
   auto made = make_rule(*rule.id, parameters);
   return made ? std::move(*made) : nullptr;
 }

@@ -10,7 +10,7 @@
 #include "routing/rule_facts.h"
 #include "routing/rule_traits.h"
 
-namespace pastonly {
+namespace pastonly::routing {
 namespace {
 
 std::set<std::size_t> chunks(const Layout& layout, std::size_t experts, std::int64_t k, bool fine) {
@@ -34,11 +34,11 @@ bool reads_future(const std::string& rule, const Layout& layout, std::size_t exp
 }
 
 /// The rules that are tried in one form, in their order.
-std::vector<const RuleInfo*> swept(routing::SweepForm form, std::int64_t k) {
-  const auto sweep = [](const RuleInfo* info) { return routing::rule_traits(info->id).sweep; };
+std::vector<const RuleInfo*> swept(SweepForm form, std::int64_t k) {
+  const auto sweep = [](const RuleInfo* info) { return rule_traits(info->id).sweep; };
   std::vector<const RuleInfo*> out;
   for (const RuleInfo& info : routing_rules()) {
-    const routing::Sweep own = sweep(&info);
+    const Sweep own = sweep(&info);
     if (own.place > 0 && own.form == form && own.least_k <= k && k <= own.most_k) out.push_back(&info);
   }
   std::ranges::sort(out, {}, [&](const RuleInfo* info) { return sweep(info).place; });
@@ -52,8 +52,9 @@ std::string rule_text(const RuleInfo& rule, std::int64_t k, std::string_view res
 
 }  // namespace
 
-std::vector<std::string> suspects(const Layout& layout, std::size_t experts, std::int64_t k, bool fine) {
-  using Form = routing::SweepForm;
+std::vector<std::string> candidate_rules(const Layout& layout, std::size_t experts, std::int64_t k,
+                                         bool fine) {
+  using Form = SweepForm;
   std::vector<std::string> all;
   const auto add = [&](Form form, const std::string& rest) {
     for (const RuleInfo* rule : swept(form, k)) all.push_back(rule_text(*rule, k, rest));
@@ -73,4 +74,4 @@ std::vector<std::string> suspects(const Layout& layout, std::size_t experts, std
   return all;
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::routing

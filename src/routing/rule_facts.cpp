@@ -5,11 +5,11 @@
 #include "routing/rule_ids.h"
 #include "routing/rule_traits.h"
 
-namespace pastonly {
+namespace pastonly::routing {
 namespace {
 
-const routing::RuleTraits& traits_of(const LayerFacts::Rule& rule) {
-  return routing::rule_traits(rule.id ? std::string_view(*rule.id) : std::string_view());
+const RuleTraits& traits_of(const LayerFacts::Rule& rule) {
+  return rule_traits(rule.id ? std::string_view(*rule.id) : std::string_view());
 }
 
 }  // namespace
@@ -19,7 +19,7 @@ bool names_rule(std::string_view rule, std::string_view id) {
   return spec && spec->id == id;
 }
 
-std::string top_k_rule(std::int64_t k) { return format_rule({std::string(routing::ids::top_k), {{"k", k}}}); }
+std::string top_k_rule(std::int64_t k) { return format_rule({std::string(ids::top_k), {{"k", k}}}); }
 
 bool takes(const RuleInfo& info, std::string_view key) {
   const std::string_view keys = info.keys;
@@ -33,40 +33,40 @@ bool takes(const RuleInfo& info, std::string_view key) {
 }
 
 std::optional<std::uint64_t> asked_experts(const LayerFacts::Rule& rule) {
-  const routing::Asks asks = traits_of(rule).asks;
-  if (asks != routing::Asks::k && asks != routing::Asks::k_or_one) return std::nullopt;
+  const Asks asks = traits_of(rule).asks;
+  if (asks != Asks::k && asks != Asks::k_or_one) return std::nullopt;
   const auto k = rule.parameters.number("k");
   if (k && *k >= 1.0) return static_cast<std::uint64_t>(*k);
-  return asks == routing::Asks::k_or_one ? std::optional<std::uint64_t>(1) : std::nullopt;
+  return asks == Asks::k_or_one ? std::optional<std::uint64_t>(1) : std::nullopt;
 }
 
 bool carries_second_choice(const LayerFacts::Rule& rule) {
-  return traits_of(rule).mask_carries == routing::MaskCarries::second_choice;
+  return traits_of(rule).mask_carries == MaskCarries::second_choice;
 }
 
 std::optional<std::uint64_t> expert_choice_chunk(const LayerFacts::Rule& rule) {
-  if (traits_of(rule).mask_carries != routing::MaskCarries::chunk_choice) return std::nullopt;
+  if (traits_of(rule).mask_carries != MaskCarries::chunk_choice) return std::nullopt;
   const auto chunk = rule.parameters.number("chunk");
   return chunk && *chunk >= 1.0 ? std::optional(static_cast<std::uint64_t>(*chunk)) : std::nullopt;
 }
 
 std::string bound_applies_to(const LayerFacts::Rule& rule) {
-  const std::string_view bound = routing::ids::expert_choice;
+  const std::string_view bound = ids::expert_choice;
   if (!rule.id) return fmt::format("{} (this layer's rule is not known)", bound);
   switch (traits_of(rule).mask_carries) {
-    case routing::MaskCarries::chunk_choice:
+    case MaskCarries::chunk_choice:
       return fmt::format("{}: this layer's rule", bound);
-    case routing::MaskCarries::nothing:
+    case MaskCarries::nothing:
       if (rule.causal != true) break;
       return fmt::format("{}; this layer's rule is token-wise: its mask carries 0 bits about later tokens",
                          bound);
-    case routing::MaskCarries::second_choice:
+    case MaskCarries::second_choice:
       return fmt::format("{}; this layer's rule is {}: its second choice carries at most 1 bit per token",
-                         bound, routing::ids::gshard_top_2);
-    case routing::MaskCarries::unknown:
+                         bound, ids::gshard_top_2);
+    case MaskCarries::unknown:
       break;
   }
   return fmt::format("{}; not this layer's rule", bound);
 }
 
-}  // namespace pastonly
+}  // namespace pastonly::routing

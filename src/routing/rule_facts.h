@@ -8,7 +8,7 @@
 #include "pastonly/outcome.h"
 #include "pastonly/routing_rule.h"
 
-namespace pastonly {
+namespace pastonly::routing {
 
 /// Whether a rule as reports write it, "top-k,k=2", is the one of that id.
 bool names_rule(std::string_view rule, std::string_view id);
@@ -31,4 +31,4 @@ bool carries_second_choice(const LayerFacts::Rule& rule);
 /// To which rule the expert-choice bound applies, and what this layer's own mask can carry.
 std::string bound_applies_to(const LayerFacts::Rule& rule);
 
-}  // namespace pastonly
+}  // namespace pastonly::routing

@@ -120,7 +120,8 @@ Expected<void> LiveModel::open() {
                                    options_.name, layout.sequences, layout.positions));
   const auto plan = [&] {
     PlanOptions wanted = standard_plan(layout, is_stochastic(model_->facts(), options_));
-    if (const auto k = model_->facts().top_k) wanted.reroutes = {top_k_rule(static_cast<std::int64_t>(*k))};
+    if (const auto k = model_->facts().top_k)
+      wanted.reroutes = {routing::top_k_rule(static_cast<std::int64_t>(*k))};
     return make_plan(wanted, layout);
   };
   const auto most = static_cast<double>(options_.memory);

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-const std::filesystem::path kRoot = PASTONLY_SOURCE_DIR;
+const std::filesystem::path source_root = PASTONLY_SOURCE_DIR;
 
 /// A directory of this test's own that goes with it.
 class Scratch {
@@ -96,7 +96,7 @@ void check_figure(const json& report, std::string_view check, const toy::Expecta
 
 /// The script that reads the raw tensors itself agrees with every flip that the report shows.
 void recheck(const Scratch& scratch) {
-  const std::string command = "python3 " + quoted(kRoot / "tests/audits/recheck_witness.py") + " " +
+  const std::string command = "python3 " + quoted(source_root / "tests/audits/recheck_witness.py") + " " +
                               quoted(scratch / "report.json") + " > " + quoted(scratch / "recheck") + " 2>&1";
   const int status = std::system(command.c_str());
   const std::string said = slurp(scratch / "recheck");
@@ -145,9 +145,9 @@ TEST_CASE("every check has a page and its fixtures", "[fixtures]") {
   for (const Check& check : all_checks()) {
     const std::string id(check.id);
     CAPTURE(id);
-    CHECK(std::filesystem::exists(kRoot / "docs/checks" / (id + ".md")));
-    CHECK(std::filesystem::exists(kRoot / "tests/audits" / id / "leaky.json"));
-    CHECK(std::filesystem::exists(kRoot / "tests/audits" / id / "clean.json"));
+    CHECK(std::filesystem::exists(source_root / "docs/checks" / (id + ".md")));
+    CHECK(std::filesystem::exists(source_root / "tests/audits" / id / "leaky.json"));
+    CHECK(std::filesystem::exists(source_root / "tests/audits" / id / "clean.json"));
     CHECK_FALSE(check.title.empty());
     CHECK_FALSE(check.help.empty());
   }
@@ -155,7 +155,7 @@ TEST_CASE("every check has a page and its fixtures", "[fixtures]") {
 
 TEST_CASE("fixtures say what the binary answers", "[fixtures]") {
   for (const Check& check : all_checks()) {
-    const auto folder = kRoot / "tests/audits" / std::string(check.id);
+    const auto folder = source_root / "tests/audits" / std::string(check.id);
     if (!std::filesystem::is_directory(folder)) continue;  // the case above fails
     std::vector<std::filesystem::path> recipes;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -169,7 +169,7 @@ TEST_CASE("fixtures say what the binary answers", "[fixtures]") {
 }
 
 TEST_CASE("every folder of fixtures belongs to a check", "[fixtures]") {
-  for (const auto& entry : std::filesystem::directory_iterator(kRoot / "tests/audits")) {
+  for (const auto& entry : std::filesystem::directory_iterator(source_root / "tests/audits")) {
     CAPTURE(entry.path().string());
     CHECK((!entry.is_directory() || find_check(entry.path().filename().string()) != nullptr));
   }

@@ -28,12 +28,12 @@ TraceData blank() {
   return data;
 }
 
-const std::vector<comparison::Region> kAll{{0, 0, row_length}, {1, 1, row_length}};
-const comparison::Tolerances kTolerances{{{1e-5, 1e-5}, {1e-5, 1e-5}}, 1e-5};
+const std::vector<comparison::Region> all_regions{{0, 0, row_length}, {1, 1, row_length}};
+const comparison::Tolerances tight_tolerances{{{1e-5, 1e-5}, {1e-5, 1e-5}}, 1e-5};
 
 comparison::Difference diff(const TraceData& a, const TraceData& b,
-                            const std::vector<comparison::Region>& regions = kAll) {
-  const auto out = comparison::compare(make_trace(a), make_trace(b), regions, kTolerances);
+                            const std::vector<comparison::Region>& regions = all_regions) {
+  const auto out = comparison::compare(make_trace(a), make_trace(b), regions, tight_tolerances);
   REQUIRE(out);
   return *out;
 }
@@ -198,5 +198,5 @@ TEST_CASE("log-probabilities and gates have their tolerances", "[comparison]") {
 TEST_CASE("runs of different models are refused", "[comparison]") {
   TraceData a = blank(), b = blank();
   b.layers.pop_back();
-  CHECK_FALSE(comparison::compare(make_trace(a), make_trace(b), kAll, kTolerances));
+  CHECK_FALSE(comparison::compare(make_trace(a), make_trace(b), all_regions, tight_tolerances));
 }

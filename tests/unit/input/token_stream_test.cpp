@@ -39,7 +39,7 @@ std::vector<std::int64_t> whole(const std::filesystem::path& path, std::string_v
   return ids;
 }
 
-const std::vector<std::int64_t> kIds{5, 60000, 0, 7, 65535};
+const std::vector<std::int64_t> stored_ids{5, 60000, 0, 7, 65535};
 
 }  // namespace
 
@@ -49,18 +49,18 @@ TEST_CASE("token streams of every format give their ids", "[input][tokens]") {
   const auto i32 = bytes_of<std::int32_t>({5, 60000, 0, 7, 65535});
   const auto i64 = bytes_of<std::int64_t>({5, 60000, 0, 7, 65535});
   CHECK(whole(directory.write("a.txt", "abc"), "bytes") == std::vector<std::int64_t>{97, 98, 99});
-  CHECK(whole(directory.write("a.bin", u16), "nanogpt") == kIds);
-  CHECK(whole(directory.write("b.bin", llm_c(20240520, 1, 5, u16)), "llm.c") == kIds);
-  CHECK(whole(directory.write("c.bin", llm_c(20240801, 7, 5, i32)), "llm.c") == kIds);
+  CHECK(whole(directory.write("a.bin", u16), "nanogpt") == stored_ids);
+  CHECK(whole(directory.write("b.bin", llm_c(20240520, 1, 5, u16)), "llm.c") == stored_ids);
+  CHECK(whole(directory.write("c.bin", llm_c(20240801, 7, 5, i32)), "llm.c") == stored_ids);
   directory.write("d.idx", megatron_index(8, 6));
-  CHECK(whole(directory.write("d.bin", u16), "megatron") == kIds);
+  CHECK(whole(directory.write("d.bin", u16), "megatron") == stored_ids);
   directory.write("e.idx", megatron_index(4, 12));
-  CHECK(whole(directory.write("e.bin", i32), "megatron") == kIds);
+  CHECK(whole(directory.write("e.bin", i32), "megatron") == stored_ids);
   directory.write("f.idx", megatron_index(5, 24) + "\1\1");  // multimodal: a mode per sequence
-  CHECK(whole(directory.write("f.bin", i64), "megatron") == kIds);
+  CHECK(whole(directory.write("f.bin", i64), "megatron") == stored_ids);
   auto npy = fuzz::npy_bytes("{'descr': '<u2', 'fortran_order': False, 'shape': (5,), }", 10);
   std::memcpy(npy.data() + npy.size() - 10, u16.data(), 10);
-  CHECK(whole(directory.write("g.npy", npy), "npy") == kIds);
+  CHECK(whole(directory.write("g.npy", npy), "npy") == stored_ids);
 }
 
 TEST_CASE("ids are read anywhere and held against the vocabulary", "[input][tokens]") {

@@ -28,7 +28,7 @@ std::string problem(std::string_view text) {
 
 bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-const std::vector<double> step_count{1, 2, 3}, kLosses{4.0, 3.5, 3.25};
+const std::vector<double> step_count{1, 2, 3}, loss_values{4.0, 3.5, 3.25};
 
 }  // namespace
 
@@ -49,7 +49,7 @@ TEST_CASE("training logs in every shape", "[training-log]") {
     CAPTURE(text);
     const auto log = parsed(text);
     CHECK(log.steps == step_count);
-    CHECK(log.losses == kLosses);
+    CHECK(log.losses == loss_values);
     CHECK(log.loss_key == "loss");
   }
 }
@@ -66,7 +66,7 @@ TEST_CASE("training logs under other names and in nats", "[training-log]") {
 TEST_CASE("a resumed run replaces what it repeats", "[training-log]") {
   const auto log = parsed("step,loss\n1,4\n2,3\n3,2\n2,3.5\n3,3.25\n");
   CHECK(log.steps == step_count);
-  CHECK(log.losses == kLosses);
+  CHECK(log.losses == loss_values);
 }
 
 TEST_CASE("hostile training logs say what is wrong", "[training-log]") {

@@ -9,7 +9,7 @@
 namespace pastonly::lab {
 namespace {
 
-const std::string kPlan = R"({
+const std::string plan_text = R"({
   "schema": "pastonly.experiment/1", "name": "g", "source": "uniform:8", "model": {"experts": 4},
   "arms": [
     {"name": "chunk {chunk}", "rule": "expert-choice,k=1,chunk={chunk}", "seeds": [1, 2, 3], "sweep": {"chunk": [4, 8]}},
@@ -45,7 +45,7 @@ const Measurement* figure(const Ran& ran, std::string_view name) {
 }  // namespace
 
 TEST_CASE("arms of one group are compared over their seeds, causal ones without being accused", "[lab]") {
-  const auto plan = parse_experiment(kPlan, "g.json");
+  const auto plan = parse_experiment(plan_text, "g.json");
   REQUIRE(plan);
   Report report = reported(*plan);
   const auto groups = groups_of(*plan, *report.experiment);

@@ -51,13 +51,14 @@ double entropy_of_sequences(const TokenSource& source, std::size_t length) {
   return entropy;
 }
 
-const std::vector<Source> kSmall{{"uniform", 3},         {"markov", 5, 1, 2, 1}, {"markov", 4, 1, 4, 9},
-                                 {"markov", 3, 2, 2, 3}, {"markov", 3, 3, 3, 5}, {"markov", 2, 3, 1, 2}};
+const std::vector<Source> small_sources{{"uniform", 3},         {"markov", 5, 1, 2, 1},
+                                        {"markov", 4, 1, 4, 9}, {"markov", 3, 2, 2, 3},
+                                        {"markov", 3, 3, 3, 5}, {"markov", 2, 3, 1, 2}};
 
 }  // namespace
 
 TEST_CASE("a source's probabilities sum to 1 and its entropy is that of its sequences", "[stats][source]") {
-  for (const Source& named : kSmall) {
+  for (const Source& named : small_sources) {
     INFO(name(named));
     const TokenSource source = made(named);
     const std::size_t length = 5;
@@ -76,7 +77,7 @@ TEST_CASE("a source's probabilities sum to 1 and its entropy is that of its sequ
 
 TEST_CASE("a Markov source is stationary: every tuple of its order is equally likely anywhere",
           "[stats][source]") {
-  for (const Source& named : kSmall) {
+  for (const Source& named : small_sources) {
     INFO(name(named));
     const TokenSource source = made(named);
     const std::size_t order = std::max<std::size_t>(1, source.order());
