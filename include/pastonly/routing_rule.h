@@ -15,7 +15,7 @@
 
 namespace pastonly {
 
-/// What a rule's outcome may hang on, beyond the token's own scores and its own past.
+/// What a rule's outcome may depend on, beyond the token's own scores and its own past.
 struct Dependence {
   bool future = false;  ///< later tokens of the same sequence, same length
   bool batch = false;   ///< other sequences of the batch

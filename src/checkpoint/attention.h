@@ -22,7 +22,7 @@ struct AttentionHead {
   const float* sink = nullptr;  ///< a logit that takes weight and carries no value
 };
 
-/// Queries [first, first + count) of a head, at most attention_block. A query's result hangs on its own row
+/// Queries [first, first + count) of a head, at most attention_block. A query's result depends on its own row
 /// and on the rows before it, to the last bit.
 constexpr std::size_t attention_block = 64;
 void attend(const AttentionHead& head, std::size_t first, std::size_t count, kernels::Buffer<float>& scratch);

@@ -55,7 +55,7 @@ struct Operand {
 
 /// c (rows, count) = x (rows, inputs) times outputs [first, first + count) of the matrix. Where the matrix is
 /// bfloat16, outputs first, and x is there in bfloat16, that is multiplied; else float32 by float32. A row of
-/// c hangs on its own row of x alone, to the last bit.
+/// c depends on its own row of x alone, to the last bit.
 void multiply(const Operand& x, const StoredMatrix& matrix, std::size_t first, std::size_t count,
               kernels::Block<float> c, TileScratch& scratch);
 

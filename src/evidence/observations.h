@@ -47,7 +47,7 @@ class Observations {
   /// The same of another run on it: `run` with its base set to the batch; only its kind, rule and seed count.
   Expected<Trace> fresh_losses(std::size_t i, Intervention run);
 
-  /// The rule behind each layer (statistics.md section 8), by the position of the layer in the base
+  /// The rule behind each layer (routing/identify), by the position of the layer in the base
   /// trace: over all runs but shuffle and reroute. Computed at first call, in parallel over layers.
   Expected<std::vector<LayerFacts::Rule>> rules();
   /// The same with what was tried in vain and where it failed.

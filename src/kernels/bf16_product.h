@@ -34,7 +34,7 @@ class Bf16Rows {
 /// c (m, n) = a (m, k) b (n, k)^T, a being rows [first_row, first_row + m); k is even. Sums are float32.
 /// Where the processor multiplies bfloat16: products of pairs in ascending k, as its instruction adds and
 /// rounds them (VDPBF16PS, which takes numbers below the smallest normal one for 0), restarted and added
-/// every 512. Else as product_nt. A row of c hangs on its own row of a alone, to the last bit.
+/// every 512. Else as product_nt. A row of c depends on its own row of a alone, to the last bit.
 void bf16_product(const Bf16Rows& a, std::size_t first_row, const Bf16Block& b, Block<float> c);
 
 }  // namespace pastonly::kernels

@@ -7,8 +7,9 @@
 namespace pastonly::kernels {
 
 /// Passes over one row. Sums are sixteen partial sums (element i in the one of i mod 16) added by halves, so
-/// their order hangs on the row's length alone; their error is at most (size / 16 + 4) / 2 ulp of the sum of
-/// magnitudes. Rows may lie at any address; an output may be an input, but they must not overlap otherwise.
+/// their order depends on the row's length alone; their error is at most (size / 16 + 4) / 2 ulp of the sum
+/// of magnitudes. Rows may lie at any address; an output may be an input, but they must not overlap
+/// otherwise.
 
 /// row *= factor.
 template <class Real>

@@ -24,7 +24,7 @@ struct Tokens {
   friend bool operator==(const Tokens&, const Tokens&) = default;
 };
 
-/// One model to train: everything its result hangs on, but the batch and the tokens.
+/// One model to train: everything its result depends on, but the batch and the tokens.
 struct Arm {
   std::string name;
   std::string group;  ///< the name without the seed: arms of one group differ in nothing else
@@ -60,7 +60,8 @@ Expected<Experiment> parse_experiment(std::string_view text, std::string_view na
 
 /// What an arm was told, in words.
 std::string arm_settings(const Experiment& experiment, const Arm& arm);
-/// Everything that an arm's result hangs on, in words; equal for equal results only. So the program as well.
+/// Everything that an arm's result depends on, in words; equal for equal results only. So the program as
+/// well.
 std::string arm_key(const Experiment& experiment, const Arm& arm);
 
 }  // namespace pastonly::lab

@@ -86,7 +86,7 @@ struct ModelConfig {
 struct Objectives {
   double balance = 0.0;         ///< N sum_i f_i P_i: share of routes times mean probability (Switch, GShard)
   double z = 0.0;               ///< mean over tokens of logsumexp(logits)^2 (ST-MoE)
-  double coupling = 0.0;        ///< expert-router coupling (objectives/coupling.h)
+  double coupling = 0.0;        ///< expert-router coupling (model/objectives.h)
   double coupling_alpha = 1.0;  ///< how much weaker than its own an expert's other activations must be
   double orthogonality = 0.0;   ///< mean squared cosine between router rows
   friend bool operator==(const Objectives&, const Objectives&) = default;

@@ -50,7 +50,7 @@ class Model {
   Expected<Losses> evaluate(const Batch& batch, const ObserveOptions& options,
                             Workspace<float>& workspace) const;
 
-  /// Writes all that a later step hangs on: one safetensors file, written aside and renamed. A loaded model
+  /// Writes all that a later step depends on: one safetensors file, written aside and renamed. A loaded model
   /// continues bit for bit.
   Expected<void> save(const std::filesystem::path& path) const;
   static Expected<Model> load(const std::filesystem::path& path);

@@ -1,4 +1,4 @@
-// A model on disk: everything that a later step hangs on.
+// A model on disk: everything that a later step depends on.
 #include <fmt/format.h>
 
 #include <charconv>

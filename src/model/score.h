@@ -48,7 +48,7 @@ template <class Real>
 void score(const ModelConfig& config, const RouterWeights<Real>& weights, Block<const Real> x,
            std::size_t first, RouterScores<Real>& out);
 /// Standard normal draws for noisy scores, a stream for every place (row, position) of the batch, so that
-/// a token's noise does not hang on the shape of the batch. Zero where `training` is false.
+/// a token's noise does not depend on the shape of the batch. Zero where `training` is false.
 template <class Real>
 void draw_noise(const Layout& layout, std::uint64_t seed, bool training, RouterScores<Real>& out);
 /// Overwrites dx (rows, width).

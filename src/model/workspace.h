@@ -126,7 +126,7 @@ struct Workspace {
 /// Copies the batch and sizes everything the forward pass writes.
 template <class Real>
 void prepare(const ModelConfig& config, const Batch& batch, Workspace<Real>& workspace);
-/// Sizes everything the backward pass writes that does not hang on the number of routes.
+/// Sizes everything the backward pass writes that does not depend on the number of routes.
 template <class Real>
 void prepare_backward(const ModelConfig& config, std::size_t blocks, Workspace<Real>& workspace);
 

@@ -50,7 +50,7 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
   return run::audit(**subject, policy, how);
 }
 
-/// Where an arm's audit is kept: by all that it hangs on besides the arm itself.
+/// Where an arm's audit is kept: by all that it depends on besides the arm itself.
 std::filesystem::path kept_audit(const lab::Experiment& plan, const lab::Arm& arm,
                                  const ArmAuditOptions& options) {
   Policy policy = options.policy;

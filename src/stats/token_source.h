@@ -41,7 +41,7 @@ class TokenSource {
   /// causal predictor loses on them. The rate where positions < 2.
   double entropy_bits(std::size_t positions) const noexcept;
 
-  /// Fills (sequences, positions) with independent sequences. Row r hangs on the seed and r alone.
+  /// Fills (sequences, positions) with independent sequences. Row r depends on the seed and r alone.
   void draw(std::uint64_t seed, std::size_t sequences, std::size_t positions,
             std::vector<std::int64_t>& out) const;
   /// Redraws row[from], row[from + 1], ... given the tokens before them, which must be in the vocabulary.

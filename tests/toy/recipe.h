@@ -50,7 +50,7 @@ struct ModelRecipe {
   double quantise = 0.0;           ///< grid of the logits; ties where > 0
   std::vector<std::string> rules;  ///< one for all layers or one a layer: "expert-choice,k=2,chunk=16"
   Gates gates = Gates::raw;
-  double rounding = 0.0;       ///< relative size of rounding noise that hangs on the whole batch
+  double rounding = 0.0;       ///< relative size of rounding noise that depends on the whole batch
   bool chance_per_run = true;  ///< chance rules draw anew in every run
   std::optional<ScoringFault> scoring_fault;
   std::optional<WeakLeak> weak_leak;

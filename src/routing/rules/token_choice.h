@@ -16,7 +16,7 @@ std::vector<float> with_offset(MatrixView<const float> scores, std::span<const f
 /// Dropless token choice: every token its k best experts, by scores + sign * offset.
 class TopKRule : public GroupedRule {
  public:
-  /// `declared`: what an outcome of this id hangs on through its scores or gates, not through selection.
+  /// `declared`: what an outcome of this id depends on through its scores or gates, not through selection.
   TopKRule(std::string_view id, std::size_t k, Dependence declared = {});
 
   std::string_view id() const noexcept override { return id_; }

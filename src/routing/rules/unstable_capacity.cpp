@@ -18,7 +18,7 @@ bool before(const Entry& a, const Entry& b) noexcept { return a.wants > b.wants;
 
 /// The partial quickselect of libstdc++'s nth_element, which PyTorch's CPU kernel of topk runs: pivot
 /// the median of three, scans that stop at equal values and swap them, insertion at the end. Written
-/// out so that outcomes do not hang on the standard library at hand. Afterwards the entries before
+/// out so that outcomes do not depend on the standard library at hand. Afterwards the entries before
 /// `nth` are those it ranks first; which of many equal ones is left to the swaps.
 class Quickselect {
  public:

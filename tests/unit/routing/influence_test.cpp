@@ -119,7 +119,7 @@ TEST_CASE("influence at the edges", "[routing][influence]") {
   CHECK(reach == std::vector<std::uint32_t>{0, 0, 0});
   influence_reach(Column{3, 2, 1}, 3, reach);
   CHECK(reach == std::vector<std::uint32_t>{0, 0, 0});
-  // Capacity 1 of three tied tokens: the first is taken and hangs on the last.
+  // Capacity 1 of three tied tokens: the first is taken and depends on the last.
   influence_reach(Column{1, 1, 1}, 1, reach);
   CHECK(reach == std::vector<std::uint32_t>{2, 0, 0});
   const float nan = std::nanf(""), infinity = std::numeric_limits<float>::infinity();

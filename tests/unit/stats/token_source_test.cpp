@@ -125,7 +125,7 @@ TEST_CASE("drawn tokens follow the stated probabilities", "[stats][source]") {
   }
 }
 
-TEST_CASE("a row hangs on seed and row alone, and goes on where it was cut", "[stats][source]") {
+TEST_CASE("a row depends on seed and row alone, and goes on where it was cut", "[stats][source]") {
   const TokenSource source = made({"markov", 16, 2, 4, 7});
   std::vector<std::int64_t> few, many, again;
   source.draw(3, 2, 40, few);

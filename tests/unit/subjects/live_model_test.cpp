@@ -84,7 +84,7 @@ TEST_CASE("company changes what leaky rules decide, and nothing else", "[live]")
     in_order.rule = rule;
     const Trace apart = observed(*subject, foreign_batch), together = observed(*subject, in_order);
     CHECK(apart.tokens == together.tokens);
-    // The first layer's scores hang on tokens alone.
+    // The first layer's scores depend on tokens alone.
     const Mask a = read_mask(apart.layers[0]), b = read_mask(together.layers[0]);
     CHECK((a == b) == (rule == "top-k,k=2"));
     foreign_batch.seed = 1;
