@@ -33,7 +33,7 @@ struct PassExtras {
 enum class Precision { float32, bfloat16 };
 
 /// A Hugging Face checkpoint that runs. Weights stay in memory-mapped files and are converted tile by tile;
-/// sums are in float32. A token's results hang on its row and on what its routing depends on, to the last
+/// sums are in float32. A token's results depend on its row and on what its routing depends on, to the last
 /// bit, not on the number of threads.
 class Checkpoint {
  public:
