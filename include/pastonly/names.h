@@ -20,7 +20,7 @@ inline constexpr const char* forensic_sweep = "forensic-sweep";  ///< has a tabl
 /// Measurement::name.
 namespace pastonly::measurement {
 
-// Comparisons of runs (src/compare/tally.h).
+// Comparisons of runs (src/comparison/tally.h).
 inline constexpr const char* flip_rate_decisions = "flip_rate_decisions";
 inline constexpr const char* flip_rate_routes = "flip_rate_routes";
 inline constexpr const char* run_flip_rate = "run_flip_rate";

@@ -100,7 +100,7 @@ std::string loss_note(const Experiment& experiment, const std::vector<ArmGroup>&
     text += "drop: bits below the baseline arm (named by loss-anomaly in the JSON report), over seeds. ";
   if (bound)
     text +=
-        "capacity: bits per token that the arm's expert choice could carry at most (published floor / exact "
+        "max leak: bits per token that the arm's expert choice could carry at most (published floor / exact "
         "capacity). ";
   return text + "training: loss over the training steps, on one scale for all arms.";
 }
@@ -112,7 +112,7 @@ std::string loss_table(const Experiment& experiment, const std::vector<ArmGroup>
   const bool seeds = std::ranges::any_of(groups, [](const ArmGroup& g) { return g.drop != nullptr; });
   Row head{"arm", "loss", "leak", "e-value"};
   if (seeds) head.emplace_back("drop");
-  if (bound) head.emplace_back("capacity");
+  if (bound) head.emplace_back("max leak");
   head.emplace_back("training");
   std::vector<Row> rows{std::move(head)};
   for (const ArmGroup& group : groups) {

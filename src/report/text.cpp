@@ -52,7 +52,7 @@ std::string reasons(const Report& report, const TextStyle& style) {
     }
     std::string list;
     for (const auto& check : checks) list += (list.empty() ? "" : ", ") + check;
-    return wrapped("The policy forbids the findings of " + list + ".", 0, style.width) + "\n";
+    return wrapped("Checks that fail this policy: " + list + ".", 0, style.width) + "\n";
   }
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";

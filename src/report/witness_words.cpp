@@ -27,11 +27,18 @@ std::string place(const Value& witness, std::initializer_list<const char*> keys)
   return out;
 }
 
+/// "row 3", "rows [0, 2]"
+std::string rows(const Value& witness) {
+  const Value* changed = witness.find("rows_changed");
+  const auto* list = changed != nullptr ? changed->array() : nullptr;
+  if (list != nullptr && list->size() == 1) return "row " + in_words(list->front());
+  return "rows " + shown(witness, "rows_changed");
+}
+
 std::string change(const Value& witness) {
   std::string out = "run " + shown(witness, "run_id");
   if (has(witness, "cut")) {
-    out += fmt::format(" redraws row {} from position {} on", shown(witness, "rows_changed"),
-                       shown(witness, "cut"));
+    out += fmt::format(" redraws {} from position {} on", rows(witness), shown(witness, "cut"));
   } else {
     out += fmt::format(" ({})", shown(witness, "kind"));
   }
