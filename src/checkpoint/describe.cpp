@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t largest_config = std::size_t{16} << 20;
 constexpr std::size_t most_layers = 4096;
 
-void read_attention(ConfigReader& config, Description& out) {
+void read_attention(input::ObjectReader& config, Description& out) {
   AttentionDescription& attention = out.attention;
   attention.heads = config.count("num_attention_heads", std::nullopt, 1, 65535);
   attention.kv_heads = config.count("num_key_value_heads", attention.heads, 1, 65535);
@@ -31,16 +31,16 @@ void read_attention(ConfigReader& config, Description& out) {
   attention.scale = 1.0 / std::sqrt(static_cast<double>(attention.key_width));
 }
 
-void read_activation(ConfigReader& config) {
+void read_activation(input::ObjectReader& config) {
   const std::string activation = config.text("hidden_act", std::string("silu"));
   if (activation != "silu" && activation != "swish")
     config.reject("hidden_act",
                   fmt::format("'{}' is not supported; expected silu", activation.substr(0, 40)));
 }
 
-void read_quantization(ConfigReader& config) {
+void read_quantization(input::ObjectReader& config) {
   if (!config.has("quantization_config")) return;
-  ConfigReader how = config.object("quantization_config");
+  input::ObjectReader how = config.object("quantization_config");
   const std::string method = how.text("quant_method", std::nullopt);
   if (method != "fp8" && method != "mxfp4")
     how.reject("quant_method", fmt::format("'{}' is not supported; expected fp8 (E4M3 with block scales) or "
@@ -69,7 +69,7 @@ std::size_t Description::sparse_layers() const noexcept {
 
 Expected<Description> describe(const input::Json& json, const std::string& file) {
   if (!json.is_object()) return input_error(fmt::format("{}: expected a JSON object", file));
-  ConfigReader config(json, file);
+  input::ObjectReader config(json, file);
   Description out;
   out.model_type = config.text("model_type", std::nullopt);
   if (config.failed()) return tl::unexpected(config.finish().error());

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "checkpoint/config_reader.h"
 #include "checkpoint/description.h"
+#include "input/text/object_reader.h"
 #include "input/text/parse_json.h"
 #include "pastonly/error.h"
 
@@ -19,7 +19,7 @@ struct Family {
   double theta;  ///< rope_theta where the configuration has none
   Names names;
   /// What differs from the common part, which is read before. Errors stay in the reader.
-  void (*read)(ConfigReader& config, Description& out);
+  void (*read)(input::ObjectReader& config, Description& out);
 };
 
 /// All that can be run, in the order of the documentation. The only list.

@@ -8,7 +8,7 @@ namespace pastonly::checkpoint {
 namespace {
 
 /// Multi-head latent attention, shared experts, dense first layers: both DeepSeek families.
-void read_deepseek(ConfigReader& config, Description& out) {
+void read_deepseek(input::ObjectReader& config, Description& out) {
   read_shared_experts(config, out, 0);
   const std::size_t every = config.count("moe_layer_freq", 1);
   if (every != 1) config.reject("moe_layer_freq", "expected 1: transformers supports no other value");
@@ -26,7 +26,7 @@ void read_deepseek(ConfigReader& config, Description& out) {
 
 }  // namespace
 
-void read_deepseek_v2(ConfigReader& config, Description& out) {
+void read_deepseek_v2(input::ObjectReader& config, Description& out) {
   read_deepseek(config, out);
   read_softmax_router(config, out, false);
   out.attention.pairing = Pairing::neighbours;
@@ -43,7 +43,7 @@ void read_deepseek_v2(ConfigReader& config, Description& out) {
   }
 }
 
-void read_deepseek_v3(ConfigReader& config, Description& out) {
+void read_deepseek_v3(input::ObjectReader& config, Description& out) {
   read_deepseek(config, out);
   read_corrected_router(config, out, config.flag("norm_topk_prob", true));
   out.attention.pairing = config.flag("rope_interleave", true) ? Pairing::neighbours : Pairing::halves;

@@ -2,7 +2,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_dots1(ConfigReader& config, Description& out) {
+void read_dots1(input::ObjectReader& config, Description& out) {
   read_shared_experts(config, out, 0);
   read_corrected_router(config, out, config.flag("norm_topk_prob", false));
   auto& attention = out.attention;

@@ -3,7 +3,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_ernie(ConfigReader& config, Description& out) {
+void read_ernie(input::ObjectReader& config, Description& out) {
   read_experts(config, "moe_num_experts", "moe_intermediate_size", out);
   out.router.rule = top_k(config, out, "moe_k");
   out.router.rule.id = routing::ids::biased_top_k;

@@ -3,7 +3,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_glm4(ConfigReader& config, Description& out) {
+void read_glm4(input::ObjectReader& config, Description& out) {
   read_shared_experts(config, out, 1);
   read_corrected_router(config, out, config.flag("norm_topk_prob", true));
   auto& attention = out.attention;

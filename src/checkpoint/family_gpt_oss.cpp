@@ -4,7 +4,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_gpt_oss(ConfigReader& config, Description& out) {
+void read_gpt_oss(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_local_experts", "intermediate_size", out);
   read_softmax_router(config, out, true);
   out.router.bias = true;

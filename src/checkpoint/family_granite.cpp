@@ -2,7 +2,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_granite(ConfigReader& config, Description& out) {
+void read_granite(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_local_experts", "intermediate_size", out);
   read_softmax_router(config, out, true);
   out.attention.input_bias = out.attention.output_bias = config.flag("attention_bias", false);

@@ -4,7 +4,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_llama4(ConfigReader& config, Description& out) {
+void read_llama4(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_local_experts", "intermediate_size", out);
   out.router.rule = top_k(config, out);
   out.router.score = Score::sigmoid;

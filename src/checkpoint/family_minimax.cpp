@@ -3,7 +3,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_minimax_m2(ConfigReader& config, Description& out) {
+void read_minimax_m2(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_local_experts", "intermediate_size", out);
   read_corrected_router(config, out, true);
   auto& attention = out.attention;

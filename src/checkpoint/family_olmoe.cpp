@@ -2,7 +2,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_olmoe(ConfigReader& config, Description& out) {
+void read_olmoe(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_experts", "intermediate_size", out);
   read_softmax_router(config, out, config.flag("norm_topk_prob", false));
   auto& attention = out.attention;

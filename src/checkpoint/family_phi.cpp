@@ -2,7 +2,7 @@
 
 namespace pastonly::checkpoint {
 
-void read_phi(ConfigReader& config, Description& out) {
+void read_phi(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_local_experts", "intermediate_size", out);
   out.router.rule = top_k(config, out);
   if (config.count("num_experts_per_tok") != 2)

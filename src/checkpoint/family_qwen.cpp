@@ -6,7 +6,7 @@ namespace pastonly::checkpoint {
 namespace {
 
 /// mlp_only_layers and decoder_sparse_step.
-void read_qwen_layers(ConfigReader& config, Description& out) {
+void read_qwen_layers(input::ObjectReader& config, Description& out) {
   const std::size_t step = config.count("decoder_sparse_step", 1);
   const auto dense = config.counts("mlp_only_layers");
   for (std::size_t l = 0; l < out.layers.size(); ++l)
@@ -17,7 +17,7 @@ void read_qwen_layers(ConfigReader& config, Description& out) {
 
 }  // namespace
 
-void read_qwen2(ConfigReader& config, Description& out) {
+void read_qwen2(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_experts", "moe_intermediate_size", out);
   read_softmax_router(config, out, config.flag("norm_topk_prob", false));
   out.attention.input_bias = config.flag("qkv_bias", true);
@@ -32,7 +32,7 @@ void read_qwen2(ConfigReader& config, Description& out) {
   read_layer_types(config, out, window, 0);
 }
 
-void read_qwen3(ConfigReader& config, Description& out) {
+void read_qwen3(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_experts", "moe_intermediate_size", out);
   read_softmax_router(config, out, config.flag("norm_topk_prob", false));
   out.attention.input_bias = out.attention.output_bias = config.flag("attention_bias", false);

@@ -8,13 +8,14 @@
 
 namespace pastonly::checkpoint {
 
-RuleSpec top_k(ConfigReader& config, const Description& out, std::string_view key) {
+RuleSpec top_k(input::ObjectReader& config, const Description& out, std::string_view key) {
   const std::size_t k = config.count(key);
   if (k > out.router.experts) config.reject(key, "more than there are experts");
   return {std::string(routing::ids::top_k), {{"k", k}}};
 }
 
-void read_experts(ConfigReader& config, std::string_view count, std::string_view width, Description& out) {
+void read_experts(input::ObjectReader& config, std::string_view count, std::string_view width,
+                  Description& out) {
   constexpr std::size_t most = 65535;
   std::string_view found = count;
   for (const std::string_view key : {"num_experts", "num_local_experts", "n_routed_experts"}) {
@@ -29,12 +30,12 @@ void read_experts(ConfigReader& config, std::string_view count, std::string_view
   out.expert.width = config.count(width);
 }
 
-void read_softmax_router(ConfigReader& config, Description& out, bool renormalised) {
+void read_softmax_router(input::ObjectReader& config, Description& out, bool renormalised) {
   out.router.rule = top_k(config, out);
   out.router.gate = renormalised ? GateNormalisation::renormalised : GateNormalisation::raw;
 }
 
-void read_shared_experts(ConfigReader& config, Description& out, std::size_t usual) {
+void read_shared_experts(input::ObjectReader& config, Description& out, std::size_t usual) {
   read_experts(config, "n_routed_experts", "moe_intermediate_size", out);
   out.router.gate_scale = config.number("routed_scaling_factor", 1.0, -1e6, 1e6);
   out.expert.shared_width = config.count("n_shared_experts", usual, 0, 1024) * out.expert.width;
@@ -43,7 +44,7 @@ void read_shared_experts(ConfigReader& config, Description& out, std::size_t usu
   if (dense > 0) out.expert.dense_width = config.count("intermediate_size");
 }
 
-void read_groups(ConfigReader& config, Description& out, std::string_view group_score) {
+void read_groups(input::ObjectReader& config, Description& out, std::string_view group_score) {
   const std::size_t groups = config.count("n_group", 1), kept = config.count("topk_group", 1);
   if (out.router.experts % groups != 0) config.reject("n_group", "expected a divisor of n_routed_experts");
   if (kept > groups) config.reject("topk_group", "more than n_group");
@@ -58,7 +59,7 @@ void read_groups(ConfigReader& config, Description& out, std::string_view group_
     config.reject("num_experts_per_tok", "more than topk_group groups hold");
 }
 
-void read_corrected_router(ConfigReader& config, Description& out, bool renormalised) {
+void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised) {
   read_softmax_router(config, out, renormalised);
   if (config.has("scoring_func") && config.text("scoring_func", std::nullopt) == "softmax")
     config.reject("scoring_func", "expected sigmoid: it is what transformers computes here");
@@ -71,12 +72,12 @@ void read_corrected_router(ConfigReader& config, Description& out, bool renormal
   }
 }
 
-void set_window(ConfigReader& config, Description& out) {
+void set_window(input::ObjectReader& config, Description& out) {
   const std::size_t window = config.count("sliding_window", 0, 0, std::size_t{1} << 32);
   for (LayerDescription& layer : out.layers) layer.window = window;
 }
 
-void read_layer_types(ConfigReader& config, Description& out, std::size_t window, std::size_t chunk) {
+void read_layer_types(input::ObjectReader& config, Description& out, std::size_t window, std::size_t chunk) {
   const auto types = config.texts("layer_types");
   if (types.empty()) return;
   if (types.size() != out.layers.size()) return config.reject("layer_types", "expected one entry a layer");

@@ -2,8 +2,8 @@
 
 #include <string_view>
 
-#include "checkpoint/config_reader.h"
 #include "checkpoint/description.h"
+#include "input/text/object_reader.h"
 #include "pastonly/routing_rule.h"
 
 namespace pastonly::checkpoint {
@@ -11,46 +11,48 @@ namespace pastonly::checkpoint {
 // What families read of their configurations in the same way. Errors stay in the reader.
 
 /// top-k by num_experts_per_tok, or by the family's own name of it.
-RuleSpec top_k(ConfigReader& config, const Description& out, std::string_view key = "num_experts_per_tok");
+RuleSpec top_k(input::ObjectReader& config, const Description& out,
+               std::string_view key = "num_experts_per_tok");
 
 /// The number of experts, under its usual key or under another that versions of transformers have written,
 /// and their width.
-void read_experts(ConfigReader& config, std::string_view count, std::string_view width, Description& out);
+void read_experts(input::ObjectReader& config, std::string_view count, std::string_view width,
+                  Description& out);
 
 /// Top-k of softmax scores.
-void read_softmax_router(ConfigReader& config, Description& out, bool renormalised);
+void read_softmax_router(input::ObjectReader& config, Description& out, bool renormalised);
 
 /// Experts as DeepSeek's families count them: routed ones, shared ones, none in the first layers. `usual`:
 /// how many are shared and how many layers have none where the configuration does not say.
-void read_shared_experts(ConfigReader& config, Description& out, std::size_t usual);
+void read_shared_experts(input::ObjectReader& config, Description& out, std::size_t usual);
 
 /// Top-k among the experts of the best groups: n_group, topk_group.
-void read_groups(ConfigReader& config, Description& out, std::string_view group_score);
+void read_groups(input::ObjectReader& config, Description& out, std::string_view group_score);
 
 /// DeepSeek-V3's router: sigmoid scores, to which a correction bias is added for selection alone.
-void read_corrected_router(ConfigReader& config, Description& out, bool renormalised);
+void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised);
 
 /// sliding_window of all layers.
-void set_window(ConfigReader& config, Description& out);
+void set_window(input::ObjectReader& config, Description& out);
 
 /// layer_types: which layers see a window or a chunk.
-void read_layer_types(ConfigReader& config, Description& out, std::size_t window, std::size_t chunk);
+void read_layer_types(input::ObjectReader& config, Description& out, std::size_t window, std::size_t chunk);
 
 // One reader a family (family_*.cpp). Sources: the modeling files of transformers 5.
 
-void read_olmoe(ConfigReader& config, Description& out);
-void read_mixtral(ConfigReader& config, Description& out);
-void read_qwen2(ConfigReader& config, Description& out);
-void read_qwen3(ConfigReader& config, Description& out);
-void read_granite(ConfigReader& config, Description& out);
-void read_phi(ConfigReader& config, Description& out);
-void read_gpt_oss(ConfigReader& config, Description& out);
-void read_deepseek_v2(ConfigReader& config, Description& out);
-void read_deepseek_v3(ConfigReader& config, Description& out);
-void read_glm4(ConfigReader& config, Description& out);
-void read_dots1(ConfigReader& config, Description& out);
-void read_ernie(ConfigReader& config, Description& out);
-void read_minimax_m2(ConfigReader& config, Description& out);
-void read_llama4(ConfigReader& config, Description& out);
+void read_olmoe(input::ObjectReader& config, Description& out);
+void read_mixtral(input::ObjectReader& config, Description& out);
+void read_qwen2(input::ObjectReader& config, Description& out);
+void read_qwen3(input::ObjectReader& config, Description& out);
+void read_granite(input::ObjectReader& config, Description& out);
+void read_phi(input::ObjectReader& config, Description& out);
+void read_gpt_oss(input::ObjectReader& config, Description& out);
+void read_deepseek_v2(input::ObjectReader& config, Description& out);
+void read_deepseek_v3(input::ObjectReader& config, Description& out);
+void read_glm4(input::ObjectReader& config, Description& out);
+void read_dots1(input::ObjectReader& config, Description& out);
+void read_ernie(input::ObjectReader& config, Description& out);
+void read_minimax_m2(input::ObjectReader& config, Description& out);
+void read_llama4(input::ObjectReader& config, Description& out);
 
 }  // namespace pastonly::checkpoint

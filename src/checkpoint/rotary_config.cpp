@@ -18,20 +18,20 @@ double mscale(double factor, double weight) {
   return factor <= 1.0 ? 1.0 : 0.1 * weight * kernels::log(factor) + 1.0;
 }
 
-std::string_view key_of(const ConfigReader& config) {
+std::string_view key_of(const input::ObjectReader& config) {
   return config.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
 }
 
-std::string kind_of(ConfigReader& rope) {
+std::string kind_of(input::ObjectReader& rope) {
   return rope.has("rope_type") ? rope.text("rope_type", std::nullopt)
                                : rope.text("type", std::string("default"));
 }
 
-std::size_t max_positions(ConfigReader& config) {
+std::size_t max_positions(input::ObjectReader& config) {
   return config.count("max_position_embeddings", 2048, 1, std::size_t{1} << 32);
 }
 
-void read_yarn(ConfigReader& config, ConfigReader& rope, RotaryDescription& out) {
+void read_yarn(input::ObjectReader& config, input::ObjectReader& rope, RotaryDescription& out) {
   if (!rope.has("factor"))
     out.factor = static_cast<double>(max_positions(config)) / static_cast<double>(out.original_positions);
   out.beta_fast = rope.number("beta_fast", 32.0, 1e-6, 1e6);
@@ -43,7 +43,7 @@ void read_yarn(ConfigReader& config, ConfigReader& rope, RotaryDescription& out)
   out.amplitude = rope.number("attention_factor", usual, 0.0, 1e3);
 }
 
-void read_longrope(ConfigReader& config, ConfigReader& rope, RotaryDescription& out) {
+void read_longrope(input::ObjectReader& config, input::ObjectReader& rope, RotaryDescription& out) {
   out.short_factors = rope.numbers("short_factor");
   if (out.short_factors.size() != out.width / 2)
     rope.reject("short_factor", fmt::format("expected {} numbers, half the width of a head, found {}",
@@ -60,7 +60,8 @@ void read_longrope(ConfigReader& config, ConfigReader& rope, RotaryDescription& 
   out.long_amplitude = rope.number("long_mscale", amplitude, 0.0, 1e3);
 }
 
-void read_kind(ConfigReader& config, ConfigReader& rope, const std::string& kind, RotaryDescription& out) {
+void read_kind(input::ObjectReader& config, input::ObjectReader& rope, const std::string& kind,
+               RotaryDescription& out) {
   if (kind == "default") return;
   if (kind != "longrope" && kind != "su" && rope.has("factor"))
     out.factor = rope.number("factor", std::nullopt, 1e-6, largest_factor);
@@ -91,11 +92,11 @@ void read_kind(ConfigReader& config, ConfigReader& rope, const std::string& kind
 
 }  // namespace
 
-RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const RotaryDescription& fallback,
-                              std::optional<double> part) {
+RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
+                              const RotaryDescription& fallback, std::optional<double> part) {
   const auto key = key_of(config);
   RotaryDescription out = config.has(key) ? RotaryDescription{} : fallback;
-  ConfigReader rope = config.object(key);
+  input::ObjectReader rope = config.object(key);
   const double theta = config.number("rope_theta", fallback.theta, 1.0, largest_theta);
   out.theta = rope.number("rope_theta", theta, 1.0, largest_theta);
   const double usual = part ? config.number("partial_rotary_factor", *part, 0.0, 1.0) : 1.0;
@@ -110,10 +111,10 @@ RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const Rot
   return out;
 }
 
-double yarn_scale(ConfigReader& config) {
+double yarn_scale(input::ObjectReader& config) {
   const auto key = key_of(config);
   if (!config.has(key)) return 1.0;
-  ConfigReader rope = config.object(key);
+  input::ObjectReader rope = config.object(key);
   if (kind_of(rope) == "default") return 1.0;
   const double all = rope.number("mscale_all_dim", 0.0, 0.0, 1e3);
   const double factor = rope.number("factor", 1.0, 1e-6, largest_factor);

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <optional>
 
-#include "checkpoint/config_reader.h"
 #include "checkpoint/rotary.h"
+#include "input/text/object_reader.h"
 
 namespace pastonly::checkpoint {
 
@@ -12,10 +12,10 @@ namespace pastonly::checkpoint {
 /// head; `fallback` stands where the configuration says nothing. `part`: of families whose heads may turn in
 /// part (partial_rotary_factor), the part that turns where the configuration says nothing; in all others
 /// such a configuration is rejected.
-RotaryDescription read_rotary(ConfigReader& config, std::size_t width, const RotaryDescription& fallback,
-                              std::optional<double> part = std::nullopt);
+RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
+                              const RotaryDescription& fallback, std::optional<double> part = std::nullopt);
 
 /// 1, or what yarn multiplies q . k with on top of the usual scale (mscale_all_dim, DeepSeek).
-double yarn_scale(ConfigReader& config);
+double yarn_scale(input::ObjectReader& config);
 
 }  // namespace pastonly::checkpoint

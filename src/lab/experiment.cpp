@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <initializer_list>
+#include <optional>
 #include <set>
 
 #include "input/files/hash.h"
 #include "input/files/mapped_file.h"
 #include "input/policy/source_text.h"
-#include "input/text/json_object.h"
-#include "input/text/printable.h"
+#include "input/text/object_reader.h"
 #include "lab/sweep.h"
 #include "model/config_json.h"
 #include "routing/rule_ids.h"
@@ -25,62 +24,16 @@ using input::Json;
 constexpr std::size_t largest_experiment = std::size_t{1024} * 1024;
 constexpr std::size_t largest_batch = std::size_t{1} << 24;  // tokens
 
-/// Checks one object's keys and reads its simple members; the first problem stays.
-class ObjectReader {
- public:
-  ObjectReader(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
-    if (!json_.is_object()) fail("expected an object");
-  }
+input::ObjectReader reader_of(const Json& json, const std::string& where) {
+  return {json, where, "", Error::Kind::usage};
+}
 
-  void allow(std::initializer_list<std::string_view> keys) {
-    if (!json_.is_object()) return;
-    for (const auto& [key, value] : json_.items()) {
-      if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-      fail(input::unknown_key(key, fmt::format("{}", fmt::join(keys, ", "))));
-    }
-  }
-  const Json* find(const char* key) const {
-    if (!json_.is_object()) return nullptr;
-    const auto found = json_.find(key);
-    return found == json_.end() ? nullptr : &*found;
-  }
-  const Json& need(const char* key) {
-    static const Json nothing;
-    const Json* value = find(key);
-    if (value == nullptr) fail(fmt::format("'{}' is missing", key));
-    return value != nullptr ? *value : nothing;
-  }
-  std::string text(const char* key) {
-    const Json& value = need(key);
-    if (value.is_string() && !value.get_ref<const std::string&>().empty()) return value.get<std::string>();
-    fail(fmt::format("'{}' is not a string", key));
-    return "";
-  }
-  template <class Whole>
-  void whole(const char* key, std::uint64_t least, std::uint64_t most, Whole& out) {
-    const Json* value = find(key);
-    if (value == nullptr) return;
-    if (value->is_number_unsigned() && value->get<std::uint64_t>() >= least &&
-        value->get<std::uint64_t>() <= most) {
-      out = static_cast<Whole>(value->get<std::uint64_t>());
-      return;
-    }
-    fail(fmt::format("'{}' is not a whole number from {} to {}", key, least, most));
-  }
-  void fail(std::string_view why) {
-    if (problem_.empty()) problem_ = fmt::format("{}: {}", where_, why);
-  }
-  Expected<void> finish() const {
-    if (problem_.empty()) return {};
-    return usage_error(input::printable(problem_));
-  }
-  const std::string& where() const noexcept { return where_; }
-
- private:
-  const Json& json_;
-  std::string where_;
-  std::string problem_;
-};
+/// A name that is there and not empty.
+std::string name_at(input::ObjectReader& reader, std::string_view key) {
+  std::string text = reader.text(key, std::nullopt);
+  if (text.empty()) reader.wrong(key, "a string that is not empty");
+  return text;
+}
 
 Expected<Tokens> tokens_of(const Json& json, const std::string& where, const std::string& directory) {
   Tokens tokens;
@@ -91,13 +44,13 @@ Expected<Tokens> tokens_of(const Json& json, const std::string& where, const std
     tokens.source = *std::move(source);
     return tokens;
   }
-  ObjectReader reader(json, where);
+  auto reader = reader_of(json, where);
   reader.allow({"file", "format", "vocab"});
-  const std::string file = reader.text("file");
-  tokens.format = reader.text("format");
-  tokens.vocab = 256;
-  reader.whole("vocab", 2, 0xFFFF'FFFFU, tokens.vocab);
-  if (tokens.format != "bytes" && reader.find("vocab") == nullptr) reader.fail("'vocab' is missing");
+  const std::string file = name_at(reader, "file");
+  tokens.format = name_at(reader, "format");
+  const bool bytes = tokens.format == "bytes";
+  tokens.vocab =
+      reader.count("vocab", bytes ? std::optional<std::size_t>(256) : std::nullopt, 2, 0xFFFF'FFFFU);
   if (auto read = reader.finish(); !read) return tl::unexpected(read.error());
   tokens.file = (std::filesystem::path(directory) / file).string();
   auto hash = input::sha256_file(tokens.file);
@@ -115,30 +68,21 @@ struct Defaults {
 /// An arm's own keys laid over the defaults.
 Expected<Arm> arm_of(const Json& json, const std::string& where, const Defaults& defaults,
                      std::uint64_t seed) {
-  ObjectReader reader(json, where);
+  auto reader = reader_of(json, where);
   reader.allow({"name", "rule", "shuffle", "seeds", "drop_rate", "against", "model", "router", "training",
                 "objectives"});
   Arm arm;
-  arm.name = arm.group = reader.text("name");
-  if (reader.find("against") != nullptr) arm.against = reader.text("against");
+  arm.name = arm.group = name_at(reader, "name");
+  if (reader.has("against")) arm.against = name_at(reader, "against");
   arm.seed = seed;
-  if (const Json* shuffle = reader.find("shuffle")) {
-    if (shuffle->is_boolean())
-      arm.shuffle = shuffle->get<bool>();
-    else
-      reader.fail("'shuffle' is neither true nor false");
-  }
-  if (const Json* rate = reader.find("drop_rate")) {
-    if (rate->is_number() && rate->get<double>() >= 0.0 && rate->get<double>() < 1.0)
-      arm.drop_rate = rate->get<double>();
-    else
-      reader.fail("'drop_rate' is not a number of at least 0 and below 1");
-  }
+  arm.shuffle = reader.flag("shuffle", false);
+  arm.drop_rate = reader.number("drop_rate", 0.0, 0.0, 1.0);
+  if (arm.drop_rate == 1.0) reader.wrong("drop_rate", "a number below 1");
   Json model = defaults.model, training = defaults.training;
   for (const char* key : {"model", "router", "training", "objectives"}) {
     const Json* patch = reader.find(key);
     if (patch == nullptr) continue;
-    if (!patch->is_object()) reader.fail(fmt::format("'{}' is not an object", key));
+    if (!patch->is_object()) reader.wrong(key, "an object");
     const std::string_view what = key;
     (what == "model"        ? model
      : what == "router"     ? model["router"]
@@ -227,51 +171,35 @@ bool names_a_file(const std::string& name) {
 }
 
 Expected<Experiment> experiment_of(const Json& json, const std::string& name, const std::string& directory) {
-  ObjectReader reader(json, name);
+  auto reader = reader_of(json, name);
   reader.allow({"schema", "name", "seed", "model", "training", "source", "batch", "evaluation", "arms"});
-  if (reader.need("schema") != "pastonly.experiment/1") {
-    reader.fail("'schema' is not pastonly.experiment/1");
-  }
+  if (reader.text("schema", std::nullopt) != "pastonly.experiment/1")
+    reader.wrong("schema", "pastonly.experiment/1");
   Experiment experiment;
-  experiment.name = reader.text("name");
+  experiment.name = name_at(reader, "name");
   if (!names_a_file(experiment.name))
-    reader.fail(
-        "'name' is not a file name: letters and digits, spaces and -._ (the arms are kept in a directory of "
-        "it)");
+    reader.wrong("name",
+                 "a file name of letters, digits, spaces and -._ (the arms are kept in a directory of it)");
   experiment.batch = {16, 64, TokenOrder::batch_major};
-  reader.whole("seed", 0, std::uint64_t{1} << 53, experiment.seed);
-  if (!reader.need("arms").is_array() || reader.need("arms").empty())
-    reader.fail("'arms' is not a list of arms");
-  reader.need("source");
+  experiment.seed = reader.count("seed", experiment.seed, 0, std::uint64_t{1} << 53);
+  const Json* arms = reader.find("arms");
+  if (arms == nullptr || !arms->is_array() || arms->empty()) reader.wrong("arms", "a list of arms");
+  const Json* source = reader.find("source");
+  if (source == nullptr) reader.wrong("source", "a source of tokens");
+  auto batch = reader.object("batch");
+  batch.allow({"sequences", "positions"});
+  experiment.batch.sequences = batch.count("sequences", experiment.batch.sequences, 1, 1 << 16);
+  experiment.batch.positions = batch.count("positions", experiment.batch.positions, 2, 1 << 20);
+  if (experiment.batch.tokens() > largest_batch) batch.wrong("positions", "fewer tokens in a batch");
+  reader.adopt(batch);
+  auto evaluation = reader.object("evaluation");
+  evaluation.allow({"batches", "streaming_batches"});
+  experiment.evaluation.batches = evaluation.count("batches", experiment.evaluation.batches, 2, 1 << 16);
+  experiment.evaluation.streaming_batches =
+      evaluation.count("streaming_batches", experiment.evaluation.streaming_batches, 0, 1 << 16);
+  reader.adopt(evaluation);
   if (auto read = reader.finish(); !read) return tl::unexpected(read.error());
-  const auto part = [&](const char* key, auto read) -> Expected<void> {
-    const Json* value = reader.find(key);
-    if (value == nullptr) return {};
-    ObjectReader nested(*value, fmt::format("{}: {}", name, key));
-    read(nested);
-    return nested.finish();
-  };
-  if (auto read = part("batch",
-                       [&](ObjectReader& batch) {
-                         batch.allow({"sequences", "positions"});
-                         batch.whole("sequences", 1, 1 << 16, experiment.batch.sequences);
-                         batch.whole("positions", 2, 1 << 20, experiment.batch.positions);
-                         if (experiment.batch.tokens() > largest_batch) batch.fail("too many tokens");
-                       });
-      !read) {
-    return tl::unexpected(read.error());
-  }
-  if (auto read = part("evaluation",
-                       [&](ObjectReader& evaluation) {
-                         evaluation.allow({"batches", "streaming_batches"});
-                         evaluation.whole("batches", 2, 1 << 16, experiment.evaluation.batches);
-                         evaluation.whole("streaming_batches", 0, 1 << 16,
-                                          experiment.evaluation.streaming_batches);
-                       });
-      !read) {
-    return tl::unexpected(read.error());
-  }
-  auto tokens = tokens_of(reader.need("source"), name + ": source", directory);
+  auto tokens = tokens_of(*source, name + ": source", directory);
   if (!tokens) return tl::unexpected(tokens.error());
   experiment.tokens = *std::move(tokens);
   Defaults defaults;
@@ -282,7 +210,7 @@ Expected<Experiment> experiment_of(const Json& json, const std::string& name, co
     return usage_error(name + ": 'model' and 'training' are objects");
   }
   std::size_t index = 0;
-  for (const Json& entry : reader.need("arms")) {
+  for (const Json& entry : *arms) {
     if (auto added = add_arms(entry, fmt::format("{}: arms[{}]", name, index++), defaults, experiment);
         !added)
       return tl::unexpected(added.error());

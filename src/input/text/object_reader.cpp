@@ -1,50 +1,63 @@
-#include "checkpoint/config_reader.h"
+#include "input/text/object_reader.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "input/text/json_object.h"
 #include "input/text/printable.h"
 
-namespace pastonly::checkpoint {
+namespace pastonly::input {
 namespace {
 
-const input::Json& empty_object() {
-  static const input::Json object = input::Json::object();
+const Json& empty_object() {
+  static const Json object = Json::object();
   return object;
 }
 
-std::optional<std::size_t> whole(const input::Json& value) {
+std::optional<std::size_t> whole(const Json& value) {
   if (value.is_number_unsigned()) return value.get<std::size_t>();
   return std::nullopt;
 }
 
 }  // namespace
 
-ConfigReader::ConfigReader(const input::Json& json, std::string file, std::string prefix)
-    : json_(json), file_(std::move(file)), prefix_(std::move(prefix)) {}
-
-const input::Json* ConfigReader::take(std::string_view key) const {
-  const auto at = json_.find(std::string(key));
-  return at == json_.end() || at->is_null() ? nullptr : &*at;
+ObjectReader::ObjectReader(const Json& json, std::string file, std::string prefix, Error::Kind kind)
+    : json_(json.is_object() ? &json : &empty_object()),
+      file_(std::move(file)),
+      prefix_(std::move(prefix)),
+      kind_(kind) {
+  if (!json.is_object()) error_ = printable(file_ + ": expected an object");
 }
 
-bool ConfigReader::has(std::string_view key) const { return take(key) != nullptr; }
-
-void ConfigReader::reject(std::string_view key, std::string_view why) {
-  if (error_.empty()) error_ = input::printable(fmt::format("{}: {}{}: {}", file_, prefix_, key, why));
+void ObjectReader::allow(std::initializer_list<std::string_view> keys) {
+  for (const auto& [key, value] : json_->items()) {
+    if (std::ranges::find(keys, key) == keys.end() && error_.empty())
+      error_ = printable(
+          fmt::format("{}: {}", file_, unknown_key(prefix_ + key, fmt::format("{}", fmt::join(keys, ", ")))));
+  }
 }
 
-void ConfigReader::wrong(std::string_view key, std::string_view expected) {
-  const input::Json* value = take(key);
+const Json* ObjectReader::find(std::string_view key) const {
+  const auto at = json_->find(std::string(key));
+  return at == json_->end() || at->is_null() ? nullptr : &*at;
+}
+
+void ObjectReader::reject(std::string_view key, std::string_view why) {
+  if (error_.empty()) error_ = printable(fmt::format("{}: {}{}: {}", file_, prefix_, key, why));
+}
+
+void ObjectReader::wrong(std::string_view key, std::string_view expected) {
+  const Json* value = find(key);
   if (value == nullptr) return reject(key, fmt::format("the key is missing; expected {}", expected));
   reject(key, fmt::format("expected {}, found {}", expected,
-                          value->dump(-1, ' ', false, input::Json::error_handler_t::replace).substr(0, 40)));
+                          value->dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 40)));
 }
 
-std::size_t ConfigReader::count(std::string_view key, std::optional<std::size_t> fallback,
+std::size_t ObjectReader::count(std::string_view key, std::optional<std::size_t> fallback,
                                 std::size_t minimum, std::size_t maximum) {
-  const input::Json* value = take(key);
+  const Json* value = find(key);
   if (value == nullptr && fallback) return *fallback;
   const auto number = value == nullptr ? std::nullopt : whole(*value);
   if (number && *number >= minimum && *number <= maximum) return *number;
@@ -52,9 +65,9 @@ std::size_t ConfigReader::count(std::string_view key, std::optional<std::size_t>
   return minimum;
 }
 
-double ConfigReader::number(std::string_view key, std::optional<double> fallback, double lower,
+double ObjectReader::number(std::string_view key, std::optional<double> fallback, double lower,
                             double upper) {
-  const input::Json* value = take(key);
+  const Json* value = find(key);
   if (value == nullptr && fallback) return *fallback;
   if (value != nullptr && value->is_number()) {
     const double number = value->get<double>();
@@ -64,25 +77,25 @@ double ConfigReader::number(std::string_view key, std::optional<double> fallback
   return lower;
 }
 
-bool ConfigReader::flag(std::string_view key, std::optional<bool> fallback) {
-  const input::Json* value = take(key);
+bool ObjectReader::flag(std::string_view key, std::optional<bool> fallback) {
+  const Json* value = find(key);
   if (value == nullptr && fallback) return *fallback;
   if (value != nullptr && value->is_boolean()) return value->get<bool>();
   wrong(key, "true or false");
   return false;
 }
 
-std::string ConfigReader::text(std::string_view key, std::optional<std::string> fallback) {
-  const input::Json* value = take(key);
+std::string ObjectReader::text(std::string_view key, std::optional<std::string> fallback) {
+  const Json* value = find(key);
   if (value == nullptr && fallback) return *fallback;
   if (value != nullptr && value->is_string()) return value->get<std::string>();
   wrong(key, "a string");
   return "";
 }
 
-std::vector<std::size_t> ConfigReader::counts(std::string_view key) {
+std::vector<std::size_t> ObjectReader::counts(std::string_view key) {
   std::vector<std::size_t> out;
-  const input::Json* value = take(key);
+  const Json* value = find(key);
   if (value == nullptr) return out;
   if (!value->is_array()) return wrong(key, "a list of whole numbers"), out;
   for (const auto& entry : *value) {
@@ -93,9 +106,9 @@ std::vector<std::size_t> ConfigReader::counts(std::string_view key) {
   return out;
 }
 
-std::vector<double> ConfigReader::numbers(std::string_view key) {
+std::vector<double> ObjectReader::numbers(std::string_view key) {
   std::vector<double> out;
-  const input::Json* value = take(key);
+  const Json* value = find(key);
   if (value == nullptr) return out;
   if (!value->is_array()) return wrong(key, "a list of numbers"), out;
   for (const auto& entry : *value) {
@@ -106,9 +119,9 @@ std::vector<double> ConfigReader::numbers(std::string_view key) {
   return out;
 }
 
-std::vector<std::string> ConfigReader::texts(std::string_view key) {
+std::vector<std::string> ObjectReader::texts(std::string_view key) {
   std::vector<std::string> out;
-  const input::Json* value = take(key);
+  const Json* value = find(key);
   if (value == nullptr) return out;
   if (!value->is_array()) return wrong(key, "a list of strings"), out;
   for (const auto& entry : *value) {
@@ -118,20 +131,20 @@ std::vector<std::string> ConfigReader::texts(std::string_view key) {
   return out;
 }
 
-ConfigReader ConfigReader::object(std::string_view key) {
-  const input::Json* value = take(key);
+ObjectReader ObjectReader::object(std::string_view key) {
+  const Json* value = find(key);
   if (value != nullptr && !value->is_object()) wrong(key, "an object");
   const bool good = value != nullptr && value->is_object();
-  return {good ? *value : empty_object(), file_, fmt::format("{}{}.", prefix_, key)};
+  return {good ? *value : empty_object(), file_, fmt::format("{}{}.", prefix_, key), kind_};
 }
 
-void ConfigReader::adopt(const ConfigReader& child) {
+void ObjectReader::adopt(const ObjectReader& child) {
   if (error_.empty()) error_ = child.error_;
 }
 
-Expected<void> ConfigReader::finish() const {
-  if (!error_.empty()) return input_error(error_);
-  return {};
+Expected<void> ObjectReader::finish() const {
+  if (error_.empty()) return {};
+  return tl::unexpected(Error{kind_, error_});
 }
 
-}  // namespace pastonly::checkpoint
+}  // namespace pastonly::input

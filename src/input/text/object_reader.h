@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,16 +10,22 @@
 #include "input/text/parse_json.h"
 #include "pastonly/error.h"
 
-namespace pastonly::checkpoint {
+namespace pastonly::input {
 
-/// Reads a config.json key by key. The first thing wrong is kept and returned by `finish`, so that a family
+/// Reads a JSON object key by key. The first thing wrong is kept and returned by `finish`, so that a reader
 /// reads everything it knows and checks once. Keys that are null count as absent.
-class ConfigReader {
+class ObjectReader {
  public:
-  /// `file` stands before messages, `prefix` before keys. The JSON must outlive the reader.
-  ConfigReader(const input::Json& json, std::string file, std::string prefix = "");
+  /// `file` stands before messages, `prefix` before keys; `kind` is that of the errors. Anything but an
+  /// object is wrong, and reads as an empty one. The JSON must outlive the reader.
+  ObjectReader(const Json& json, std::string file, std::string prefix = "",
+               Error::Kind kind = Error::Kind::input);
 
-  bool has(std::string_view key) const;
+  bool has(std::string_view key) const { return find(key) != nullptr; }
+  /// nullptr where it is absent.
+  const Json* find(std::string_view key) const;
+  /// Refuses every other key.
+  void allow(std::initializer_list<std::string_view> keys);
   /// A whole number in [minimum, maximum]. Without a fallback a missing key is an error (and reads as
   /// `minimum`), as for all below.
   std::size_t count(std::string_view key, std::optional<std::size_t> fallback = std::nullopt,
@@ -32,22 +39,22 @@ class ConfigReader {
   std::vector<double> numbers(std::string_view key);
   std::vector<std::string> texts(std::string_view key);
   /// The reader of an object; of an empty one where it is absent. Its errors are for the caller to `adopt`.
-  ConfigReader object(std::string_view key);
-  void adopt(const ConfigReader& child);
+  ObjectReader object(std::string_view key);
+  void adopt(const ObjectReader& child);
 
   /// What is wrong beyond a single value.
   void reject(std::string_view key, std::string_view why);
+  /// What is wrong with the value of a key, which the message shows.
+  void wrong(std::string_view key, std::string_view expected);
   bool failed() const noexcept { return !error_.empty(); }
   Expected<void> finish() const;
 
  private:
-  const input::Json* take(std::string_view key) const;
-  void wrong(std::string_view key, std::string_view expected);
-
-  const input::Json& json_;
+  const Json* json_;
   std::string file_;
   std::string prefix_;
+  Error::Kind kind_;
   std::string error_;
 };
 
-}  // namespace pastonly::checkpoint
+}  // namespace pastonly::input
