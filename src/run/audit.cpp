@@ -17,7 +17,7 @@ Expected<std::vector<const Check*>> wanted(const std::vector<std::string>& ids) 
   std::vector<const Check*> checks;
   for (const std::string& id : ids) {
     if (find_check(id) == nullptr)
-      return usage_error(fmt::format("no check is called {}; see pastonly explain", id));
+      return usage_error(fmt::format("no check is called '{}'; see pastonly explain", id));
   }
   for (const Check& check : all_checks()) {
     if (ids.empty() || std::ranges::count(ids, check.id) > 0) checks.push_back(&check);

@@ -19,6 +19,8 @@ session::Environment environment_of(const AuditRequest& request) {
 }  // namespace
 
 Expected<Report> audit(const AuditRequest& request) {
+  if (request.subject.empty())
+    return usage_error("no subject is given: a trace file, a plan directory or a checkpoint directory");
   auto policy = input::read_policy(request.policy, session::utc_today());
   if (!policy) return tl::unexpected(policy.error());
   session::AuditRequest whole;

@@ -34,6 +34,7 @@ TEST_CASE("the library audits a path and a subject alike", "[library]") {
 
 TEST_CASE("the library's errors say what was wrong", "[library]") {
   AuditRequest request;
+  CHECK(audit(request).error().message.starts_with("no subject is given"));
   request.subject = library_examples + "absent";
   CHECK(audit(request).error().kind == Error::Kind::input);
   request.subject = library_examples + "clean";
