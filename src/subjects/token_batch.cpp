@@ -65,15 +65,15 @@ TokenBatch lengthened(const Intervention& run, const TokenBatch& base, const Red
 }  // namespace
 
 Expected<TokenBatch> intervened(const Intervention& run, const TokenBatch& base, const Redraw& redraw) {
-  using Kind = Intervention::Kind;
+  using RunKind = Intervention::Kind;
   if (const std::string why = misfit(run, base.layout); !why.empty())
     return usage_error(fmt::format("run {} of kind {} names {}", run.id, name(run.kind), why));
-  if (run.kind == Kind::order) return permuted(base, run.permutation);
-  if (run.kind == Kind::length) return lengthened(run, base, redraw);
+  if (run.kind == RunKind::order) return permuted(base, run.permutation);
+  if (run.kind == RunKind::length) return lengthened(run, base, redraw);
   TokenBatch batch = base;
   for (std::size_t row = 0; row < base.layout.sequences; ++row) {
-    const bool suffix = run.kind == Kind::suffix && (run.all_rows || listed(run.rows, row));
-    const bool replaced = run.kind == Kind::batch && !listed(run.keep, row);
+    const bool suffix = run.kind == RunKind::suffix && (run.all_rows || listed(run.rows, row));
+    const bool replaced = run.kind == RunKind::batch && !listed(run.keep, row);
     if (suffix && run.cut < base.layout.positions) redraw(run, row, run.cut, row_of(batch, row));
     if (replaced) redraw(run, row, 0, row_of(batch, row));
   }
