@@ -58,7 +58,7 @@ std::optional<replay::ReplayRule> common_rule(const Trace& base, const std::vect
   std::optional<replay::ReplayRule> out;
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
     auto rule = replay::replay_rule(base, base.layers[l], rules[l]);
-    if (!rule || rule->chance || (out && (rule->id != out->id || rule->parameters != out->parameters)))
+    if (!rule || rule->random || (out && (rule->id != out->id || rule->parameters != out->parameters)))
       return std::nullopt;
     out = std::move(rule);
   }

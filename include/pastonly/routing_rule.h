@@ -21,7 +21,7 @@ struct Dependence {
   bool batch = false;   ///< other sequences of the batch
   bool order = false;   ///< the order in which the sequences stand; implies batch
   bool length = false;  ///< tokens or padding appended
-  bool chance = false;  ///< a random draw
+  bool random = false;  ///< a random draw
   friend bool operator==(const Dependence&, const Dependence&) = default;
 };
 

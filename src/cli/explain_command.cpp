@@ -29,7 +29,7 @@ std::string dependence_in_words(const Dependence& dependence) {
   add(dependence.batch, "other sequences of the batch");
   add(dependence.order, "the order of the sequences");
   add(dependence.length, "the length of the input");
-  add(dependence.chance, "random draws");
+  add(dependence.random, "random draws");
   return out.empty() ? "only the token itself and earlier tokens of its sequence" : out;
 }
 

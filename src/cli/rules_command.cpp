@@ -17,7 +17,7 @@ std::string rules_table() {
   for (const RuleInfo& rule : routing_rules()) {
     const Dependence& d = rule.usual;
     out += fmt::format("{:<{}}  {:<7}{:<7}{:<7}{:<7}{:<7} {}\n", rule.id, widest, mark(d.future),
-                       mark(d.batch), mark(d.order), mark(d.length), mark(d.chance), rule.title);
+                       mark(d.batch), mark(d.order), mark(d.length), mark(d.random), rule.title);
   }
   return out +
          "\nThe columns show what a token's routing can depend on, for usual parameters and a flattened "

@@ -84,9 +84,9 @@ void LayerScanner::scan_ids(std::size_t first, std::size_t count) {
       const std::int64_t id = ids(token, choice);
       if (id < 0) continue;
       if (static_cast<std::uint64_t>(id) >= layer_.experts) {
-        const IssueKind fault =
+        const IssueKind kind =
             has_marker && id == 255 ? IssueKind::marker_255 : IssueKind::expert_out_of_range;
-        scan_.issue_counts.add(fault, first + token, choice, static_cast<double>(id));
+        scan_.issue_counts.add(kind, first + token, choice, static_cast<double>(id));
       } else if (seen[static_cast<std::size_t>(id)]++ != 0) {
         repeated = true;
         twice = id;

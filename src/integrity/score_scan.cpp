@@ -31,10 +31,10 @@ void ScoreScan::look_closer(std::span<const float> row, std::size_t token, Issue
   for (std::size_t expert = 0; expert < row.size(); ++expert) {
     if (std::isfinite(row[expert])) continue;
     const bool minus = std::isinf(row[expert]) && row[expert] < 0.0f;
-    const IssueKind fault =
+    const IssueKind kind =
         minus ? (logits_ ? IssueKind::logits_minus_infinity : IssueKind::scores_minus_infinity)
               : (logits_ ? IssueKind::logits_not_finite : IssueKind::scores_not_finite);
-    out.add(fault, token, expert, static_cast<double>(row[expert]));
+    out.add(kind, token, expert, static_cast<double>(row[expert]));
   }
 }
 

@@ -45,6 +45,6 @@ constexpr std::array<IssueText, issue_kind_count> table{{
 
 }  // namespace
 
-const IssueText& info(IssueKind fault) noexcept { return table[static_cast<std::size_t>(fault)]; }
+const IssueText& info(IssueKind kind) noexcept { return table[static_cast<std::size_t>(kind)]; }
 
 }  // namespace pastonly::integrity

@@ -44,7 +44,7 @@ struct IssueText {
   std::string_view unit;    ///< what is counted
   std::string_view text;    ///< follows "<count> <unit>"
 };
-const IssueText& info(IssueKind fault) noexcept;
+const IssueText& info(IssueKind kind) noexcept;
 
 /// How often, and where first: token in batch-major order, column where the tensor has several.
 struct IssueCount {
@@ -56,14 +56,14 @@ struct IssueCount {
 
 class IssueCounts {
  public:
-  void add(IssueKind fault, std::size_t token, std::size_t column, double value,
+  void add(IssueKind kind, std::size_t token, std::size_t column, double value,
            std::uint64_t count = 1) noexcept {
-    IssueCount& entry = entries_[static_cast<std::size_t>(fault)];
+    IssueCount& entry = entries_[static_cast<std::size_t>(kind)];
     if (entry.count == 0) entry = {0, token, column, value};
     entry.count += count;
   }
-  const IssueCount& operator[](IssueKind fault) const noexcept {
-    return entries_[static_cast<std::size_t>(fault)];
+  const IssueCount& operator[](IssueKind kind) const noexcept {
+    return entries_[static_cast<std::size_t>(kind)];
   }
 
  private:

@@ -58,7 +58,7 @@ class Dropping final : public Around {
 
   Dependence dependence(const Layout& layout, std::size_t experts) const override {
     Dependence inner = rule().dependence(layout, experts);
-    inner.chance = true;
+    inner.random = true;
     return inner;
   }
 
@@ -83,7 +83,7 @@ class Prefixes final : public Around {
   explicit Prefixes(RoutingRule& rule) : Around(rule, fmt::format("{}(streaming)", rule.id())) {}
 
   Dependence dependence(const Layout& layout, std::size_t experts) const override {
-    return {.chance = rule().dependence(layout, experts).chance};
+    return {.random = rule().dependence(layout, experts).random};
   }
 
   void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const override {

@@ -22,7 +22,7 @@ bool add_block(const Trace& trace, const LayerRecord& layer, const ReplayRule& r
 std::optional<FlipCount> shuffled(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
                                   std::size_t budget, std::uint64_t seed) {
   FlipCount out;
-  if (rule.chance) return std::nullopt;
+  if (rule.random) return std::nullopt;
   if (rule.alone) return out;
   std::vector<std::size_t> tokens;
   const CompetingTokens competing(trace, rule);
@@ -49,7 +49,7 @@ std::optional<FlipCount> shuffled(const Trace& trace, const LayerRecord& layer, 
 std::optional<FlipCount> rechunked(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
                                    std::size_t chunk, std::size_t budget, std::uint64_t seed) {
   FlipCount out;
-  if (rule.chance) return std::nullopt;
+  if (rule.random) return std::nullopt;
   if (rule.alone) return out;
   const CompetingTokens competing(trace, rule);
   auto blocks = competing.stretches(chunk);

@@ -40,7 +40,7 @@ std::optional<ReplayRule> replay_rule(const Trace& trace, const LayerRecord& lay
   const Value* scope = find(out.parameters, "scope");
   out.per_sequence = scope != nullptr && *scope == "sequence";
   const Dependence dependence = made->dependence(trace.layout, layer.experts);
-  out.chance = dependence.chance;
+  out.random = dependence.random;
   out.future = dependence.future;
   out.alone = dependence == Dependence{};
   // Independence of the rest of the batch may come from chunks that never span rows: those still compete.

@@ -26,7 +26,7 @@ struct ReplayRule {
   bool per_sequence = false;  ///< tokens of one sequence compete
   bool alone = false;         ///< each token is selected on its own: nothing else can move it
   bool future = false;        ///< depends on later tokens at equal length
-  bool chance = false;        ///< drawn: cannot be applied again
+  bool random = false;        ///< drawn: cannot be applied again
   std::size_t width = 0;      ///< tokens that compete: the chunk, the sequence or the whole batch
   double k = 0.0;             ///< experts per token on average
 };

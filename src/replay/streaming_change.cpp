@@ -141,7 +141,7 @@ bool reads_whole(const ReplayRule& rule, std::size_t budget) {
 std::optional<FlipCount> streaming_change(const Trace& trace, const LayerRecord& layer,
                                           const ReplayRule& rule, std::size_t budget, std::uint64_t seed) {
   FlipCount out;
-  if (rule.chance) return std::nullopt;
+  if (rule.random) return std::nullopt;
   if (!rule.future) return out;
   bool done = false;
   const StreamingForm form = routing::rule_traits(rule.id).streaming;

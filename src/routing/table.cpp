@@ -76,7 +76,7 @@ constexpr std::array rows = {
                      "other tokens. One exception: if a single noise stream is drawn over a padded batch, a "
                      "token's noise can depend on the shape of the batch. Draw the noise per token and "
                      "position.",
-                     "", "lower expert", "k noise=0", Dependence{.chance = true}, make_noisy_top_k},
+                     "", "lower expert", "k noise=0", Dependence{.random = true}, make_noisy_top_k},
             {.simplicity = 26}},
     RuleRow{RuleInfo{ids::switch_capacity, "Switch capacity, first come first served",
                      "Every token goes to its best expert. An expert keeps the first C tokens that choose "
@@ -151,7 +151,7 @@ constexpr std::array rows = {
                      "Use top-k without drops, or token-major-capacity.", "lower expert",
                      "k=2 capacity|capacity_factor capacity_formula=megatron min_capacity second=kept "
                      "threshold=0.5 input=probabilities scope=batch order",
-                     Dependence{.future = true, .batch = true, .order = true, .length = true, .chance = true},
+                     Dependence{.future = true, .batch = true, .order = true, .length = true, .random = true},
                      make_gshard_random_second},
             {.simplicity = 22, .fewest_experts = 2, .mask_carries = MaskCarries::second_choice}},
     RuleRow{RuleInfo{ids::batch_priority, "Batch-prioritised routing",
@@ -202,7 +202,7 @@ constexpr std::array rows = {
                      "Use top-k without drops, or token-major-capacity.",
                      "larger draw; lower expert among equal scores",
                      "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
-                     Dependence{.future = true, .batch = true, .order = true, .length = true, .chance = true},
+                     Dependence{.future = true, .batch = true, .order = true, .length = true, .random = true},
                      make_random_token},
             {.simplicity = 23, .asks = Asks::k}},
     RuleRow{RuleInfo{ids::unstable_capacity, "Capacity by an unstable sort",
@@ -255,7 +255,7 @@ constexpr std::array rows = {
                  "Use top-k, or expert-choice(streaming).", "lower token",
                  "k|capacity|capacity_factor capacity_formula=megatron min_capacity chunk scope=batch "
                  "order",
-                 Dependence{.future = true, .batch = true, .order = true, .length = true, .chance = true},
+                 Dependence{.future = true, .batch = true, .order = true, .length = true, .random = true},
                  make_expert_choice_shuffled},
         {.simplicity = 25, .asks = Asks::expert, .streaming = StreamingForm::shuffled_chunk_rank}},
     RuleRow{RuleInfo{ids::expert_choice_streaming, "Streaming expert choice",

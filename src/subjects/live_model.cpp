@@ -34,7 +34,7 @@ std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::uint64_t a, std::
 bool is_stochastic(const runtime::ModelFacts& facts, const LiveOptions& options) {
   return (facts.noisy && options.mode == Mode::train) || options.decorate ||
          std::ranges::any_of(facts.rules, [&](const RoutingRule* rule) {
-           return rule != nullptr && rule->dependence(options.layout, facts.experts).chance;
+           return rule != nullptr && rule->dependence(options.layout, facts.experts).random;
          });
 }
 

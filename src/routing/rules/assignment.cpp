@@ -127,11 +127,6 @@ class Assignment final : public GroupedRule {
   explicit Assignment(GroupingOptions grouping) : GroupedRule(grouping) {}
 
   std::string_view id() const noexcept override { return ids::assignment; }
-  Parameters parameters() const override {
-    Parameters parameters;
-    grouping().write(parameters);
-    return parameters;
-  }
 
  private:
   void route(const Group& group, Routing& out) const override {

@@ -108,7 +108,7 @@ class ShuffledExpertChoice final : public GroupedRule {
       const std::size_t chunk = options_.chunk_of(more.tokens());
       return options_.contested(chunk, experts) || contested;
     });
-    return {.future = contested, .batch = contested, .order = drawn, .length = longer, .chance = drawn};
+    return {.future = contested, .batch = contested, .order = drawn, .length = longer, .random = drawn};
   }
 
   ChunkOptions options_;

@@ -32,7 +32,7 @@ class NoisyTopK final : public GroupedRule {
     mark(group, top_choices({noisy.data(), group.tokens(), group.experts()}, k_), true, out);
   }
   Dependence group_dependence(const Layout&, std::size_t experts) const override {
-    return {.chance = k_ < experts};
+    return {.random = k_ < experts};
   }
 
   std::size_t k_;

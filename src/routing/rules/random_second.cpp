@@ -99,7 +99,7 @@ class RandomSecond final : public GroupedRule {
         capped_dependence(layout, experts, options_.capacity, 2, Precedence::choice_major);
     const bool never_seconds = experts < 2 || options_.capacity.of(layout.tokens(), experts, 2.0) == 0;
     // Two experts leave nothing to draw.
-    dependence.chance = !never_seconds && (chance_.second == Second::kept || experts > 2);
+    dependence.random = !never_seconds && (chance_.second == Second::kept || experts > 2);
     return dependence;
   }
 

@@ -26,7 +26,7 @@ class RandomToken final : public CappedRule {
     Dependence dependence =
         capped_dependence(layout, experts, options().capacity, options().k, Precedence::by_merit);
     dependence.order = dependence.batch;
-    dependence.chance = options().capacity.binds(layout.tokens(), experts,
+    dependence.random = options().capacity.binds(layout.tokens(), experts,
                                                  static_cast<double>(std::min(options().k, experts)));
     return dependence;
   }

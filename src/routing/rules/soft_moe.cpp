@@ -12,11 +12,6 @@ class SoftMoe final : public GroupedRule {
   explicit SoftMoe(GroupingOptions grouping) : GroupedRule(grouping) {}
 
   std::string_view id() const noexcept override { return ids::soft_moe; }
-  Parameters parameters() const override {
-    Parameters parameters;
-    grouping().write(parameters);
-    return parameters;
-  }
 
  private:
   void route(const Group& group, Routing& out) const override {

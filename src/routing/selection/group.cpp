@@ -101,6 +101,12 @@ void GroupedRule::select(MatrixView<const float> scores, const RoutingContext& c
   }
 }
 
+Parameters GroupedRule::parameters() const {
+  Parameters parameters;
+  grouping_.write(parameters);
+  return parameters;
+}
+
 Dependence GroupedRule::dependence(const Layout& layout, std::size_t experts) const {
   const Layout group = grouping_.group_layout(layout);
   if (group.tokens() == 0 || experts == 0) return {};

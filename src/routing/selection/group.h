@@ -49,6 +49,8 @@ class GroupedRule : public RoutingRule {
 
   void select(MatrixView<const float> scores, const RoutingContext& context, Routing& out) const final;
   Dependence dependence(const Layout& layout, std::size_t experts) const final;
+  /// Those of the grouping.
+  Parameters parameters() const override;
 
  protected:
   const GroupingOptions& grouping() const noexcept { return grouping_; }

@@ -42,7 +42,7 @@ TEST_CASE("a shuffled rule routes as many tokens, in an order of its seed", "[la
     CHECK(taken == 16);  // eight chunks, two tokens each
   }
   CHECK(mixed->id() == "expert-choice(shuffled)");
-  CHECK(mixed->dependence(small_layout, expert_count).chance);
+  CHECK(mixed->dependence(small_layout, expert_count).random);
 }
 
 TEST_CASE("a shuffled chunk is a sample of the whole batch", "[lab][rules]") {

@@ -150,7 +150,7 @@ TEST_CASE("rules whose gates carry the dependence", "[routing][dependence]") {
                    options.tolerance = 1e-5F;
                    return options;
                  });
-      CHECK_FALSE(rule->dependence(layout, grid_experts).chance);
+      CHECK_FALSE(rule->dependence(layout, grid_experts).random);
     }
   }
 }

@@ -151,7 +151,7 @@ bool declared(const Dependence& dependence, Axis axis) {
     case Axis::length:
       return dependence.length;
     case Axis::chance:
-      return dependence.chance;
+      return dependence.random;
   }
   return false;
 }

@@ -31,7 +31,7 @@ std::string_view yes(bool value) { return value ? "yes" : "no"; }
 
 std::string dependence_row(const Dependence& d) {
   return fmt::format("| {} | {} | {} | {} | {} |", yes(d.future), yes(d.batch), yes(d.order), yes(d.length),
-                     yes(d.chance));
+                     yes(d.random));
 }
 
 /// One paragraph in lines of 118 characters at most, broken at spaces.
@@ -58,7 +58,7 @@ std::string dependence_table(const Dependence& d) {
       "| their order | the order of the sequences in the batch | {} |\n"
       "| length | tokens appended to every sequence | {} |\n"
       "| chance | the random seed | {} |\n",
-      yes(d.future), yes(d.batch), yes(d.order), yes(d.length), yes(d.chance));
+      yes(d.future), yes(d.batch), yes(d.order), yes(d.length), yes(d.random));
 }
 
 std::string page(const RuleInfo& info) {

@@ -104,7 +104,7 @@ TEST_CASE("the table: unique ids, every field written, usual dependence reached"
     for (const auto field : {info.title, info.semantics, info.used_in, info.why, info.ties, info.keys}) {
       if (info.id != "soft-moe") CHECK_FALSE(field.empty());
     }
-    const bool clean = info.usual == Dependence{} || info.usual == Dependence{.chance = true};
+    const bool clean = info.usual == Dependence{} || info.usual == Dependence{.random = true};
     CHECK(info.instead.empty() == clean);
     CHECK(find_rule(info.id) == &info);
     const routing::RuleTraits& traits = routing::rule_traits(info.id);
