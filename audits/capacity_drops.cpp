@@ -90,6 +90,7 @@ void measure_places(const routing::LoadSurvey& load, double asked, LayerIndex in
   for (const Places& places : compared_places) {
     const auto& bins = load.*places.bins;
     std::vector<double> rates;
+    rates.reserve(bins.size());
     for (const Bin& bin : bins) rates.push_back(part_rate(std::span(&bin, 1), asked));
     const std::size_t quarter = std::max<std::size_t>(1, bins.size() / 4);
     add(places.start, part_rate(std::span(bins).first(quarter), asked),

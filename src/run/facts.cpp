@@ -99,6 +99,7 @@ std::vector<Report::Layer> layers_of(const Trace& base, const Outcomes& outcomes
 Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcomes& outcomes,
                          std::optional<std::uint64_t> vocab) {
   std::vector<LayerFacts::Bound> bounds;
+  bounds.reserve(layers.size());
   for (const auto& layer : layers) bounds.push_back(layer.facts.bound.value_or(LayerFacts::Bound{}));
   Report::Totals totals = stats::bound_totals(bounds, vocab);
   for (const auto& [id, outcome] : outcomes) {
