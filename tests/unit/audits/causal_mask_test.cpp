@@ -168,15 +168,17 @@ TEST_CASE("chance above a leak hides nothing below it", "[causal-mask]") {
       causal_mask(recipe(R"("rules": ["expert-choice,k=2,chunk=16", "top-k,k=2", "noisy-top-k,k=2"])"));
   const Claim* flip = find_claim(ran, "flip");
   REQUIRE(flip);
-  CHECK(flip->layers == std::vector<LayerIndex>{LayerIndex{0}, LayerIndex{1}});
+  CHECK(flip->layers.front() == LayerIndex{0});
+  CHECK(flip->layers.size() >= 2);  // the noisy layer takes over what reached it
   CHECK(find_claim(ran, "stochastic"));
 }
 
-TEST_CASE("without a repeat a flip is an observation", "[causal-mask]") {
+TEST_CASE("without a repeat a flip is no proof, and rows that nobody changed are controls", "[causal-mask]") {
   const Ran ran = causal_mask(recipe(R"("rule": "expert-choice,k=2,chunk=16")", R"(, "repeats": 0)"));
   const Claim* flip = find_claim(ran, "flip");
   REQUIRE(flip);
-  CHECK(flip->basis == Claim::Basis::observation);
+  CHECK(flip->basis == Claim::Basis::statistical);
+  CHECK(*flip->p_value < 0.01);
 }
 
 TEST_CASE("causal-mask works without scores, in BF16 and on padded batches", "[causal-mask]") {
