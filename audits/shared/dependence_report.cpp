@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "audits/shared/place_noise.h"
 #include "comparison/flip_witness.h"
 #include "comparison/settle.h"
 #include "comparison/shrink.h"
@@ -158,11 +159,13 @@ void report_undecided(const CheckContext& context, const comparison::RunComparis
     const std::size_t rows = compared_runs.runs.front().reference->base.layout.sequences;
     claim.id = claim::unsettled;
     claim.message = fmt::format("{}; this is not told from noise: {}", seen, judged.bound);
-    claim.help = fmt::format(
-        "Record at least {} more repeat{} of the base. If none of them shows such a change, this one is a "
-        "dependence.",
-        repeats_missing(noise, rows, context.policy.alpha),
-        repeats_missing(noise, rows, context.policy.alpha) == 1 ? "" : "s");
+    const std::size_t missing = repeats_missing(noise, rows, context.policy.alpha);
+    claim.help = noise.treated_flip
+                     ? fmt::format("Record at least {} more repeat{} of the base. If none of them shows such a "
+                                   "change, this one is a dependence.",
+                                   missing, missing == 1 ? "" : "s")
+                     : "Scores moved by what 16-bit products round. State the type that the model was computed in "
+                       "(`compute` in the metadata, or --compute); in float32 such a movement is a dependence.";
   }
   out.claims.push_back(std::move(claim));
 }
@@ -256,7 +259,7 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
     }
   }
   if (evidence.strength == Strength::none) {
-    const bool seen = std::ranges::find(test.controls_quiet, false) != test.controls_quiet.end();
+    const bool seen = test.controls_alike();
     evidence.strength = seen ? Strength::noise : Strength::unsettled;
     out.bound = !test.possible()
                     ? std::string("no repeat is recorded")
@@ -275,6 +278,24 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
     });
   }
   return out;
+}
+
+void report_noise_by_place(const comparison::RunComparisons& compared_runs, const DependenceWords& words,
+                           Ran& out) {
+  Claim claim;
+  claim.id = claim::noise_by_place;
+  claim.basis = Claim::Basis::observation;
+  claim.layers = changed_layers(compared_runs);
+  const std::string seen = compared_runs.tally.flips() > 0
+                               ? flip_sentence(compared_runs, words, claim.layers)
+                               : fmt::format("{} changed beyond rounding when {}",
+                                             drift_sentence(compared_runs.tally), words.change);
+  claim.message = seen + "; noise that is drawn by the place in the batch, not routing by place: no redrawn "
+                         "sequence changes another, and no token lost or won a slot";
+  claim.help =
+      "Dropout, jitter or sampling under a fixed seed gives each place its own noise. Turn it off to test the "
+      "order of sequences.";
+  out.claims.push_back(std::move(claim));
 }
 
 }  // namespace
@@ -343,7 +364,17 @@ Outcome check_dependence(const CheckContext& context,
   Ran out;
   out.measurements = comparison::measurements(found->tally, found->runs.front().reference->base, "",
                                               context.policy.alpha, context.seed);
-  if (auto done = report_dependence(context, references, *found, {}, words, out); !done) return done.error();
+  bool by_place = false;
+  if (words.moves_places && found->tally.changed()) {
+    const auto answer = is_noise_by_place(context.observations, references, *found);
+    if (!answer) return answer.error();
+    by_place = *answer;
+  }
+  if (by_place) {
+    report_noise_by_place(*found, words, out);
+  } else if (auto done = report_dependence(context, references, *found, {}, words, out); !done) {
+    return done.error();
+  }
   report_chance(*found, out);
   return out;
 }

@@ -17,6 +17,7 @@ struct DependenceWords {
   std::string_view subject;  ///< "decisions of tokens before the cut"
   std::string_view change;   ///< "only later tokens of their own sequence were redrawn"
   std::string_view help;     ///< what to do about it
+  bool moves_places = false;  ///< tokens stand elsewhere in the batch: noise may go by the place
 };
 
 /// What the runs of one kind prove about a dependence.

@@ -57,6 +57,7 @@ class UnitSums {
         sum.own += each_[done].own;
         sum.movement += each_[done].movement;
         sum.gates += each_[done].gates;
+        sum.beyond += each_[done].beyond;
         sum.gross += each_[done].gross;
       }
       out.push_back(sum);
@@ -77,13 +78,14 @@ double bounded(double movement) { return std::min(movement, 1e300); }
 /// follow from an earlier layer's rounding flip, and is lowered by what is found here.
 class LayerComparison {
  public:
-  LayerComparison(const Trace& base, const Trace& run, std::size_t layer, const Tolerance& tolerance,
+  LayerComparison(const Trace& base, const Trace& run, std::size_t layer, const Tolerances& tolerances,
                   std::vector<std::size_t>& excused)
       : base_(base),
         run_(run),
         base_layer_(base.layers[layer]),
         run_layer_(run.layers[layer]),
-        tolerance_(tolerance),
+        tolerance_(tolerances.layers[layer]),
+        gross_(tolerances.gross),
         excused_(excused) {
     out_.scored = base_layer_.ranking() != nullptr && run_layer_.ranking() != nullptr;
     gated_ = base_layer_.gates.has_value() && run_layer_.gates.has_value();
@@ -129,9 +131,11 @@ class LayerComparison {
       unit->gates = bounded(gate.largest);
       for (std::size_t e = 0; e < experts; ++e)
         unit->flips += before_.mask[s * experts + e] != after_.mask[s * experts + e];
-      const bool gross = moved > gross_tolerances * tolerance_.scores ||
-                         gate.largest > gross_tolerances * tolerance_.gates;
-      unit->gross = counted && gross ? 1.0 : 0.0;
+      const auto farther = [&](double tolerances) {
+        return counted && (moved > tolerances * tolerance_.scores || gate.largest > tolerances * tolerance_.gates);
+      };
+      unit->beyond = farther(1.0) ? 1.0 : 0.0;
+      unit->gross = farther(gross_) ? 1.0 : 0.0;
     }
     if (!counted) return;
     ++out_.tokens;
@@ -267,6 +271,7 @@ class LayerComparison {
   const LayerRecord& base_layer_;
   const LayerRecord& run_layer_;
   Tolerance tolerance_;
+  double gross_;
   std::vector<std::size_t>& excused_;  // (base rows)
   bool gated_ = false;
   double movement_ = 0.0;  // the largest within tolerance
@@ -276,8 +281,9 @@ class LayerComparison {
   LayerDifference out_;
 };
 
-void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions, double tolerance,
+void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions, const Tolerances& tolerances,
                        const std::vector<std::size_t>& excused, const UnitLengths& lengths, Difference& out) {
+  const double tolerance = tolerances.log_probs;
   if (base.log_probs.empty() || run.log_probs.empty()) return;
   static const std::vector<std::size_t> none;
   for (const Region& region : regions) {
@@ -291,7 +297,8 @@ void compare_log_probs(const Trace& base, const Trace& run, std::span<const Regi
       const double d = distance(base.log_probs[a], run.log_probs[b]);
       if (UnitChange* change = unit.at(s)) {
         change->movement = bounded(d);
-        change->gross = s < counted && d > gross_tolerances * tolerance ? 1.0 : 0.0;
+        change->beyond = s < counted && d > tolerance ? 1.0 : 0.0;
+        change->gross = s < counted && d > tolerances.gross * tolerance ? 1.0 : 0.0;
       }
       if (s >= counted) continue;
       ++out.log_probs;
@@ -335,9 +342,9 @@ Expected<Difference> compare(const Trace& base, const Trace& run, std::span<cons
   std::vector<std::size_t> excused(base.layout.sequences, SIZE_MAX);  // (rows)
   Difference out;
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
-    out.layers.push_back(LayerComparison(base, run, l, tolerances.layers[l], excused).compare(regions, lengths));
+    out.layers.push_back(LayerComparison(base, run, l, tolerances, excused).compare(regions, lengths));
   }
-  compare_log_probs(base, run, regions, tolerances.log_probs, excused, lengths, out);
+  compare_log_probs(base, run, regions, tolerances, excused, lengths, out);
   return out;
 }
 

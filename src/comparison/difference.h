@@ -22,8 +22,6 @@ struct Tolerance {
   double scores = 0.0;
   double gates = 0.0;
 };
-/// So many tolerances no rounding moves, however deep the model.
-inline constexpr double gross_tolerances = 100.0;
 
 /// What the first positions of a row show in one layer of one run: sums over tokens. Comparable between runs
 /// at equal row and length.
@@ -32,13 +30,15 @@ struct UnitChange {
   double own = 0.0;       ///< of these the ones that neither rounding nor the token's moved scores explain
   double movement = 0.0;  ///< largest change of a score
   double gates = 0.0;     ///< largest change of a gate, of tokens whose experts are the same
-  double gross = 0.0;     ///< tokens with a score or gate beyond gross_tolerances
+  double beyond = 0.0;    ///< tokens with a score or gate beyond tolerance
+  double gross = 0.0;     ///< tokens with one that no rounding moves so far
 };
 /// By base row, ascending: up to which positions units are asked for.
 using UnitLengths = std::vector<std::vector<std::size_t>>;
 struct Tolerances {
   std::vector<Tolerance> layers;  // (layers)
   double log_probs = 0.0;
+  double gross = 100.0;  ///< so many tolerances no rounding moves, however deep the model
 };
 
 /// One mask entry that differs.

@@ -238,7 +238,6 @@ void take(const Tests& tests, double factor, NoiseTest& out) {
 bool survey_controls(const Study& study, std::size_t layers, NoiseTest& out) {
   bool still = true;  // no control shows anything, be it as small as it may
   out.repeats_quiet.assign(layers, true);
-  out.controls_quiet.assign(layers, true);
   study.each_region([&](const Member& member, std::size_t r) {
     const Role role = member.roles[r];
     ++(role == Role::treated ? out.treated : role == Role::repeat ? out.repeats : out.neutral);
@@ -247,13 +246,14 @@ bool survey_controls(const Study& study, std::size_t layers, NoiseTest& out) {
       const auto& units = units_of(member.difference, place);
       if (units.empty() || units[r].empty()) continue;
       const UnitChange& unit = units[r].back();
-      const bool own = unit.own + unit.gross > 0.0;
-      shows = shows || own;
-      if (role == Role::treated) continue;
+      const bool treated = role == Role::treated;
+      shows = shows || unit.own + unit.beyond > 0.0;
+      bool& flips = treated ? out.treated_flip : out.controls_flip;
+      flips = flips || unit.own > 0.0;
+      if (treated) continue;
+      out.controls_move = out.controls_move || unit.beyond > 0.0;
       still = still && unit.flips + unit.movement + unit.gates == 0.0;
-      if (!own || place == layers) continue;
-      out.controls_quiet[place] = false;
-      if (role == Role::repeat) out.repeats_quiet[place] = false;
+      if (role == Role::repeat && place < layers && unit.own + unit.gross > 0.0) out.repeats_quiet[place] = false;
     }
     if (role == Role::treated) out.showing += shows ? 1 : 0;
   });

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double fine_share = 1e-5;    // F32, F64: what kernel shapes move is below 1e-6 in one layer
 constexpr double coarse_share = 1e-2;  // BF16, F16
+constexpr double fine_gross = 1e-3, coarse_gross = 0.1;
 constexpr std::size_t most_tokens = 4096;
 
 bool coarse(DType type) { return type == DType::bf16 || type == DType::f16; }
@@ -111,6 +112,8 @@ Tolerances tolerances_of(const Trace& base) {
     if (token < base.log_probs.size() && std::isfinite(base.log_probs[token]))
       log_probs.push_back(std::abs(base.log_probs[token]));
   }
+  const bool stated_fine = base.compute && !coarse(*base.compute) && coarsest == fine_share;
+  out.gross = (stated_fine ? fine_gross : coarse_gross) / coarsest;
   out.log_probs = coarsest * std::max(1.0, median(log_probs));
   return out;
 }

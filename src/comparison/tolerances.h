@@ -10,7 +10,9 @@ namespace pastonly::comparison {
 /// (the mask of a closed expert, garbage in padding) widens it. Gates: the median of each token's largest.
 /// Log-probabilities: the median magnitude, at least 1, for their errors follow the logits'.
 /// The share is 1e-5, or 1e-2 where the tensor is stored or was computed in 16 bits (Trace::compute, else told
-/// from scores that lie on the grid of bfloat16); log-probabilities take the coarsest of the scores.
+/// from scores that lie on the grid of bfloat16); log-probabilities take the coarsest of the scores. Gross is
+/// beyond 1e-3 of the magnitude where float32 or better is stated, else beyond a tenth: whoever stores float32
+/// may have computed in 16 bits.
 Tolerances tolerances_of(const Trace& base);
 
 }  // namespace pastonly::comparison
