@@ -151,7 +151,7 @@ void report_undecided(const CheckContext& context, const comparison::RunComparis
                                : fmt::format("{} changed beyond rounding when {}",
                                              drift_sentence(compared_runs.tally), words.change);
   if (judged.evidence.strength == Strength::noise) {
-    claim.id = claim::noise;
+    claim.id = claim::within_noise;
     claim.message = fmt::format("{}; {}", seen, judged.bound);
     claim.help = "Routing or its inputs are drawn anew in every run. Hold the seed of the noise, or turn it off, "
                  "to see smaller dependence.";
@@ -247,7 +247,7 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
     out.bound = fmt::format("{} show {} (p = {:.2g})", controls,
                             quiet ? "nothing of the kind" : "less of it", test.p_value);
   }
-  if (evidence.strength != Strength::proof && picked && quiet && all_explained(context, compared_runs)) {
+  if (evidence.strength != Strength::proof && quiet && test.treated_flip && all_explained(context, compared_runs)) {
     evidence.strength = Strength::proof;
     out.bound = "one rule reproduces every decision of the layer in all runs, so none is random";
   } else if (evidence.strength != Strength::proof && picked) {
