@@ -87,7 +87,7 @@ class Study {
         failed[i] = trace.error();
         return;
       }
-      auto found = compare(member.reference->base, *trace, member.regions, member.reference->tolerances,
+      auto found = compare(member.reference->base, *trace, member.regions, member.reference->cautious,
                            all[i].first->lengths);
       if (found)
         member.difference = std::move(*found);

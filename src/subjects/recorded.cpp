@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "input/plan/plan.h"
+#include "integrity/response.h"
 #include "integrity/run_consistency.h"
 
 namespace pastonly::subjects {
@@ -191,6 +192,9 @@ Expected<Trace> RecordedPlan::observe(const Intervention& run) {
   if (!trace) return trace;
   if (const auto why = integrity::contradicts_base(run, *trace, *before); !why.empty()) {
     return input_error(fmt::format("{}: {} ({})", trace->path, why, before->path));
+  }
+  if (const auto why = integrity::ignores_tokens(*trace, *before); !why.empty()) {
+    return input_error(fmt::format("{}: {} ({}); record run {} again", trace->path, why, before->path, run.id));
   }
   if (auto issue = integrity::unchanged_suffix(run, *trace, *before))
     trace->issues.push_back(std::move(*issue));
