@@ -309,7 +309,7 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
       !(tally.changed() || tally.rounding_flips() + tally.scores_rounded() > 0))
     return Evidence{};
   auto noise = comparison::test_noise(context.observations, references, regions_of(compared_runs), neutral,
-                                      context.seed);
+                                      context.policy.alpha, context.seed);
   if (!noise) return tl::unexpected(noise.error());
   Judgement judged;
   if (tally.changed()) {

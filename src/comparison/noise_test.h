@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct NoiseTest {
   bool controls_flip = false;       ///< some control shows a flip of its own
   bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
   bool treated_flip = false;        ///< some treated region shows a flip of its own
+  /// Where the test rejects nothing though controls flip: the share of a layer's decisions before the cut that
+  /// a leak would have to change to be found, measured by planting (stats/planted_effect.h), at the layer where
+  /// that is hardest. nullopt elsewhere; 1 also where nothing would be found.
+  std::optional<double> planted_share;
   std::size_t repeats = 0, neutral = 0;  ///< control regions: rows of repeats, and others
   std::size_t treated = 0;               ///< treated regions
   std::size_t showing = 0;               ///< of these the ones with a flip of their own or a movement beyond tolerance
@@ -41,6 +46,6 @@ struct NoiseTest {
 
 Expected<NoiseTest> test_noise(evidence::Observations& observations, References& references,
                                std::span<const RunRegions> treated, std::span<const RunRegions> neutral,
-                               std::uint64_t seed);
+                               double alpha, std::uint64_t seed);
 
 }  // namespace pastonly::comparison
