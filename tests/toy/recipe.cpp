@@ -70,7 +70,8 @@ ModelRecipe read_model(const json& object) {
                 {{"none", ModelRecipe::Gates::none},
                  {"raw", ModelRecipe::Gates::raw},
                  {"renormalised", ModelRecipe::Gates::renormalised},
-                 {"biased", ModelRecipe::Gates::biased}});
+                 {"biased", ModelRecipe::Gates::biased},
+                 {"over-row", ModelRecipe::Gates::over_row}});
   reader.read("rounding", model.rounding);
   reader.read("chance_per_run", model.chance_per_run);
   if (const json* noise = reader.get("noise")) {
