@@ -148,6 +148,10 @@ Expected<void> RecordedPlan::open() {
   if (!first) return tl::unexpected(first.error());
   describe(*first, info_);
   capabilities_ = capabilities_of(*first);
+  for (const std::uint32_t layer : plan->model ? plan->model->layers : std::vector<std::uint32_t>{}) {
+    if (std::ranges::find(first->layers, LayerIndex{layer}, &LayerRecord::index) == first->layers.end())
+      info_.unrecorded_layers.push_back(layer);
+  }
   return {};
 }
 
@@ -192,8 +196,7 @@ Expected<Trace> RecordedPlan::observe(const Intervention& run) {
   if (const auto why = integrity::contradicts_base(run, *trace, *before); !why.empty()) {
     return input_error(fmt::format("{}: {} ({})", trace->path, why, before->path));
   }
-  if (auto issue = integrity::unchanged_suffix(run, *trace, *before))
-    trace->issues.push_back(std::move(*issue));
+  if (auto issue = integrity::unchanged_run(run, *trace, *before)) trace->issues.push_back(std::move(*issue));
   return trace;
 }
 
