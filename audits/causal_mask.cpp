@@ -9,7 +9,6 @@
 #include "audits/shared/detection_limit.h"
 #include "audits/shared/suffix_study.h"
 #include "comparison/run_comparison.h"
-#include "comparison/stochastic_test.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 
@@ -27,7 +26,8 @@ constexpr DependenceWords future_or_batch_words{
     "dependence on later tokens from dependence on other sequences."};
 
 /// Where each layer's changes come from.
-void report_origins(const CheckContext& context, const comparison::RunComparisons& compared_runs, Ran& out) {
+void report_origins(const CheckContext& context, const comparison::RunComparisons& compared_runs,
+                    const Evidence& evidence, Ran& out) {
   if (compared_runs.runs.empty()) return;
   const Trace& base = compared_runs.runs.front().reference->base;
   const auto passes_on = [](const comparison::LayerTally& layer) {
@@ -35,6 +35,8 @@ void report_origins(const CheckContext& context, const comparison::RunComparison
   };
   const bool ask =
       std::any_of(compared_runs.tally.layers.begin(), compared_runs.tally.layers.end(), passes_on);
+  const bool undecided = evidence.strength < Evidence::Strength::statistical;
+  const auto& chance = compared_runs.runs.front().reference->stochastic_layers;
   const auto rules = ask ? context.observations.rules() : Expected<std::vector<LayerFacts::Rule>>{};
   for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
     LayerFacts facts;
@@ -42,9 +44,9 @@ void report_origins(const CheckContext& context, const comparison::RunComparison
     const bool known = rules && l < rules->size();
     facts.origin =
         comparison::origin(compared_runs.tally.layers[l], known ? (*rules)[l].causal : std::nullopt);
-    const auto& chance = compared_runs.runs.front().reference->stochastic_layers;
-    if (std::find(chance.begin(), chance.begin() + l + 1, true) != chance.begin() + l + 1)
-      facts.origin->kind = "unknown";
+    const bool noisy = std::ranges::find(chance.begin(), chance.begin() + static_cast<std::ptrdiff_t>(l) + 1,
+                                         true) != chance.begin() + static_cast<std::ptrdiff_t>(l) + 1;
+    if (noisy || (undecided && facts.origin->kind != "none")) facts.origin = LayerFacts::Origin{"unknown", false};
     out.layers.push_back(std::move(facts));
   }
 }
@@ -63,34 +65,9 @@ Expected<void> report_ambiguous(const CheckContext& context, comparison::Referen
   if (!together.tally.changed() || future.tally.changed()) return {};
   const auto others = comparison::compare_runs(context.observations, references, study.others(base.layout));
   if (!others) return tl::unexpected(others.error());
-  if (!others->tally.changed()) report_dependence(context, together, future_or_batch_words, out);
-  return {};
-}
-
-Expected<void> report_stochastic(const CheckContext& context, comparison::References& references,
-                                 const SuffixStudy& study, const comparison::RunComparisons& future,
-                                 Ran& out) {
-  report_chance(future, out);
-  if (!future.stochastic) return {};
-  const auto test =
-      comparison::test_stochastic(context.observations, references, study.future(), context.seed);
-  if (!test) return tl::unexpected(test.error());
-  if (!*test) return {};
-  const comparison::StochasticTest& result = **test;
-  out.measurements.push_back(
-      {measurement::repeat_difference, result.within, {}, {}, "fraction", result.groups, {}});
-  out.measurements.push_back(
-      {measurement::suffix_difference, result.between, {}, {}, "fraction", result.groups, {}});
-  Claim claim;
-  claim.id = claim::shift;
-  claim.basis = Claim::Basis::statistical;
-  claim.p_value = result.p_value;
-  claim.message = fmt::format(
-      "before the cut, runs with redrawn later tokens differ from the base in {:.3g}% of decisions, plain "
-      "repeats in {:.3g}% (permutation test, p = {:.2g})",
-      100.0 * result.between, 100.0 * result.within, result.p_value);
-  claim.help = std::string(future_wording.help);
-  out.claims.push_back(std::move(claim));
+  if (others->tally.changed()) return {};
+  const auto evidence = report_dependence(context, references, together, {}, future_or_batch_words, out);
+  if (!evidence) return tl::unexpected(evidence.error());
   return {};
 }
 
@@ -115,11 +92,14 @@ Outcome run_causal_mask(const CheckContext& context) {
     out.measurements = comparison::measurements(future->tally, base, "", context.policy.alpha, context.seed);
   }
   report_limit(context, *study, *future, *grouped, out);
-  report_origins(context, *future, out);
-  report_dependence(context, *future, future_wording, out);
+  std::vector<comparison::RunRegions> neutral;
+  if (!future->runs.empty()) neutral = study->others(future->runs.front().reference->base.layout);
+  const auto evidence = report_dependence(context, references, *future, neutral, future_wording, out);
+  if (!evidence) return evidence.error();
+  report_origins(context, *future, *evidence, out);
   if (auto done = report_ambiguous(context, references, *study, *together, *future, out); !done)
     return done.error();
-  if (auto done = report_stochastic(context, references, *study, *future, out); !done) return done.error();
+  report_chance(*future, out);
   return out;
 }
 

@@ -11,7 +11,8 @@ constexpr DependenceWords length_wording{
     claim::flip, "decisions of the original tokens", "tokens were appended to every sequence",
     "Routing depends on the length of the batch: a capacity or a chunk is computed from the number of "
     "tokens. Expect different routing when the model is served token by token. Fix the capacity, or use a "
-    "dropless rule."};
+    "dropless rule.",
+    true};
 
 Expected<std::vector<comparison::RunRegions>> compare_lengths(evidence::Observations& observations) {
   std::vector<comparison::RunRegions> out;

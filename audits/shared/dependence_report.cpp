@@ -7,11 +7,15 @@
 #include <string>
 #include <utility>
 
+#include "audits/shared/place_noise.h"
 #include "comparison/flip_witness.h"
 #include "comparison/idle_runs.h"
+#include "comparison/settle.h"
 #include "comparison/shrink.h"
+#include "kernels/elementary.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
+#include "replay/replay_rule.h"
 
 namespace pastonly::audits {
 namespace {
@@ -28,65 +32,147 @@ std::optional<LayerFacts::Rule> rule_of(evidence::Observations& observations, st
   return (*rules)[layer];
 }
 
-Value smallest_witness(const CheckContext& context, const comparison::RunComparisons& compared_runs) {
-  const auto picked = comparison::smallest_flip(compared_runs);
-  if (!picked) return {};
-  const auto shrunk = comparison::shrink(context.observations, *picked);
-  const comparison::PickedFlip& pick = shrunk ? shrunk->pick : *picked;
+Value smallest_witness(const CheckContext& context, const comparison::PickedFlip& picked) {
+  const auto shrunk = comparison::shrink(context.observations, picked);
+  const comparison::PickedFlip& pick = shrunk ? shrunk->pick : picked;
   Value out = comparison::flip_witness(pick, rule_of(context.observations, pick.layer));
   if (shrunk) out.set("base_cut", shrunk->base_run.cut);
   return out;
 }
 
-Claim base_claim(const comparison::RunComparisons& compared_runs, const DependenceWords& words) {
+using Strength = Evidence::Strength;
+
+/// The layers with flips, or where there are none those with other changes.
+std::vector<LayerIndex> changed_layers(const comparison::RunComparisons& compared_runs) {
+  const Trace& base = compared_runs.runs.front().reference->base;
+  const bool flips = compared_runs.tally.flips() > 0;
+  std::vector<LayerIndex> out;
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
+    const comparison::LayerTally& layer = compared_runs.tally.layers[l];
+    if (flips ? layer.flips > 0 : layer.changed) out.push_back(base.layers[l].index);
+  }
+  return out;
+}
+
+/// The regions that were compared.
+std::vector<comparison::RunRegions> regions_of(const comparison::RunComparisons& compared_runs) {
+  std::vector<comparison::RunRegions> out;
+  for (const auto& compared : compared_runs.runs) out.push_back({compared.run, compared.regions});
+  return out;
+}
+
+/// Whether no repeat shows anything at any layer that changed.
+bool quiet_at(const comparison::NoiseTest& noise, const comparison::RunComparisons& compared_runs) {
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
+    if (compared_runs.tally.layers[l].changed && !noise.repeats_quiet[l]) return false;
+  }
+  return true;
+}
+
+constexpr double proof_level = 1e-3;
+
+/// What a change was held against, and what came of it.
+struct Judgement {
+  Evidence evidence;
+  std::string bound;  ///< what bounds the noise, a half-sentence
+  Value witness;
+};
+
+Claim base_claim(const Judgement& judged, const DependenceWords& words) {
   Claim claim;
-  claim.basis = compared_runs.repeated ? Claim::Basis::proof : Claim::Basis::observation;
+  claim.basis = Claim::Basis::proof;
+  if (judged.evidence.strength == Strength::statistical) {
+    claim.basis = Claim::Basis::statistical;
+    claim.p_value = judged.evidence.noise.p_value;
+  }
   claim.help = words.help;
+  claim.layers = judged.evidence.layers;
+  claim.witness = judged.witness;
   return claim;
 }
 
-void report_flips(const CheckContext& context, const comparison::RunComparisons& compared_runs,
-                  const DependenceWords& words, Ran& out) {
-  Claim claim = base_claim(compared_runs, words);
-  claim.id = words.flip_id;
+/// "3 of 512 decisions before the cut (0.59%) changed when ...: 2 of 16 runs, layer 0"
+std::string flip_sentence(const comparison::RunComparisons& compared_runs, const DependenceWords& words,
+                          const std::vector<LayerIndex>& layers) {
   std::size_t decisions = 0;
-  const Trace& base = compared_runs.runs.front().reference->base;
-  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
-    decisions += compared_runs.tally.layers[l].decisions;
-    if (compared_runs.tally.layers[l].flips > 0) claim.layers.push_back(base.layers[l].index);
-  }
-  claim.witness = smallest_witness(context, compared_runs);
+  for (const auto& layer : compared_runs.tally.layers) decisions += layer.decisions;
   const std::size_t flips = compared_runs.tally.flips();
-  claim.message = fmt::format(
-      "{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}{}", flips, decisions, words.subject,
-      100.0 * static_cast<double>(flips) / static_cast<double>(decisions), words.change,
-      compared_runs.tally.runs_changed, compared_runs.tally.runs, layer_list(claim.layers),
-      compared_runs.repeated ? "" : "; no repeat is recorded, so random routing is not excluded");
-  out.claims.push_back(std::move(claim));
+  return fmt::format("{} of {} {} ({:.2g}%) changed when {}: {} of {} runs, {}", flips, decisions,
+                     words.subject, 100.0 * static_cast<double>(flips) / static_cast<double>(decisions),
+                     words.change, compared_runs.tally.runs_changed, compared_runs.tally.runs,
+                     layer_list(layers));
 }
 
-void report_drift(const comparison::RunComparisons& compared_runs, const DependenceWords& words, Ran& out) {
-  Claim claim = base_claim(compared_runs, words);
-  claim.id = claim::change;
-  const Trace& base = compared_runs.runs.front().reference->base;
+/// "scores of 3 tokens, gates of 0 tokens and 7 log-probabilities"
+std::string drift_sentence(const comparison::Tally& tally) {
   std::size_t scores = 0, gates = 0;
-  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
-    const comparison::LayerTally& layer = compared_runs.tally.layers[l];
+  for (const comparison::LayerTally& layer : tally.layers) {
     scores += layer.scores_moved;
     gates += layer.gates_moved;
-    if (layer.changed) claim.layers.push_back(base.layers[l].index);
   }
-  claim.witness = comparison::drift_witness(compared_runs);
-  claim.message = fmt::format(
-      "no mask entry changed, but scores of {} tokens, gates of {} tokens and {} log-probabilities changed "
-      "beyond rounding when {}: {} of {} runs",
-      scores, gates, compared_runs.tally.log_probs_moved, words.change, compared_runs.tally.runs_changed,
-      compared_runs.tally.runs);
+  return fmt::format("scores of {} tokens, gates of {} tokens and {} log-probabilities", scores, gates,
+                     tally.log_probs_moved);
+}
+
+void report_change(const comparison::RunComparisons& compared_runs, const Judgement& judged,
+                   const DependenceWords& words, Ran& out) {
+  Claim claim = base_claim(judged, words);
+  if (compared_runs.tally.flips() > 0) {
+    claim.id = words.flip_id;
+    claim.message = flip_sentence(compared_runs, words, claim.layers);
+  } else {
+    claim.id = claim::change;
+    claim.message =
+        fmt::format("no mask entry changed, but {} changed beyond rounding when {}: {} of {} runs",
+                    drift_sentence(compared_runs.tally), words.change, compared_runs.tally.runs_changed,
+                    compared_runs.tally.runs);
+  }
+  claim.message += "; " + judged.bound;
   out.claims.push_back(std::move(claim));
 }
 
-void report_rounding(const comparison::RunComparisons& compared_runs, const DependenceWords& words,
-                     Ran& out) {
+/// How many more repeats would make what was seen significant, were none of them to show it.
+std::size_t repeats_missing(const comparison::NoiseTest& noise, std::size_t rows, double alpha) {
+  if (noise.showing == 0 || rows == 0) return 0;
+  const auto treated = static_cast<double>(noise.treated), shown = static_cast<double>(noise.showing);
+  const double needed = treated * kernels::pow(alpha, -1.0 / shown) - treated;
+  const double have = static_cast<double>(noise.repeats + noise.neutral);
+  return needed <= have ? 1 : static_cast<std::size_t>((needed - have) / static_cast<double>(rows)) + 1;
+}
+
+void report_undecided(const CheckContext& context, const comparison::RunComparisons& compared_runs,
+                      const Judgement& judged, const DependenceWords& words, Ran& out) {
+  const comparison::NoiseTest& noise = judged.evidence.noise;
+  Claim claim;
+  claim.basis = Claim::Basis::observation;
+  claim.layers = changed_layers(compared_runs);
+  claim.witness = judged.witness;
+  const std::string seen = compared_runs.tally.flips() > 0
+                               ? flip_sentence(compared_runs, words, claim.layers)
+                               : fmt::format("{} changed beyond rounding when {}",
+                                             drift_sentence(compared_runs.tally), words.change);
+  if (judged.evidence.strength == Strength::noise) {
+    claim.id = claim::noise;
+    claim.message = fmt::format("{}; {}", seen, judged.bound);
+    claim.help = "Routing or its inputs are drawn anew in every run. Hold the seed of the noise, or turn it off, "
+                 "to see smaller dependence.";
+  } else {
+    const std::size_t rows = compared_runs.runs.front().reference->base.layout.sequences;
+    claim.id = claim::unsettled;
+    claim.message = fmt::format("{}; this is not told from noise: {}", seen, judged.bound);
+    const std::size_t missing = repeats_missing(noise, rows, context.policy.alpha);
+    claim.help = noise.treated_flip
+                     ? fmt::format("Record at least {} more repeat{} of the base. If none of them shows such a "
+                                   "change, this one is a dependence.",
+                                   missing, missing == 1 ? "" : "s")
+                     : "Scores moved by what 16-bit products round. State the type that the model was computed in "
+                       "(`compute` in the metadata, or --compute); in float32 such a movement is a dependence.";
+  }
+  out.claims.push_back(std::move(claim));
+}
+
+void report_rounding(const comparison::RunComparisons& compared_runs, const Judgement& judged,
+                     const CheckContext& context, const DependenceWords& words, Ran& out) {
   const std::size_t flips = compared_runs.tally.rounding_flips(),
                     floats = compared_runs.tally.scores_rounded();
   if (flips + floats == 0) return;
@@ -101,27 +187,143 @@ void report_rounding(const comparison::RunComparisons& compared_runs, const Depe
     claim.layers.push_back(base.layers[l].index);
     if (layer.scores_moved == 0) largest = std::max(largest, layer.largest_score);
   }
+  const comparison::NoiseTest& noise = judged.evidence.noise;
+  const bool numerical = !compared_runs.tally.changed() && noise.neutral > 0 &&
+                         noise.p_value <= context.policy.alpha;
   claim.message = fmt::format(
       "rounding when {}: scores of {} tokens changed within tolerance{}, and {} mask entr{} flipped at a tie "
-      "or as a consequence; this does not count as dependence",
+      "or as a consequence; {}",
       words.change, floats, largest > 0.0 ? fmt::format(" (by {:.1e} at most)", largest) : std::string(),
-      flips, flips == 1 ? "y" : "ies");
+      flips, flips == 1 ? "y" : "ies",
+      numerical ? fmt::format("more than in runs that leave the past of these tokens alone (p = {:.2g}): results "
+                              "depend on it numerically, beyond the last bits they do not",
+                              noise.p_value)
+                : std::string("this does not count as dependence"));
+  claim.help = "Kernels round differently when other tokens change the shapes of products. No action is needed.";
+  if (numerical) {
+    claim.id = claim::numerical;
+    claim.help = "This breaks reproducibility to the bit, not causality. Fix the shapes of products, or use "
+                 "kernels whose sums do not depend on them.";
+  }
+  out.claims.push_back(std::move(claim));
+}
+
+/// Whether one rule reproduces every decision of all runs at the first layer that flips: then none is random.
+bool all_explained(const CheckContext& context, const comparison::RunComparisons& compared_runs) {
+  const auto rules = context.observations.rules();
+  if (!rules) return false;
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size() && l < rules->size(); ++l) {
+    if (compared_runs.tally.layers[l].flips == 0) continue;
+    const LayerFacts::Rule& rule = (*rules)[l];
+    const Trace& base = compared_runs.runs.front().reference->base;
+    const auto again = replay::replay_rule(base, base.layers[l], rule);
+    return again && !again->random && rule.explained >= 1.0;  // later layers may only pass it on
+  }
+  return false;
+}
+
+bool repeats_quiet_where_changed(const comparison::RunComparisons& compared_runs,
+                                 const comparison::NoiseTest& noise) {
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
+    if (compared_runs.tally.layers[l].changed) return noise.quiet_up_to(l);
+  }
+  return noise.repeats > 0;  // log-probabilities alone
+}
+
+Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
+                       const comparison::RunComparisons& compared_runs) {
+  Judgement out;
+  Evidence& evidence = out.evidence;
+  const bool quiet = repeats_quiet_where_changed(compared_runs, noise);
+  const auto picked = comparison::smallest_flip(compared_runs);
+  if (picked) out.witness = smallest_witness(context, *picked);
+  else out.witness = comparison::drift_witness(compared_runs);
+  evidence.noise = std::move(noise);
+  const comparison::NoiseTest& test = evidence.noise;
+  const std::string controls = fmt::format(
+      "{} row{} of repeats{}", test.repeats, test.repeats == 1 ? "" : "s",
+      test.neutral > 0 ? fmt::format(" and {} that no run should change", test.neutral) : std::string());
+  if (test.p_value <= context.policy.alpha) {
+    evidence.strength = quiet && test.p_value <= proof_level ? Strength::proof : Strength::statistical;
+    out.bound = fmt::format("{} show {} (p = {:.2g})", controls,
+                            quiet ? "nothing of the kind" : "less of it", test.p_value);
+  }
+  if (evidence.strength != Strength::proof && picked && quiet && all_explained(context, compared_runs)) {
+    evidence.strength = Strength::proof;
+    out.bound = "one rule reproduces every decision of the layer in all runs, so none is random";
+  } else if (evidence.strength != Strength::proof && picked) {
+    if (const auto settled = comparison::settle(context.observations, *picked);
+        settled && settled->p_value <= proof_level) {
+      evidence.strength = Strength::proof;
+      out.bound = fmt::format("run again, the decision is so in {} of {} changed runs and in {} of {} others",
+                              settled->with, settled->looks, settled->without, settled->looks);
+    }
+  }
+  if (evidence.strength == Strength::none) {
+    const bool seen = test.controls_alike();
+    evidence.strength = seen ? Strength::noise : Strength::unsettled;
+    out.bound = !test.possible()
+                    ? std::string("no repeat is recorded")
+                    : fmt::format("{} show {} (p = {:.2g})", controls,
+                                  seen ? "the like" : "none of it, which is too few to tell", test.p_value);
+    return out;
+  }
+  evidence.layers = changed_layers(compared_runs);
+  if (evidence.strength == Strength::statistical || !quiet_at(test, compared_runs)) {
+    std::erase_if(evidence.layers, [&](LayerIndex layer) {
+      const Trace& base = compared_runs.runs.front().reference->base;
+      for (std::size_t l = 0; l < base.layers.size(); ++l) {
+        if (base.layers[l].index == layer) return test.layers[l] > context.policy.alpha;
+      }
+      return false;
+    });
+  }
+  return out;
+}
+
+void report_noise_by_place(const comparison::RunComparisons& compared_runs, const DependenceWords& words,
+                           Ran& out) {
+  Claim claim;
+  claim.id = claim::noise_by_place;
+  claim.basis = Claim::Basis::observation;
+  claim.layers = changed_layers(compared_runs);
+  const std::string seen = compared_runs.tally.flips() > 0
+                               ? flip_sentence(compared_runs, words, claim.layers)
+                               : fmt::format("{} changed beyond rounding when {}",
+                                             drift_sentence(compared_runs.tally), words.change);
+  claim.message = seen + "; noise that is drawn by the place in the batch, not routing by place: no redrawn "
+                         "sequence changes another, and no token lost or won a slot";
   claim.help =
-      "Kernels round differently when other tokens change the shapes of products. No action is needed.";
+      "Dropout, jitter or sampling under a fixed seed gives each place its own noise. Turn it off to test the "
+      "order of sequences.";
   out.claims.push_back(std::move(claim));
 }
 
 }  // namespace
 
-void report_dependence(const CheckContext& context, const comparison::RunComparisons& compared_runs,
-                       const DependenceWords& words, Ran& out) {
-  if (compared_runs.runs.empty()) return;
-  if (compared_runs.tally.flips() > 0) {
-    report_flips(context, compared_runs, words, out);
-  } else if (compared_runs.tally.changed()) {
-    report_drift(compared_runs, words, out);
+Expected<Evidence> report_dependence(const CheckContext& context, comparison::References& references,
+                                     const comparison::RunComparisons& compared_runs,
+                                     std::span<const comparison::RunRegions> neutral,
+                                     const DependenceWords& words, Ran& out) {
+  const comparison::Tally& tally = compared_runs.tally;
+  if (compared_runs.runs.empty() ||
+      !(tally.changed() || tally.rounding_flips() + tally.scores_rounded() > 0))
+    return Evidence{};
+  auto noise = comparison::test_noise(context.observations, references, regions_of(compared_runs), neutral,
+                                      context.seed);
+  if (!noise) return tl::unexpected(noise.error());
+  Judgement judged;
+  if (tally.changed()) {
+    judged = judge_change(context, *std::move(noise), compared_runs);
+    if (judged.evidence.strength >= Strength::statistical)
+      report_change(compared_runs, judged, words, out);
+    else
+      report_undecided(context, compared_runs, judged, words, out);
+  } else {
+    judged.evidence.noise = *std::move(noise);
   }
-  report_rounding(compared_runs, words, out);
+  report_rounding(compared_runs, judged, context, words, out);
+  return judged.evidence;
 }
 
 void report_chance(const comparison::RunComparisons& compared_runs, Ran& out) {
@@ -141,8 +343,8 @@ void report_chance(const comparison::RunComparisons& compared_runs, Ran& out) {
   }
   std::sort(claim.layers.begin(), claim.layers.end());
   claim.message = fmt::format(
-      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is stochastic, so from the first "
-      "such layer on a flip proves nothing",
+      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn anew in every run, so what "
+      "changed runs show is held against what unchanged ones do",
       100.0 * rate, layer_list(claim.layers));
   claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or record many repeats.";
   out.claims.push_back(std::move(claim));
@@ -167,7 +369,17 @@ Outcome check_dependence(const CheckContext& context,
   Ran out;
   out.measurements = comparison::measurements(found->tally, found->runs.front().reference->base, "",
                                               context.policy.alpha, context.seed);
-  report_dependence(context, *found, words, out);
+  bool by_place = false;
+  if (words.moves_places && found->tally.changed()) {
+    const auto answer = is_noise_by_place(context.observations, references, *found);
+    if (!answer) return answer.error();
+    by_place = *answer;
+  }
+  if (by_place) {
+    report_noise_by_place(*found, words, out);
+  } else if (auto done = report_dependence(context, references, *found, {}, words, out); !done) {
+    return done.error();
+  }
   report_chance(*found, out);
   return out;
 }

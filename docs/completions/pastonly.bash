@@ -16,6 +16,7 @@ _pastonly() {
     --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
     --layout) COMPREPLY=($(compgen -W "batch-major sequence-major" -- "$current")); return ;;
     --mode) COMPREPLY=($(compgen -W "train eval" -- "$current")); return ;;
+    --compute) COMPREPLY=($(compgen -W "bfloat16 float16 float32 float64" -- "$current")); return ;;
     --stage) COMPREPLY=($(compgen -W "selected dispatched" -- "$current")); return ;;
     --policy) COMPREPLY=($(compgen -W "ci release" -- "$current") $(compgen -f -- "$current")); return ;;
     -o | --output) COMPREPLY=($(compgen -W "$(_pastonly_formats "$command")" -- "$current")); return ;;
@@ -27,11 +28,11 @@ _pastonly() {
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
-      options="--policy --check --source --rule --twin --tokens --text --positions --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
+      options="--policy --check --source --rule --twin --tokens --text --positions --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     lab) options="--out --policy --no-checks --export --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
-      options="--output --rule --tokens --positions --precision --batch --layout --shape --mode --stage --top-k --experts --map $session" ;;
+      options="--output --rule --tokens --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
     *) options="audit lab bound rules explain report verify compare --help --version" ;;

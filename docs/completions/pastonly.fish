@@ -42,6 +42,7 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l layout -x
 complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l shape -x -d "Shape of a raw int32 file"
 complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l mode -x -a "train eval" -d "Routing mode"
 complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l stage -x -a "selected dispatched" -d "Masks from before or after drops"
+complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l compute -x -a "bfloat16 float16 float32 float64" -d "Type that the model was computed in"
 complete -c pastonly -n "__fish_seen_subcommand_from audit bound compare" -l top-k -x -d "Experts per token"
 complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l map -x -d "Which array holds which part"
 complete -c pastonly -n "__fish_seen_subcommand_from audit bound compare" -l experts -x -d "Experts per layer"

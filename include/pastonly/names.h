@@ -122,7 +122,10 @@ inline constexpr const char* future_or_batch = "future-or-batch";
 inline constexpr const char* change = "change";
 inline constexpr const char* rounding = "rounding";
 inline constexpr const char* stochastic = "stochastic";
-inline constexpr const char* shift = "shift";
+inline constexpr const char* noise = "noise";
+inline constexpr const char* numerical = "numerical";
+inline constexpr const char* unsettled = "unsettled";
+inline constexpr const char* noise_by_place = "noise-by-place";
 inline constexpr const char* leaky_rule = "leaky-rule";
 inline constexpr const char* unexplained = "unexplained";
 inline constexpr const char* biased_gate = "biased-gate";
@@ -139,5 +142,11 @@ inline constexpr const char* streaming_gap = "streaming-gap";
 inline constexpr const char* twin_gap = "twin-gap";
 inline constexpr const char* anomalous_loss = "anomalous-loss";
 inline constexpr const char* chunk_drop = "chunk-drop";
+
+/// What is said of noise accuses nobody: a note, unless a policy names it.
+inline bool is_about_noise(std::string_view id) {
+  return id == rounding || id == stochastic || id == noise || id == numerical || id == unsettled ||
+         id == noise_by_place;
+}
 
 }  // namespace pastonly::claim

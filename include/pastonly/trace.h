@@ -103,6 +103,7 @@ struct Trace {
   std::optional<std::uint64_t> vocab;
   std::string rule;  ///< what the producer says it ran (JSON), "" where it says nothing
   std::string producer;
+  std::optional<DType> compute;  ///< the type that the router's inputs were computed in, where stated
   Layout layout;
   std::vector<std::int64_t> tokens;  // (B, S); empty where not recorded
   std::vector<std::uint8_t> valid;   // (B, S); empty = all valid
@@ -129,6 +130,7 @@ struct TraceData {
   std::optional<std::uint64_t> vocab;
   std::string rule;
   std::string producer;
+  std::optional<DType> compute;
   Layout layout;
   std::vector<std::int64_t> tokens;
   std::vector<std::uint8_t> valid;

@@ -112,6 +112,7 @@ Expected<TraceData> Checkpoint::observe(const runtime::Batch& batch, const runti
   out.stage = Stage::dispatched;
   out.vocab = description_.vocab;
   out.producer = "pastonly";
+  out.compute = precision_ == Precision::bfloat16 ? DType::bf16 : DType::f32;
   out.layout = batch.layout;
   out.tokens.assign(batch.tokens.begin(), batch.tokens.end());
   out.valid.assign(batch.valid.begin(), batch.valid.end());

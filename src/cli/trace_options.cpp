@@ -33,6 +33,12 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
       ->type_name("STAGE")
       ->check(CLI::IsMember({"selected", "dispatched"}))
       ->group(group);
+  command
+      .add_option("--compute", arguments.compute,
+                  "Type that the model was computed in, whatever type was stored: rounding follows it")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"bfloat16", "float16", "float32", "float64"}))
+      ->group(group);
   command.add_option("--top-k", arguments.top_k, "Select the K best experts where only scores were recorded")
       ->type_name("N")
       ->check(positive_whole())
@@ -58,6 +64,7 @@ Expected<input::TraceOptions> parse(const TraceArguments& arguments) {
   options.shape = arguments.shape;
   options.mode = session::mode_of(arguments.mode);
   options.stage = session::stage_of(arguments.stage);
+  options.compute = input::compute_type(arguments.compute);
   if (arguments.top_k > 0) options.top_k = arguments.top_k;
   if (arguments.experts > 0) options.experts = arguments.experts;
   for (const std::string& entry : arguments.map) {

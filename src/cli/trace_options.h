@@ -16,6 +16,7 @@ struct TraceArguments {
   std::vector<std::size_t> shape;
   std::string mode;
   std::string stage;
+  std::string compute;
   std::size_t top_k = 0;
   std::size_t experts = 0;
   std::vector<std::string> map;  ///< KEY=NAME each

@@ -37,49 +37,109 @@ struct RowView {
   }
 };
 
+/// A row's positions one by one, summed up at the lengths asked for.
+class UnitSums {
+ public:
+  UnitSums(const std::vector<std::size_t>& lengths, std::size_t positions) : positions_(positions) {
+    for (const std::size_t length : lengths) {
+      if (length <= positions) lengths_.push_back(length);
+    }
+    each_.resize(lengths_.empty() ? 0 : lengths_.back());
+  }
+  UnitChange* at(std::size_t position) { return position < each_.size() ? &each_[position] : nullptr; }
+  std::vector<UnitChange> sums() const {
+    std::vector<UnitChange> out;
+    UnitChange sum;
+    std::size_t done = 0;
+    for (const std::size_t length : lengths_) {
+      for (; done < length; ++done) {
+        sum.flips += each_[done].flips;
+        sum.own += each_[done].own;
+        sum.movement += each_[done].movement;
+        sum.gates += each_[done].gates;
+        sum.beyond += each_[done].beyond;
+        sum.gross += each_[done].gross;
+      }
+      out.push_back(sum);
+    }
+    return out;
+  }
+
+ private:
+  std::size_t positions_;
+  std::vector<std::size_t> lengths_;
+  std::vector<UnitChange> each_;  // (longest length)
+};
+
+/// A movement that is infinite or not a number is large, and sums go on.
+double bounded(double movement) { return std::min(movement, 1e300); }
+
 /// Compares one layer of two runs; `excused` holds per base row the position from which on differences may
 /// follow from an earlier layer's rounding flip, and is lowered by what is found here.
 class LayerComparison {
  public:
-  LayerComparison(const Trace& base, const Trace& run, std::size_t layer, const Tolerance& tolerance,
+  LayerComparison(const Trace& base, const Trace& run, std::size_t layer, const Tolerances& tolerances,
                   std::vector<std::size_t>& excused)
       : base_(base),
         run_(run),
         base_layer_(base.layers[layer]),
         run_layer_(run.layers[layer]),
-        tolerance_(tolerance),
+        tolerance_(tolerances.layers[layer]),
+        gross_(tolerances.gross),
         excused_(excused) {
     out_.scored = base_layer_.ranking() != nullptr && run_layer_.ranking() != nullptr;
     gated_ = base_layer_.gates.has_value() && run_layer_.gates.has_value();
   }
 
-  LayerDifference compare(std::span<const Region> regions) {
-    for (const Region& region : regions) {
-      const std::size_t positions = std::min(region.positions, excused_[region.base_row]);
+  LayerDifference compare(std::span<const Region> regions, const UnitLengths& lengths) {
+    static const std::vector<std::size_t> none;
+    for (std::size_t i = 0; i < regions.size(); ++i) {
+      const Region& region = regions[i];
+      const auto& asked = lengths.empty() ? none : lengths[region.base_row];
+      const std::size_t counted = std::min(region.positions, excused_[region.base_row]);
+      // What is excused still belongs to the units: other runs are excused elsewhere.
+      const std::size_t positions = asked.empty() ? counted : region.positions;
+      units_.emplace_back(asked, region.positions);
       if (positions == 0) continue;
       before_.read(base_, base_layer_, region.base_row, positions, out_.scored, gated_);
       after_.read(run_, run_layer_, region.run_row, positions, out_.scored, gated_);
-      for (std::size_t s = 0; s < positions; ++s) token(region, s);
+      for (std::size_t s = 0; s < positions; ++s) token(i, region, s, s < counted);
     }
     settle(regions);
+    if (!lengths.empty()) {
+      for (const UnitSums& unit : units_) out_.units.push_back(unit.sums());
+    }
     return std::move(out_);
   }
 
  private:
-  void token(const Region& region, std::size_t s) {
+  void token(std::size_t index, const Region& region, std::size_t s, bool counted) {
     if (padded(base_, base_.layout.token(region.base_row, s)) ||
         padded(run_, run_.layout.token(region.run_row, s))) {
       return;
     }
     const std::size_t experts = base_layer_.experts;
-    ++out_.tokens;
-    out_.decisions += experts;
     double moved = 0.0;
     std::size_t where = 0;
     for (std::size_t e = 0; out_.scored && e < experts; ++e) {
       const double d = distance(before_.scores(s, e), after_.scores(s, e));
       if (d > moved) moved = d, where = e;
     }
+    const GateChange gate = gated_ ? gate_change(s) : GateChange{};
+    if (UnitChange* unit = units_[index].at(s)) {
+      unit->movement = bounded(moved);
+      unit->gates = bounded(gate.largest);
+      for (std::size_t e = 0; e < experts; ++e)
+        unit->flips += before_.mask[s * experts + e] != after_.mask[s * experts + e];
+      const auto farther = [&](double tolerances) {
+        return counted && (moved > tolerances * tolerance_.scores || gate.largest > tolerances * tolerance_.gates);
+      };
+      unit->beyond = farther(1.0) ? 1.0 : 0.0;
+      unit->gross = farther(gross_) ? 1.0 : 0.0;
+    }
+    if (!counted) return;
+    ++out_.tokens;
+    out_.decisions += experts;
     out_.largest_score = std::max(out_.largest_score, moved);
     const bool beyond = moved > tolerance_.scores;
     if (beyond) {
@@ -90,13 +150,13 @@ class LayerComparison {
       ++out_.scores_rounded;
       movement_ = std::max(movement_, moved);
     }
-    bool own = decisions(region, s, moved, beyond);
-    if (gated_) own = gates(region, s) || own;
+    bool own = decisions(index, region, s, moved, beyond);
+    if (gated_) own = gates(gate, region, s) || own;
     if (own && !beyond && out_.scored) ++out_.own_changes;
   }
 
   /// Returns whether a flip counts for sure.
-  bool decisions(const Region& region, std::size_t s, double moved, bool beyond) {
+  bool decisions(std::size_t index, const Region& region, std::size_t s, double moved, bool beyond) {
     const std::size_t experts = base_layer_.experts;
     bool counted = false;
     for (std::size_t e = 0; e < experts; ++e) {
@@ -104,7 +164,7 @@ class LayerComparison {
       const bool is = after_.mask[s * experts + e] != 0;
       out_.routes += was ? 1 : 0;
       if (was == is) continue;
-      const Flip flip{region.base_row, region.run_row, s, e, is, !beyond};
+      const Flip flip{region.base_row, region.run_row, s, e, is, !beyond, moved, index};
       if (out_.scored && !beyond && moved > 0.0) {
         doubtful_.push_back(flip);
       } else {
@@ -115,24 +175,31 @@ class LayerComparison {
     return counted;
   }
 
-  bool gates(const Region& region, std::size_t s) {
-    const std::size_t experts = base_layer_.experts;
-    double largest = 0.0;
+  struct GateChange {
+    double largest = 0.0;  ///< of a token whose experts are the same in both runs; else 0
     std::size_t where = 0;
+  };
+  /// A flip changes the gates of the whole token where they are renormalised: the flip says it all.
+  GateChange gate_change(std::size_t s) const {
+    const std::size_t experts = base_layer_.experts;
+    GateChange out;
     for (std::size_t e = 0; e < experts; ++e) {
       const std::size_t at = s * experts + e;
       const bool was = before_.mask[at] != 0, is = after_.mask[at] != 0;
-      // A flip changes the gates of the whole token where they are renormalised: the flip says it all.
-      if (was != is) return false;
+      if (was != is) return {};
       if (!was) continue;
       const double d = distance(before_.gates[at], after_.gates[at]);
-      if (d > largest) largest = d, where = e;
+      if (d > out.largest) out = {d, e};
     }
-    out_.largest_gate = std::max(out_.largest_gate, largest);
-    if (!(largest > tolerance_.gates)) return false;
+    return out;
+  }
+
+  bool gates(const GateChange& change, const Region& region, std::size_t s) {
+    out_.largest_gate = std::max(out_.largest_gate, change.largest);
+    if (!(change.largest > tolerance_.gates)) return false;
     if (out_.gates_moved++ == 0) {
-      drift(Drift::What::gates, region, s, where, before_.gates[s * experts + where],
-            after_.gates[s * experts + where]);
+      const std::size_t at = s * base_layer_.experts + change.where;
+      drift(Drift::What::gates, region, s, change.where, before_.gates[at], after_.gates[at]);
     }
     return true;
   }
@@ -156,6 +223,7 @@ class LayerComparison {
     }
     if (!out_.scored && certain_.size() * unscored_share <= out_.decisions) rounding.swap(certain_);
     if (!rounding.empty()) taint(rounding);
+    count_own();
     for (const Flip& flip : rounding) {
       excused_[flip.row] = std::min(excused_[flip.row], flip.position);
     }
@@ -166,6 +234,23 @@ class LayerComparison {
     });
     certain_.resize(std::min(certain_.size(), LayerDifference::kept_flips));
     out_.first_flips = std::move(certain_);
+  }
+
+  /// The flips that not even the token's own moved scores explain.
+  void count_own() {
+    std::vector<Flip> moved;
+    for (const Flip& flip : certain_) {
+      if (units_[flip.region].at(flip.position) == nullptr) continue;
+      if (flip.scores_equal || !out_.scored)
+        units_[flip.region].at(flip.position)->own += 1.0;
+      else
+        moved.push_back(flip);
+    }
+    if (moved.empty()) return;
+    const auto explained = crossed(base_, base_layer_, moved);
+    for (std::size_t i = 0; i < moved.size(); ++i) {
+      if (!explained[i]) units_[moved[i].region].at(moved[i].position)->own += 1.0;
+    }
   }
 
   /// A rounding flip frees or takes a slot of its expert: other flips of that expert may follow from it.
@@ -186,26 +271,37 @@ class LayerComparison {
   const LayerRecord& base_layer_;
   const LayerRecord& run_layer_;
   Tolerance tolerance_;
+  double gross_;
   std::vector<std::size_t>& excused_;  // (base rows)
   bool gated_ = false;
   double movement_ = 0.0;  // the largest within tolerance
   RowView before_, after_;
   std::vector<Flip> certain_, doubtful_;
+  std::vector<UnitSums> units_;  // (regions)
   LayerDifference out_;
 };
 
-void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions, double tolerance,
-                       const std::vector<std::size_t>& excused, Difference& out) {
+void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions, const Tolerances& tolerances,
+                       const std::vector<std::size_t>& excused, const UnitLengths& lengths, Difference& out) {
+  const double tolerance = tolerances.log_probs;
   if (base.log_probs.empty() || run.log_probs.empty()) return;
+  static const std::vector<std::size_t> none;
   for (const Region& region : regions) {
+    UnitSums unit(lengths.empty() ? none : lengths[region.base_row], region.positions);
     // The log-probability at s is made of positions before s, so the excused position itself still counts.
     const std::size_t limit = excused[region.base_row];
-    const std::size_t positions = std::min(region.positions, limit == SIZE_MAX ? limit : limit + 1);
-    for (std::size_t s = 0; s < positions; ++s) {
+    const std::size_t counted = std::min(region.positions, limit == SIZE_MAX ? limit : limit + 1);
+    for (std::size_t s = 0; s < (lengths.empty() ? counted : region.positions); ++s) {
       const std::size_t a = base.layout.token(region.base_row, s), b = run.layout.token(region.run_row, s);
       if (padded(base, a) || padded(run, b)) continue;
-      ++out.log_probs;
       const double d = distance(base.log_probs[a], run.log_probs[b]);
+      if (UnitChange* change = unit.at(s)) {
+        change->movement = bounded(d);
+        change->beyond = s < counted && d > tolerance ? 1.0 : 0.0;
+        change->gross = s < counted && d > tolerances.gross * tolerance ? 1.0 : 0.0;
+      }
+      if (s >= counted) continue;
+      ++out.log_probs;
       out.largest_log_prob = std::max(out.largest_log_prob, d);
       if (!(d > tolerance)) continue;
       if (out.log_probs_moved++ == 0) {
@@ -213,6 +309,7 @@ void compare_log_probs(const Trace& base, const Trace& run, std::span<const Regi
                                     base.log_probs[a], run.log_probs[b]});
       }
     }
+    if (!lengths.empty()) out.log_prob_units.push_back(unit.sums());
   }
 }
 
@@ -233,7 +330,7 @@ std::size_t Difference::rounding_flips() const noexcept {
 }
 
 Expected<Difference> compare(const Trace& base, const Trace& run, std::span<const Region> regions,
-                             const Tolerances& tolerances) {
+                             const Tolerances& tolerances, const UnitLengths& lengths) {
   bool alike = base.layers.size() == run.layers.size();
   for (std::size_t l = 0; alike && l < base.layers.size(); ++l) {
     alike = base.layers[l].index == run.layers[l].index && base.layers[l].experts == run.layers[l].experts;
@@ -245,9 +342,9 @@ Expected<Difference> compare(const Trace& base, const Trace& run, std::span<cons
   std::vector<std::size_t> excused(base.layout.sequences, SIZE_MAX);  // (rows)
   Difference out;
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
-    out.layers.push_back(LayerComparison(base, run, l, tolerances.layers[l], excused).compare(regions));
+    out.layers.push_back(LayerComparison(base, run, l, tolerances, excused).compare(regions, lengths));
   }
-  compare_log_probs(base, run, regions, tolerances.log_probs, excused, out);
+  compare_log_probs(base, run, regions, tolerances, excused, lengths, out);
   return out;
 }
 

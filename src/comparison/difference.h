@@ -17,14 +17,28 @@ struct Region {
   std::size_t positions = 0;
 };
 
-/// Beyond what a float counts as changed, absolute.
+/// Beyond what a float counts as changed, absolute. How certain that is, other runs must say (noise_test.h).
 struct Tolerance {
   double scores = 0.0;
   double gates = 0.0;
 };
+
+/// What the first positions of a row show in one layer of one run: sums over tokens. Comparable between runs
+/// at equal row and length.
+struct UnitChange {
+  double flips = 0.0;     ///< mask entries that differ, rounding included
+  double own = 0.0;       ///< of these the ones that neither rounding nor the token's moved scores explain
+  double movement = 0.0;  ///< largest change of a score
+  double gates = 0.0;     ///< largest change of a gate, of tokens whose experts are the same
+  double beyond = 0.0;    ///< tokens with a score or gate beyond tolerance
+  double gross = 0.0;     ///< tokens with one that no rounding moves so far
+};
+/// By base row, ascending: up to which positions units are asked for.
+using UnitLengths = std::vector<std::vector<std::size_t>>;
 struct Tolerances {
   std::vector<Tolerance> layers;  // (layers)
   double log_probs = 0.0;
+  double gross = 100.0;  ///< so many tolerances no rounding moves, however deep the model
 };
 
 /// One mask entry that differs.
@@ -35,6 +49,8 @@ struct Flip {
   std::size_t expert = 0;
   bool after = false;         ///< chosen in the run; the base has the opposite
   bool scores_equal = false;  ///< the token's scores moved by no more than the tolerance
+  double moved = 0.0;         ///< by how much the token's scores moved at most; infinite where one is NaN
+  std::size_t region = 0;     ///< position among the regions compared
 };
 
 /// One float that differs beyond tolerance.
@@ -64,6 +80,8 @@ struct LayerDifference {
   double largest_gate = 0.0;
   std::vector<Flip> first_flips;    ///< those that count, the first kept_flips in scan order
   std::vector<Drift> first_drifts;  ///< the first of each kind
+  /// (regions, lengths of the region's row that it covers), where lengths were asked for.
+  std::vector<std::vector<UnitChange>> units;
 
   static constexpr std::size_t kept_flips = 64;
   bool changed() const noexcept { return flips + scores_moved + gates_moved > 0; }
@@ -75,6 +93,8 @@ struct Difference {
   std::size_t log_probs = 0;  ///< looked at
   double largest_log_prob = 0.0;
   std::vector<Drift> first_drifts;  ///< of log-probabilities
+  /// As LayerDifference::units; of log-probabilities only movement and gross.
+  std::vector<std::vector<UnitChange>> log_prob_units;
 
   bool changed() const noexcept;
   std::size_t flips() const noexcept;
@@ -96,8 +116,9 @@ struct Difference {
 ///
 /// Without scores at a layer, flips there count if they are more than one in 100,000 decisions.
 /// NaN equals NaN and differs from everything else by infinity.
+/// `lengths`: fills in the units; empty = none are asked for.
 /// Error: the runs differ in layers or experts (names both files).
 Expected<Difference> compare(const Trace& base, const Trace& run, std::span<const Region> regions,
-                             const Tolerances& tolerances);
+                             const Tolerances& tolerances, const UnitLengths& lengths = {});
 
 }  // namespace pastonly::comparison

@@ -1,69 +1,26 @@
 #include "comparison/reference.h"
 
 #include <algorithm>
-#include <cmath>
-#include <optional>
+#include <utility>
+
+#include "comparison/tolerances.h"
 
 namespace pastonly::comparison {
 namespace {
 
-constexpr double fine_share = 1e-5;    // F32, F64: what kernel shapes move is below 1e-6
-constexpr double coarse_share = 1e-2;  // BF16, F16
-
-double share(DType type) { return type == DType::bf16 || type == DType::f16 ? coarse_share : fine_share; }
-
-double largest_finite(std::span<const float> values) {
-  double largest = 0.0;
-  for (const float x : values) {
-    if (std::isfinite(x)) largest = std::max(largest, std::abs(double{x}));
-  }
-  return largest;
-}
-
-double scale(const TokenTensor& tensor) {
-  double largest = 0.0;
-  std::vector<float> scratch;
-  for (std::size_t row = 0; row < tensor.sequences; ++row) {
-    const auto values = read_floats(tensor, row * tensor.positions, tensor.positions, scratch);
-    largest = std::max(largest, largest_finite({values.data(), values.size()}));
-  }
-  return largest;
-}
-
-Tolerances intrinsic(const Trace& base) {
-  Tolerances out;
-  double coarsest = fine_share;
-  for (const LayerRecord& layer : base.layers) {
-    Tolerance& tolerance = out.layers.emplace_back();
-    if (const TokenTensor* scores = layer.ranking()) {
-      tolerance.scores = share(scores->type) * scale(*scores);
-      coarsest = std::max(coarsest, share(scores->type));
-    }
-    if (layer.gates) tolerance.gates = share(layer.gates->type) * scale(*layer.gates);
-  }
-  double largest = 0.0;
-  for (const double x : base.log_probs) {
-    if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
-  }
-  out.log_probs = coarsest * largest;
-  return out;
-}
-
-/// Takes the noise of one repeat into the tolerances.
-void widen(const Difference& difference, Reference& reference) {
+/// What one repeat says of noise.
+void take_in(const Difference& difference, Reference& reference) {
   for (std::size_t l = 0; l < difference.layers.size(); ++l) {
     const LayerDifference& layer = difference.layers[l];
-    Tolerance& tolerance = reference.tolerances.layers[l];
-    tolerance.scores = std::max(tolerance.scores, layer.largest_score);
-    tolerance.gates = std::max(tolerance.gates, layer.largest_gate);
     reference.largest_repeat_difference =
         std::max({reference.largest_repeat_difference, layer.largest_score, layer.largest_gate});
-    if (layer.flips > 0) reference.stochastic = reference.stochastic_layers[l] = true;
+    double own = 0.0;
+    for (const auto& units : layer.units) own += units.empty() ? 0.0 : units.back().own;
+    if (own > 0.0) reference.stochastic = reference.stochastic_layers[l] = true;
     const double decisions = static_cast<double>(std::max<std::size_t>(1, layer.decisions));
-    reference.repeat_flip_rate[l] +=
-        static_cast<double>(layer.flips) / decisions / static_cast<double>(reference.repeats.size());
+    reference.repeat_flip_rate[l] += static_cast<double>(layer.flips + layer.rounding_flips) / decisions /
+                                     static_cast<double>(reference.repeats.size());
   }
-  reference.tolerances.log_probs = std::max(reference.tolerances.log_probs, difference.largest_log_prob);
   reference.largest_repeat_difference =
       std::max(reference.largest_repeat_difference, difference.largest_log_prob);
 }
@@ -89,15 +46,14 @@ Expected<const Reference*> References::of(const Intervention& run) {
   const std::size_t layers = reference.base.layers.size();
   reference.stochastic_layers.assign(layers, false);
   reference.repeat_flip_rate.assign(layers, 0.0);
-  reference.tolerances = intrinsic(reference.base);
-  // Tolerances must not widen while repeats are still compared with them.
-  const Tolerances strict = reference.tolerances;
+  reference.tolerances = tolerances_of(reference.base);
+  const UnitLengths whole(reference.base.layout.sequences, {reference.base.layout.positions});
   for (const Intervention* repeat : reference.repeats) {
     const auto trace = evidence_.trace(*repeat);
     if (!trace) return tl::unexpected(trace.error());
-    const auto difference = compare(reference.base, *trace, all_rows(reference.base.layout), strict);
+    const auto difference = compare(reference.base, *trace, all_rows(reference.base.layout), reference.tolerances, whole);
     if (!difference) return tl::unexpected(difference.error());
-    widen(*difference, reference);
+    take_in(*difference, reference);
   }
   return &made_.emplace(id, std::move(reference)).first->second;
 }

@@ -15,12 +15,10 @@ namespace pastonly::comparison {
 struct Reference {
   Trace base;
   std::vector<const Intervention*> repeats;
-  /// Per tensor max(repeat noise, r x scale), scale = the largest finite magnitude in the base, r = 1e-5, or
-  /// 1e-2 where the tensor is BF16 or F16. Log-probabilities take the coarsest type of the scores.
-  Tolerances tolerances;
-  bool stochastic = false;                 ///< a repeat flips some decision beyond rounding
+  Tolerances tolerances;    ///< of the base alone: no repeat widens them
+  bool stochastic = false;  ///< a repeat flips some decision that its moved scores do not explain
   std::vector<bool> stochastic_layers;     // (layers)
-  std::vector<double> repeat_flip_rate;    // (layers) flips / decisions over all repeats; 0 without repeats
+  std::vector<double> repeat_flip_rate;    // (layers) flips / decisions over all repeats, whatever their cause; 0 without repeats
   double largest_repeat_difference = 0.0;  ///< of any float, over all repeats
 };
 

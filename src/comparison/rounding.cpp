@@ -15,16 +15,28 @@ constexpr double plain_share = 0.95;
 /// The scores of the tokens that flipped.
 class ScoreLookup {
  public:
-  explicit ScoreLookup(const RoundingContext& context) : context_(context) {}
-  double operator()(const Flip& flip, std::size_t expert) {
-    const std::size_t token = context_.base.layout.token(flip.row, flip.position);
-    return read_floats(*context_.layer.ranking(), token, 1, scratch_)(0, expert);
+  ScoreLookup(const Trace& base, const LayerRecord& layer) : base_(base), layer_(layer) {}
+  double operator()(const Flip& flip, std::size_t expert) { return double{row(flip)[expert]}; }
+  std::span<const float> row(const Flip& flip) {
+    return read_floats(*layer_.ranking(), base_.layout.token(flip.row, flip.position), 1, scratch_).row(0);
   }
 
  private:
-  const RoundingContext& context_;
+  const Trace& base_;
+  const LayerRecord& layer_;
   std::vector<float> scratch_;
 };
+
+/// Whether another expert of the flip's token scores within `reach`, with the recorded bias or without.
+bool tied(const LayerRecord& layer, std::span<const float> scores, std::size_t expert, double reach) {
+  for (std::size_t e = 0; e < layer.experts; ++e) {
+    if (e == expert) continue;
+    const double gap = double{scores[e]} - double{scores[expert]};
+    const double offset = layer.bias.empty() ? 0.0 : double{layer.bias[e]} - double{layer.bias[expert]};
+    if (std::min(std::abs(gap), std::abs(gap + offset)) <= reach) return true;
+  }
+  return false;
+}
 
 /// What the decisions of the base say of the boundary of s_i - s_j between "i, not j" and "j, not i".
 struct Boundary {
@@ -96,21 +108,10 @@ bool same_token(const Flip& a, const Flip& b) { return a.row == b.row && a.posit
 
 std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips) {
   std::vector<bool> rounding(flips.size(), false);
-  ScoreLookup score(context);
-  const auto& bias = context.layer.bias;
-  const auto offset = [&](std::size_t a, std::size_t b) {
-    return bias.empty() ? 0.0 : double{bias[a]} - double{bias[b]};
-  };
+  ScoreLookup score(context.base, context.layer);
   // A tie with another expert of the token, which may have been taken in exchange and dropped.
-  for (std::size_t i = 0; i < flips.size(); ++i) {
-    const double own = score(flips[i], flips[i].expert);
-    for (std::size_t e = 0; e < context.layer.experts; ++e) {
-      if (e == flips[i].expert) continue;
-      const double gap = score(flips[i], e) - own;
-      const double nearest = std::min(std::abs(gap), std::abs(gap + offset(e, flips[i].expert)));
-      if (nearest <= 2.0 * context.tolerance) rounding[i] = true;
-    }
-  }
+  for (std::size_t i = 0; i < flips.size(); ++i)
+    rounding[i] = tied(context.layer, score.row(flips[i]), flips[i].expert, 2.0 * context.tolerance);
   // Flips come token by token, so exchanges lie next to each other.
   std::map<Pair, Boundary> boundaries;
   const auto each_exchange = [&](auto&& visit) {
@@ -148,6 +149,14 @@ std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const 
     if (!rounding[i]) rounding[i] = near_neighbour(context, flips[i], score(flips[i], flips[i].expert));
   }
   return rounding;
+}
+
+std::vector<bool> crossed(const Trace& base, const LayerRecord& layer, std::span<const Flip> flips) {
+  std::vector<bool> out(flips.size(), false);
+  ScoreLookup score(base, layer);
+  for (std::size_t i = 0; i < flips.size(); ++i)
+    out[i] = tied(layer, score.row(flips[i]), flips[i].expert, 2.0 * flips[i].moved);
+  return out;
 }
 
 }  // namespace pastonly::comparison

@@ -21,4 +21,8 @@ struct RoundingContext {
 /// whose scores moved within the tolerance, grouped by token.
 std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips);
 
+/// For each flip of a token whose scores moved beyond tolerance whether that movement may be all there is to
+/// it: another expert of the token scores within twice the movement, with the recorded bias or without.
+std::vector<bool> crossed(const Trace& base, const LayerRecord& layer, std::span<const Flip> flips);
+
 }  // namespace pastonly::comparison

@@ -23,34 +23,14 @@ std::size_t count_changed(const Trace& base, const Trace& run) {
   return changed;
 }
 
-/// Keeps the denominators of the layers that chance reaches and nothing else.
-void take_out_chance(const Reference& reference, Difference& difference) {
-  const auto first = std::find(reference.stochastic_layers.begin(), reference.stochastic_layers.end(), true);
-  if (first == reference.stochastic_layers.end()) return;
-  for (auto l = static_cast<std::size_t>(first - reference.stochastic_layers.begin());
-       l < difference.layers.size(); ++l) {
-    LayerDifference& layer = difference.layers[l];
-    LayerDifference kept;
-    kept.tokens = layer.tokens;
-    kept.decisions = layer.decisions;
-    kept.routes = layer.routes;
-    kept.scored = layer.scored;
-    layer = std::move(kept);
-  }
-  difference.log_probs_moved = 0;
-  difference.largest_log_prob = 0.0;
-  difference.first_drifts.clear();
-}
-
 Expected<RunComparison> compare_run(evidence::Observations& observations, const RunRegions& comparison,
                                     const Reference& reference) {
   auto trace = observations.trace(*comparison.run);
   if (!trace) return tl::unexpected(trace.error());
   auto difference = compare(reference.base, *trace, comparison.regions, reference.tolerances);
   if (!difference) return tl::unexpected(difference.error());
-  take_out_chance(reference, *difference);
   const std::size_t changed = count_changed(reference.base, *trace);
-  return RunComparison{comparison.run, &reference, std::move(*trace), std::move(*difference), changed};
+  return RunComparison{comparison.run, &reference, comparison.regions, std::move(*trace), std::move(*difference), changed};
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ struct RunRegions {
 struct RunComparison {
   const Intervention* run = nullptr;
   const Reference* reference = nullptr;
+  std::vector<Region> regions;  ///< compared
   Trace trace;
   Difference difference;
   std::size_t tokens_changed = 0;  ///< tokens of the run that are not the base's at the same place
@@ -31,12 +32,11 @@ struct RunComparison {
 struct RunComparisons {
   std::vector<RunComparison> runs;
   Tally tally;
-  bool stochastic = false;  ///< repeats of some base flip decisions: from that layer on chance is not counted
+  bool stochastic = false;  ///< repeats of some base flip decisions at unmoved scores
   bool repeated = true;     ///< every base has a repeat
 };
 
-/// Compares all runs, in parallel. From the first layer on that flips under a plain repeat, differences are
-/// taken out: chance may have made them.
+/// Compares all runs, in parallel. Noise is counted with the rest: noise_test.h tells them apart.
 Expected<RunComparisons> compare_runs(evidence::Observations& observations, References& references,
                                       std::span<const RunRegions> comparisons);
 

@@ -71,7 +71,7 @@ std::unique_ptr<ShrunkWitness> shrink(evidence::Observations& observations, cons
   out->reference = *pick.compared->reference;
   out->reference.base = std::move(high_trace);
   const std::size_t changed = differing(out->reference.base, low_trace);
-  out->compared = RunComparison{&out->run, &out->reference, std::move(low_trace), {}, changed};
+  out->compared = RunComparison{&out->run, &out->reference, {}, std::move(low_trace), {}, changed};
   out->pick = PickedFlip{&out->compared, pick.layer, pick.flip};
   return out;
 }

@@ -150,6 +150,7 @@ Expected<TraceData> Model::observe(const Batch& batch, const ObserveOptions& opt
   trace.stage = Stage::dispatched;
   trace.vocab = config().vocab;
   trace.producer = "pastonly";
+  trace.compute = DType::f32;
   trace.layout = batch.layout;
   trace.tokens.assign(batch.tokens.begin(), batch.tokens.end());
   trace.valid.assign(batch.valid.begin(), batch.valid.end());

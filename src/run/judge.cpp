@@ -54,6 +54,7 @@ Severity severity_of(std::string_view check, std::string_view claim, const Polic
       exact != policy.severity.end()) {
     return exact->second;
   }
+  if (claim::is_about_noise(claim)) return Severity::note;
   const auto whole = policy.severity.find(check);
   return whole == policy.severity.end() ? Severity::note : whole->second;
 }

@@ -113,9 +113,21 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
 /// Whether decisions changed with the future, beyond chance. Where this is asked the policy let it pass: by
 /// an ignore, by fail_on or by a severity.
 bool tolerates_a_change(const Ran& ran) {
-  return std::ranges::any_of(ran.claims, [](const Claim& claim) {
-    return claim.id != claim::stochastic && claim.id != claim::rounding;
-  });
+  return std::ranges::any_of(ran.claims,
+                             [](const Claim& claim) { return !claim::is_about_noise(claim.id); });
+}
+
+/// What was seen and not told from noise settles nothing, where the policy asks for the check.
+void unsettled_changes(const Outcomes& outcomes, const Policy& policy, Reasons& reasons) {
+  for (const auto& [check, outcome] : outcomes) {
+    const auto* ran = std::get_if<Ran>(&outcome);
+    const bool asked = check == check_id::causal_mask || std::ranges::count(policy.require, check) > 0;
+    if (ran == nullptr || !asked) continue;
+    for (const Claim& claim : ran->claims) {
+      if (claim.id == claim::unsettled)
+        reasons.push_back(fmt::format("{}: {}. {}", check, claim.message, claim.help));
+    }
+  }
 }
 
 /// What to record so that no chunk width is unseen; "" where nothing is known that would do.
@@ -209,6 +221,7 @@ void decide(const Outcomes& outcomes, const Policy& policy, std::string_view tod
   Reasons reasons;
   missing_requirements(outcomes, policy, report, reasons);
   weak_interventions(outcomes, policy, report, reasons);
+  unsettled_changes(outcomes, policy, reasons);
   const Verdict verdict = reasons.empty() ? Verdict::pass : Verdict::inconclusive;
   conclude(verdict, std::move(reasons));
 }

@@ -95,10 +95,11 @@ Expected<void> check_options(const AuditRequest& request) {
         "--text: pastonly cannot run a checkpoint's tokenizer (it contains no tokenizer library); tokenise "
         "the text with it, save the ids as a one-dimensional .npy and give them as --tokens npy:FILE");
   }
-  if (!options.shape.empty() || options.mode || options.stage || options.top_k || options.experts ||
-      !options.map.empty())
+  if (!options.shape.empty() || options.mode || options.stage || options.compute || options.top_k ||
+      options.experts || !options.map.empty())
     return usage_error(fmt::format(
-        "{} is a checkpoint: --shape, --mode, --stage, --top-k, --experts and --map are for recorded files",
+        "{} is a checkpoint: --shape, --mode, --stage, --compute, --top-k, --experts and --map are for recorded "
+        "files",
         request.subject));
   return {};
 }

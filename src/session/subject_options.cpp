@@ -39,6 +39,7 @@ Value to_value(const input::TraceOptions& options) {
   if (!options.shape.empty()) value.set("shape", Value::Array(options.shape.begin(), options.shape.end()));
   if (options.mode) value.set("mode", std::string(name(*options.mode)));
   if (options.stage) value.set("stage", std::string(name(*options.stage)));
+  if (options.compute) value.set("compute", std::string(input::compute_name(*options.compute)));
   if (options.top_k) value.set("top_k", *options.top_k);
   if (options.experts) value.set("experts", *options.experts);
   if (!options.map.empty()) {
@@ -55,6 +56,7 @@ Expected<input::TraceOptions> trace_options_from(const Value& value) {
   options.order = order_of(value.text_or("layout", ""));
   options.mode = mode_of(value.text_or("mode", ""));
   options.stage = stage_of(value.text_or("stage", ""));
+  options.compute = input::compute_type(value.text_or("compute", ""));
   options.top_k = positive(value.integer("top_k"));
   options.experts = positive(value.integer("experts"));
   if (const Value* shape = value.find("shape"); shape != nullptr) {

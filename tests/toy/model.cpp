@@ -1,6 +1,7 @@
 #include "toy/model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -74,6 +75,11 @@ std::vector<float> bias_of(const RoutingRule& rule) {
   return bias;
 }
 
+double from_bf16(double value) {
+  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  return std::bit_cast<float>((bits + 0x7FFFU + ((bits >> 16) & 1U)) & 0xFFFF0000U);
+}
+
 void set_gates(ModelRecipe::Gates kind, const TraceData::Layer& layer, std::size_t experts,
                std::vector<float>& gates) {
   const std::size_t tokens = layer.mask.tokens();
@@ -107,10 +113,28 @@ struct Model::Pass {
     if (model.recipe_.rounding <= 0.0) return 1.0;
     return 1.0 + model.recipe_.rounding * (2.0 * unit(mix(mix(digest, place), index)) - 1.0);
   }
+  /// The noise that this run draws at a place, uniform in [0, 1).
+  double chance(std::uint64_t what, std::uint64_t place) const {
+    return unit(mix(mix(run.noise_seed, what), place));
+  }
+  double jitter(std::uint64_t what, std::uint64_t place) const {
+    const double size = model.recipe_.noise.jitter;
+    // Uniform with the spread of a standard normal.
+    return size <= 0.0 ? 1.0 : 1.0 + size * std::sqrt(12.0) * (chance(what, place) - 0.5);
+  }
+  /// What is left of a hidden value by dropout, whose seed knows the place alone.
+  double kept(std::size_t l, std::size_t place) const {
+    const double p = model.recipe_.noise.dropout;
+    if (p <= 0.0) return 1.0;
+    return unit(mix(mix(model.recipe_.seed, 900 + l), place)) < p ? 0.0 : 1.0 / (1.0 - p);
+  }
+  void explore(std::size_t l, TraceData::Layer& layer) const;
+  double grouped_product(std::size_t l, const TraceData::Layer& layer, std::size_t t, std::size_t i,
+                         double value) const;
   void embed();
   void score(std::size_t l, TraceData::Layer& layer) const;
   void select(std::size_t l, TraceData::Layer& layer) const;
-  void update(std::size_t l, const std::vector<float>& gates);
+  void update(std::size_t l, const TraceData::Layer& layer, const std::vector<float>& gates);
   std::vector<double> log_probs() const;
 };
 
@@ -127,7 +151,7 @@ void Model::Pass::embed() {
       const double* own = &model.embedding_[static_cast<std::size_t>(batch.tokens[t]) * width];
       for (std::size_t i = 0; i < width; ++i) {
         memory[i] = 0.7 * memory[i] + 0.3 * own[(i + 1) % width];
-        hidden[t * width + i] = tanh(0.7 * own[i] + memory[i]);
+        hidden[t * width + i] = tanh(0.7 * own[i] + memory[i]) * kept(0, t * width + i);
       }
     }
   }
@@ -142,7 +166,7 @@ void Model::Pass::score(std::size_t l, TraceData::Layer& layer) const {
     for (std::size_t e = 0; e < recipe.experts; ++e) {
       double logit =
           scale * dot(&model.routers_[l][e * recipe.width], &hidden[t * recipe.width], recipe.width);
-      logit *= noise(l + 1, t * recipe.experts + e);
+      logit *= noise(l + 1, t * recipe.experts + e) * jitter(l + 1, t * recipe.experts + e);
       // Noise below the grid leaves no trace: ties are exact.
       if (recipe.quantise > 0.0) logit = std::round(logit / recipe.quantise) * recipe.quantise;
       layer.logits[t * recipe.experts + e] = static_cast<float>(logit);
@@ -179,6 +203,9 @@ void Model::Pass::select(std::size_t l, TraceData::Layer& layer) const {
   std::vector<std::uint8_t> valid(batch.valid.empty() ? 0 : tokens);
   for (std::size_t i = 0; i < tokens; ++i) {
     std::copy_n(&layer.scores[seen[i] * recipe.experts], recipe.experts, &scores[i * recipe.experts]);
+    for (std::size_t e = 0; recipe.noise.moving_bias > 0.0 && e < recipe.experts; ++e)
+      scores[i * recipe.experts + e] +=
+          static_cast<float>(recipe.noise.moving_bias * (chance(500 + l, e) - 0.5));
     ids[i] = batch.tokens[seen[i]];
     if (!valid.empty()) valid[i] = batch.valid[seen[i]];
   }
@@ -193,9 +220,40 @@ void Model::Pass::select(std::size_t l, TraceData::Layer& layer) const {
   if (recipe.weak_leak && recipe.weak_leak->layer == l && !run.rules) {
     plant(*recipe.weak_leak, recipe.seed, batch, layer);
   }
+  explore(l, layer);
 }
 
-void Model::Pass::update(std::size_t l, const std::vector<float>& gates) {
+void Model::Pass::explore(std::size_t l, TraceData::Layer& layer) const {
+  const ModelRecipe& recipe = model.recipe_;
+  for (std::size_t t = 0; recipe.noise.exploration > 0.0 && t < batch.layout.tokens(); ++t) {
+    if (chance(600 + l, t) >= recipe.noise.exploration) continue;
+    const auto to = static_cast<std::size_t>(chance(700 + l, t) * static_cast<double>(recipe.experts));
+    std::size_t weakest = recipe.experts;
+    for (std::size_t e = 0; e < recipe.experts; ++e) {
+      const auto score = [&](std::size_t expert) { return layer.scores[t * recipe.experts + expert]; };
+      if (layer.mask(t, e) && (weakest == recipe.experts || score(e) < score(weakest))) weakest = e;
+    }
+    if (weakest == recipe.experts || layer.mask(t, to)) continue;
+    layer.mask(t, weakest) = 0;
+    layer.mask(t, to) = 1;
+  }
+}
+
+/// A value as bfloat16 keeps it, of products whose sums go by the number of tokens of the token's experts.
+double Model::Pass::grouped_product(std::size_t l, const TraceData::Layer& layer, std::size_t t, std::size_t i,
+                                    double value) const {
+  if (!model.recipe_.noise.bf16) return value;
+  std::uint64_t shapes = mix(800 + l, t * model.recipe_.width + i);
+  for (std::size_t e = 0; e < layer.mask.experts(); ++e) {
+    if (!layer.mask(t, e)) continue;
+    std::uint64_t tokens = 0;
+    for (std::size_t other = 0; other < layer.mask.tokens(); ++other) tokens += layer.mask(other, e);
+    shapes = mix(shapes, tokens);
+  }
+  return from_bf16(value * (1.0 + 0x1.0p-9 * (2.0 * unit(shapes) - 1.0)));
+}
+
+void Model::Pass::update(std::size_t l, const TraceData::Layer& layer, const std::vector<float>& gates) {
   const ModelRecipe& recipe = model.recipe_;
   const std::size_t width = recipe.width;
   std::vector<double> memory(width);
@@ -211,7 +269,9 @@ void Model::Pass::update(std::size_t l, const std::vector<float>& gates) {
       }
       for (std::size_t i = 0; i < width; ++i) memory[i] = 0.6 * memory[i] + 0.4 * own[i];
       for (std::size_t i = 0; i < width; ++i) {
-        own[i] = tanh(0.6 * own[i] + 0.8 * memory[(i + 1) % width]) * noise(100 + l, t * width + i);
+        const double value = tanh(0.6 * own[i] + 0.8 * memory[(i + 1) % width]) * noise(100 + l, t * width + i);
+        own[i] = grouped_product(l, layer, t, i, value) * jitter(100 + l, t * width + i) *
+                 kept(l + 1, t * width + i);
       }
     }
   }
@@ -284,7 +344,7 @@ TraceData Model::forward(const Batch& batch, const Run& run) const {
     pass.score(l, layer);
     pass.select(l, layer);
     set_gates(recipe_.gates, layer, recipe_.experts, gates);
-    pass.update(l, gates);
+    pass.update(l, layer, gates);
     if (recipe_.gates != ModelRecipe::Gates::none) layer.gates = gates;
   }
   if (recipe_.log_probs) data.log_probs = pass.log_probs();

@@ -73,6 +73,15 @@ ModelRecipe read_model(const json& object) {
                  {"biased", ModelRecipe::Gates::biased}});
   reader.read("rounding", model.rounding);
   reader.read("chance_per_run", model.chance_per_run);
+  if (const json* noise = reader.get("noise")) {
+    Reader inner(*noise, "model.noise");
+    inner.read("jitter", model.noise.jitter);
+    inner.read("exploration", model.noise.exploration);
+    inner.read("moving_bias", model.noise.moving_bias);
+    inner.read("dropout", model.noise.dropout);
+    inner.read("bf16", model.noise.bf16);
+    inner.done();
+  }
   if (const json* fault = reader.get("scoring_fault")) {
     Reader inner(*fault, "model.scoring_fault");
     auto& out = model.scoring_fault.emplace();

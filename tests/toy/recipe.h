@@ -32,6 +32,14 @@ struct LogProbs {
   double leak = 0.0;  ///< probability mass placed on the token that is to come
 };
 
+/// What differs between runs of equal tokens, and is nobody's dependence.
+struct Noise {
+  double jitter = 0.0;       ///< relative, of every score and hidden value, normal, drawn anew in every run
+  double exploration = 0.0;  ///< probability of a token to send its weakest choice to a random expert
+  double moving_bias = 0.0;  ///< spread of a bias that is another in every run
+  double dropout = 0.0;      ///< of hidden values, by place in the batch alone: the seed is fixed
+  bool bf16 = false;         ///< hidden values in bfloat16; products round by how many tokens an expert has
+};
 /// Faults and shape of a toy model; tests/toy/README.md documents every key.
 struct ModelRecipe {
   enum class Gates { none, raw, renormalised, biased };
@@ -52,6 +60,7 @@ struct ModelRecipe {
   Gates gates = Gates::raw;
   double rounding = 0.0;       ///< relative size of rounding noise that depends on the whole batch
   bool chance_per_run = true;  ///< chance rules draw anew in every run
+  Noise noise;
   std::optional<ScoringFault> scoring_fault;
   std::optional<WeakLeak> weak_leak;
   std::optional<LogProbs> log_probs;

@@ -48,9 +48,11 @@ Expected<TraceData> ToySubject::compute(const Intervention& run) const {
   if (run.kind == Intervention::Kind::shuffle) how.shuffle = run.seed;
   how.misled = how.rules || how.shuffle;
   how.chance_seed = recipe_.model.chance_per_run ? mix(recipe_.model.seed, run.id) : recipe_.model.seed;
+  how.noise_seed = mix(mix(recipe_.model.seed, run.id), 4711);
   TraceData data = model_.forward(*batch, how);
   data.mode = recipe_.record.mode;
   data.stage = recipe_.record.stage;
+  if (!recipe_.model.noise.bf16) data.compute = DType::f32;
   for (TraceData::Layer& layer : data.layers) {
     if (!recipe_.record.logits) layer.logits.clear();
     if (!recipe_.record.scores) layer.scores.clear();

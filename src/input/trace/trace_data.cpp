@@ -51,6 +51,7 @@ Trace make_trace(TraceData data) {
   trace.vocab = owned->vocab;
   trace.rule = owned->rule;
   trace.producer = owned->producer;
+  trace.compute = owned->compute;
   trace.layout = owned->layout;
   trace.tokens = owned->tokens;
   trace.valid = owned->valid;
@@ -94,6 +95,7 @@ TraceData to_data(const Trace& trace) {
   data.vocab = trace.vocab;
   data.rule = trace.rule;
   data.producer = trace.producer;
+  data.compute = trace.compute;
   data.layout = trace.layout;
   data.tokens = trace.tokens;
   data.valid = trace.valid;

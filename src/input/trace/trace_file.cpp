@@ -65,6 +65,7 @@ void TraceReader::describe(const TraceMetadata& metadata) {
   trace_.vocab = metadata.vocab;
   trace_.rule = metadata.rule;
   trace_.producer = metadata.producer;
+  trace_.compute = metadata.compute;
 }
 
 void TraceReader::note_assumptions(const TraceRoles& roles, const BatchShape& shape) {

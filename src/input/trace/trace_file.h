@@ -18,10 +18,16 @@ struct TraceOptions {
   std::vector<std::size_t> shape;          ///< --shape: of a raw int32 file
   std::optional<Mode> mode;                ///< --mode
   std::optional<Stage> stage;              ///< --stage
+  std::optional<DType> compute;            ///< --compute: the type that the model was computed in
   std::optional<std::size_t> top_k;        ///< --top-k: selection where only scores were kept
   std::optional<std::size_t> experts;      ///< --experts: N where only expert ids were kept
   std::map<std::string, std::string> map;  ///< --map scores=NAME,...; NAME may hold {layer}
 };
+
+/// The words of `compute`: bfloat16, float16, float32 or float64; nullopt for others.
+std::optional<DType> compute_type(std::string_view word) noexcept;
+std::string_view compute_name(DType type) noexcept;
+inline constexpr std::string_view compute_words = "bfloat16, float16, float32 or float64";
 
 struct TokensFile;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <utility>
 
 namespace pastonly::input {
 
@@ -48,7 +49,34 @@ Expected<std::optional<std::uint64_t>> vocabulary(const TensorFile& file) {
   return std::optional(vocab);
 }
 
+constexpr std::pair<std::string_view, DType> compute_types[] = {
+    {"bfloat16", DType::bf16}, {"float16", DType::f16}, {"float32", DType::f32}, {"float64", DType::f64}};
+
+Expected<std::optional<DType>> computed_in(const TensorFile& file, std::optional<DType> given) {
+  const std::string* text = value_of(file, "compute");
+  if (text == nullptr) return given;
+  const auto stated = compute_type(*text);
+  if (!stated) return bad_value(file, "compute", *text, compute_words);
+  if (given && *given != *stated)
+    return usage_error(fmt::format("--compute {}: {} says {}", compute_name(*given), file.path, *text));
+  return stated;
+}
+
 }  // namespace
+
+std::optional<DType> compute_type(std::string_view word) noexcept {
+  for (const auto& [name, type] : compute_types) {
+    if (name == word) return type;
+  }
+  return std::nullopt;
+}
+
+std::string_view compute_name(DType type) noexcept {
+  for (const auto& [name, one] : compute_types) {
+    if (one == type) return name;
+  }
+  return "";
+}
 
 std::string_view name(TokenOrder order) noexcept {
   return order == TokenOrder::batch_major ? "batch-major" : "sequence-major";
@@ -67,6 +95,8 @@ Expected<TraceMetadata> read_metadata(const TensorFile& file, const TraceOptions
   const auto order =
       either(file, "layout", options.order, TokenOrder::batch_major, TokenOrder::sequence_major);
   if (!order) return tl::unexpected(order.error());
+  const auto compute = computed_in(file, options.compute);
+  if (!compute) return tl::unexpected(compute.error());
   const auto vocab = vocabulary(file);
   if (!vocab) return tl::unexpected(vocab.error());
 
@@ -75,6 +105,7 @@ Expected<TraceMetadata> read_metadata(const TensorFile& file, const TraceOptions
   metadata.stage = stage->value_or(Stage::unknown);
   metadata.order = *order;
   metadata.vocab = *vocab;
+  metadata.compute = *compute;
   if (const std::string* rule = value_of(file, "rule")) metadata.rule = *rule;
   if (const std::string* producer = value_of(file, "producer")) metadata.producer = *producer;
   return metadata;

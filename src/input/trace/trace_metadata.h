@@ -15,6 +15,7 @@ struct TraceMetadata {
   Stage stage = Stage::unknown;
   std::optional<TokenOrder> order;
   std::optional<std::uint64_t> vocab;
+  std::optional<DType> compute;
   std::string rule;
   std::string producer;
 };

@@ -34,6 +34,7 @@ std::map<std::string, std::string> trace_metadata(const TraceData& trace) {
   if (trace.mode != Mode::unknown) metadata["mode"] = name(trace.mode);
   if (trace.stage != Stage::unknown) metadata["stage"] = name(trace.stage);
   if (trace.vocab) metadata["vocab"] = fmt::format("{}", *trace.vocab);
+  if (trace.compute) metadata["compute"] = compute_name(*trace.compute);
   if (!trace.rule.empty()) metadata["rule"] = trace.rule;
   if (!trace.producer.empty()) metadata["producer"] = trace.producer;
   metadata["layout"] = name(trace.layout.order);

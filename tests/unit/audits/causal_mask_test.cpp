@@ -239,15 +239,17 @@ TEST_CASE("chance above a leak hides nothing below it", "[causal-mask]") {
       causal_mask(recipe(R"("rules": ["expert-choice,k=2,chunk=16", "top-k,k=2", "noisy-top-k,k=2"])"));
   const Claim* flip = find_claim(ran, "flip");
   REQUIRE(flip);
-  CHECK(flip->layers == std::vector<LayerIndex>{LayerIndex{0}, LayerIndex{1}});
+  CHECK(flip->layers.front() == LayerIndex{0});
+  CHECK(flip->layers.size() >= 2);  // the noisy layer takes over what reached it
   CHECK(find_claim(ran, "stochastic"));
 }
 
-TEST_CASE("without a repeat a flip is an observation", "[causal-mask]") {
+TEST_CASE("without a repeat a live model is asked again", "[causal-mask]") {
   const Ran ran = causal_mask(recipe(R"("rule": "expert-choice,k=2,chunk=16")", R"(, "repeats": 0)"));
   const Claim* flip = find_claim(ran, "flip");
   REQUIRE(flip);
-  CHECK(flip->basis == Claim::Basis::observation);
+  CHECK(flip->basis == Claim::Basis::proof);
+  CHECK(flip->message.find("10 of 10 changed runs and in 0 of 10 others") != std::string::npos);
 }
 
 TEST_CASE("causal-mask works without scores, in BF16 and on padded batches", "[causal-mask]") {

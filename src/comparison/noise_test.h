@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "comparison/reference.h"
+#include "comparison/run_comparison.h"
+#include "evidence/observations.h"
+
+namespace pastonly::comparison {
+
+/// Whether changed runs differ from their base by more than runs do that changed nothing that matters.
+///
+/// One test for every layer and kind of change, run by run, at equal rows and positions (matched_permutation.h),
+/// never by counting decisions: what one run shows may have one cause. Two sets of controls:
+/// - `neutral` regions, and the repeats: against them all flips and every movement of a score or gate count,
+///   whatever its size. No tolerance is needed, since rounding and chance move the neutral runs alike. Where
+///   the neutral runs move for a reason of their own, the test loses power and accuses nobody.
+/// - the repeats alone, where they show nothing themselves, or the batch is one row: against them only flips
+///   count that a token's moved scores do not explain, and movements that no rounding makes, for what a run
+///   changes also changes the shapes of products.
+/// Each set's p-values are corrected over layers and kinds (Holm), and doubled where both sets are used.
+struct NoiseTest {
+  double p_value = 1.0;
+  std::vector<double> layers;         // (layers) p-values as corrected
+  std::vector<bool> repeats_quiet;  // (layers) no repeat shows a flip of its own, nor gross movement
+  bool controls_flip = false;       ///< some control shows a flip of its own
+  bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
+  bool treated_flip = false;        ///< some treated region shows a flip of its own
+  std::size_t repeats = 0, neutral = 0;  ///< control regions: rows of repeats, and others
+  std::size_t treated = 0;               ///< treated regions
+  std::size_t showing = 0;               ///< of these the ones with a flip of their own or a movement beyond tolerance
+  bool possible() const noexcept { return repeats + neutral > 0; }
+  /// Controls show what the treated do. Flips that no moved score explains are of a kind of their own.
+  bool controls_alike() const noexcept { return treated_flip ? controls_flip : controls_flip || controls_move; }
+  /// Until the first layer that a repeat moves: later ones may only pass it on.
+  bool quiet_up_to(std::size_t layer) const noexcept;
+};
+
+Expected<NoiseTest> test_noise(evidence::Observations& observations, References& references,
+                               std::span<const RunRegions> treated, std::span<const RunRegions> neutral,
+                               std::uint64_t seed);
+
+}  // namespace pastonly::comparison

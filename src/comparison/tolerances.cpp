@@ -1,0 +1,121 @@
+#include "comparison/tolerances.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace pastonly::comparison {
+namespace {
+
+constexpr double fine_share = 1e-5;    // F32, F64: what kernel shapes move is below 1e-6 in one layer
+constexpr double coarse_share = 1e-2;  // BF16, F16
+constexpr double fine_gross = 1e-3, coarse_gross = 0.1;
+constexpr std::size_t most_tokens = 4096;
+
+bool coarse(DType type) { return type == DType::bf16 || type == DType::f16; }
+
+double median(std::vector<double>& values) {
+  if (values.empty()) return 0.0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Valid tokens, evenly spread.
+std::vector<std::size_t> sample(const Trace& base) {
+  std::vector<std::size_t> valid, out;
+  for (std::size_t token = 0; token < base.layout.tokens(); ++token) {
+    if (base.is_valid(token)) valid.push_back(token);
+  }
+  const std::size_t count = std::min(valid.size(), most_tokens);
+  out.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) out.push_back(valid[i * valid.size() / count]);
+  return out;
+}
+
+/// What the sampled tokens of a layer say.
+struct LayerSample {
+  double scores = 0.0, gates = 0.0;  ///< magnitudes
+  bool on_bf16_grid = true;          ///< no score needs more than bfloat16's bits
+};
+
+std::size_t experts_per_token(const LayerRecord& layer, const std::vector<std::size_t>& tokens) {
+  std::vector<std::uint8_t> mask(layer.experts);
+  std::size_t routes = 0;
+  for (const std::size_t token : tokens) {
+    read_mask(layer, token, 1, mask);
+    routes += static_cast<std::size_t>(std::count(mask.begin(), mask.end(), 1));
+  }
+  const std::size_t mean = tokens.empty() ? 1 : (routes + tokens.size() / 2) / tokens.size();
+  return std::clamp<std::size_t>(mean, 1, std::max<std::size_t>(1, layer.experts));
+}
+
+LayerSample look_at(const LayerRecord& layer, const std::vector<std::size_t>& tokens) {
+  LayerSample out;
+  const std::size_t k = experts_per_token(layer, tokens);
+  std::vector<double> scores, gates;
+  std::vector<float> scratch, row;
+  for (const std::size_t token : tokens) {
+    if (const TokenTensor* ranking = layer.ranking()) {
+      row.clear();
+      for (const float x : read_floats(*ranking, token, 1, scratch).row(0)) {
+        if (!std::isfinite(x)) continue;
+        row.push_back(x);
+        out.on_bf16_grid = out.on_bf16_grid && (std::bit_cast<std::uint32_t>(x) & 0xffffU) == 0;
+      }
+      if (row.size() < k) continue;
+      std::nth_element(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(k - 1), row.end(),
+                       std::greater<>());
+      const double kth = row[k - 1];
+      const double best = *std::max_element(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(k));
+      scores.push_back(std::max(std::abs(best), std::abs(kth)));
+    }
+    if (!layer.gates) continue;
+    row.resize(layer.experts);
+    read_gates(layer, token, 1, row);
+    double largest = 0.0;
+    for (const float x : row) {
+      if (std::isfinite(x)) largest = std::max(largest, std::abs(double{x}));
+    }
+    if (largest > 0.0) gates.push_back(largest);
+  }
+  out.scores = median(scores);
+  out.gates = median(gates);
+  return out;
+}
+
+}  // namespace
+
+Tolerances tolerances_of(const Trace& base) {
+  Tolerances out;
+  const auto tokens = sample(base);
+  double coarsest = base.compute && coarse(*base.compute) ? coarse_share : fine_share;
+  for (const LayerRecord& layer : base.layers) {
+    const LayerSample found = look_at(layer, tokens);
+    const TokenTensor* ranking = layer.ranking();
+    const auto share = [&](const TokenTensor& tensor) {
+      if (coarse(tensor.type)) return coarse_share;
+      if (base.compute) return coarse(*base.compute) ? coarse_share : fine_share;
+      return ranking != nullptr && found.on_bf16_grid ? coarse_share : fine_share;
+    };
+    Tolerance& tolerance = out.layers.emplace_back();
+    if (ranking != nullptr) {
+      tolerance.scores = share(*ranking) * found.scores;
+      coarsest = std::max(coarsest, share(*ranking));
+    }
+    if (layer.gates) tolerance.gates = share(*layer.gates) * found.gates;
+  }
+  std::vector<double> log_probs;
+  for (const std::size_t token : tokens) {
+    if (token < base.log_probs.size() && std::isfinite(base.log_probs[token]))
+      log_probs.push_back(std::abs(base.log_probs[token]));
+  }
+  const bool stated_fine = base.compute && !coarse(*base.compute) && coarsest == fine_share;
+  out.gross = (stated_fine ? fine_gross : coarse_gross) / coarsest;
+  out.log_probs = coarsest * std::max(1.0, median(log_probs));
+  return out;
+}
+
+}  // namespace pastonly::comparison
