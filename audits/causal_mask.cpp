@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <set>
-#include <tuple>
+#include <iterator>
 
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
+#include "audits/shared/detection_limit.h"
+#include "audits/shared/suffix_study.h"
 #include "comparison/run_comparison.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
-#include "stats/interval.h"
-#include "subjects/cuts.h"
 
 namespace pastonly::audits {
 namespace {
@@ -26,85 +24,6 @@ constexpr DependenceWords future_or_batch_words{
     "the suffixes of several sequences were redrawn at once",
     "Record suffix runs that change one row at a time. They separate "
     "dependence on later tokens from dependence on other sequences."};
-
-/// The suffix runs of a subject, by what they can prove.
-struct Suffixes {
-  std::vector<comparison::RunRegions> future;     ///< one row changed, its own past looked at
-  std::vector<comparison::RunRegions> others;     ///< the same runs, the other rows looked at
-  std::vector<comparison::RunRegions> ambiguous;  ///< several rows changed, their own past looked at
-};
-
-Expected<Suffixes> collect_suffixes(evidence::Observations& observations) {
-  Suffixes out;
-  for (const Intervention* run : observations.runs(Intervention::Kind::suffix)) {
-    const auto base = observations.base_of(*run);
-    if (!base) return tl::unexpected(base.error());
-    const auto rows = comparison::changed_rows(*run, base->layout);
-    std::vector<comparison::Region> own;
-    own.reserve(rows.size());
-    for (const std::size_t row : rows) own.push_back({row, row, run->cut});
-    if (!comparison::single_row(*run, base->layout)) {
-      out.ambiguous.push_back({run, std::move(own)});
-      continue;
-    }
-    out.future.push_back({run, std::move(own)});
-    comparison::RunRegions others{run, {}};
-    for (std::size_t row = 0; row < base->layout.sequences; ++row) {
-      if (row != rows.front()) others.regions.push_back({row, row, base->layout.positions});
-    }
-    if (!others.regions.empty()) out.others.push_back(std::move(others));
-  }
-  return out;
-}
-
-/// Independent trials: one suffix draw in one sequence, counted once. A draw that changed no token is none.
-struct Trials {
-  std::uint64_t count = 0, changed = 0;
-  std::vector<subjects::CutPoint> cuts;
-};
-
-Trials count_trials(const comparison::RunComparisons& compared_runs) {
-  Trials out;
-  std::set<std::tuple<std::uint32_t, std::size_t, std::size_t, std::uint32_t>> counted;
-  for (const comparison::RunComparison& compared : compared_runs.runs) {
-    const Intervention& run = *compared.run;
-    const Trace& base = compared.reference->base;
-    const std::size_t row = comparison::changed_rows(run, base.layout).front();
-    const bool drawn = base.tokens.empty() || compared.tokens_changed > 0;
-    if (!drawn || run.cut == 0 || !counted.emplace(run.base.value_or(0), run.cut, row, run.resample).second)
-      continue;
-    ++out.count;
-    out.changed += compared.difference.changed() ? 1 : 0;
-    out.cuts.push_back({row, run.cut});
-  }
-  return out;
-}
-
-void report_trials(const comparison::RunComparisons& compared_runs, double alpha, Ran& out) {
-  const Trials trials = count_trials(compared_runs);
-  const auto n = static_cast<double>(trials.count);
-  const stats::Interval interval = stats::clopper_pearson(trials.changed, trials.count, alpha);
-  if (trials.count > 0 && !compared_runs.stochastic) {
-    out.measurements.push_back({measurement::trial_rate,
-                                static_cast<double>(trials.changed) / n,
-                                interval.lower,
-                                interval.upper,
-                                "fraction",
-                                trials.count,
-                                {}});
-  }
-  DetectionLimit limit;
-  limit.trials = trials.count;
-  limit.confidence = 1.0 - alpha;
-  // With no change in n trials this is 1 - alpha^(1/n). Where chance flips decisions, a trial shows nothing.
-  const bool blind = trials.count == 0 || compared_runs.stochastic;
-  limit.trial_rate = blind ? 1.0 : stats::clopper_pearson_upper(trials.changed, trials.count, alpha);
-  if (!compared_runs.runs.empty()) {
-    const Trace& base = compared_runs.runs.front().reference->base;
-    limit.unseen_chunks = subjects::unseen_chunks(trials.cuts, base.layout, base.order_known);
-  }
-  out.detection_limit = limit;
-}
 
 /// Where each layer's changes come from.
 void report_origins(const CheckContext& context, const comparison::RunComparisons& compared_runs,
@@ -134,22 +53,20 @@ void report_origins(const CheckContext& context, const comparison::RunComparison
 
 /// Runs that changed several rows: what they show is a claim only if no single-row run explains it.
 Expected<void> report_ambiguous(const CheckContext& context, comparison::References& references,
-                                const Suffixes& suffixes, const comparison::RunComparisons& future,
-                                Ran& out) {
-  const auto together = comparison::compare_runs(context.observations, references, suffixes.ambiguous);
-  if (!together) return tl::unexpected(together.error());
-  if (together->runs.empty()) return {};
-  const Trace& base = together->runs.front().reference->base;
+                                const SuffixStudy& study, const comparison::RunComparisons& together,
+                                const comparison::RunComparisons& future, Ran& out) {
+  if (together.runs.empty()) return {};
+  const Trace& base = together.runs.front().reference->base;
   const auto figures =
-      comparison::measurements(together->tally, base, "several_rows_", context.policy.alpha, context.seed);
+      comparison::measurements(together.tally, base, "several_rows_", context.policy.alpha, context.seed);
   std::copy_if(
       figures.begin(), figures.end(), std::back_inserter(out.measurements),
       [](const Measurement& figure) { return figure.name == measurement::several_rows_flip_rate_decisions; });
-  if (!together->tally.changed() || future.tally.changed()) return {};
-  const auto others = comparison::compare_runs(context.observations, references, suffixes.others);
+  if (!together.tally.changed() || future.tally.changed()) return {};
+  const auto others = comparison::compare_runs(context.observations, references, study.others(base.layout));
   if (!others) return tl::unexpected(others.error());
   if (others->tally.changed()) return {};
-  const auto evidence = report_dependence(context, references, *together, {}, future_or_batch_words, out);
+  const auto evidence = report_dependence(context, references, together, {}, future_or_batch_words, out);
   if (!evidence) return tl::unexpected(evidence.error());
   return {};
 }
@@ -158,23 +75,30 @@ constexpr std::array causal_runs{Intervention::Kind::base, Intervention::Kind::r
                                  Intervention::Kind::suffix};
 
 Outcome run_causal_mask(const CheckContext& context) {
-  const auto suffixes = collect_suffixes(context.observations);
-  if (!suffixes) return suffixes.error();
-  if (suffixes->future.empty() && suffixes->ambiguous.empty()) return nothing_recorded("suffix");
+  auto study = study_suffixes(context.observations);
+  if (!study) return study.error();
+  if (study->single.empty() && study->together.empty() && study->unchanged.empty())
+    return nothing_recorded("suffix");
   comparison::References references(context.observations);
-  const auto future = comparison::compare_runs(context.observations, references, suffixes->future);
+  const auto together = comparison::compare_runs(context.observations, references, study->ambiguous());
+  if (!together) return together.error();
+  const auto grouped = settle_rows(context.observations, *together, *study);
+  if (!grouped) return grouped.error();
+  const auto future = comparison::compare_runs(context.observations, references, study->future());
   if (!future) return future.error();
   Ran out;
   if (!future->runs.empty()) {
     const Trace& base = future->runs.front().reference->base;
     out.measurements = comparison::measurements(future->tally, base, "", context.policy.alpha, context.seed);
   }
-  report_trials(*future, context.policy.alpha, out);
-  const auto evidence =
-      report_dependence(context, references, *future, suffixes->others, future_wording, out);
+  report_limit(context, *study, *future, *grouped, out);
+  std::vector<comparison::RunRegions> neutral;
+  if (!future->runs.empty()) neutral = study->others(future->runs.front().reference->base.layout);
+  const auto evidence = report_dependence(context, references, *future, neutral, future_wording, out);
   if (!evidence) return evidence.error();
   report_origins(context, *future, *evidence, out);
-  if (auto done = report_ambiguous(context, references, *suffixes, *future, out); !done) return done.error();
+  if (auto done = report_ambiguous(context, references, *study, *together, *future, out); !done)
+    return done.error();
   report_chance(*future, out);
   return out;
 }

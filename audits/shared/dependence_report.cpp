@@ -9,6 +9,7 @@
 
 #include "audits/shared/place_noise.h"
 #include "comparison/flip_witness.h"
+#include "comparison/idle_runs.h"
 #include "comparison/settle.h"
 #include "comparison/shrink.h"
 #include "kernels/elementary.h"
@@ -359,8 +360,12 @@ Outcome check_dependence(const CheckContext& context,
                          const DependenceWords& words, std::string_view recorded) {
   if (!comparisons) return comparisons.error();
   if (comparisons->empty()) return nothing_recorded(recorded);
+  const auto telling = comparison::without_idle(context.observations, *comparisons);
+  if (!telling) return telling.error();
+  if (telling->runs.empty())
+    return Skipped{fmt::format("no {} run shows anything{}", recorded, telling->idle_words())};
   comparison::References references(context.observations);
-  const auto found = comparison::compare_runs(context.observations, references, *comparisons);
+  const auto found = comparison::compare_runs(context.observations, references, telling->runs);
   if (!found) return found.error();
   Ran out;
   out.measurements = comparison::measurements(found->tally, found->runs.front().reference->base, "",

@@ -17,12 +17,13 @@ struct Intervention {
 
   std::uint32_t id = 0;
   Kind kind = Kind::base;
-  std::optional<std::uint32_t> base;     ///< the run it changes; absent for a base
-  std::size_t cut = 0;                   ///< suffix: positions >= cut are redrawn
-  bool all_rows = false;                 ///< suffix, stream: in every sequence (suffix: at once)
-  std::vector<std::size_t> rows;         ///< suffix, stream: in these sequences, ascending
-  std::uint32_t resample = 0;            ///< suffix: which independent draw
-  std::vector<std::size_t> keep;         ///< batch: the sequences left as they were, ascending
+  std::optional<std::uint32_t> base;  ///< the run it changes; absent for a base
+  std::size_t cut = 0;                ///< suffix: positions >= cut are redrawn; 0 where `cuts` says it
+  bool all_rows = false;              ///< suffix, stream: in every sequence (suffix: at once)
+  std::vector<std::size_t> rows;      ///< suffix, stream: in these sequences, ascending
+  std::vector<std::size_t> cuts;      ///< suffix: rows[i] is redrawn from cuts[i] on; empty = all from `cut`
+  std::uint32_t resample = 0;         ///< suffix: which independent draw
+  std::vector<std::size_t> keep;      ///< batch: the sequences left as they were, ascending
   std::vector<std::size_t> permutation;  ///< order: row i of the output is this row of the base
   std::size_t append = 0;                ///< length: tokens appended to every sequence
   std::uint64_t seed = 0;                ///< shuffle, company
@@ -34,5 +35,8 @@ struct Intervention {
 };
 
 std::string_view name(Intervention::Kind kind) noexcept;
+
+/// Suffix: the position from which a row is redrawn; nothing where the run leaves the row as it was.
+std::optional<std::size_t> cut_of(const Intervention& suffix, std::size_t row) noexcept;
 
 }  // namespace pastonly

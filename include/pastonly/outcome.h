@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "pastonly/coverage.h"
 #include "pastonly/error.h"
 #include "pastonly/ids.h"
 #include "pastonly/value.h"
@@ -85,10 +86,32 @@ struct LayerFacts {
 
 /// The smallest leak that the interventions could have seen.
 struct DetectionLimit {
+  /// Where one more suffix run would cut a row.
+  struct Cut {
+    std::uint64_t row = 0, cut = 0;
+    friend bool operator==(const Cut&, const Cut&) = default;
+  };
+  /// Suffix runs that are no trial, or rows of them, with the reason.
+  struct LeftOut {
+    std::vector<std::uint64_t> runs;
+    std::string reason;
+    friend bool operator==(const LeftOut&, const LeftOut&) = default;
+  };
   double trial_rate = 1.0;  ///< upper confidence limit of P(an intervention changes anything)
   std::uint64_t trials = 0;
   double confidence = 0.95;
-  std::vector<std::uint64_t> unseen_chunks;  ///< chunk widths that no cut could see
+  std::vector<std::uint64_t> unseen_chunks = {};  ///< chunk widths that no cut could see
+  /// The same where the first token of every row takes no part, as a special token may.
+  std::vector<std::uint64_t> unseen_after_first = {};
+  std::vector<Cut> suggested_cuts = {};  ///< further runs after which no width of either list is unseen
+  std::uint64_t sequences = 0;           ///< different sequences among the trials
+  double sequence_rate = 1.0;            ///< the limit where only different sequences count as independent
+  std::uint64_t decisions = 0;           ///< mask entries compared
+  double decision_rate = 1.0;            ///< the limit for a leak that alters decisions independently
+  std::vector<LeftOut> left_out = {};
+  std::vector<std::uint64_t> unrecorded_layers = {};  ///< that the plan's model names
+  Coverage coverage = {};                             ///< of the trials
+  friend bool operator==(const DetectionLimit&, const DetectionLimit&) = default;
 };
 
 struct Ran {

@@ -37,12 +37,18 @@ struct Policy {
     double trial_rate = 0.5;
     double drop_rate = 0.10;
   };
+  /// What the trials must have covered for a pass (coverage.h); shares, 0 = anything.
+  struct RequiredCoverage {
+    double positions = 0.0, next_token = 0.0, pairs = 0.0;
+    bool after_first_token = false;  ///< no chunk width unseen where the first token takes no part
+  };
 
   std::string name;                    ///< "ci", "release" or the file's path
   Severity fail_on = Severity::error;  ///< none = never
   std::vector<std::string> require;
   std::vector<std::string> require_mode;
   Limits limits;
+  RequiredCoverage coverage;
   double alpha = 0.05;
   std::uint64_t min_tokens = 1024;
   std::optional<Source> source;

@@ -45,6 +45,7 @@ struct SubjectInfo {
   /// Of its routed layers in order, the id of the rule that each is routed by, where the subject routes
   /// itself; else empty.
   std::vector<std::string> rules;
+  std::vector<std::uint32_t> unrecorded_layers = {};  ///< that a plan says its model has, and no trace holds
 };
 
 /// What is audited. A recorded subject answers the interventions it holds and not_recorded to the

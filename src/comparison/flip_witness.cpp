@@ -16,12 +16,14 @@ void describe_run(const RunComparison& compared, Value& out) {
   out.set("kind", std::string(name(compared.run->kind)));
 }
 
-void describe_change(const RunComparison& compared, Value& out) {
+void describe_change(const RunComparison& compared, std::size_t row, Value& out) {
   const Intervention& run = *compared.run;
   if (run.kind == Intervention::Kind::suffix) {
-    out.set("cut", run.cut);
+    const auto own = cut_of(run, row);
+    if (own || run.cuts.empty()) out.set("cut", own.value_or(run.cut));
     Value::Array rows;
-    for (const std::size_t row : changed_rows(run, compared.reference->base.layout)) rows.emplace_back(row);
+    for (const std::size_t changed : changed_rows(run, compared.reference->base.layout))
+      rows.emplace_back(changed);
     out.set("rows_changed", std::move(rows));
   }
   if (run.kind == Intervention::Kind::length) out.set("append", run.append);
@@ -61,7 +63,7 @@ Value flip_witness(const PickedFlip& pick, const std::optional<LayerFacts::Rule>
   out.set("before", flip.after ? 0 : 1);
   out.set("after", flip.after ? 1 : 0);
   if (flip.run_row != flip.row) out.set("run_row", flip.run_row);
-  describe_change(*pick.compared, out);
+  describe_change(*pick.compared, flip.run_row, out);
   const LayerRecord& before = base.layers[pick.layer];
   const LayerRecord& after = run.layers[pick.layer];
   std::vector<float> scratch;
@@ -102,7 +104,7 @@ Value drift_witness(const RunComparisons& compared_runs) {
       out.set("after", drift.after);
       if (drift.run_row != drift.row) out.set("run_row", drift.run_row);
       out.set("tolerance", tolerance);
-      describe_change(compared, out);
+      describe_change(compared, drift.run_row, out);
       return out;
     };
     const Reference& reference = *compared.reference;

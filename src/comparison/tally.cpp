@@ -67,6 +67,10 @@ std::size_t Tally::flips() const noexcept {
   return std::accumulate(layers.begin(), layers.end(), std::size_t{0},
                          [](std::size_t sum, const LayerTally& layer) { return sum + layer.flips; });
 }
+std::size_t Tally::decisions() const noexcept {
+  return std::accumulate(layers.begin(), layers.end(), std::size_t{0},
+                         [](std::size_t sum, const LayerTally& layer) { return sum + layer.decisions; });
+}
 std::size_t Tally::rounding_flips() const noexcept {
   return std::accumulate(layers.begin(), layers.end(), std::size_t{0},
                          [](std::size_t sum, const LayerTally& layer) { return sum + layer.rounding_flips; });

@@ -37,6 +37,7 @@ struct Tally {
 
   void add(const Difference& difference);
   std::size_t flips() const noexcept;
+  std::size_t decisions() const noexcept;  ///< mask entries looked at
   std::size_t rounding_flips() const noexcept;
   /// Floats that moved within tolerance, at any layer: tokens summed over runs.
   std::size_t scores_rounded() const noexcept;

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <span>
 
+#include "integrity/token_changes.h"
+
 namespace pastonly::integrity {
 
 namespace {
@@ -57,12 +59,16 @@ std::string check_rows(const std::vector<std::size_t>& rows, std::size_t sequenc
 
 std::string check_suffix(const Intervention& run, const Trace& output, const Trace& base) {
   const std::size_t positions = output.layout.positions;
-  if (run.cut >= positions)
+  if (run.cuts.empty() && run.cut >= positions)
     return fmt::format("'cut' {} is not before the end of its {} positions", run.cut, positions);
+  for (const std::size_t cut : run.cuts) {
+    if (cut >= positions)
+      return fmt::format("'cuts': {} is not before the end of its {} positions", cut, positions);
+  }
   if (auto why = check_rows(run.rows, output.layout.sequences, "rows"); !why.empty()) return why;
   return compare_rows(
       output, base, [](std::size_t row) { return row; },
-      [&](std::size_t row) { return run.all_rows || among(run.rows, row) ? run.cut : positions; });
+      [&](std::size_t row) { return cut_of(run, row).value_or(positions); });
 }
 
 std::string check_batch(const Intervention& run, const Trace& output, const Trace& base) {
@@ -198,9 +204,11 @@ std::string contradicts_base(const Intervention& run, const Trace& output, const
       output, base, [](std::size_t row) { return row; }, [&](std::size_t) { return base.layout.positions; });
 }
 
-std::optional<TraceIssue> unchanged_suffix(const Intervention& run, const Trace& output, const Trace& base) {
-  if (run.kind != Kind::suffix || output.tokens.empty() || output.tokens != base.tokens) return std::nullopt;
-  return TraceIssue{TraceIssue::Kind::oddity, "suffix-unchanged",
+std::optional<TraceIssue> unchanged_run(const Intervention& run, const Trace& output, const Trace& base) {
+  const bool redraws = run.kind == Kind::suffix || run.kind == Kind::batch || run.kind == Kind::order ||
+                       run.kind == Kind::length;
+  if (!redraws || changes_tokens(base, output)) return std::nullopt;
+  return TraceIssue{TraceIssue::Kind::oddity, fmt::format("{}-unchanged", name(run.kind)),
                     fmt::format("{}: the tokens of run {} equal those of its base, so it tests nothing",
                                 output.path, run.id),
                     std::nullopt, 1};

@@ -24,6 +24,6 @@ std::string contradicts_other_base(const Trace& output, const Trace& first);
 std::string contradicts_base(const Intervention& run, const Trace& output, const Trace& base);
 
 /// A suffix that happens to be drawn equal to the base's tests nothing; noted, so that nobody counts it.
-std::optional<TraceIssue> unchanged_suffix(const Intervention& run, const Trace& output, const Trace& base);
+std::optional<TraceIssue> unchanged_run(const Intervention& run, const Trace& output, const Trace& base);
 
 }  // namespace pastonly::integrity

@@ -11,9 +11,10 @@ namespace pastonly::report {
 
 // json.cpp
 Json checks_json(const std::vector<Report::CheckEntry>& checks);
-Json limit_json(const std::optional<DetectionLimit>& limit);
 // parse.cpp
 Report::CheckEntry check_of(const Fields& in);
+// detection_limit.cpp
+Json limit_json(const std::optional<DetectionLimit>& limit);
 std::optional<DetectionLimit> limit_of(const Fields& in);  // of the object that holds "detection_limit"
 
 Json experiment_json(const Report::Experiment& experiment);

@@ -170,14 +170,6 @@ Json source_json(const Source& source) {
 
 }  // namespace
 
-Json limit_json(const std::optional<DetectionLimit>& limit) {
-  if (!limit) return nullptr;
-  return {{"trial_rate", number(limit->trial_rate)},
-          {"trials", limit->trials},
-          {"confidence", number(limit->confidence)},
-          {"unseen_chunks", limit->unseen_chunks}};
-}
-
 Json checks_json(const std::vector<Report::CheckEntry>& checks) {
   Json json = Json::array();
   for (const auto& check : checks) {
@@ -213,6 +205,11 @@ Json policy_json(const Policy& policy) {
            {{"leak_bits", policy.limits.leak_bits},
             {"trial_rate", policy.limits.trial_rate},
             {"drop_rate", policy.limits.drop_rate}}},
+          {"coverage",
+           {{"positions", policy.coverage.positions},
+            {"next_token", policy.coverage.next_token},
+            {"pairs", policy.coverage.pairs},
+            {"after_first_token", policy.coverage.after_first_token}}},
           {"alpha", policy.alpha},
           {"min_tokens", policy.min_tokens},
           {"source", std::move(source)},

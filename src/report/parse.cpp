@@ -172,13 +172,6 @@ Report report_of(const Fields& in) {
 
 }  // namespace
 
-std::optional<DetectionLimit> limit_of(const Fields& in) {
-  if (in.is_null("detection_limit")) return std::nullopt;
-  const Fields limit = in.object("detection_limit");
-  return DetectionLimit{limit.number("trial_rate"), limit.count("trials"), limit.number("confidence"),
-                        limit.counts("unseen_chunks")};
-}
-
 Report::CheckEntry check_of(const Fields& in) {
   Report::CheckEntry entry{in.text("id"), in.text("status"), in.text("reason"), in.number("seconds"), {}};
   for (const Fields& m : in.objects("measurements")) entry.measurements.push_back(measurement_of(m));

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "input/text/printable.h"
+#include "report/coverage_table.h"
 #include "report/experiment_json.h"
 #include "report/layer_table.h"
 #include "report/loss_table.h"
@@ -188,13 +189,25 @@ std::string detection(const Report& report, const TextStyle& style) {
   if (!report.detection_limit || report.detection_limit->trial_rate >= 1.0) return "";
   const DetectionLimit& limit = *report.detection_limit;
   std::string text = fmt::format(
-      "Detection limit: {} trial{} with redrawn later tokens; a leak that shows in more than {:.1f}% of such "
+      "Detection limit: {} trial{} with redrawn later tokens; a leak that shows in more than {:.3g}% of such "
       "trials would have been found with {:g}% confidence.",
       limit.trials, limit.trials == 1 ? "" : "s", 100.0 * limit.trial_rate, 100.0 * limit.confidence);
-  if (!limit.unseen_chunks.empty()) {
-    text += " Chunk widths that no cut can detect:";
-    for (const auto width : limit.unseen_chunks) text += fmt::format(" {}", width);
-    text += ".";
+  if (limit.sequences > 0) {
+    text += fmt::format(
+        " The trials are of {} different sequence{}: by sequences the limit is {:.3g}%. Of single decisions "
+        "({} compared), a leak that alters them independently is below {:.2g}%.",
+        limit.sequences, limit.sequences == 1 ? "" : "s", 100.0 * limit.sequence_rate,
+        grouped(limit.decisions), 100.0 * limit.decision_rate);
+  }
+  if (!limit.unseen_chunks.empty())
+    text += fmt::format(" Chunk widths that no cut can detect: {}.", fmt::join(limit.unseen_chunks, " "));
+  if (!limit.unseen_after_first.empty()) {
+    text += fmt::format(" Chunk widths that no cut can detect where chunks begin after a first token: {}.",
+                        fmt::join(limit.unseen_after_first, " "));
+  }
+  for (const auto& row : limit.left_out) {
+    text += fmt::format(" No trial: run{} {} ({}).", row.runs.size() == 1 ? "" : "s",
+                        fmt::join(row.runs, ", "), row.reason);
   }
   return "\n" + wrapped(text, 0, style.width) + "\n";
 }
@@ -210,7 +223,7 @@ std::string write_text(const Report& report, const TextStyle& style) {
   }
   return verdict_line(report, style) + reasons(report, style) + findings(report, style) +
          layer_table(report, style) + loss_table(report, style) + detection(report, style) +
-         not_assessed(report, style);
+         coverage_table(report, style) + not_assessed(report, style);
 }
 
 }  // namespace pastonly::report

@@ -130,6 +130,38 @@ void unsettled_changes(const Outcomes& outcomes, const Policy& policy, Reasons& 
   }
 }
 
+/// What to record so that no chunk width is unseen; "" where nothing is known that would do.
+std::string suggestion(const DetectionLimit& limit) {
+  std::string cuts;
+  for (const auto& at : limit.suggested_cuts)
+    cuts += fmt::format("{}cut {} in row {}", cuts.empty() ? "" : " and ", at.cut, at.row);
+  return cuts.empty() ? "" : fmt::format("; a further suffix run would, with {}", cuts);
+}
+
+/// " (of the suffix runs, 4, 5 are no trials: ...)"; "" where every run is one.
+std::string left_out_words(const DetectionLimit& limit) {
+  std::string out;
+  for (const auto& row : limit.left_out) {
+    out += fmt::format("{}suffix run{} {}: {}", out.empty() ? " (" : "; ", row.runs.size() == 1 ? "" : "s",
+                       fmt::join(row.runs, ", "), row.reason);
+  }
+  return out.empty() ? "" : out + ")";
+}
+
+/// What the policy wants covered and the trials did not cover.
+void uncovered(const Coverage& seen, const Policy::RequiredCoverage& wanted, Reasons& reasons) {
+  const auto require = [&](double share, double least, std::string_view what) {
+    if (share >= least) return;
+    reasons.push_back(
+        fmt::format("{:.1f}% of {}; the policy requires {:.1f}%", 100.0 * share, what, 100.0 * least));
+  };
+  require(seen.positions, wanted.positions,
+          fmt::format("the positions of a row were compared (cuts at {} to {} of {})", seen.least_cut,
+                      seen.most_cut, seen.length));
+  require(seen.next_token, wanted.next_token, "the positions had their very next token redrawn");
+  require(seen.pairs, wanted.pairs, "the pairs of a position and a later one were covered by a trial");
+}
+
 /// A pass rests on interventions alone: without them, or where they could not have seen, there is none.
 void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Report& report,
                         Reasons& reasons) {
@@ -139,14 +171,26 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
   if (ran == nullptr || !limit || limit->trials == 0) {
     const bool required = std::ranges::count(policy.require, check_id::causal_mask) > 0;
     if (!required || ran != nullptr) {
-      reasons.push_back("no run changes later tokens, and observation without intervention never passes");
+      reasons.push_back("no run changes later tokens" + (limit ? left_out_words(*limit) : std::string()) +
+                        ", and observation without intervention never passes");
     }
     return;
   }
   if (!limit->unseen_chunks.empty()) {
-    reasons.push_back(
-        fmt::format("no cut can detect a rule with chunk width {}", fmt::join(limit->unseen_chunks, ", ")));
+    reasons.push_back(fmt::format("no cut can detect a rule with chunk width {}{}",
+                                  fmt::join(limit->unseen_chunks, ", "), suggestion(*limit)));
   }
+  if (policy.coverage.after_first_token && !limit->unseen_after_first.empty()) {
+    reasons.push_back(fmt::format(
+        "no cut can detect a rule with chunk width {} whose chunks begin after a first token{}",
+        fmt::join(limit->unseen_after_first, ", "), limit->unseen_chunks.empty() ? suggestion(*limit) : ""));
+  }
+  if (!limit->unrecorded_layers.empty()) {
+    reasons.push_back(fmt::format("the plan says that its model has layer{} {}, of which nothing is recorded",
+                                  limit->unrecorded_layers.size() == 1 ? "" : "s",
+                                  fmt::join(limit->unrecorded_layers, ", ")));
+  }
+  uncovered(limit->coverage, policy.coverage, reasons);
   // A rate of 1 rules nothing out, whatever the policy accepts.
   const auto trials = fmt::format("{} trial{}", limit->trials, limit->trials == 1 ? "" : "s");
   if (limit->trial_rate >= 1.0) {

@@ -126,11 +126,28 @@ std::vector<Statement> compare_checks(const std::vector<Report::CheckEntry>& sta
   return held;
 }
 
+bool same_coverage(const Coverage& a, const Coverage& b) {
+  const bool counts = a.length == b.length && a.least_cut == b.least_cut && a.most_cut == b.most_cut &&
+                      a.least_before == b.least_before && a.most_before == b.most_before &&
+                      a.farthest == b.farthest;
+  return counts && close(a.positions, b.positions) && close(a.next_token, b.next_token) &&
+         close(a.pairs, b.pairs) && std::ranges::equal(a.map, b.map, [](const auto& one, const auto& other) {
+           return std::ranges::equal(one, other, [](double x, double y) { return close(x, y); });
+         });
+}
+
 Statement compare_limit(const std::optional<DetectionLimit>& a, const std::optional<DetectionLimit>& b) {
   Statement row{"detection limit", a.has_value() == b.has_value(), ""};
   if (row.holds && a) {
     row.holds = close(a->trial_rate, b->trial_rate) && a->trials == b->trials &&
                 close(a->confidence, b->confidence) && a->unseen_chunks == b->unseen_chunks;
+    // Reports of earlier versions do not state the rest.
+    if (a->coverage.length > 0) {
+      row.holds = row.holds && a->sequences == b->sequences && close(a->sequence_rate, b->sequence_rate) &&
+                  a->decisions == b->decisions && close(a->decision_rate, b->decision_rate) &&
+                  a->unseen_after_first == b->unseen_after_first && a->left_out == b->left_out &&
+                  a->unrecorded_layers == b->unrecorded_layers && same_coverage(a->coverage, b->coverage);
+    }
   }
   if (!row.holds) row.why = fmt::format("recomputed: {} trials", b ? b->trials : 0);
   return row;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "subjects/prime.h"
 
@@ -28,6 +29,15 @@ void add_sequence_major(std::span<const CutPoint> cuts, const Layout& layout, st
   }
 }
 
+/// How many widths are unseen for shifts of 0 to `most_shift`.
+std::size_t count_unseen(std::span<const CutPoint> cuts, const Layout& layout, bool order_known,
+                         std::size_t most_shift) {
+  std::size_t count = 0;
+  for (std::size_t shift = 0; shift <= most_shift && shift + 1 < layout.positions; ++shift)
+    count += unseen_chunks(cuts, layout, order_known, shift).size();
+  return count;
+}
+
 /// Whether these cuts leave no width unseen: on rows in turn, and in a batch-major batch on any one row.
 bool sees_all(const std::vector<std::size_t>& cuts, const Layout& layout) {
   const std::size_t rows = layout.sequences;
@@ -36,7 +46,7 @@ bool sees_all(const std::vector<std::size_t>& cuts, const Layout& layout) {
     std::vector<CutPoint> points;
     for (std::size_t i = 0; i < cuts.size(); ++i)
       points.push_back({shift < rows ? shift : i % rows, cuts[i]});
-    if (!unseen_chunks(points, layout, true).empty()) return false;
+    if (count_unseen(points, layout, true, 1) > 0) return false;
   }
   return true;
 }
@@ -52,15 +62,32 @@ std::size_t nearest_prime(std::size_t target, std::size_t limit, const std::set<
   return 0;
 }
 
+/// Positions in the order in which a further cut is looked for.
+std::vector<std::size_t> further_candidates(std::size_t positions) {
+  constexpr std::size_t tried = 64;
+  std::vector<std::size_t> out(positions - 1);
+  std::iota(out.begin(), out.end(), std::size_t{1});
+  std::ranges::stable_sort(out, {}, [&](std::size_t cut) {
+    const std::size_t from_middle = 2 * cut > positions ? 2 * cut - positions : positions - 2 * cut;
+    return std::pair(!is_prime(cut), from_middle);
+  });
+  if (out.size() <= tried) return out;
+  out.resize(tried - 2);
+  out.insert(out.end(), {1, 2});
+  return out;
+}
+
 }  // namespace
 
-std::vector<std::uint64_t> unseen_chunks(std::span<const CutPoint> cuts, const Layout& layout,
-                                         bool order_known) {
+std::vector<std::uint64_t> unseen_chunks(std::span<const CutPoint> cuts, const Layout& whole,
+                                         bool order_known, std::size_t shift) {
   std::vector<CutPoint> used;
-  std::copy_if(cuts.begin(), cuts.end(), std::back_inserter(used),
-               [](const CutPoint& at) { return at.cut > 0; });
+  for (const CutPoint& at : cuts) {
+    if (at.cut > shift) used.push_back({at.row, at.cut - shift});
+  }
   std::set<std::uint64_t> unseen;
   if (used.empty()) return {};
+  const Layout layout{whole.sequences, whole.positions - shift, whole.order};
   std::uint64_t per_row = 0, flattened = 0;
   for (const CutPoint& at : used) {
     per_row = std::gcd(per_row, std::uint64_t{at.cut});
@@ -80,13 +107,48 @@ std::vector<std::uint64_t> unseen_chunks(std::span<const CutPoint> cuts, const L
   return {unseen.begin(), unseen.end()};
 }
 
+std::vector<CutPoint> further_cuts(std::span<const CutPoint> cuts, const Layout& layout, bool order_known,
+                                   std::size_t most_shift) {
+  if (cuts.empty() || layout.positions < 2) return {};
+  std::vector<CutPoint> all(cuts.begin(), cuts.end()), added;
+  std::size_t unseen = count_unseen(all, layout, order_known, most_shift);
+  const auto candidates = further_candidates(layout.positions);
+  const std::size_t rows = std::min<std::size_t>(layout.sequences, 8);
+  while (unseen > 0 && added.size() < 2) {
+    CutPoint best;
+    std::size_t fewest = unseen;
+    all.emplace_back();
+    for (std::size_t i = 0; i < candidates.size() * rows && fewest > 0; ++i) {
+      all.back() = {i % rows, candidates[i / rows]};
+      const std::size_t left = count_unseen(all, layout, order_known, most_shift);
+      if (left >= fewest) continue;
+      fewest = left;
+      best = all.back();
+    }
+    all.pop_back();
+    if (fewest == unseen) break;
+    all.push_back(best);
+    added.push_back(best);
+    unseen = fewest;
+  }
+  if (unseen == 0) return added;
+  // In row 0 these are inside the first chunk of every width.
+  added = {{0, 1}};
+  if (most_shift > 0) added.push_back({0, 2});
+  all.assign(cuts.begin(), cuts.end());
+  all.insert(all.end(), added.begin(), added.end());
+  return count_unseen(all, layout, order_known, most_shift) == 0 ? added : std::vector<CutPoint>{};
+}
+
 std::vector<std::size_t> choose_cuts(const Layout& layout, std::size_t count) {
   if (layout.positions < 2 || count == 0) return {};
   if (count == 1) return {1};
   // Distinct primes have no common divisor; spread over the row they meet chunks of every width.
   std::set<std::size_t> chosen;
-  // In a sequence-major batch only (row 0, cut 1) is inside the first chunk of every width.
+  // In a sequence-major batch only (row 0, cut 1) is inside the first chunk of every width, and close to it
+  // only cut 2 where the first token takes no part.
   if (layout.order == TokenOrder::sequence_major) chosen.insert(1);
+  if (layout.order == TokenOrder::sequence_major && count > 2 && layout.positions > 3) chosen.insert(2);
   for (std::size_t i = chosen.size(); i < count; ++i) {
     const std::size_t target = std::max<std::size_t>(1, (i + 1) * layout.positions / (count + 1));
     if (const std::size_t cut = nearest_prime(target, layout.positions, chosen)) chosen.insert(cut);

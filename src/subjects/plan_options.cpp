@@ -30,6 +30,14 @@ void sample_stream(std::size_t tokens, const Layout& layout, Intervention& run) 
   while (run.every > 1 && !is_prime(run.every)) ++run.every;
 }
 
+/// A step by which every place of `count` is visited once before any is twice, neighbours in time far apart:
+/// the number nearest to the golden section that has no divisor in common with `count`.
+std::size_t even_step(std::size_t count) {
+  auto step = static_cast<std::size_t>(0.6180339887 * static_cast<double>(count));
+  while (step > 1 && std::gcd(step, count) != 1) --step;
+  return std::max<std::size_t>(1, step);
+}
+
 class Plan {
  public:
   Intervention& add(Kind kind) {
@@ -43,7 +51,35 @@ class Plan {
     const auto cuts = options.cuts.empty() ? choose_cuts(layout, options.cut_count) : options.cuts;
     for (std::size_t c = 0; c < cuts.size(); ++c) {
       const auto rows = options.rows.empty() ? rows_in_turn(options, layout.sequences, c) : options.rows;
-      for (const auto& changed : rows) add_draws(cuts[c], changed, options.resamples);
+      for (const auto& changed : rows) {
+        if (changed.all) {
+          add_draws(cuts[c], changed, cuts.size() * options.resamples + c, 1);
+        } else {
+          add_draws(cuts[c], changed, c * options.resamples, options.resamples);
+        }
+      }
+    }
+  }
+  /// On the bases in turn.
+  void add_grouped(const PlanOptions& options, const Layout& layout) {
+    if (layout.positions < 2) return;
+    std::vector<std::uint32_t> bases;
+    for (const Intervention& run : runs_) {
+      if (run.kind == Kind::base) bases.push_back(run.id);
+    }
+    const std::uint32_t first = next_draw();
+    const std::size_t step = even_step(layout.positions - 1);
+    for (std::size_t g = 0; g < options.grouped; ++g) {
+      Intervention& run = add(Kind::suffix);
+      run.base = bases[g % bases.size()];
+      run.resample = first + static_cast<std::uint32_t>(g);
+      for (std::size_t row = 0; row < layout.sequences; ++row) {
+        run.rows.push_back(row);
+        run.cuts.push_back(1 + (g * layout.sequences + row) * step % (layout.positions - 1));
+      }
+      if (run.cuts.size() > 1) continue;
+      run.cut = run.cuts.front();  // one row: an ordinary run
+      run.cuts.clear();
     }
   }
   /// A further base with a repeat and its own replaced sequences.
@@ -59,13 +95,22 @@ class Plan {
   std::vector<Intervention> take() && { return std::move(runs_); }
 
  private:
-  void add_draws(std::size_t cut, const PlanOptions::Rows& rows, std::size_t resamples) {
-    for (std::uint32_t resample = 0; resample < (rows.all ? 1U : resamples); ++resample) {
+  /// The first number that no suffix run draws under.
+  std::uint32_t next_draw() const {
+    std::uint32_t next = 0;
+    for (const Intervention& run : runs_) {
+      if (run.kind == Kind::suffix) next = std::max(next, run.resample + 1);
+    }
+    return next;
+  }
+  /// Draws from number `first` on.
+  void add_draws(std::size_t cut, const PlanOptions::Rows& rows, std::size_t first, std::size_t draws) {
+    for (std::size_t draw = 0; draw < draws; ++draw) {
       Intervention& run = add(Kind::suffix);
       run.cut = cut;
       run.all_rows = rows.all;
       run.rows = rows.rows;
-      run.resample = resample;
+      run.resample = static_cast<std::uint32_t>(first + draw);
     }
   }
 
@@ -89,6 +134,7 @@ std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& la
   for (const auto& rule : options.reroutes) plan.add(Kind::reroute).rule = rule;
   if (options.stream_tokens > 0) sample_stream(options.stream_tokens, layout, plan.add(Kind::stream));
   for (std::size_t i = 0; i < options.more_bases; ++i) plan.add_base(options.batch);
+  plan.add_grouped(options, layout);
   return std::move(plan).take();
 }
 

@@ -22,7 +22,12 @@ struct PlanOptions {
   std::vector<Rows> rows;  ///< of every cut; empty = single rows in turn, and all rows at once if so told
   std::size_t single_rows = 2;
   bool all_at_once = true;
-  std::size_t resamples = 2;  ///< of single rows; all rows at once are drawn once
+  /// Of single rows; all rows at once are drawn once. No two cuts share a draw (`resample`), for futures that
+  /// are nested in one another are no independent trials.
+  std::size_t resamples = 2;
+  /// Runs that redraw every row at once, each row from a cut of its own; in turn on every base. Together
+  /// their cuts visit all positions as evenly as they can.
+  std::size_t grouped = 0;
   std::vector<std::vector<std::size_t>> batch;
   bool order = true;  ///< sequences reversed
   std::vector<std::size_t> append;
@@ -35,7 +40,7 @@ struct PlanOptions {
 
 /// Ids from 0: base, repeats, suffixes (every cut x rows x resample), batch, order, length, shuffle, reroute,
 /// stream: of at most 32 rows, evenly spread, every n-th position, n a prime, so that it meets every place
-/// within chunks; then the further bases. `layout` without padding.
+/// within chunks; then the further bases, and the grouped suffixes. `layout` without padding.
 std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& layout);
 
 /// What a live subject is asked first: cuts that leave no chunk width unseen, single rows only (suffixes of

@@ -149,6 +149,10 @@ Expected<void> RecordedPlan::open() {
   if (!first) return tl::unexpected(first.error());
   describe(*first, info_);
   capabilities_ = capabilities_of(*first);
+  for (const std::uint32_t layer : plan->model ? plan->model->layers : std::vector<std::uint32_t>{}) {
+    if (std::ranges::find(first->layers, LayerIndex{layer}, &LayerRecord::index) == first->layers.end())
+      info_.unrecorded_layers.push_back(layer);
+  }
   return {};
 }
 
@@ -196,8 +200,7 @@ Expected<Trace> RecordedPlan::observe(const Intervention& run) {
   if (const auto why = integrity::ignores_tokens(*trace, *before); !why.empty()) {
     return input_error(fmt::format("{}: {} ({}); record run {} again", trace->path, why, before->path, run.id));
   }
-  if (auto issue = integrity::unchanged_suffix(run, *trace, *before))
-    trace->issues.push_back(std::move(*issue));
+  if (auto issue = integrity::unchanged_run(run, *trace, *before)) trace->issues.push_back(std::move(*issue));
   return trace;
 }
 

@@ -19,6 +19,8 @@ std::string misfit(const Intervention& run, const Layout& layout) {
       if (row >= layout.sequences) return fmt::format("row {} of {} sequences", row, layout.sequences);
     }
   }
+  if (!run.cuts.empty() && run.cuts.size() != run.rows.size())
+    return fmt::format("{} cuts for {} rows", run.cuts.size(), run.rows.size());
   if (run.kind != Intervention::Kind::order) return "";
   std::vector<std::size_t> sorted = run.permutation, rows(layout.sequences);
   std::sort(sorted.begin(), sorted.end());
@@ -72,9 +74,10 @@ Expected<TokenBatch> intervened(const Intervention& run, const TokenBatch& base,
   if (run.kind == RunKind::length) return lengthened(run, base, redraw);
   TokenBatch batch = base;
   for (std::size_t row = 0; row < base.layout.sequences; ++row) {
-    const bool suffix = run.kind == RunKind::suffix && (run.all_rows || listed(run.rows, row));
+    const std::size_t end = base.layout.positions;
+    const std::size_t cut = run.kind == RunKind::suffix ? cut_of(run, row).value_or(end) : end;
     const bool replaced = run.kind == RunKind::batch && !listed(run.keep, row);
-    if (suffix && run.cut < base.layout.positions) redraw(run, row, run.cut, row_of(batch, row));
+    if (cut < end) redraw(run, row, cut, row_of(batch, row));
     if (replaced) redraw(run, row, 0, row_of(batch, row));
   }
   return batch;

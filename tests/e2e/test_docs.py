@@ -81,7 +81,7 @@ class OnePlace(unittest.TestCase):
     DOCUMENTS = [ROOT / "src" / path for path in (
         "comparison/flip_witness.cpp", "comparison/resampled_futures.cpp", "input/policy/policy.cpp",
         "input/text/training_log.cpp", "lab/evaluation_json.cpp", "lab/experiment.cpp", "lab/experiment_key.cpp",
-        "report/experiment_json.cpp", "report/experiment_text.cpp", "report/json.cpp", "report/parse.cpp",
+        "report/detection_limit.cpp", "report/experiment_json.cpp", "report/experiment_text.cpp", "report/json.cpp", "report/parse.cpp",
         "report/witness_words.cpp", "report/words.cpp", "run/verify_parts.cpp", "run/witness.cpp")]
     KEYS = re.compile(r'(\.set|emplace_back)\((("\w+", )?"[\w-]+")')
 

@@ -65,6 +65,7 @@ std::vector<Intervention> make_interventions(const PlanRecipe& plan, TokenOrder 
   options.cut_count = plan.cut_count;
   options.rows = plan.rows;
   options.resamples = plan.resamples;
+  options.grouped = plan.grouped;
   options.batch = plan.batch;
   options.order = plan.order;
   options.append = plan.append;

@@ -137,6 +137,7 @@ PlanRecipe read_plan_recipe(const json& object) {
     }
   }
   reader.read("resamples", plan.resamples);
+  reader.read("grouped", plan.grouped);
   reader.read("batch", plan.batch);
   reader.read("order", plan.order);
   reader.read("append", plan.append);

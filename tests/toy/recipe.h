@@ -80,6 +80,7 @@ struct PlanRecipe {
   std::size_t cut_count = 4;
   std::vector<Rows> rows;  ///< of every cut; empty = one row of each in turn, and all at once
   std::size_t resamples = 2;
+  std::size_t grouped = 0;
   std::vector<std::vector<std::size_t>> batch;
   bool order = true;
   std::vector<std::size_t> append;

@@ -1,6 +1,15 @@
 #include "pastonly/intervention.h"
 
+#include <algorithm>
+
 namespace pastonly {
+
+std::optional<std::size_t> cut_of(const Intervention& suffix, std::size_t row) noexcept {
+  if (suffix.all_rows) return suffix.cut;
+  const auto at = std::find(suffix.rows.begin(), suffix.rows.end(), row);
+  if (at == suffix.rows.end()) return std::nullopt;
+  return suffix.cuts.empty() ? suffix.cut : suffix.cuts[static_cast<std::size_t>(at - suffix.rows.begin())];
+}
 
 std::string_view name(Intervention::Kind kind) noexcept {
   switch (kind) {

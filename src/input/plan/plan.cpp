@@ -22,7 +22,8 @@ constexpr std::size_t largest_plan = std::size_t{8} * 1024 * 1024;
 
 struct KindKeys {
   RunKind kind;
-  std::array<std::string_view, 4> keys;  // besides id and kind; "" ends the list
+  std::array<std::string_view, 4>
+      keys;  // besides id and kind; "" ends the list; of a suffix, "cut" or "cuts"
 };
 constexpr std::array<KindKeys, 9> kind_keys{{
     {RunKind::base, {}},
@@ -54,6 +55,8 @@ class RunReader {
   void read_kind(Intervention& run);
   void check_keys(const Intervention& run);
   void read_rows(Intervention& run);
+  void read_cuts(Intervention& run);
+  void check_cuts(Intervention& run);
   void read_permutation(Intervention& run);
 
   const Json& json_;
@@ -111,14 +114,16 @@ void RunReader::check_keys(const Intervention& run) {
   const auto& keys = std::find_if(kind_keys.begin(), kind_keys.end(), [&](const auto& entry) {
                        return entry.kind == run.kind;
                      })->keys;
+  const bool own_cuts = run.kind == RunKind::suffix && has("cuts");
+  if (own_cuts && has("cut")) return fail("has both 'cut' and 'cuts'");
   for (const auto& [key, value] : json_.items()) {
-    if (key == "id" || key == "kind") continue;
+    if (key == "id" || key == "kind" || (own_cuts && key == "cuts")) continue;
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
       return fail(fmt::format("a run of kind {} has no key '{}'", name(run.kind), key.substr(0, 40)));
     }
   }
   for (const auto key : keys) {
-    if (!key.empty() && !has(key))
+    if (!key.empty() && !has(key) && !(own_cuts && key == "cut"))
       return fail(fmt::format("a run of kind {} needs '{}'", name(run.kind), key));
   }
 }
@@ -131,6 +136,28 @@ void RunReader::read_rows(Intervention& run) {
     return;
   }
   run.rows = list("rows", true);
+}
+
+/// One for all rows, or one for each.
+void RunReader::read_cuts(Intervention& run) {
+  if (!has("cuts")) {
+    run.cut = static_cast<std::size_t>(number("cut", 1, 0x7fff'ffff'ffff'ffffu));
+    return;
+  }
+  run.cuts = list("cuts", false);
+  if (std::ranges::find(run.cuts, std::size_t{0}) != run.cuts.end())
+    fail("'cuts' holds 0: a cut leaves at least one token before it");
+}
+
+/// One row with a cut of its own is a run with one cut.
+void RunReader::check_cuts(Intervention& run) {
+  if (run.cuts.empty()) return;
+  if (run.all_rows) return fail("'cuts' needs 'rows' as a list, one row for each cut");
+  if (run.cuts.size() != run.rows.size())
+    return fail(fmt::format("'cuts' has {} entries for {} rows", run.cuts.size(), run.rows.size()));
+  if (run.cuts.size() > 1) return;
+  run.cut = run.cuts.front();
+  run.cuts.clear();
 }
 
 void RunReader::read_permutation(Intervention& run) {
@@ -156,9 +183,10 @@ Intervention RunReader::read() {
   if (run.kind != RunKind::base) run.base = static_cast<std::uint32_t>(number("base", 0, u32));
   switch (run.kind) {
     case RunKind::suffix:
-      run.cut = number("cut", 1, u63);
+      read_cuts(run);
       run.resample = static_cast<std::uint32_t>(number("resample", 0, u32));
       read_rows(run);
+      check_cuts(run);
       break;
     case RunKind::batch:
       run.keep = list("keep", true);

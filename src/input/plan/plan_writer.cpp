@@ -23,7 +23,11 @@ nlohmann::ordered_json to_json(const Intervention& run) {
   if (run.base) json["base"] = *run.base;
   switch (run.kind) {
     case Intervention::Kind::suffix:
-      json["cut"] = run.cut;
+      if (run.cuts.empty()) {
+        json["cut"] = run.cut;
+      } else {
+        json["cuts"] = run.cuts;
+      }
       write_rows(run, json);
       json["resample"] = run.resample;
       break;

@@ -58,6 +58,7 @@ class PolicyReader {
   std::string read_require(const Json& value);
   std::string read_require_mode(const Json& value);
   std::string read_limits(const Json& value);
+  std::string read_coverage(const Json& value);
   std::string read_alpha(const Json& value);
   std::string read_min_tokens(const Json& value);
   std::string read_source(const Json& value);
@@ -161,6 +162,26 @@ std::string PolicyReader::read_limits(const Json& value) {
   return "";
 }
 
+std::string PolicyReader::read_coverage(const Json& value) {
+  if (!value.is_object()) return "'coverage' is not an object";
+  for (const auto& [key, wanted] : value.items()) {
+    double* share = key == "positions"    ? &policy_.coverage.positions
+                    : key == "next_token" ? &policy_.coverage.next_token
+                    : key == "pairs"      ? &policy_.coverage.pairs
+                                          : nullptr;
+    if (share != nullptr) {
+      if (auto why = number_between(wanted, "coverage." + key, 0.0, 1.0, *share); !why.empty()) return why;
+    } else if (key == "after_first_token") {
+      if (!wanted.is_boolean()) return "'coverage.after_first_token' is neither true nor false";
+      policy_.coverage.after_first_token = wanted.get<bool>();
+    } else {
+      return fmt::format("unknown key 'coverage.{}' (positions, next_token, pairs, after_first_token)",
+                         key.substr(0, 60));
+    }
+  }
+  return "";
+}
+
 std::string PolicyReader::read_alpha(const Json& value) {
   auto why = number_between(value, "alpha", 0.0, 1.0, policy_.alpha);
   if (why.empty() && (policy_.alpha <= 0.0 || policy_.alpha >= 1.0)) why = "'alpha' is not between 0 and 1";
@@ -244,17 +265,12 @@ std::string PolicyReader::read_ignores(const Json& value) {
 
 std::string PolicyReader::read(const Json& json) {
   static constexpr Key keys[] = {
-      {"schema", &PolicyReader::read_schema},
-      {"fail_on", &PolicyReader::read_fail_on},
-      {"require", &PolicyReader::read_require},
-      {"require_mode", &PolicyReader::read_require_mode},
-      {"limits", &PolicyReader::read_limits},
-      {"alpha", &PolicyReader::read_alpha},
-      {"min_tokens", &PolicyReader::read_min_tokens},
-      {"source", &PolicyReader::read_source},
-      {"severity", &PolicyReader::read_severity},
-      {"ignore", &PolicyReader::read_ignores},
-      {"rule", &PolicyReader::read_rule},
+      {"schema", &PolicyReader::read_schema},   {"fail_on", &PolicyReader::read_fail_on},
+      {"require", &PolicyReader::read_require}, {"require_mode", &PolicyReader::read_require_mode},
+      {"limits", &PolicyReader::read_limits},   {"coverage", &PolicyReader::read_coverage},
+      {"alpha", &PolicyReader::read_alpha},     {"min_tokens", &PolicyReader::read_min_tokens},
+      {"source", &PolicyReader::read_source},   {"severity", &PolicyReader::read_severity},
+      {"ignore", &PolicyReader::read_ignores},  {"rule", &PolicyReader::read_rule},
   };
   if (!json.is_object()) return "is not an object";
   if (!json.contains("schema")) return "has no 'schema' (pastonly.policy/1)";

@@ -11,6 +11,32 @@ using namespace pastonly::toy;
 
 namespace {
 
+/// A subject that answers what is planned and nothing else.
+class RecordedSubject final : public Subject {
+ public:
+  explicit RecordedSubject(Subject& of) : of_(of) {}
+  const SubjectInfo& info() const noexcept override { return of_.info(); }
+  Capabilities capabilities() const noexcept override {
+    Capabilities can = of_.capabilities();
+    can.live = can.reroute = false;
+    return can;
+  }
+  const std::vector<Intervention>& interventions() const noexcept override { return of_.interventions(); }
+  const std::vector<Intervention>& missing() const noexcept override { return of_.missing(); }
+  Expected<Trace> observe(const Intervention& run) override {
+    const auto& planned = of_.interventions();
+    if (std::ranges::find(planned, run) == planned.end()) return not_recorded("nobody planned it");
+    return of_.observe(run);
+  }
+
+ private:
+  Subject& of_;
+};
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
 std::string recipe(const std::string& model, const std::string& plan = "", const std::string& record = "") {
   return R"({"model": {"log_probs": {}, )" + model + R"(}, "plan": {"sequences": 4, "positions": 64)" + plan +
          "}, \"record\": {" + record + "}}";
@@ -44,8 +70,10 @@ TEST_CASE("causal-mask passes causal rules and states its limit", "[causal-mask]
     CHECK_FALSE(find_claim(ran, "change"));
     CHECK_FALSE(find_claim(ran, "future-or-batch"));
     REQUIRE(ran.detection_limit);
-    CHECK(ran.detection_limit->trials == 16);
-    CHECK(ran.detection_limit->trial_rate == Approx(1.0 - std::pow(0.05, 1.0 / 16.0)));
+    CHECK(ran.detection_limit->trials == 32);  // 16 of single rows, and four runs of all four rows
+    CHECK(ran.detection_limit->trial_rate == Approx(1.0 - std::pow(0.05, 1.0 / 32.0)));
+    CHECK(ran.detection_limit->sequences == 4);
+    CHECK(ran.detection_limit->unseen_after_first.empty());
     CHECK(ran.detection_limit->unseen_chunks.empty());
     CHECK(origin(ran, 0).kind == "none");
     CHECK_FALSE(origin(ran, 2).contaminated);
@@ -72,7 +100,7 @@ TEST_CASE("causal-mask proves expert choice with one changed token and one decis
   with.cut = static_cast<std::size_t>(whole(*flip, "cut"));
   without.cut = static_cast<std::size_t>(whole(*flip, "base_cut"));
   bool shown = false;
-  for (const std::uint32_t resample : {0U, 1U}) {
+  for (std::uint32_t resample = 0; resample < 8; ++resample) {  // four cuts, two draws each
     with.resample = without.resample = resample;
     const auto after = subject->observe(with), before = subject->observe(without);
     REQUIRE(after);
@@ -169,13 +197,56 @@ TEST_CASE("capacity taken in order depends on the batch and not on the future",
   CHECK(find_claim(run_check(audits::order_invariance_check, *subject), "flip"));
 }
 
-TEST_CASE("runs of all rows alone cannot tell future from batch", "[causal-mask]") {
+TEST_CASE("recorded runs of all rows alone cannot tell future from batch", "[causal-mask]") {
+  for (const char* rows :
+       {R"(, "rows": ["all"])", R"(, "rows": [], "cuts": [], "cut_count": 0, "grouped": 4)"}) {
+    CAPTURE(rows);
+    const auto subject =
+        subject_of(recipe(R"("rule": "token-major-capacity,k=2,capacity_factor=1.0")", rows));
+    RecordedSubject recorded(*subject);
+    const Ran ran = run_check(audits::causal_mask_check, recorded);
+    CHECK_FALSE(find_claim(ran, "flip"));
+    CHECK(find_claim(ran, "future-or-batch"));
+    CHECK(ran.detection_limit->trials == 0);
+    CHECK(ran.detection_limit->trial_rate == 1.0);
+    REQUIRE_FALSE(ran.detection_limit->left_out.empty());
+    CHECK(contains(ran.detection_limit->left_out.front().reason, "redrawn alone"));
+  }
+}
+
+TEST_CASE("a live subject is asked for the rows that moved, alone", "[causal-mask]") {
+  const std::string grouped = R"(, "rows": [], "cuts": [], "cut_count": 0, "grouped": 4)";
+  SECTION("another sequence moved them") {
+    const Ran ran = causal_mask(recipe(R"("rule": "token-major-capacity,k=2,capacity_factor=1.0")", grouped));
+    CHECK(ran.claims.empty());
+    CHECK(ran.detection_limit->trials == 16);
+    CHECK(ran.detection_limit->left_out.empty());
+  }
+  SECTION("their own later tokens moved them") {
+    const auto subject = subject_of(recipe(R"("rule": "expert-choice,k=2,chunk=16")", grouped));
+    CHECK(find_claim(run_check(audits::causal_mask_check, *subject), "flip"));
+    // Recorded, nobody can tell from the batch, and nothing is a trial.
+    RecordedSubject recorded(*subject);
+    const Ran ran = run_check(audits::causal_mask_check, recorded);
+    CHECK(find_claim(ran, "future-or-batch"));
+    CHECK(ran.detection_limit->trials == 0);
+  }
+  SECTION("nothing moved") {
+    const Ran ran = causal_mask(recipe(R"("rule": "top-k,k=2")", grouped));
+    CHECK(ran.claims.empty());
+    CHECK(ran.detection_limit->trials == 16);
+  }
+}
+
+TEST_CASE("a weak leak in one row of many is found alone", "[causal-mask]") {
   const Ran ran = causal_mask(
-      recipe(R"("rule": "token-major-capacity,k=2,capacity_factor=1.0")", R"(, "rows": ["all"])"));
-  CHECK_FALSE(find_claim(ran, "flip"));
-  CHECK(find_claim(ran, "future-or-batch"));
-  CHECK(ran.detection_limit->trials == 0);
-  CHECK(ran.detection_limit->trial_rate == 1.0);
+      recipe(R"("rule": "top-k,k=2", "weak_leak": {"layer": 1, "probability": 0.004, "kind": "swap"})",
+             R"(, "rows": [], "cuts": [], "cut_count": 0, "grouped": 24)"));
+  const Claim* flip = find_claim(ran, "flip");
+  REQUIRE(flip);
+  CHECK(flip->basis == Claim::Basis::proof);
+  CHECK(ran.detection_limit->trials >= 90);  // rows that did not move count without being asked for
+  CHECK(find_measurement(ran, "trial_rate")->value < 0.5);
 }
 
 TEST_CASE("in a batch of one all rows are one row", "[causal-mask]") {
@@ -285,7 +356,8 @@ TEST_CASE("recorded traces give the figures of their README", "[causal-mask][bat
     CHECK((find_claim(run_check(audits::length_invariance_check, **subject), "flip") != nullptr) ==
           expected.length);
     REQUIRE(ran.detection_limit);
-    CHECK(ran.detection_limit->trials == 16);
+    // Runs of all eight rows at once count where nothing moved before their cuts.
+    CHECK(ran.detection_limit->trials == (expected.batch || leaks ? 16 : 48));
     CHECK(ran.detection_limit->unseen_chunks.empty());
   }
 }

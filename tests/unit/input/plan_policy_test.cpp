@@ -44,6 +44,62 @@ TEST_CASE("a written plan reads back as it was", "[input]") {
   CHECK(input::output_name(12345) == "12345.out.safetensors");
 }
 
+TEST_CASE("a suffix run may cut every row elsewhere", "[input]") {
+  const auto parsed = [](const std::string& keys) {
+    return input::parse_plan(R"({"schema": "pastonly.plan/1", "runs": [{"id": 0, "kind": "base"},
+        {"id": 1, "kind": "suffix", "base": 0, "resample": 0, )" +
+                                 keys + "}]}",
+                             "plan.json");
+  };
+  const auto plan = parsed(R"("cuts": [9, 4, 7], "rows": [0, 2, 5])");
+  REQUIRE(plan);
+  const Intervention& run = plan->runs[1];
+  CHECK(run.cuts == std::vector<std::size_t>{9, 4, 7});
+  CHECK(cut_of(run, 2) == 4);
+  CHECK(cut_of(run, 5) == 7);
+  CHECK_FALSE(cut_of(run, 1));
+  const TemporaryDirectory directory;
+  REQUIRE(input::write_plan(directory.path() / "plan", *plan));
+  CHECK(input::read_plan(directory.path() / "plan")->runs == plan->runs);
+  // One row with a cut of its own is an ordinary run.
+  const auto one = parsed(R"("cuts": [9], "rows": [3])");
+  REQUIRE(one);
+  CHECK(one->runs[1].cut == 9);
+  CHECK(one->runs[1].cuts.empty());
+  for (const auto& [keys, mention] : std::vector<std::pair<std::string, std::string>>{
+           {R"("cuts": [9, 4], "rows": [0])", "'cuts' has 2 entries for 1 rows"},
+           {R"("cuts": [9, 4], "rows": "all")", "'rows' as a list"},
+           {R"("cuts": [9, 0], "rows": [0, 1])", "'cuts' holds 0"},
+           {R"("cuts": [], "rows": [0])", "'cuts'"},
+           {R"("cuts": 9, "rows": [0])", "'cuts'"},
+           {R"("cuts": [9, -1], "rows": [0, 1])", "'cuts'"},
+           {R"("cut": 9, "cuts": [9], "rows": [0])", "both 'cut' and 'cuts'"},
+           {R"("rows": [0])", "needs 'cut'"}}) {
+    CAPTURE(keys);
+    const auto refused = parsed(keys);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find(mention) != std::string::npos);
+  }
+}
+
+TEST_CASE("a policy may require coverage", "[input]") {
+  const auto parsed = [](const std::string& coverage) {
+    return input::parse_policy(R"({"schema": "pastonly.policy/1", "coverage": )" + coverage + "}", "ours");
+  };
+  const auto policy = parsed(R"({"positions": 0.5, "pairs": 0.25, "after_first_token": true})");
+  REQUIRE(policy);
+  CHECK(policy->coverage.positions == 0.5);
+  CHECK(policy->coverage.next_token == 0.0);
+  CHECK(policy->coverage.pairs == 0.25);
+  CHECK(policy->coverage.after_first_token);
+  for (const char* wrong :
+       {"1", R"({"positions": 1.5})", R"({"after_first_token": 1})", R"({"depth": 0.5})"}) {
+    const auto refused = parsed(wrong);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("coverage") != std::string::npos);
+  }
+}
+
 TEST_CASE("the ready policies say what the documentation says", "[input]") {
   const auto ci = input::read_policy("ci"), release = input::read_policy("release");
   REQUIRE(ci);

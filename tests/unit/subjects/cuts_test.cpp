@@ -64,6 +64,54 @@ TEST_CASE("unseen widths agree with the definition", "[cuts]") {
   }
 }
 
+TEST_CASE("chunks after a first token are those of rows without it", "[cuts]") {
+  for (const TokenOrder order : {TokenOrder::batch_major, TokenOrder::sequence_major}) {
+    const Layout layout{3, 17, order}, rest{3, 16, order};
+    for (std::size_t a = 2; a < 17; ++a) {
+      const std::vector<subjects::CutPoint> cuts{{0, a}, {2, 9}}, shifted{{0, a - 1}, {2, 8}};
+      CAPTURE(a, static_cast<int>(order));
+      CHECK(subjects::unseen_chunks(cuts, layout, true, 1) == brute_force(shifted, rest));
+    }
+  }
+  const std::vector<subjects::CutPoint> aligned{{0, 17}, {1, 33}, {2, 65}, {3, 97}};
+  CHECK(subjects::unseen_chunks(aligned, {8, 128}, true).empty());
+  CHECK(subjects::unseen_chunks(aligned, {8, 128}, true, 1) == std::vector<std::uint64_t>{2, 4, 8, 16});
+  // A cut at the first token that counts has nothing before it.
+  CHECK(subjects::unseen_chunks(std::vector<subjects::CutPoint>{{0, 1}}, {8, 128}, true, 1).empty());
+}
+
+TEST_CASE("further cuts leave no width unseen, where some would", "[cuts]") {
+  const auto unseen = [](std::vector<subjects::CutPoint> cuts, const std::vector<subjects::CutPoint>& more,
+                         const Layout& layout, std::size_t shift) {
+    cuts.insert(cuts.end(), more.begin(), more.end());
+    return subjects::unseen_chunks(cuts, layout, true, shift);
+  };
+  for (const TokenOrder order : {TokenOrder::batch_major, TokenOrder::sequence_major}) {
+    for (const std::size_t sequences : {4, 8, 16}) {
+      const Layout layout{sequences, 128, order};
+      for (const auto& cuts : {std::vector<subjects::CutPoint>{{0, 19}, {1, 37}, {2, 71}, {3, 101}},
+                               std::vector<subjects::CutPoint>{{0, 16}, {1, 32}, {2, 64}, {3, 96}},
+                               std::vector<subjects::CutPoint>{{0, 64}}}) {
+        for (const std::size_t most_shift : {0, 1}) {
+          CAPTURE(sequences, cuts.front().cut, most_shift, static_cast<int>(order));
+          const auto more = subjects::further_cuts(cuts, layout, true, most_shift);
+          const bool needed = !unseen(cuts, {}, layout, 0).empty() ||
+                              (most_shift == 1 && !unseen(cuts, {}, layout, 1).empty());
+          CHECK(more.empty() == !needed);
+          for (std::size_t shift = 0; shift <= most_shift; ++shift)
+            CHECK(unseen(cuts, more, layout, shift).empty());
+        }
+      }
+    }
+  }
+  CHECK(subjects::further_cuts({}, {8, 128}, true, 1).empty());
+  // The guide's cuts in Megatron's layout: one more is enough.
+  const std::vector<subjects::CutPoint> guide{{0, 19}, {1, 37}, {2, 71}, {3, 101}};
+  const Layout megatron{8, 128, TokenOrder::sequence_major};
+  CHECK(subjects::unseen_chunks(guide, megatron, true) == std::vector<std::uint64_t>{10});
+  CHECK(subjects::further_cuts(guide, megatron, true, 0).size() == 1);
+}
+
 TEST_CASE("chosen cuts leave no width unseen", "[cuts]") {
   for (const TokenOrder order : {TokenOrder::batch_major, TokenOrder::sequence_major}) {
     for (const std::size_t sequences : {1, 4, 5, 8}) {
@@ -75,10 +123,12 @@ TEST_CASE("chosen cuts leave no width unseen", "[cuts]") {
         std::vector<subjects::CutPoint> in_turn;
         for (std::size_t i = 0; i < cuts.size(); ++i) in_turn.push_back({i % sequences, cuts[i]});
         CHECK(subjects::unseen_chunks(in_turn, layout, true).empty());
+        CHECK(subjects::unseen_chunks(in_turn, layout, true, 1).empty());
         for (std::size_t row = 0; order == TokenOrder::batch_major && row < sequences; ++row) {
           std::vector<subjects::CutPoint> points;
           for (std::size_t cut : cuts) points.push_back({row, cut});
           CHECK(subjects::unseen_chunks(points, layout, true).empty());
+          CHECK(subjects::unseen_chunks(points, layout, true, 1).empty());
         }
       }
     }

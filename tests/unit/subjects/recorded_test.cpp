@@ -116,6 +116,14 @@ TEST_CASE("a run that is not what its plan says is refused with both files named
       {2, "row 0", [](SmallPlan& p) { p.outputs[2].tokens[5] = 60; }},
       {2, "'cut' 6", [](SmallPlan& p) { p.plan.runs[2].cut = 6; }},
       {2, "'rows'", [](SmallPlan& p) { p.plan.runs[2].rows = {3}; }},
+      {2, "row 1, position 4",
+       [](SmallPlan& p) {
+         p.plan.runs[2].cut = 0, p.plan.runs[2].rows = {0, 1}, p.plan.runs[2].cuts = {3, 5};
+       }},
+      {2, "'cuts': 6",
+       [](SmallPlan& p) {
+         p.plan.runs[2].cut = 0, p.plan.runs[2].rows = {0, 1}, p.plan.runs[2].cuts = {3, 6};
+       }},
       {3, "row 2", [](SmallPlan& p) { p.outputs[3].tokens[13] = 60; }},
       {3, "'keep'", [](SmallPlan& p) { p.plan.runs[3].keep = {7}; }},
       {4, "row 0",

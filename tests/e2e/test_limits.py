@@ -1,0 +1,242 @@
+"""What a pass is worth: trials that count, widths that no cut sees, and what was covered."""
+
+import json
+import pathlib
+import tempfile
+import unittest
+
+from made_plan import MadePlan, causal, expert_choice, late_positions, whole_row
+from program import audit, findings, run
+
+
+class Limits(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = pathlib.Path(directory.name)
+
+    def plan(self, model=causal, **how):
+        return MadePlan(self.root / f"plan{len(list(self.root.iterdir()))}", model, **how)
+
+    def policy(self, **keys):
+        path = self.root / "policy.json"
+        path.write_text(json.dumps({"schema": "pastonly.policy/1", **keys}))
+        return path
+
+    def audited(self, plan, *arguments, expect):
+        return audit(plan.write(), *arguments, expect=expect)
+
+    def test_a_plain_plan_passes_and_says_what_it_is_worth(self):
+        plan = self.plan()
+        plan.suffixes([19, 36, 47, 53])
+        report = self.audited(plan, expect=0)
+        limit = report["detection_limit"]
+        self.assertEqual((limit["trials"], limit["sequences"]), (8, 4))
+        self.assertAlmostEqual(limit["trial_rate"], 1 - 0.05 ** (1 / 8))
+        self.assertAlmostEqual(limit["sequence_rate"], 1 - 0.05 ** (1 / 4))
+        self.assertEqual(limit["decisions"], 2 * 2 * 8 * (19 + 36 + 47 + 53))
+        self.assertEqual((limit["unseen_chunks"], limit["unseen_after_first"], limit["left_out"]), ([], [], []))
+
+    def test_before_the_cut_is_nothing_but_padding(self):
+        plan = self.plan(whole_row, left_padding=40)
+        plan.suffixes([19, 23, 29, 36])
+        report = self.audited(plan, expect=3)
+        self.assertEqual(report["detection_limit"]["trials"], 0)
+        self.assertIn("everything before the cut is padding", report["detection_limit"]["left_out"][0]["reason"])
+        self.assertIn("everything before the cut is padding", " ".join(report["verdict_reasons"]))
+
+    def test_a_layer_that_routes_nothing_before_the_cut(self):
+        def late_router(rows, valid):
+            leaking = whole_row(rows, valid)
+
+            def route(layer, row, position):
+                scores, chosen = leaking(layer, row, position)
+                return [0.125] * 8, chosen if position >= 40 else [0] * 8
+            return route
+        plan = self.plan(late_router)
+        plan.suffixes([19, 23, 29, 36])
+        report = self.audited(plan, expect=3)
+        self.assertEqual(report["detection_limit"]["trials"], 0)
+
+    def test_redrawn_padding_is_no_trial(self):
+        plan = self.plan(right_padding=16)
+        for row in range(4):
+            plan.suffix(row, 50)
+        report = self.audited(plan, expect=3)
+        self.assertEqual(report["detection_limit"]["trials"], 0)
+        self.assertEqual(report["detection_limit"]["left_out"], [{"runs": [2, 3, 4, 5],
+                                                                 "reason": "only padding is redrawn"}])
+
+    def test_the_first_token_that_differs_is_the_cut(self):
+        plan = self.plan(expert_choice(16))
+        for i, (said, true) in enumerate(((11, 16), (19, 32), (37, 48), (13, 32))):
+            rows = plan.redrawn(i, true)
+            plan.suffix(i, said, rows=rows)
+        report = self.audited(plan, "--check", "causal-mask", expect=3)
+        self.assertNotIn("causal-mask", findings(report))
+        self.assertEqual(report["detection_limit"]["unseen_chunks"], [2, 4, 8, 16])
+        self.assertEqual(report["detection_limit"]["coverage"]["cuts"], [16, 48])
+
+    def test_what_lies_between_the_declared_and_the_true_cut_is_compared(self):
+        plan = self.plan(late_positions)
+        for row in range(4):
+            plan.suffix(row, 19, rows=plan.redrawn(row, 62))
+        self.assertIn("causal-mask", findings(self.audited(plan, expect=1)))
+
+    def test_one_draw_under_eight_numbers_is_one_trial(self):
+        plan = self.plan()
+        rows = plan.redrawn(0, 19)
+        for number in range(8):
+            plan.suffix(0, 19, rows=rows, resample=number)
+        self.assertEqual(self.audited(plan, expect=3)["detection_limit"]["trials"], 1)
+
+    def test_one_draw_cut_at_several_places_is_one_trial(self):
+        plan = self.plan()
+        rows = plan.redrawn(0, 19)
+        for number, cut in enumerate((19, 24, 37, 53)):
+            nested = [list(tokens) for tokens in plan.base]
+            nested[0][cut:] = rows[0][cut:]
+            plan.suffix(0, cut, rows=nested, resample=number)
+        report = self.audited(plan, expect=3)
+        self.assertEqual(report["detection_limit"]["trials"], 1)
+        self.assertEqual(report["detection_limit"]["coverage"]["cuts"], [19, 53])
+
+    def test_a_run_that_changes_nothing_is_no_evidence(self):
+        for kind, check in (("batch", "batch-isolation"), ("order", "order-invariance")):
+            with self.subTest(kind=kind):
+                plan = self.plan()
+                plan.add(plan.base, kind=kind, base=0, **({"keep": [0]} if kind == "batch" else {
+                    "permutation": list(range(4))}))
+                rows = [list(tokens) for tokens in plan.base]
+                plan.suffix(0, 19, rows=rows)
+                report = self.audited(plan, "--check", check, expect=3)
+                gap = next(row for row in report["not_assessed"] if row["check"] == check)
+                self.assertIn("left every token as it was", gap["reason"])
+                self.assertIn("2", gap["reason"])
+
+    def test_release_requires_batches_that_change(self):
+        plan = self.plan(sequences=1, positions=300)
+        plan.suffixes([19, 36, 47, 53, 131, 200])
+        plan.batch(rows=plan.base)
+        report = self.audited(plan, "--policy", "release", expect=3)
+        self.assertIn("batch-isolation is required", " ".join(report["verdict_reasons"]))
+
+    def test_layers_that_the_plan_names_and_nobody_recorded(self):
+        plan = self.plan(said={"layers": [0, 1, 5, 7]})
+        plan.suffixes([19, 36, 47, 53])
+        report = self.audited(plan, expect=3)
+        self.assertEqual(report["detection_limit"]["unrecorded_layers"], [5, 7])
+        self.assertIn("layers 5, 7", " ".join(report["verdict_reasons"]))
+
+    def test_chunks_after_a_first_token(self):
+        plan = self.plan(expert_choice(16, shift=1))
+        plan.suffixes([17, 33, 49, 17])
+        folder = plan.write()
+        report = audit(folder, "--check", "causal-mask", expect=0)
+        self.assertEqual(report["detection_limit"]["unseen_after_first"], [2, 4, 8, 16])
+        text = run("audit", folder, "--check", "causal-mask").stdout
+        self.assertIn("begin after a first token: 2 4 8 16", " ".join(text.split()))
+        policy = self.policy(coverage={"after_first_token": True})
+        report = audit(folder, "--check", "causal-mask", "--policy", policy, expect=3)
+        said = " ".join(report["verdict_reasons"])
+        self.assertIn("chunk width 2, 4, 8, 16 whose chunks begin after a first token", said)
+        # The advice is good: what it names finds the leak.
+        at = report["detection_limit"]["suggested_cuts"]
+        self.assertEqual(len(at), 1)
+        self.assertIn(f"cut {at[0]['cut']} in row {at[0]['row']}", said)
+        for resample in range(4):
+            plan.suffix(at[0]["row"], at[0]["cut"], resample=resample)
+        report = audit(plan.write(), "--check", "causal-mask")
+        self.assertNotEqual(report["verdict"], "pass")
+        figures = {m["name"]: m["value"] for m in report["checks"][0]["measurements"]}
+        self.assertGreater(figures["trial_rate"], 0.0)
+
+    def test_early_cuts_cover_early_positions(self):
+        plan = self.plan(late_positions)
+        plan.suffixes([3, 5, 8, 11])
+        folder = plan.write()
+        report = audit(folder, expect=0)
+        seen = report["detection_limit"]["coverage"]
+        self.assertEqual((seen["length"], seen["cuts"], seen["tokens_before"]), (64, [3, 11], [3, 11]))
+        self.assertAlmostEqual(seen["positions"], 11 / 63)
+        self.assertAlmostEqual(seen["next_token"], 4 / 63)
+        self.assertEqual(seen["farthest"], 63)
+        text = run("audit", folder).stdout
+        self.assertIn("at 3 to 11 of 64", text)
+        report = audit(folder, "--policy", self.policy(coverage={"positions": 0.5}), expect=3)
+        self.assertIn("17.5% of the positions of a row were compared (cuts at 3 to 11 of 64)",
+                      " ".join(report["verdict_reasons"]))
+        plan.suffixes([50, 61, 54, 59])
+        self.assertIn("causal-mask", findings(self.audited(plan, expect=1)))
+
+    def test_the_instrument_moved(self):
+        plan = self.plan()
+        plan.suffixes([19, 36, 47, 53])
+        report = self.audited(plan, expect=0)
+        check = next(check for check in report["checks"] if check["id"] == "causal-mask")
+        moved = [m for m in check["measurements"] if m["name"] == "moved_after_cut"]
+        self.assertEqual([m["layer"] for m in moved], [0, 1])
+        for m in moved:
+            self.assertGreater(m["value"], 0.8)
+
+    def test_sequence_major_cuts_are_suggested(self):
+        plan = self.plan(sequences=8, positions=128, layout="sequence-major")
+        plan.suffixes([19, 37, 71, 101], draws=1)
+        report = self.audited(plan, "--check", "causal-mask", expect=3)
+        self.assertEqual(report["detection_limit"]["unseen_chunks"], [10])
+        at = report["detection_limit"]["suggested_cuts"]
+        self.assertEqual(len(at), 1)
+        self.assertIn(f"cut {at[0]['cut']} in row {at[0]['row']}", " ".join(report["verdict_reasons"]))
+        plan.suffix(at[0]["row"], at[0]["cut"])
+        self.audited(plan, "--check", "causal-mask", expect=0)
+
+    def test_one_run_is_as_many_trials_as_rows(self):
+        plan = self.plan(sequences=8)
+        for resample, shift in enumerate((0, 5, 11)):
+            plan.grouped([(7 * row + shift) % 63 + 1 for row in range(8)], resample)
+        report = self.audited(plan, expect=0)
+        self.assertEqual((report["detection_limit"]["trials"], report["detection_limit"]["sequences"]), (24, 8))
+        self.assertAlmostEqual(report["detection_limit"]["trial_rate"], 1 - 0.05 ** (1 / 24))
+
+    def test_rows_that_move_in_a_grouped_run_are_named(self):
+        plan = self.plan(late_positions)
+        plan.suffixes([3, 5, 8, 11])
+        plan.grouped([4, 60, 6, 62])
+        report = self.audited(plan, "--check", "causal-mask", expect=1)
+        self.assertEqual([finding["claim"] for finding in report["findings"]], ["future-or-batch"])
+        limit = report["detection_limit"]
+        self.assertEqual(limit["trials"], 8)
+        self.assertIn("record rows 1, 3 redrawn alone", limit["left_out"][0]["reason"])
+        # Recorded alone, they show that it was their own future.
+        plan.suffix(1, 60)
+        plan.suffix(3, 62)
+        report = self.audited(plan, "--check", "causal-mask", expect=1)
+        self.assertEqual([finding["claim"] for finding in report["findings"]], ["flip"])
+
+    def test_reports_of_earlier_versions_are_read(self):
+        plan = self.plan()
+        plan.suffixes([19, 36, 47, 53])
+        path = self.root / "report.json"
+        run("audit", plan.write(), "-q", "-o", f"json={path}")
+        report = json.loads(path.read_text())
+        stated = {key: report["detection_limit"][key] for key in ("trial_rate", "trials", "confidence", "unseen_chunks")}
+        path.write_text(json.dumps(report | {"detection_limit": stated}))
+        again = json.loads(run("report", path, "-o", "json").stdout)
+        self.assertEqual(again["detection_limit"]["trials"], 8)
+        self.assertIsNone(again["detection_limit"]["coverage"])
+        self.assertEqual(again["verdict"], "pass")
+
+    def test_reports_round_trip(self):
+        plan = self.plan()
+        plan.suffixes([19, 36, 47, 53])
+        plan.batch()
+        path = self.root / "report.json"
+        folder = plan.write()
+        self.assertEqual(run("audit", folder, "-q", "-o", f"json={path}").returncode, 0)
+        again = run("report", path, "-o", "json")
+        self.assertEqual(json.loads(again.stdout)["detection_limit"], json.loads(path.read_text())["detection_limit"])
+        self.assertEqual(run("verify", path, "-q").returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
