@@ -51,6 +51,7 @@ Expected<TraceData> ToySubject::compute(const Intervention& run) const {
   TraceData data = model_.forward(*batch, how);
   data.mode = recipe_.record.mode;
   data.stage = recipe_.record.stage;
+  if (!recipe_.record.rule.empty()) data.rule = '"' + recipe_.record.rule + '"';
   for (TraceData::Layer& layer : data.layers) {
     if (!recipe_.record.logits) layer.logits.clear();
     if (!recipe_.record.scores) layer.scores.clear();
