@@ -28,6 +28,13 @@ Trace above(const std::vector<float>& scores, const std::vector<float>& threshol
   return batch_of(4, down / 4, across, scores, mask);
 }
 
+/// Scores of experts that are not liked equally, so that some refuse many tokens.
+std::vector<float> uneven_scores(std::uint64_t seed) {
+  auto scores = random_scores(down * across, seed);
+  for (std::size_t i = 0; i < scores.size(); ++i) scores[i] *= 1.0F + 0.1F * static_cast<float>(i % across);
+  return scores;
+}
+
 /// The value that `count` scores exceed.
 float exceeded_by(std::vector<float> scores, std::size_t count) {
   std::ranges::sort(scores, std::greater<>());
@@ -37,11 +44,11 @@ float exceeded_by(std::vector<float> scores, std::size_t count) {
 }  // namespace
 
 TEST_CASE("First come, first served with one choice is causal: no rival looks ahead", "[identify]") {
-  const auto found = identify_traces({routed_by("switch-capacity,capacity=34", 31)});
+  const auto found = identify_traces({routed_by("switch-capacity,capacity=34", 0, uneven_scores(31))});
   CHECK(found.rule.id == "switch-capacity");
   CHECK(found.rule.causal == true);
   CHECK_FALSE(lists(found, "random-token"));
-  const auto two = identify_traces({routed_by("token-major-capacity,k=2,capacity=68", 32)});
+  const auto two = identify_traces({routed_by("token-major-capacity,k=2,capacity=68", 0, uneven_scores(32))});
   CHECK(two.rule.id == "token-major-capacity");
   CHECK(two.rule.causal == true);
 }
