@@ -164,6 +164,7 @@ RecordRecipe read_record(const json& object) {
   reader.choose("stage", record.stage, {{"selected", Stage::selected}, {"dispatched", Stage::dispatched}});
   reader.choose("layout", record.order,
                 {{"batch-major", TokenOrder::batch_major}, {"sequence-major", TokenOrder::sequence_major}});
+  reader.read("rule", record.rule);
   reader.read("damage", record.damage);
   reader.done();
   return record;
