@@ -45,6 +45,8 @@ struct SubjectInfo {
   /// Of its routed layers in order, the id of the rule that each is routed by, where the subject routes
   /// itself; else empty.
   std::vector<std::string> rules;
+  /// What is odd about the subject itself, whatever its runs show.
+  std::vector<TraceIssue> issues;
 };
 
 /// What is audited. A recorded subject answers the interventions it holds and not_recorded to the
