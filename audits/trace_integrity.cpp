@@ -117,7 +117,7 @@ std::string help_for(TraceIssue::Kind kind) {
 }
 
 /// Code that was not run may route in any way: more than an oddity.
-bool is_own_code(std::string_view hazard) { return hazard == "own-code" || hazard == "twin-own-code"; }
+bool is_own_code(std::string_view hazard) { return hazard.ends_with(claim::own_code); }
 
 Claim claim_of(TraceIssue::Kind kind, std::string_view hazard, const Found& found) {
   Claim claim;

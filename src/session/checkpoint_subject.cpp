@@ -8,6 +8,7 @@
 #include "checkpoint/non_finite.h"
 #include "checkpoint/runnable.h"
 #include "input/text/token_stream.h"
+#include "pastonly/names.h"
 #include "routing/parameter_values.h"
 #include "subjects/live_model.h"
 #include "subjects/token_draws.h"
@@ -30,7 +31,7 @@ void add_issues(const checkpoint::Checkpoint& checkpoint, bool twin, std::vector
                    0});
   };
   if (!description.own_code.empty())
-    add("own-code",
+    add(claim::own_code,
         fmt::format(
             "names code of its own (auto_map: {}), which pastonly does not run: audited is {} as "
             "transformers computes it. The report says nothing of the model that trust_remote_code loads",
