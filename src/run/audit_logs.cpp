@@ -23,8 +23,8 @@ FileRecord file_of(const std::string& path) {
 }  // namespace
 
 Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
-                            std::string_view today) {
-  const auto arms = losses::read_arms(logs, unit);
+                            std::string_view today, const input::Stop& stop) {
+  const auto arms = losses::read_arms(logs, unit, stop);
   if (!arms) return tl::unexpected(arms.error());
   Report report;
   report.tool = {"pastonly", std::string(version()), std::string(commit())};
