@@ -134,6 +134,7 @@ inline constexpr const char* moving_state = "moving-state";
 inline constexpr const char* biased_gate = "biased-gate";
 inline constexpr const char* contradiction = "contradiction";
 inline constexpr const char* oddity = "oddity";
+inline constexpr const char* own_code = "own-code";
 inline constexpr const char* idle_expert = "idle-expert";
 inline constexpr const char* drop_rate = "drop-rate";
 inline constexpr const char* routing_leak = "routing-leak";

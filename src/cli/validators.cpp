@@ -1,6 +1,7 @@
 #include "cli/validators.h"
 
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 
 namespace pastonly::cli {
@@ -12,6 +13,15 @@ CLI::Validator positive_whole() {
             const auto read = std::from_chars(text.data(), end, number);
             const bool good = read.ec == std::errc() && read.ptr == end && number >= 1;
             return good ? "" : "'" + text + "' is not a whole number from 1 to 2^63 - 1";
+          },
+          ""};
+}
+
+CLI::Validator finite() {
+  return {[](std::string& text) -> std::string {
+            double number = 0.0;
+            const bool good = CLI::detail::lexical_cast(text, number) && std::isfinite(number);
+            return good ? "" : "'" + text + "' is not a finite number";
           },
           ""};
 }
