@@ -71,6 +71,7 @@ class LiveModel final : public Subject {
              model_->facts().vocab,
              std::move(options_.files),
              {},
+             {},
              std::move(options_.issues)};
     if (options_.decorate) return;
     for (const RoutingRule* rule : model_->facts().rules) {
