@@ -91,11 +91,11 @@ Outcome run_causal_mask(const CheckContext& context) {
     const Trace& base = future->runs.front().reference->base;
     out.measurements = comparison::measurements(future->tally, base, "", context.policy.alpha, context.seed);
   }
-  report_limit(context, *study, *future, *grouped, out);
   std::vector<comparison::RunRegions> neutral;
   if (!future->runs.empty()) neutral = study->others(future->runs.front().reference->base.layout);
   const auto evidence = report_dependence(context, references, *future, neutral, future_wording, out);
   if (!evidence) return evidence.error();
+  report_limit(context, *study, *future, *evidence, *grouped, out);
   report_origins(context, *future, *evidence, out);
   if (auto done = report_ambiguous(context, references, *study, *together, *future, out); !done)
     return done.error();

@@ -24,8 +24,25 @@ constexpr std::size_t drawn_futures = 200;  // of each prefix of a live subject
 struct Futures {
   std::vector<comparison::PrefixRouting> prefixes;
   std::size_t layers = 0;  ///< assessed: those before the first that chance reaches
-  std::uint64_t controls = 0;
+  std::uint64_t controls = 0, controls_differing = 0;
 };
+
+/// Repeats of the prefix's base that route it differently, whatever the cause.
+Expected<std::uint64_t> count_differing_repeats(evidence::Observations& observations,
+                                                const comparison::Reference& reference,
+                                                const comparison::Prefix& prefix) {
+  const comparison::Region region{prefix.row, prefix.row, prefix.cut};
+  std::uint64_t out = 0;
+  for (const Intervention* repeat : reference.repeats) {
+    const auto trace = observations.trace(*repeat);
+    if (!trace) return tl::unexpected(trace.error());
+    const auto difference =
+        comparison::compare(reference.base, *trace, std::span(&region, 1), reference.cautious);
+    if (!difference) return tl::unexpected(difference.error());
+    out += difference->flips() > 0 ? 1 : 0;
+  }
+  return out;
+}
 
 Expected<Futures> gather(const CheckContext& context, const std::vector<comparison::Prefix>& prefixes,
                          const Trace& base) {
@@ -41,11 +58,14 @@ Expected<Futures> gather(const CheckContext& context, const std::vector<comparis
     futures.layers = std::min<std::size_t>(
         futures.layers, std::distance(chance.begin(), std::find(chance.begin(), chance.end(), true)));
     futures.controls += (*found)->repeats.size();
+    const auto differing = count_differing_repeats(context.observations, **found, prefix);
+    if (!differing) return tl::unexpected(differing.error());
+    futures.controls_differing += *differing;
   }
   std::vector<Expected<comparison::PrefixRouting>> routed(prefixes.size());
   stats::parallel_for(prefixes.size(), [&](std::size_t i) {
     routed[i] =
-        comparison::route_prefix(context.observations, prefixes[i], reference[i]->tolerances, futures.layers);
+        comparison::route_prefix(context.observations, prefixes[i], reference[i]->cautious, futures.layers);
   });
   for (auto& one : routed) {
     if (!one) return tl::unexpected(one.error());
@@ -116,7 +136,7 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
     pairs += prefix.pairs;
     differing += prefix.differing.back();
   }
-  claim.p_value = stats::exchange_p_value(differing, pairs, futures.controls);
+  claim.p_value = stats::exchange_p_value(differing, pairs, futures.controls, futures.controls_differing);
   claim.amount = Measurement{measurement::future_information,
                              joint.leak.bits,
                              joint.leak.lower,
@@ -131,9 +151,11 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
     if (claim.witness.is_null()) claim.witness = prefix.witness;
   }
   claim.message = fmt::format(
-      "{} of {} pairs of resampled futures route the same prefix differently (none of {} plain repeats do): "
+      "{} of {} pairs of resampled futures route the same prefix differently ({} of {} plain repeats do): "
       "the routing of a prefix carries at least {:.3g} bits about later tokens, estimated {:.3g}",
-      differing, pairs, futures.controls, *joint.leak.lower, joint.leak.bits);
+      differing, pairs,
+      futures.controls_differing == 0 ? std::string("none") : fmt::format("{}", futures.controls_differing),
+      futures.controls, *joint.leak.lower, joint.leak.bits);
   claim.help =
       "causal-mask shows which decisions changed, and rule-identification shows which rule made them. Use a "
       "rule that depends only on earlier tokens, for example dropless top-k with a bias from earlier "

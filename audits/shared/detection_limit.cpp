@@ -77,10 +77,12 @@ comparison::Trials trials_of(const SuffixStudy& study, const comparison::RunComp
 }  // namespace
 
 void report_limit(const CheckContext& context, const SuffixStudy& study,
-                  const comparison::RunComparisons& future, const GroupedRows& grouped, Ran& out) {
+                  const comparison::RunComparisons& future, const Evidence& evidence,
+                  const GroupedRows& grouped, Ran& out) {
   const double alpha = context.policy.alpha;
   const comparison::Trials trials = trials_of(study, future, grouped);
-  const bool chance = future.stochastic || grouped.stochastic;
+  const bool noise = evidence.strength == Evidence::Strength::noise;
+  const bool chance = noise || future.stochastic || grouped.stochastic;
   if (trials.draws > 0 && !chance) report_trial_rate(trials, alpha, out);
   DetectionLimit limit;
   limit.trials = trials.draws;
@@ -93,6 +95,7 @@ void report_limit(const CheckContext& context, const SuffixStudy& study,
     limit.sequence_rate = upper_limit(trials.sequences_moved, trials.sequences, alpha);
     limit.decision_rate = upper_limit(future.tally.flips(), limit.decisions, alpha);
   }
+  if (noise && trials.draws > 0) limit.planted_share = evidence.noise.planted_share.value_or(1.0);
   limit.left_out = trials.left_out;
   if (!study.unchanged.empty()) limit.left_out.push_back({study.unchanged, "no token is redrawn"});
   limit.left_out.insert(limit.left_out.end(), grouped.open.begin(), grouped.open.end());

@@ -108,6 +108,9 @@ struct DetectionLimit {
   double sequence_rate = 1.0;            ///< the limit where only different sequences count as independent
   std::uint64_t decisions = 0;           ///< mask entries compared
   double decision_rate = 1.0;            ///< the limit for a leak that alters decisions independently
+  /// Where unchanged runs change by themselves, so that a trial that changed is none: the share of a layer's
+  /// decisions before the cut that a leak would have to change to be found, measured by planting leaks.
+  std::optional<double> planted_share = {};
   std::vector<LeftOut> left_out = {};
   std::vector<std::uint64_t> unrecorded_layers = {};  ///< that the plan's model names
   Coverage coverage = {};                             ///< of the trials

@@ -17,6 +17,7 @@ namespace pastonly::comparison {
 namespace {
 
 enum class Role { treated, neutral, repeat };
+enum class Controls { neutral, repeats, both };
 
 /// One run against its base, at the rows where it is treated or a control.
 struct Member {
@@ -122,11 +123,11 @@ class Study {
 
   /// One stratum for each row of each base. `value` of a region at a length.
   template <class ValueOf>
-  std::vector<stats::MatchedStratum> strata(bool neutral_too, ValueOf value) const {
+  std::vector<stats::MatchedStratum> strata(Controls controls, ValueOf value) const {
     std::vector<stats::MatchedStratum> out;
     for (const auto& [id, base] : bases_) {
       for (std::size_t row = 0; row < base.lengths.size(); ++row) {
-        auto stratum = stratum_of(base, row, neutral_too, value);
+        auto stratum = stratum_of(base, row, controls, value);
         if (stratum.treated > 0 && stratum.members > stratum.treated) out.push_back(std::move(stratum));
       }
     }
@@ -134,7 +135,7 @@ class Study {
   }
 
   /// All flips at one layer, with how many decisions each treated region holds.
-  stats::CountedStrata counted(std::size_t layer) const {
+  stats::CountedStrata counted(std::size_t layer, Controls controls) const {
     stats::CountedStrata out;
     const auto flips = [&](const Difference& difference, std::size_t region, std::size_t length) {
       return units_of(difference, layer)[region][length].flips;
@@ -143,7 +144,7 @@ class Study {
       const double experts =
           static_cast<double>(base.members.begin()->second.reference->base.layers[layer].experts);
       for (std::size_t row = 0; row < base.lengths.size(); ++row) {
-        auto stratum = stratum_of(base, row, true, flips);
+        auto stratum = stratum_of(base, row, controls, flips);
         if (stratum.treated == 0 || stratum.members == stratum.treated) continue;
         std::vector<double>& room = out.room.emplace_back();
         for (const auto& [run, member] : base.members) {
@@ -160,14 +161,15 @@ class Study {
 
  private:
   template <class ValueOf>
-  static stats::MatchedStratum stratum_of(const BaseRuns& base, std::size_t row, bool neutral_too,
+  static stats::MatchedStratum stratum_of(const BaseRuns& base, std::size_t row, Controls wanted,
                                           ValueOf value) {
     std::vector<std::pair<const Member*, std::size_t>> treated, controls;
     for (const auto& [id, member] : base.members) {
       for (std::size_t r = 0; r < member.regions.size(); ++r) {
         if (member.regions[r].base_row != row) continue;
         if (member.roles[r] == Role::treated) treated.emplace_back(&member, r);
-        if (member.roles[r] == Role::repeat || (member.roles[r] == Role::neutral && neutral_too))
+        if ((member.roles[r] == Role::repeat && wanted != Controls::neutral) ||
+            (member.roles[r] == Role::neutral && wanted != Controls::repeats))
           controls.emplace_back(&member, r);
       }
     }
@@ -218,16 +220,16 @@ Tests any_change(const Study& study, std::size_t layers, std::uint64_t seed) {
     return any;
   };
   Tests out;
-  out.least = stats::matched_permutation_p(study.strata(true, anywhere), seed);
+  out.least = stats::matched_permutation_p(study.strata(Controls::both, anywhere), seed);
   for (std::size_t place = 0; place <= layers; ++place) {
-    const double alone = stats::matched_permutation_p(study.strata(true, at_place(place)), seed);
+    const double alone = stats::matched_permutation_p(study.strata(Controls::both, at_place(place)), seed);
     // A layer that takes part in a change that is certain shows it at its own strength.
     out.places.push_back(std::max(out.least, alone));
   }
   return out;
 }
 
-Tests kind_by_kind(const Study& study, std::size_t layers, bool neutral_too, std::span<const Units> kinds,
+Tests kind_by_kind(const Study& study, std::size_t layers, Controls controls, std::span<const Units> kinds,
                    std::uint64_t seed) {
   std::vector<double> p_values((layers + 1) * kinds.size());
   stats::parallel_for(p_values.size(), [&](std::size_t i) {
@@ -237,7 +239,7 @@ Tests kind_by_kind(const Study& study, std::size_t layers, bool neutral_too, std
       const auto& units = units_of(difference, place);
       return units.empty() ? 0.0 : units[region][length].*kind;
     };
-    p_values[i] = stats::matched_permutation_p(study.strata(neutral_too, value), seed + i);
+    p_values[i] = stats::matched_permutation_p(study.strata(controls, value), seed + i);
   });
   // What nobody shows is no test.
   std::vector<double> asked;
@@ -280,11 +282,11 @@ std::vector<std::size_t> noisiest(const Study& study, std::size_t layers) {
   return out;
 }
 
-double planted(const Study& study, std::size_t layers, double level, std::uint64_t seed) {
+double planted(const Study& study, std::size_t layers, Controls controls, double level, std::uint64_t seed) {
   const auto chosen = noisiest(study, layers);
   std::vector<double> shares(chosen.size());
   stats::parallel_for(chosen.size(), [&](std::size_t i) {
-    shares[i] = stats::least_planted_share(study.counted(chosen[i]), level, seed + i).value_or(1.0);
+    shares[i] = stats::least_planted_share(study.counted(chosen[i], controls), level, seed + i).value_or(1.0);
   });
   return *std::ranges::max_element(shares);
 }
@@ -341,14 +343,16 @@ Expected<NoiseTest> test_noise(evidence::Observations& observations, References&
   constexpr Units all_kinds[] = {&UnitChange::flips, &UnitChange::movement, &UnitChange::gates};
   constexpr Units own_kinds[] = {&UnitChange::own, &UnitChange::gross};
   if (against_neutral) {
-    take(still ? any_change(study, layers, seed) : kind_by_kind(study, layers, true, all_kinds, seed), factor,
+    take(still ? any_change(study, layers, seed) : kind_by_kind(study, layers, Controls::neutral, all_kinds, seed), factor,
          out);
   }
   if (against_repeats && !(against_neutral && still))
-    take(kind_by_kind(study, layers, false, own_kinds, seed + 1'000'000), factor, out);
-  if (out.p_value > alpha && out.controls_flip) {
+    take(kind_by_kind(study, layers, Controls::repeats, own_kinds, seed + 1'000'000), factor, out);
+  if (out.p_value > alpha && (out.controls_flip || out.controls_move)) {
     const double tests = factor * static_cast<double>((layers + 1) * std::size(all_kinds));
-    out.planted_share = against_neutral || study.one_row() ? planted(study, layers, alpha / tests, seed) : 1.0;
+    const Controls controls = against_neutral ? Controls::neutral : Controls::repeats;
+    out.planted_share =
+        against_neutral || study.one_row() ? planted(study, layers, controls, alpha / tests, seed) : 1.0;
   }
   return out;
 }

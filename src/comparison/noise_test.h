@@ -16,9 +16,10 @@ namespace pastonly::comparison {
 ///
 /// One test for every layer and kind of change, run by run, at equal rows and positions (matched_permutation.h),
 /// never by counting decisions: what one run shows may have one cause. Two sets of controls:
-/// - `neutral` regions, and the repeats: against them all flips and every movement of a score or gate count,
-///   whatever its size. No tolerance is needed, since rounding and chance move the neutral runs alike. Where
-///   the neutral runs move for a reason of their own, the test loses power and accuses nobody.
+/// - `neutral` regions: against them all flips and every movement of a score or gate count, whatever its size.
+///   No tolerance is needed, since rounding and chance move the neutral runs alike. Where these move for a
+///   reason of their own, the test loses power and accuses nobody. Repeats join them only where neither shows
+///   anything at all, for a repeat keeps the shapes of products, and with them the rounding.
 /// - the repeats alone, where they show nothing themselves, or the batch is one row: against them only flips
 ///   count that a token's moved scores do not explain, and movements that no rounding makes, for what a run
 ///   changes also changes the shapes of products.
@@ -30,7 +31,7 @@ struct NoiseTest {
   bool controls_flip = false;       ///< some control shows a flip of its own
   bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
   bool treated_flip = false;        ///< some treated region shows a flip of its own
-  /// Where the test rejects nothing though controls flip: the share of a layer's decisions before the cut that
+  /// Where the test rejects nothing though controls flip or move: the share of a layer's decisions before the cut that
   /// a leak would have to change to be found, measured by planting (stats/planted_effect.h), at the layer where
   /// that is hardest. nullopt elsewhere; 1 also where nothing would be found.
   std::optional<double> planted_share;

@@ -2,8 +2,7 @@
 
 #include <vector>
 
-#include "kernels/elementary.h"
-#include "stats/bound.h"
+#include "stats/exchange_test.h"
 
 namespace pastonly::comparison {
 namespace {
@@ -20,19 +19,6 @@ std::optional<bool> as_in_run(evidence::Observations& observations, Intervention
   std::vector<std::uint8_t> mask(layer.experts);
   read_mask(layer, trace->layout.token(row, pick.flip.position), 1, mask);
   return (mask[pick.flip.expert] != 0) == pick.flip.after;
-}
-
-/// P(at least `with` of the marked fall among the first n of 2 n), the marked being with + without.
-double fisher(std::size_t n, std::size_t with, std::size_t without) {
-  const auto size = static_cast<double>(n), marked = static_cast<double>(with + without);
-  double p = 0.0;
-  for (std::size_t k = with; k <= n && k <= with + without; ++k) {
-    const double other = marked - static_cast<double>(k);
-    if (other > size) continue;
-    p += kernels::exp2(stats::log2_binomial(size, static_cast<double>(k)) + stats::log2_binomial(size, other) -
-                       stats::log2_binomial(2.0 * size, marked));
-  }
-  return p < 1.0 ? p : 1.0;
 }
 
 }  // namespace
@@ -54,7 +40,7 @@ std::optional<Settled> settle(evidence::Observations& observations, const Picked
     out.without += *without ? 1 : 0;
     out.with += *with ? 1 : 0;
   }
-  out.p_value = fisher(looks, out.with, out.without);
+  out.p_value = stats::exchange_p_value(out.with, looks, looks, out.without);
   return out;
 }
 

@@ -77,6 +77,7 @@ Json limit_json(const std::optional<DetectionLimit>& limit) {
           {"sequence_rate", finite_or_null(limit->sequence_rate)},
           {"decisions", limit->decisions},
           {"decision_rate", finite_or_null(limit->decision_rate)},
+          {"planted_share", limit->planted_share ? Json(*limit->planted_share) : Json(nullptr)},
           {"left_out", std::move(left_out)},
           {"unrecorded_layers", limit->unrecorded_layers},
           {"coverage", limit->coverage.length > 0 ? coverage_json(limit->coverage) : Json(nullptr)}};
@@ -98,6 +99,8 @@ std::optional<DetectionLimit> limit_of(const Fields& in) {
   out.sequence_rate = stated.number("sequence_rate");
   out.decisions = stated.count("decisions");
   out.decision_rate = stated.number("decision_rate");
+  if (stated.has("planted_share") && !stated.is_null("planted_share"))
+    out.planted_share = stated.number("planted_share");
   for (const Fields& row : stated.objects("left_out"))
     out.left_out.push_back({row.counts("runs"), row.text("reason")});
   out.unrecorded_layers = stated.counts("unrecorded_layers");

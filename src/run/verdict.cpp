@@ -193,7 +193,18 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
   uncovered(limit->coverage, policy.coverage, reasons);
   // A rate of 1 rules nothing out, whatever the policy accepts.
   const auto trials = fmt::format("{} trial{}", limit->trials, limit->trials == 1 ? "" : "s");
-  if (limit->trial_rate >= 1.0) {
+  if (limit->planted_share) {
+    if (*limit->planted_share > policy.limits.planted_share) {
+      reasons.push_back(fmt::format(
+          "unchanged runs change by themselves: {}; the policy allows {:.2g}%",
+          *limit->planted_share >= 1.0
+              ? std::string("no leak would be told from that")
+              : fmt::format("a leak would be told from that where it changes {:.2g}% of a layer's decisions "
+                            "before the cut",
+                            100.0 * *limit->planted_share),
+          100.0 * policy.limits.planted_share));
+    }
+  } else if (limit->trial_rate >= 1.0) {
     reasons.push_back(trials + " with redrawn later tokens exclude no leak rate: " +
                       (tolerates_a_change(*ran) ? "decisions changed, which the policy tolerates"
                                                 : "plain repeats change decisions as well"));

@@ -145,6 +145,7 @@ Statement compare_limit(const std::optional<DetectionLimit>& a, const std::optio
     if (a->coverage.length > 0) {
       row.holds = row.holds && a->sequences == b->sequences && close(a->sequence_rate, b->sequence_rate) &&
                   a->decisions == b->decisions && close(a->decision_rate, b->decision_rate) &&
+                  a->planted_share == b->planted_share &&
                   a->unseen_after_first == b->unseen_after_first && a->left_out == b->left_out &&
                   a->unrecorded_layers == b->unrecorded_layers && same_coverage(a->coverage, b->coverage);
     }

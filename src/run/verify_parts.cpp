@@ -115,6 +115,7 @@ Value::Object rules_value(const Policy& policy) {
           {"require_mode", texts(policy.require_mode)},
           {"leak_bits", policy.limits.leak_bits},
           {"trial_rate", policy.limits.trial_rate},
+          {"planted_share", policy.limits.planted_share},
           {"drop_rate", policy.limits.drop_rate},
           {"coverage.positions", policy.coverage.positions},
           {"coverage.next_token", policy.coverage.next_token},

@@ -202,8 +202,8 @@ class Limits(unittest.TestCase):
         plan = self.plan(late_positions)
         plan.suffixes([3, 5, 8, 11])
         plan.grouped([4, 60, 6, 62])
-        report = self.audited(plan, "--check", "causal-mask", expect=1)
-        self.assertEqual([finding["claim"] for finding in report["findings"]], ["future-or-batch"])
+        report = self.audited(plan, "--check", "causal-mask", expect=3)
+        self.assertEqual([finding["claim"] for finding in report["findings"]], ["unsettled"])
         limit = report["detection_limit"]
         self.assertEqual(limit["trials"], 8)
         self.assertIn("record rows 1, 3 redrawn alone", limit["left_out"][0]["reason"])
