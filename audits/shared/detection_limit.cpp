@@ -82,7 +82,8 @@ void report_limit(const CheckContext& context, const SuffixStudy& study,
   const double alpha = context.policy.alpha;
   const comparison::Trials trials = trials_of(study, future, grouped);
   const bool noise = evidence.strength == Evidence::Strength::noise;
-  const bool chance = noise || future.stochastic || grouped.stochastic;
+  // Where nothing changed, that runs may change by themselves takes nothing from it.
+  const bool chance = noise || (future.tally.changed() && future.stochastic) || grouped.stochastic;
   if (trials.draws > 0 && !chance) report_trial_rate(trials, alpha, out);
   DetectionLimit limit;
   limit.trials = trials.draws;
