@@ -1,6 +1,6 @@
-// Measures how the checks that rest on interventions answer under noise: how often they accuse causal models
-// (false alarms), and how often they find planted leaks (power), for noise of every kind and 1 to 8 repeats.
-// docs/checks/causal-mask.md quotes its output.
+// Measures how the checks that rest on interventions answer under noise, and prints a table in Markdown:
+// of the causal models, how many each check accuses with 1, 2, 4 and 8 repeats (and leaves undecided over all), and
+// of models with a planted leak, how many causal-mask finds. docs/checks/causal-mask.md quotes it.
 //
 //     pastonly_toy_noise_rates [MODELS_PER_CELL [FIRST_SEED]]
 
@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct Noise {
 
 std::vector<Noise> noises() {
   std::vector<Noise> out;
+  out.push_back({"none", {}});
   for (const double size : {1e-7, 1e-5, 1e-3, 1e-2}) {
     Noise& one = out.emplace_back();
     one.name = fmt::format("jitter {:g}", size);
@@ -112,66 +114,47 @@ Answer answer_of(const Check& check, Subject& subject) {
   return out;
 }
 
-const Check* const axes[] = {&audits::causal_mask_check, &audits::batch_isolation_check,
-                             &audits::order_invariance_check, &audits::length_invariance_check};
+constexpr std::size_t repeat_counts[] = {1, 2, 4, 8};
+constexpr double leak_sizes[] = {0.3, 0.1, 0.03, 0.01, 0.003, 0.001};
 
-void false_alarms(std::size_t models, std::uint64_t first_seed) {
-  fmt::print("causal models accused (undecided) of {} each\n{:<26} {:>7}", models, "noise", "repeats");
-  for (const Check* check : axes) fmt::print(" {:>18}", check->id);
-  fmt::print("\n");
-  std::size_t audits[4] = {}, alarms[4] = {};
-  for (const Noise& noise : noises()) {
-    for (const std::size_t repeats : {1U, 2U, 4U, 8U}) {
-      fmt::print("{:<26} {:>7}", noise.name, repeats);
-      for (std::size_t a = 0; a < 4; ++a) {
-        std::size_t wrong = 0, open = 0;
-        for (std::size_t i = 0; i < models; ++i) {
-          const auto subject = toy::ToySubject::make(recipe_of(first_seed + i, noise, repeats));
-          if (!subject) std::exit(2);
-          AsRecorded recorded(**subject);
-          const Answer answer = answer_of(*axes[a], recorded);
-          wrong += answer == accused;
-          open += answer == undecided;
-        }
-        audits[a] += models;
-        alarms[a] += wrong;
-        fmt::print(" {:>18}", fmt::format("{} ({})", wrong, open));
-      }
-      fmt::print("\n");
-    }
-  }
-  fmt::print("{:<34}", "all");
-  for (std::size_t a = 0; a < 4; ++a) {
-    const auto rate = stats::clopper_pearson(alarms[a], audits[a], 0.05);
-    fmt::print(" {:>18}", fmt::format("{}/{} <{:.1f}%", alarms[a], audits[a], 100.0 * rate.upper));
-  }
-  fmt::print("\n");
+Answer audited(const Check& check, const toy::Recipe& recipe) {
+  const auto subject = toy::ToySubject::make(recipe);
+  if (!subject) std::exit(2);
+  AsRecorded recorded(**subject);
+  return answer_of(check, recorded);
 }
 
-void power(std::size_t models, std::uint64_t first_seed) {
-  constexpr double sizes[] = {0.3, 0.1, 0.03, 0.01, 0.003, 0.001};
-  fmt::print("\nleaks found by causal-mask with 2 repeats, of {}: share of decisions touched\n{:<26}", models,
-             "noise");
-  for (const double size : sizes) fmt::print(" {:>7}", size);
-  fmt::print("\n");
-  std::vector<Noise> all = noises();
-  all.insert(all.begin(), Noise{"none", {}});
-  for (const Noise& noise : all) {
-    fmt::print("{:<26}", noise.name);
-    for (const double size : sizes) {
-      std::size_t found = 0;
-      for (std::size_t i = 0; i < models; ++i) {
-        toy::Recipe recipe = recipe_of(first_seed + i, noise, 2);
-        recipe.model.weak_leak = toy::WeakLeak{1, size, toy::WeakLeak::Kind::swap};
-        const auto subject = toy::ToySubject::make(recipe);
-        if (!subject) std::exit(2);
-        AsRecorded recorded(**subject);
-        found += answer_of(audits::causal_mask_check, recorded) == accused;
-      }
-      fmt::print(" {:>7}", found);
+/// Causal models accused, for each number of repeats, and undecided over all of them: "0 1 0 0 (3)".
+std::string false_alarms(const Check& check, const Noise& noise, std::size_t models, std::uint64_t first_seed,
+                         std::size_t& alarms) {
+  std::string out;
+  std::size_t open = 0;
+  for (const std::size_t repeats : repeat_counts) {
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < models; ++i) {
+      const Answer answer = audited(check, recipe_of(first_seed + i, noise, repeats));
+      wrong += answer == accused;
+      open += answer == undecided;
     }
-    fmt::print("\n");
+    alarms += wrong;
+    out += fmt::format("{} ", wrong);
   }
+  return out + fmt::format("({})", open);
+}
+
+/// Planted leaks found with 2 repeats, at each share of decisions touched.
+std::string power(const Noise& noise, std::size_t models, std::uint64_t first_seed) {
+  std::string out;
+  for (const double size : leak_sizes) {
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < models; ++i) {
+      toy::Recipe recipe = recipe_of(first_seed + i, noise, 2);
+      recipe.model.weak_leak = toy::WeakLeak{1, size, toy::WeakLeak::Kind::swap};
+      found += audited(audits::causal_mask_check, recipe) == accused;
+    }
+    out += fmt::format(" | {}", found);
+  }
+  return out;
 }
 
 }  // namespace
@@ -181,7 +164,31 @@ int main(int argc, char** argv) {
     return argc > index ? std::strtoull(argv[index], nullptr, 10) : fallback;
   };
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  false_alarms(argument(1, 20), argument(2, 1));
-  power(argument(1, 20), argument(2, 1));
+  const std::size_t models = argument(1, 20);
+  const std::uint64_t first_seed = argument(2, 1);
+  constexpr const Check* axes[] = {&audits::causal_mask_check, &audits::batch_isolation_check,
+                                   &audits::order_invariance_check, &audits::length_invariance_check};
+  std::size_t alarms[std::size(axes)] = {}, audits = 0;
+  std::string heads, rules;
+  for (const double size : leak_sizes) {
+    heads += fmt::format(" | {:g}%", 100.0 * size);
+    rules += "---|";
+  }
+  fmt::print("| noise | causal-mask | batch-isolation | order-invariance | length-invariance{} |\n", heads);
+  fmt::print("|---|---|---|---|---|{}\n", rules);
+  for (const Noise& noise : noises()) {
+    fmt::print("| {}", noise.name);
+    audits += models * std::size(repeat_counts);
+    for (std::size_t a = 0; a < std::size(axes); ++a)
+      fmt::print(" | {}", false_alarms(*axes[a], noise, models, first_seed, alarms[a]));
+    fmt::print("{} |\n", power(noise, models, first_seed));
+  }
+  fmt::print("| all");
+  for (const std::size_t wrong : alarms) {
+    const double upper = stats::clopper_pearson(wrong, audits, 0.05).upper;
+    fmt::print(" | {} of {}, below {:.1f}%", wrong, audits, 100.0 * upper);
+  }
+  for (std::size_t i = 0; i < std::size(leak_sizes); ++i) fmt::print(" |");
+  fmt::print(" |\n");
   return 0;
 }
