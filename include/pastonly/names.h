@@ -122,7 +122,7 @@ inline constexpr const char* future_or_batch = "future-or-batch";
 inline constexpr const char* change = "change";
 inline constexpr const char* rounding = "rounding";
 inline constexpr const char* stochastic = "stochastic";
-inline constexpr const char* noise = "noise";
+inline constexpr const char* within_noise = "within-noise";
 inline constexpr const char* numerical = "numerical";
 inline constexpr const char* unsettled = "unsettled";
 inline constexpr const char* noise_by_place = "noise-by-place";
@@ -145,7 +145,7 @@ inline constexpr const char* chunk_drop = "chunk-drop";
 
 /// What is said of noise accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {
-  return id == rounding || id == stochastic || id == noise || id == numerical || id == unsettled ||
+  return id == rounding || id == stochastic || id == within_noise || id == numerical || id == unsettled ||
          id == noise_by_place;
 }
 

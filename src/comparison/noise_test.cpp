@@ -1,14 +1,17 @@
 #include "comparison/noise_test.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "stats/holm.h"
 #include "stats/matched_permutation.h"
 #include "stats/parallel.h"
+#include "stats/planted_effect.h"
 
 namespace pastonly::comparison {
 namespace {
@@ -87,7 +90,7 @@ class Study {
         failed[i] = trace.error();
         return;
       }
-      auto found = compare(member.reference->base, *trace, member.regions, member.reference->tolerances,
+      auto found = compare(member.reference->base, *trace, member.regions, member.reference->cautious,
                            all[i].first->lengths);
       if (found)
         member.difference = std::move(*found);
@@ -125,6 +128,31 @@ class Study {
       for (std::size_t row = 0; row < base.lengths.size(); ++row) {
         auto stratum = stratum_of(base, row, neutral_too, value);
         if (stratum.treated > 0 && stratum.members > stratum.treated) out.push_back(std::move(stratum));
+      }
+    }
+    return out;
+  }
+
+  /// All flips at one layer, with how many decisions each treated region holds.
+  stats::CountedStrata counted(std::size_t layer) const {
+    stats::CountedStrata out;
+    const auto flips = [&](const Difference& difference, std::size_t region, std::size_t length) {
+      return units_of(difference, layer)[region][length].flips;
+    };
+    for (const auto& [id, base] : bases_) {
+      const double experts =
+          static_cast<double>(base.members.begin()->second.reference->base.layers[layer].experts);
+      for (std::size_t row = 0; row < base.lengths.size(); ++row) {
+        auto stratum = stratum_of(base, row, true, flips);
+        if (stratum.treated == 0 || stratum.members == stratum.treated) continue;
+        std::vector<double>& room = out.room.emplace_back();
+        for (const auto& [run, member] : base.members) {
+          for (std::size_t r = 0; r < member.regions.size(); ++r) {
+            if (member.regions[r].base_row == row && member.roles[r] == Role::treated)
+              room.push_back(static_cast<double>(member.regions[r].positions) * experts);
+          }
+        }
+        out.strata.push_back(std::move(stratum));
       }
     }
     return out;
@@ -234,6 +262,33 @@ void take(const Tests& tests, double factor, NoiseTest& out) {
     out.layers[l] = std::min(out.layers[l], factor * tests.places[l]);
 }
 
+constexpr std::size_t most_planted_layers = 4;
+
+/// The layers at which the controls flip most.
+std::vector<std::size_t> noisiest(const Study& study, std::size_t layers) {
+  std::vector<double> flips(layers, 0.0);
+  study.each_region([&](const Member& member, std::size_t r) {
+    for (std::size_t l = 0; l < layers && member.roles[r] != Role::treated; ++l) {
+      const auto& units = units_of(member.difference, l);
+      if (!units.empty() && !units[r].empty()) flips[l] += units[r].back().flips;
+    }
+  });
+  std::vector<std::size_t> out(layers);
+  std::iota(out.begin(), out.end(), std::size_t{0});
+  std::ranges::stable_sort(out, std::greater<>(), [&](std::size_t l) { return flips[l]; });
+  out.resize(std::min(out.size(), most_planted_layers));
+  return out;
+}
+
+double planted(const Study& study, std::size_t layers, double level, std::uint64_t seed) {
+  const auto chosen = noisiest(study, layers);
+  std::vector<double> shares(chosen.size());
+  stats::parallel_for(chosen.size(), [&](std::size_t i) {
+    shares[i] = stats::least_planted_share(study.counted(chosen[i]), level, seed + i).value_or(1.0);
+  });
+  return *std::ranges::max_element(shares);
+}
+
 /// Counts regions and notes at which layers controls show something.
 bool survey_controls(const Study& study, std::size_t layers, NoiseTest& out) {
   bool still = true;  // no control shows anything, be it as small as it may
@@ -253,7 +308,8 @@ bool survey_controls(const Study& study, std::size_t layers, NoiseTest& out) {
       if (treated) continue;
       out.controls_move = out.controls_move || unit.beyond > 0.0;
       still = still && unit.flips + unit.movement + unit.gates == 0.0;
-      if (role == Role::repeat && place < layers && unit.own + unit.gross > 0.0) out.repeats_quiet[place] = false;
+      if (role == Role::repeat && place < layers && unit.own + unit.gross > 0.0)
+        out.repeats_quiet[place] = false;
     }
     if (role == Role::treated) out.showing += shows ? 1 : 0;
   });
@@ -263,13 +319,14 @@ bool survey_controls(const Study& study, std::size_t layers, NoiseTest& out) {
 }  // namespace
 
 bool NoiseTest::quiet_up_to(std::size_t layer) const noexcept {
-  return repeats > 0 && std::find(repeats_quiet.begin(), repeats_quiet.begin() + static_cast<std::ptrdiff_t>(layer) + 1,
-                                  false) == repeats_quiet.begin() + static_cast<std::ptrdiff_t>(layer) + 1;
+  return repeats > 0 &&
+         std::find(repeats_quiet.begin(), repeats_quiet.begin() + static_cast<std::ptrdiff_t>(layer) + 1,
+                   false) == repeats_quiet.begin() + static_cast<std::ptrdiff_t>(layer) + 1;
 }
 
 Expected<NoiseTest> test_noise(evidence::Observations& observations, References& references,
                                std::span<const RunRegions> treated, std::span<const RunRegions> neutral,
-                               std::uint64_t seed) {
+                               double alpha, std::uint64_t seed) {
   Study study(observations, references);
   for (const auto& [runs, role] : {std::pair(treated, Role::treated), std::pair(neutral, Role::neutral)}) {
     if (auto added = study.add(runs, role); !added) return tl::unexpected(added.error());
@@ -291,6 +348,11 @@ Expected<NoiseTest> test_noise(evidence::Observations& observations, References&
   }
   if (against_repeats && !(against_neutral && still))
     take(kind_by_kind(study, layers, false, own_kinds, seed + 1'000'000), factor, out);
+  if (out.p_value > alpha && out.controls_flip) {
+    const double tests = factor * static_cast<double>((layers + 1) * std::size(all_kinds));
+    out.planted_share =
+        against_neutral || study.one_row() ? planted(study, layers, alpha / tests, seed) : 1.0;
+  }
   return out;
 }
 

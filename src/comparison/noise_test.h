@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace pastonly::comparison {
 
 /// Whether changed runs differ from their base by more than runs do that changed nothing that matters.
 ///
-/// One test for every layer and kind of change, run by run, at equal rows and positions (matched_permutation.h),
-/// never by counting decisions: what one run shows may have one cause. Two sets of controls:
+/// One test for every layer and kind of change, run by run, at equal rows and positions
+/// (matched_permutation.h), never by counting decisions: what one run shows may have one cause. Two sets of
+/// controls:
 /// - `neutral` regions, and the repeats: against them all flips and every movement of a score or gate count,
 ///   whatever its size. No tolerance is needed, since rounding and chance move the neutral runs alike. Where
 ///   the neutral runs move for a reason of their own, the test loses power and accuses nobody.
@@ -24,23 +26,29 @@ namespace pastonly::comparison {
 /// Each set's p-values are corrected over layers and kinds (Holm), and doubled where both sets are used.
 struct NoiseTest {
   double p_value = 1.0;
-  std::vector<double> layers;         // (layers) p-values as corrected
+  std::vector<double> layers;       // (layers) p-values as corrected
   std::vector<bool> repeats_quiet;  // (layers) no repeat shows a flip of its own, nor gross movement
   bool controls_flip = false;       ///< some control shows a flip of its own
   bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
   bool treated_flip = false;        ///< some treated region shows a flip of its own
+  /// Where the test rejects nothing though controls flip: the share of a layer's decisions before the cut
+  /// that a leak would have to change to be found, measured by planting (stats/planted_effect.h), at the
+  /// layer where that is hardest. nullopt elsewhere; 1 also where nothing would be found.
+  std::optional<double> planted_share;
   std::size_t repeats = 0, neutral = 0;  ///< control regions: rows of repeats, and others
   std::size_t treated = 0;               ///< treated regions
-  std::size_t showing = 0;               ///< of these the ones with a flip of their own or a movement beyond tolerance
+  std::size_t showing = 0;  ///< of these the ones with a flip of their own or a movement beyond tolerance
   bool possible() const noexcept { return repeats + neutral > 0; }
   /// Controls show what the treated do. Flips that no moved score explains are of a kind of their own.
-  bool controls_alike() const noexcept { return treated_flip ? controls_flip : controls_flip || controls_move; }
+  bool controls_alike() const noexcept {
+    return treated_flip ? controls_flip : controls_flip || controls_move;
+  }
   /// Until the first layer that a repeat moves: later ones may only pass it on.
   bool quiet_up_to(std::size_t layer) const noexcept;
 };
 
 Expected<NoiseTest> test_noise(evidence::Observations& observations, References& references,
                                std::span<const RunRegions> treated, std::span<const RunRegions> neutral,
-                               std::uint64_t seed);
+                               double alpha, std::uint64_t seed);
 
 }  // namespace pastonly::comparison

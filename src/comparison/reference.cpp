@@ -47,11 +47,13 @@ Expected<const Reference*> References::of(const Intervention& run) {
   reference.stochastic_layers.assign(layers, false);
   reference.repeat_flip_rate.assign(layers, 0.0);
   reference.tolerances = tolerances_of(reference.base);
+  reference.cautious = cautious_tolerances_of(reference.base);
   const UnitLengths whole(reference.base.layout.sequences, {reference.base.layout.positions});
   for (const Intervention* repeat : reference.repeats) {
     const auto trace = evidence_.trace(*repeat);
     if (!trace) return tl::unexpected(trace.error());
-    const auto difference = compare(reference.base, *trace, all_rows(reference.base.layout), reference.tolerances, whole);
+    const auto difference =
+        compare(reference.base, *trace, all_rows(reference.base.layout), reference.tolerances, whole);
     if (!difference) return tl::unexpected(difference.error());
     take_in(*difference, reference);
   }

@@ -86,19 +86,17 @@ LayerSample look_at(const LayerRecord& layer, const std::vector<std::size_t>& to
   return out;
 }
 
-}  // namespace
-
-Tolerances tolerances_of(const Trace& base) {
+Tolerances make(const Trace& base, double fine) {
   Tolerances out;
   const auto tokens = sample(base);
-  double coarsest = base.compute && coarse(*base.compute) ? coarse_share : fine_share;
+  const bool stated_coarse = base.compute && coarse(*base.compute);
+  double coarsest = stated_coarse ? coarse_share : fine;
   for (const LayerRecord& layer : base.layers) {
     const LayerSample found = look_at(layer, tokens);
     const TokenTensor* ranking = layer.ranking();
+    const bool gridded = !base.compute && ranking != nullptr && found.on_bf16_grid;
     const auto share = [&](const TokenTensor& tensor) {
-      if (coarse(tensor.type)) return coarse_share;
-      if (base.compute) return coarse(*base.compute) ? coarse_share : fine_share;
-      return ranking != nullptr && found.on_bf16_grid ? coarse_share : fine_share;
+      return coarse(tensor.type) || stated_coarse || gridded ? coarse_share : fine;
     };
     Tolerance& tolerance = out.layers.emplace_back();
     if (ranking != nullptr) {
@@ -112,10 +110,16 @@ Tolerances tolerances_of(const Trace& base) {
     if (token < base.log_probs.size() && std::isfinite(base.log_probs[token]))
       log_probs.push_back(std::abs(base.log_probs[token]));
   }
-  const bool stated_fine = base.compute && !coarse(*base.compute) && coarsest == fine_share;
-  out.gross = (stated_fine ? fine_gross : coarse_gross) / coarsest;
+  out.gross = coarsest == coarse_share ? coarse_gross / coarse_share : fine_gross / fine_share;
   out.log_probs = coarsest * std::max(1.0, median(log_probs));
   return out;
+}
+
+}  // namespace
+
+Tolerances tolerances_of(const Trace& base) { return make(base, fine_share); }
+Tolerances cautious_tolerances_of(const Trace& base) {
+  return make(base, base.compute && !coarse(*base.compute) ? fine_share : coarse_share);
 }
 
 }  // namespace pastonly::comparison

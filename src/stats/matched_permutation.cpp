@@ -91,7 +91,8 @@ double quiet_p(std::span<const MatchedStratum> strata) {
 
 }  // namespace
 
-double matched_permutation_p(std::span<const MatchedStratum> strata, std::uint64_t seed) {
+double matched_permutation_p(std::span<const MatchedStratum> strata, std::uint64_t seed,
+                             std::uint64_t most_draws) {
   std::vector<MatchedStratum> used;
   std::copy_if(strata.begin(), strata.end(), std::back_inserter(used),
                [](const MatchedStratum& s) { return s.treated > 0 && s.members > s.treated; });
@@ -110,7 +111,7 @@ double matched_permutation_p(std::span<const MatchedStratum> strata, std::uint64
   std::uint64_t draws = 0, as_large = 0;
   // Few draws settle what is far from any level; only small p-values are worth more.
   for (const std::uint64_t until : {std::uint64_t{999}, std::uint64_t{9'999}, std::uint64_t{99'999}}) {
-    for (; draws < until; ++draws) {
+    for (; draws < std::min(until, most_draws); ++draws) {
       double sum = 0.0;
       for (const auto& stratum : places) sum += draw(stratum, taken, rng);
       as_large += sum >= observed - 1e-9 ? 1 : 0;

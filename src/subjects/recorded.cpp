@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "input/plan/plan.h"
+#include "integrity/response.h"
 #include "integrity/run_consistency.h"
 
 namespace pastonly::subjects {
@@ -195,6 +196,10 @@ Expected<Trace> RecordedPlan::observe(const Intervention& run) {
   if (!trace) return trace;
   if (const auto why = integrity::contradicts_base(run, *trace, *before); !why.empty()) {
     return input_error(fmt::format("{}: {} ({})", trace->path, why, before->path));
+  }
+  if (const auto why = integrity::ignores_tokens(*trace, *before); !why.empty()) {
+    return input_error(
+        fmt::format("{}: {} ({}); record run {} again", trace->path, why, before->path, run.id));
   }
   if (auto issue = integrity::unchanged_run(run, *trace, *before)) trace->issues.push_back(std::move(*issue));
   return trace;
