@@ -88,6 +88,69 @@ LayerFacts::Rule stated_rule(const routing::Identification& layer) {
   return rule;
 }
 
+std::string percent(double share) { return fmt::format("{:.2f}%", 100.0 * share); }
+
+/// What was declared, and how much of the layer it explains: "" where nothing was.
+std::string quote_declared(const std::optional<evidence::DeclaredRule>& declared) {
+  if (!declared) return {};
+  std::string text =
+      fmt::format("; the declared {}{} explains {}", declared->text,
+                  declared->recorded_bias ? " with the recorded bias" : "", percent(declared->explained()));
+  if (declared->unlike > 0 && !declared->broken())
+    text += ", and the rest lies within the rounding of the recorded scores";
+  return text;
+}
+
+Claim broken_claim(const evidence::DeclaredRule& declared, LayerIndex index) {
+  Claim claim;
+  claim.id = claim::broken_declaration;
+  claim.basis = Claim::Basis::observation;
+  claim.layers = {index};
+  claim.message = fmt::format(
+      "layer {}: the recorded decisions break the declared rule: {}{} explains {} of {} tokens, and rounding "
+      "the "
+      "scores anew accounts for {}; {}",
+      raw(index), declared.text, declared.recorded_bias ? " with the recorded bias" : "",
+      percent(declared.explained()), declared.tokens, declared.rounding, declared.example);
+  Value value;
+  value.set("type", "rule");
+  value.set("layer", raw(index));
+  value.set("rule", declared.id);
+  value.set("parameters", Value::Object{{"declared", declared.text}});
+  Value::Object example{{"rule", declared.id}, {"message", declared.example}};
+  example.emplace_back("explained", declared.explained());
+  value.set("counterexamples", Value::Array{Value(std::move(example))});
+  claim.witness = std::move(value);
+  claim.help =
+      "The model does not route as its producer says. Mend the declaration (`rule` in the metadata) or the "
+      "routing: a capacity that is ignored, another k, a bias that is not applied.";
+  return claim;
+}
+
+/// A state that differs between runs: not a leak, and it hides what the interventions would show.
+Claim moving_claim(const routing::Identification& layer, LayerIndex index) {
+  Claim claim;
+  claim.id = claim::moving_state;
+  claim.basis = Claim::Basis::observation;
+  claim.layers = {index};
+  const auto moved = layer.rule.parameters.number("moved");
+  claim.message =
+      moved
+          ? fmt::format(
+                "layer {}: the state moved between runs: the recorded bias of each run explains it, and they "
+                "differ by up to {:.3g}",
+                raw(index), *moved)
+          : fmt::format(
+                "layer {}: the state moved between runs: each run needs an offset of its own, and no batch "
+                "is known to set it",
+                raw(index));
+  claim.help =
+      "Freeze what the router learns (bias, centroids, running means) while a plan is recorded, or record "
+      "the "
+      "bias of every run. Runs with different states cannot be compared decision by decision.";
+  return claim;
+}
+
 Claim unexplained_claim(const routing::Identification& layer, LayerIndex index) {
   Claim claim;
   claim.id = claim::unexplained;
@@ -119,6 +182,8 @@ Outcome run_rule_identification(const CheckContext& context) {
   if (!trace) return trace.error();
   const auto layers = context.observations.identifications();
   if (!layers) return layers.error();
+  const auto declared = context.observations.declared_rules();
+  if (!declared) return declared.error();
   Ran ran;
   std::size_t judged = 0;
   std::string why_not;
@@ -144,10 +209,23 @@ Outcome run_rule_identification(const CheckContext& context) {
     ran.layers.push_back(std::move(facts));
     if (!layer.rule.id) {
       ran.claims.push_back(unexplained_claim(layer, record.index));
+      ran.claims.back().message += quote_declared((*declared)[i]);
     } else if (causal == false) {
       ran.claims.push_back(leaky_claim(layer, record.index));
     } else if (layer.rule.causal == false) {
       ran.claims.push_back(chance_claim(layer, record.index));
+    }
+    if (layer.rule.parameters.find("state") != nullptr)
+      ran.claims.push_back(moving_claim(layer, record.index));
+    if (const auto& one = (*declared)[i]) {
+      ran.measurements.push_back({measurement::declared_explained,
+                                  one->explained(),
+                                  {},
+                                  {},
+                                  "fraction of tokens",
+                                  one->tokens,
+                                  record.index});
+      if (one->broken()) ran.claims.push_back(broken_claim(*one, record.index));
     }
   }
   if (judged == 0) return Skipped{why_not.empty() ? "the trace holds no MoE layer" : why_not};

@@ -89,6 +89,17 @@ void collect_loading(std::uint32_t run, const Trace& trace, Hazards& issues) {
   }
 }
 
+/// What is odd about the subject itself.
+void collect_subject(const SubjectInfo& subject, Hazards& issues) {
+  for (const TraceIssue& issue : subject.issues) {
+    Found& found = issues[{issue.kind, issue.id}];
+    found.text = issue.message;
+    found.witness.set("type", "trace-hazard");
+    found.witness.set("hazard", issue.id);
+    found.witness.set("file", subject.name);
+  }
+}
+
 std::string where(const Found& found) {
   const Value* tensor = found.witness.find("tensor");
   const auto text = [&](const char* key) { return *found.witness.text(key); };
@@ -105,9 +116,14 @@ std::string help_for(TraceIssue::Kind kind) {
              : "Check that the recorder intended this. If so, no action is needed.";
 }
 
-Claim claim_of(TraceIssue::Kind kind, const Found& found) {
+/// Code that was not run may route in any way: more than an oddity.
+bool is_own_code(std::string_view hazard) { return hazard.ends_with(claim::own_code); }
+
+Claim claim_of(TraceIssue::Kind kind, std::string_view hazard, const Found& found) {
   Claim claim;
-  claim.id = kind == TraceIssue::Kind::contradiction ? claim::contradiction : claim::oddity;
+  claim.id = kind == TraceIssue::Kind::contradiction ? claim::contradiction
+             : is_own_code(hazard)                   ? claim::own_code
+                                                     : claim::oddity;
   claim.basis = Claim::Basis::observation;
   const std::string runs =
       found.runs.size() > 1 ? fmt::format(" in {} runs", found.runs.size()) : std::string();
@@ -115,7 +131,9 @@ Claim claim_of(TraceIssue::Kind kind, const Found& found) {
                                    : fmt::format("{} {}{}{}", found.count, found.text, runs, where(found));
   claim.layers.assign(found.layers.begin(), found.layers.end());
   claim.witness = found.witness;
-  claim.help = help_for(kind);
+  claim.help = is_own_code(hazard) ? "Record a plan with the code that the model is run with, and audit that "
+                                     "(docs/formats.md)."
+                                   : help_for(kind);
   return claim;
 }
 
@@ -150,6 +168,7 @@ Outcome run_trace_integrity(const CheckContext& context) {
   if (context.observations.watch().stop()) return Error{Error::Kind::interrupted, "interrupted"};
 
   Hazards issues;
+  collect_subject(context.observations.subject().info(), issues);
   for (const auto& [id, trace] : *traces) collect_loading(id, trace, issues);
   std::uint64_t rows = 0, filler = 0;
   for (const Part& part : parts) {
@@ -168,7 +187,7 @@ Outcome run_trace_integrity(const CheckContext& context) {
   measure(measurement::contradictions, of_kind(TraceIssue::Kind::contradiction), "kinds");
   measure(measurement::oddities, of_kind(TraceIssue::Kind::oddity), "kinds");
   measure(measurement::filler_pairs, static_cast<double>(filler), "pairs");
-  for (const auto& [key, found] : issues) ran.claims.push_back(claim_of(key.first, found));
+  for (const auto& [key, found] : issues) ran.claims.push_back(claim_of(key.first, key.second, found));
   return ran;
 }
 
@@ -180,7 +199,8 @@ const Check trace_integrity_check{
     "Reads every array of every run once. Contradictions are masks that are not 0 or 1, experts that do not "
     "exist or repeat, gates without a mask, numbers that are not finite, and positive log-probabilities. "
     "Oddities are tokens without an expert, a last position that was not recorded, scores stored as logits, "
-    "and the Sinkhorn matrix stored as scores. A contradiction means that the recorder is wrong and that no "
+    "the Sinkhorn matrix stored as scores, and keys of a checkpoint's config.json that are not read. A "
+    "contradiction means that the recorder is wrong and that no "
     "other result is reliable.",
     {},
     run_trace_integrity};

@@ -1,19 +1,27 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include "cli/cli.h"
+#include "cli/messages.h"
 #include "cli/sigbus_handler.h"
 
 int main(int argc, char** argv) {
   // A reader that has gone (`| head`) is an error of writing, answered like any other: nothing half-written
   // stays.
   std::signal(SIGPIPE, SIG_IGN);
+  // So is a file that grows beyond what the system allows.
+  std::signal(SIGXFSZ, SIG_IGN);
+  pastonly::cli::hold_standard_streams();
   pastonly::cli::install_sigbus_handler();
   try {
     return pastonly::cli::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    pastonly::cli::tell("pastonly: not enough memory\n");
+    return 2;
   } catch (const std::exception& error) {
-    // The last catch: expected failures are values, so this is a bug or a lack of memory.
+    // The last catch: expected failures are values, so this is a bug.
     std::fprintf(stderr, "pastonly: internal error: %s\n", error.what());
     return 2;
   }

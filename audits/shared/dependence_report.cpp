@@ -260,7 +260,8 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
       all_explained(context, compared_runs)) {
     evidence.strength = Strength::proof;
     out.bound = "one rule reproduces every decision of the layer in all runs, so none is random";
-  } else if (evidence.strength != Strength::proof && picked) {
+  } else if (evidence.strength != Strength::proof && picked && picked->flip.scores_equal) {
+    // Where scores moved, that it comes again may be how the shapes of products round.
     if (const auto settled = comparison::settle(context.observations, *picked);
         settled && settled->p_value <= proof_level) {
       evidence.strength = Strength::proof;

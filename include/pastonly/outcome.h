@@ -74,7 +74,7 @@ struct LayerFacts {
     std::string method;
   };
   struct Origin {
-    std::string kind;  ///< selection | scoring | none | unknown
+    std::string kind;  ///< selection | gate | scoring | none | unknown
     bool contaminated = false;
   };
   LayerIndex index{};

@@ -46,6 +46,8 @@ struct SubjectInfo {
   /// itself; else empty.
   std::vector<std::string> rules;
   std::vector<std::uint32_t> unrecorded_layers = {};  ///< that a plan says its model has, and no trace holds
+  /// What is odd about the subject itself, whatever its runs show.
+  std::vector<TraceIssue> issues = {};
 };
 
 /// What is audited. A recorded subject answers the interventions it holds and not_recorded to the

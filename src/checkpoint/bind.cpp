@@ -194,18 +194,21 @@ class Binder {
     return out;
   }
 
-  /// Tensors of this model's layers, or beside them, that nobody asked for.
+  /// Tensors that nobody asked for, wherever they stand.
   void leftovers() {
     for (const auto& [name, tensor] : find_.weights().tensors()) {
       if (find_.taken().contains(name)) continue;
-      const bool ours = name.starts_with(prefix_) || name.starts_with("lm_head.");
+      // What a model that also sees has beside its language model.
+      const bool of_images = prefix_ != "model." && (name.starts_with("vision_model.") ||
+                                                     name.starts_with("multi_modal_projector."));
       std::size_t l = 0;
       const std::string layers = prefix_ + "layers.";
       if (name.starts_with(layers))
         std::from_chars(name.data() + layers.size(), name.data() + name.size(), l);
       // Some layers beyond the last predict further tokens in training (DeepSeek-V3), as mtp_ modules do
       // (ERNIE).
-      if (!ours || name.starts_with(prefix_ + "mtp_")) continue;
+      const bool predicts_further = name.starts_with("mtp.") && d_.training_layers > 0;
+      if (of_images || predicts_further || name.starts_with(prefix_ + "mtp_")) continue;
       if (l >= d_.layers.size()) {
         if (l - d_.layers.size() < d_.training_layers) continue;
         return find_.reject(fmt::format(

@@ -5,6 +5,7 @@
 
 #include "checkpoint/family.h"
 #include "checkpoint/rotary_config.h"
+#include "checkpoint/unread_keys.h"
 #include "input/files/mapped_file.h"
 #include "input/text/printable.h"
 
@@ -46,7 +47,21 @@ void read_quantization(input::ObjectReader& config) {
     how.reject("quant_method", fmt::format("'{}' is not supported; expected fp8 (E4M3 with block scales) or "
                                            "mxfp4, or weights in F32, F16 or BF16",
                                            method.substr(0, 40)));
+  const auto block = how.counts("weight_block_size");
+  if (!block.empty() && block != std::vector<std::size_t>{128, 128})
+    how.reject("weight_block_size", "expected [128, 128]");
   config.adopt(how);
+}
+
+/// transformers lets every token attend to all others where these say so: no such model is causal, whatever
+/// its router does.
+void refuse_two_sided_attention(input::ObjectReader& config) {
+  constexpr std::string_view why =
+      "attention then sees later tokens, so that every score reads the future; only causal attention runs "
+      "here";
+  if (!config.flag("is_causal", true)) config.reject("is_causal", fmt::format("is false: {}", why));
+  if (config.flag("use_bidirectional_attention", false))
+    config.reject("use_bidirectional_attention", fmt::format("is true: {}", why));
 }
 
 Expected<Description> unknown(const std::string& type, const std::string& file) {
@@ -86,6 +101,7 @@ Expected<Description> describe(const input::Json& json, const std::string& file)
   out.tied_embeddings = config.flag("tie_word_embeddings", false);
   out.max_positions = config.count("max_position_embeddings", 2048, 1, std::size_t{1} << 32);
   read_attention(config, out);
+  refuse_two_sided_attention(config);
   read_activation(config);
   read_quantization(config);
   out.attention.rotary.width = 0;
@@ -97,6 +113,7 @@ Expected<Description> describe(const input::Json& json, const std::string& file)
   }
   if (out.sparse_layers() == 0)
     config.reject("num_hidden_layers", "no layer has experts, so there is no routing to audit");
+  list_unread(config, out);
   if (auto done = config.finish(); !done) return tl::unexpected(done.error());
   if (const auto rule = make_rule(out.router.rule.id, out.router.rule.parameters); !rule)
     return input_error(fmt::format("{}: {}", file, rule.error().message));

@@ -16,6 +16,8 @@ void read_deepseek(input::ObjectReader& config, Description& out) {
   const std::size_t rotated = config.count("qk_rope_head_dim");
   attention.key_width = config.count("qk_nope_head_dim") + rotated;
   attention.value_width = config.count("v_head_dim");
+  if (config.count("qk_head_dim", attention.key_width) != attention.key_width)
+    config.reject("qk_head_dim", "is not qk_nope_head_dim + qk_rope_head_dim");
   attention.kv_rank = config.count("kv_lora_rank");
   attention.query_rank = config.count("q_lora_rank", 0);
   attention.input_bias = attention.output_bias = config.flag("attention_bias", false);
@@ -35,6 +37,7 @@ void read_deepseek_v2(input::ObjectReader& config, Description& out) {
   if (config.flag("norm_topk_prob", false))
     config.reject("norm_topk_prob", "expected false: transformers does not renormalise here");
   const std::string method = config.text("topk_method", std::string("greedy"));
+  config.pass_over({"n_group", "topk_group"});
   if (method == "group_limited_greedy") {
     read_groups(config, out, "max");
     out.router.rule.parameters.emplace_back("group_mask", "zero");

@@ -33,6 +33,8 @@ void read_llama4(input::ObjectReader& config, Description& out) {
   if (!rotating.empty() && rotating.size() < out.layers.size())
     config.reject("no_rope_layers", "expected one entry a layer");
   read_layer_types(config, out, 0, chunk);
+  config.pass_over(
+      {"intermediate_size_mlp", "moe_layers", "interleave_moe_layer_step", "floor_scale", "attn_scale"});
   if (std::ranges::any_of(out.layers, [](const auto& layer) { return !layer.sparse; }))
     out.expert.dense_width = config.count("intermediate_size_mlp");
 }

@@ -13,6 +13,7 @@ void read_qwen_layers(input::ObjectReader& config, Description& out) {
     out.layers[l].sparse = (l + 1) % step == 0 && std::ranges::find(dense, l) == dense.end();
   if (std::ranges::any_of(out.layers, [](const auto& layer) { return !layer.sparse; }))
     out.expert.dense_width = config.count("intermediate_size");
+  config.pass_over({"intermediate_size"});  // where every layer has experts
 }
 
 }  // namespace
@@ -24,6 +25,7 @@ void read_qwen2(input::ObjectReader& config, Description& out) {
   out.expert.shared_width = config.count("shared_expert_intermediate_size");
   out.expert.shared_gate = true;
   read_qwen_layers(config, out);
+  config.pass_over({"sliding_window", "max_window_layers"});
   if (!config.flag("use_sliding_window", false)) return;
   const std::size_t window = config.count("sliding_window", 4096, 1, std::size_t{1} << 32);
   const std::size_t most = config.count("max_window_layers", 28, 0);
@@ -38,6 +40,7 @@ void read_qwen3(input::ObjectReader& config, Description& out) {
   out.attention.input_bias = out.attention.output_bias = config.flag("attention_bias", false);
   out.attention.qk_norm = QkNorm::per_head;
   read_qwen_layers(config, out);
+  config.pass_over({"sliding_window", "max_window_layers"});
   if (config.flag("use_sliding_window", false)) set_window(config, out);
 }
 

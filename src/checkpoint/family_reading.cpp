@@ -41,6 +41,7 @@ void read_shared_experts(input::ObjectReader& config, Description& out, std::siz
   out.expert.shared_width = config.count("n_shared_experts", usual, 0, 1024) * out.expert.width;
   const std::size_t dense = config.count("first_k_dense_replace", usual, 0);
   for (std::size_t l = 0; l < std::min(dense, out.layers.size()); ++l) out.layers[l].sparse = false;
+  config.pass_over({"intermediate_size"});
   if (dense > 0) out.expert.dense_width = config.count("intermediate_size");
 }
 
@@ -65,6 +66,7 @@ void read_corrected_router(input::ObjectReader& config, Description& out, bool r
     config.reject("scoring_func", "expected sigmoid: it is what transformers computes here");
   out.router.score = Score::sigmoid;
   out.router.correction_bias = true;
+  config.pass_over({"topk_group"});
   if (config.count("n_group", 1) > 1) {
     read_groups(config, out, "top2");
   } else {

@@ -12,4 +12,8 @@ namespace pastonly::checkpoint {
 /// all of them.
 std::string find_non_finite(const Weights& weights, std::string_view prefix);
 
+/// Input error: a tensor, whether or not any token would reach it, holds what is not finite. Reads all
+/// weights once, on all threads.
+Expected<void> check_finite(const Weights& weights);
+
 }  // namespace pastonly::checkpoint

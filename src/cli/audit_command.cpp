@@ -5,12 +5,12 @@
 #include "cli/checkpoint_options.h"
 #include "cli/commands.h"
 #include "cli/long_run.h"
+#include "cli/messages.h"
 #include "cli/nearest.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
 #include "input/policy/policy.h"
 #include "input/policy/source_text.h"
-#include "input/text/printable.h"
 #include "pastonly/check.h"
 #include "session/audit_session.h"
 #include "session/clock.h"
@@ -97,7 +97,7 @@ int run_command(const AuditArguments& arguments, const Session& session) {
   if (!report) return complain(with_advice(report.error(), *request));
   if (auto written = outputs->write(*report); !written) return complain(written.error());
   if (!outputs->to_stdout() && !session.quiet) {
-    fmt::print(stderr, "pastonly: {}: {}\n", input::printable(report->subject.name), name(report->verdict));
+    tell_line(fmt::format("{}: {}", report->subject.name, name(report->verdict)));
   }
   return exit_code(report->verdict);
 }

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/outputs.h"
+#include "cli/validators.h"
 #include "report/json.h"
 #include "report/text.h"
 #include "routing/rule_ids.h"
@@ -70,7 +71,8 @@ void add_bound(CLI::App& app, Session& session) {
   command->add_option("--top-k", arguments->top_k, "Experts per token on average, K")
       ->required()
       ->type_name("K")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(CLI::PositiveNumber.description(""))
+      ->check(finite());
   command->add_option("--layers", arguments->layers, "Mixture-of-Experts layers, L")
       ->type_name("N")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000}).description(""))

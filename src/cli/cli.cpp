@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
+#include <sstream>
 
 #include "cli/commands.h"
-#include "input/text/printable.h"
+#include "cli/messages.h"
+#include "cli/outputs.h"
 #include "kernels/target.h"
 #include "pastonly/version.h"
 #include "report/writer.h"
@@ -45,10 +46,15 @@ Expected<void> check_target() {
 
 int usage_failure(const CLI::ParseError& error, const CLI::App& app) {
   // CLI11 reports --help and --version as errors with exit code 0.
-  if (error.get_exit_code() == 0) return app.exit(error);
+  if (error.get_exit_code() == 0) {
+    std::ostringstream asked;
+    app.exit(error, asked, asked);
+    const auto printed = print(asked.str());
+    return printed ? 0 : complain(printed.error());
+  }
   std::string message = error.what();
   std::ranges::replace(message, '\n', ' ');
-  fmt::print(stderr, "pastonly: {} (see pastonly --help)\n", input::printable(message));
+  tell_line(fmt::format("{} (see pastonly --help)", message));
   return wrong_usage;
 }
 
@@ -57,8 +63,7 @@ int usage_failure(const CLI::ParseError& error, const CLI::App& app) {
 int complain(const Error& error) {
   const std::string& said = error.message;
   const bool whole = said.size() <= longest_complaint;
-  fmt::print(stderr, "pastonly: {}{}\n", input::printable(said.substr(0, longest_complaint)),
-             whole ? "" : "...");
+  tell_line(said.substr(0, longest_complaint) + (whole ? "" : "..."));
   switch (error.kind) {
     case Error::Kind::usage:
       return wrong_usage;

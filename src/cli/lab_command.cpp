@@ -5,10 +5,10 @@
 
 #include "cli/commands.h"
 #include "cli/long_run.h"
+#include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/validators.h"
 #include "input/policy/policy.h"
-#include "input/text/printable.h"
 #include "lab/exported.h"
 #include "session/clock.h"
 #include "session/lab_session.h"
@@ -50,11 +50,9 @@ Expected<void> export_trained(const session::LabRequest& request, const std::str
   for (const auto& arm : *arms) {
     if (quiet) break;
     if (arm.obstacle.empty()) {
-      fmt::print(stderr, "pastonly: {} saved as checkpoint {}\n", input::printable(arm.arm),
-                 arm.directory.string());
+      tell_line(fmt::format("{} saved as checkpoint {}", arm.arm, arm.directory.string()));
     } else {
-      fmt::print(stderr, "pastonly: {} is not saved as a checkpoint: {}\n", input::printable(arm.arm),
-                 arm.obstacle);
+      tell_line(fmt::format("{} is not saved as a checkpoint: {}", arm.arm, arm.obstacle));
     }
   }
   return {};
@@ -77,7 +75,7 @@ int run_lab_command(const LabArguments& arguments, const Session& session) {
       return complain(done.error());
   }
   if (!outputs->to_stdout() && !session.quiet) {
-    fmt::print(stderr, "pastonly: {}: completed\n", arguments.experiment);
+    tell_line(fmt::format("{}: completed", arguments.experiment));
   }
   return arguments.policy.empty() ? 0 : exit_code(report->verdict);
 }

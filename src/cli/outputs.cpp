@@ -9,6 +9,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "input/files/atomic_file.h"
+
 namespace pastonly::cli {
 namespace {
 
@@ -66,8 +68,14 @@ Expected<Outputs::Target> Outputs::open_one(const std::string& spec) {
   const auto status = fs::status(target.path, ignored);
   // Devices and pipes are written in place: renaming over them would replace them.
   const bool in_place = fs::exists(status) && !fs::is_regular_file(status);
-  target.aside = in_place ? target.path : target.path + ".partial";
-  target.file = std::fopen(target.aside.c_str(), "wb");
+  if (in_place) {
+    target.aside = target.path;
+    target.file = std::fopen(target.path.c_str(), "wb");
+  } else {
+    auto [aside, file] = input::open_aside(target.path);
+    target.aside = std::move(aside);
+    target.file = file;
+  }
   if (target.file == nullptr) {
     return usage_error(fmt::format("-o {}: cannot write {}: {}", spec, target.path, std::strerror(errno)));
   }

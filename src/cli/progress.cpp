@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
+#include "cli/messages.h"
 #include "input/text/printable.h"
 
 namespace pastonly::cli {
@@ -15,7 +15,7 @@ Progress::Progress(bool quiet) : terminal_(isatty(STDERR_FILENO) != 0), quiet_(q
 Progress::~Progress() { clear_bar(); }
 
 void Progress::clear_bar() {
-  if (drawn_) fmt::print(stderr, "\r\x1b[K");
+  if (drawn_) tell("\r\x1b[K");
   drawn_ = false;
 }
 
@@ -23,7 +23,7 @@ void Progress::say(std::string_view what) {
   if (quiet_) return;
   const std::lock_guard lock(mutex_);
   clear_bar();
-  fmt::print(stderr, "pastonly: {}\n", input::printable(what));
+  tell_line(what);
 }
 
 void Progress::report(double fraction, std::string_view what) {
@@ -35,14 +35,13 @@ void Progress::report(double fraction, std::string_view what) {
   last_ = now;
   const double share = std::clamp(fraction, 0.0, 1.0);
   if (!terminal_) {
-    fmt::print(stderr, "pastonly: {:.0f}% {}\n", 100.0 * share, what);
+    tell_line(fmt::format("{:.0f}% {}", 100.0 * share, what));
     return;
   }
   constexpr int width = 30;
   const int filled = static_cast<int>(width * share);
-  fmt::print(stderr, "\r\x1b[K[{:#<{}}{:.<{}}] {:3.0f}% {}", "", filled, "", width - filled, 100.0 * share,
-             what);
-  std::fflush(stderr);
+  tell(fmt::format("\r\x1b[K[{:#<{}}{:.<{}}] {:3.0f}% {}", "", filled, "", width - filled, 100.0 * share,
+                   input::printable(what)));
   drawn_ = true;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/validators.h"
 
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 
 namespace pastonly::cli {
@@ -23,6 +24,15 @@ CLI::Validator share_of_trials() {
             const auto read = std::from_chars(text.data(), end, number);
             const bool good = read.ec == std::errc() && read.ptr == end && number >= 1e-5 && number <= 0.5;
             return good ? "" : "'" + text + "' is not a number from 0.00001 to 0.5";
+          },
+          ""};
+}
+
+CLI::Validator finite() {
+  return {[](std::string& text) -> std::string {
+            double number = 0.0;
+            const bool good = CLI::detail::lexical_cast(text, number) && std::isfinite(number);
+            return good ? "" : "'" + text + "' is not a finite number";
           },
           ""};
 }

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/long_run.h"
+#include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
 #include "input/files/hash.h"
@@ -132,7 +133,7 @@ int run_command(const std::string& path, const Session& session) {
   if (const auto changed = changed_files(*stated); !changed.empty()) {
     constexpr std::size_t shown = 10;
     for (std::size_t i = 0; i < std::min(shown, changed.size()); ++i) {
-      fmt::print(stderr, "pastonly: {}\n", input::printable(changed[i]));
+      tell_line(changed[i]);
     }
     return complain(
         {Error::Kind::input,

@@ -23,10 +23,13 @@ void attribute(const LayerDifference& from, bool earlier, LayerTally& to) {
     return;
   }
   if (from.scores_moved > 0) (earlier ? to.contaminated : to.scoring) = true;
-  if (from.own_changes > 0) {
-    if (earlier) to.later_selection = true;
-    if (!earlier && from.scores_moved == 0) to.selection = true;
-  }
+  if (from.own_changes == 0) return;
+  if (from.flips == 0)
+    to.gate = true;
+  else if (earlier)
+    to.later_selection = true;
+  else if (from.scores_moved == 0)
+    to.selection = true;
 }
 
 void add_layer(const LayerDifference& from, LayerTally& to) {
@@ -147,6 +150,8 @@ LayerFacts::Origin origin(const LayerTally& layer, std::optional<bool> causal_gi
     out.kind = "scoring";
   } else if (layer.selection || (layer.later_selection && !passes_on)) {
     out.kind = "selection";
+  } else if (layer.gate) {
+    out.kind = "gate";
   } else {
     out.kind = layer.unscored ? "unknown" : "none";
   }

@@ -182,6 +182,14 @@ Expected<std::vector<routing::Identification>> Observations::identifications() {
   return found->identifications;
 }
 
+Expected<std::vector<std::optional<DeclaredRule>>> Observations::declared_rules() {
+  const auto& found = surveyed();
+  if (!found) return tl::unexpected(found.error());
+  if (!state_->subject.info().rules.empty())
+    return std::vector<std::optional<DeclaredRule>>(found->identifications.size());
+  return found->declared;
+}
+
 Expected<std::vector<LayerFacts::Rule>> Observations::rules() {
   const auto& found = surveyed();
   if (!found) return tl::unexpected(found.error());

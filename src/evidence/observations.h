@@ -52,6 +52,9 @@ class Observations {
   Expected<std::vector<LayerFacts::Rule>> rules();
   /// The same with what was tried in vain and where it failed.
   Expected<std::vector<routing::Identification>> identifications();
+  /// What its producer says that each layer was routed by, applied to the recorded scores; nullopt of a layer
+  /// where nothing is declared or it cannot be applied, and of all layers of a subject that routes itself.
+  Expected<std::vector<std::optional<DeclaredRule>>> declared_rules();
   /// How the first base run's tokens spread over the experts, by the position of the layer in its trace.
   Expected<std::vector<routing::LoadSurvey>> loads();
   /// What is odd in the layers of every run, aligned with runs(): by the position of the layer in the run's

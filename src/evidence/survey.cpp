@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "evidence/refuted_rules.h"
 #include "stats/parallel.h"
 
 namespace pastonly::evidence {
@@ -50,6 +51,8 @@ void survey_layer(const std::vector<RecordedRun>& runs, std::size_t base, std::s
     if (load) out.loads[l] = load->finish();
   }
   out.identifications[l] = routing::identify(found, std::move(profiles));
+  out.declared[l] = try_declared_rule(runs, base, runs[base].trace.layers[l].index);
+  drop_refuted_rules(out.identifications[l], runs[base].trace.layers[l].index, runs);
 }
 
 }  // namespace
@@ -63,6 +66,7 @@ Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std:
   Survey out;
   const std::size_t layers = runs[base].trace.layers.size();
   out.identifications.resize(layers);
+  out.declared.resize(layers);
   out.loads.resize(layers);
   for (const auto& run : runs) out.scans.emplace_back(run.trace.layers.size());
   stats::parallel_for(layers, [&](std::size_t l) {

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
+#include "evidence/declared_rule.h"
+#include "evidence/recorded_run.h"
 #include "integrity/layer_scan.h"
 #include "pastonly/subject.h"
 #include "routing/identify/identify.h"
@@ -10,15 +13,10 @@
 
 namespace pastonly::evidence {
 
-/// A run and what was recorded of it.
-struct RecordedRun {
-  Intervention run;
-  Trace trace;
-};
-
 /// What one pass over every layer of some runs tells the checks that look at single traces.
 struct Survey {
   std::vector<routing::Identification> identifications;  // (layers of the base)
+  std::vector<std::optional<DeclaredRule>> declared;     // (layers of the base)
   std::vector<routing::LoadSurvey> loads;                // (layers of the base)
   std::vector<std::vector<integrity::Scan>> scans;       // (runs, their layers)
 };

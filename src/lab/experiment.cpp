@@ -150,6 +150,8 @@ Expected<void> check_whole(const Experiment& experiment, const std::string& name
     if (!names.insert(arm.name).second) {
       return usage_error(fmt::format("{}: two arms are called '{}'", name, arm.name));
     }
+    if (auto fits = model::fits_memory(arm.model, experiment.batch); !fits)
+      return usage_error(fmt::format("{}: arm '{}': {}", name, arm.name, fits.error().message));
     if (!arm.against.empty() && !groups.contains(arm.against)) {
       return usage_error(
           fmt::format("{}: arm '{}': against '{}': no arm has that name", name, arm.name, arm.against));

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -93,6 +94,8 @@ class ArmJob {
     return input_error(fmt::format("arm '{}': its result cannot be read back", arm_.name));
   }
 
+  const std::string& name() const noexcept { return arm_.name; }
+
  private:
   Error named(Error error) const {
     if (error.kind != Error::Kind::interrupted)
@@ -137,6 +140,17 @@ class ArmJob {
   ArmStore store_;
 };
 
+/// A job's result; nothing may leave a thread.
+Expected<Report::Experiment::Arm> run_safely(ArmJob& job) {
+  try {
+    return job.run();
+  } catch (const std::bad_alloc&) {
+    return input_error(fmt::format("arm '{}': not enough memory", job.name()));
+  } catch (const std::exception& error) {
+    return input_error(fmt::format("arm '{}': {}", job.name(), error.what()));
+  }
+}
+
 /// As many workers as there are threads and arms; each takes the next arm and its share of the threads.
 void run_all(std::vector<ArmJob>& jobs,
              std::vector<std::optional<Expected<Report::Experiment::Arm>>>& results, unsigned threads,
@@ -148,7 +162,7 @@ void run_all(std::vector<ArmJob>& jobs,
     while (!failed) {
       const std::size_t job = next++;
       if (job >= jobs.size()) return;
-      arena.execute([&] { results[job] = jobs[job].run(); });
+      arena.execute([&] { results[job] = run_safely(jobs[job]); });
       if (!*results[job]) failed = true;
     }
   };

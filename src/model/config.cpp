@@ -1,5 +1,7 @@
 #include "model/config.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -49,6 +51,7 @@ void check_sizes(const ModelConfig& c, Requirements& r) {
             "experts must lie between 1 and 65535");
   r.require(c.dense_layers == c.layers || (c.expert_width >= 1 && c.expert_width <= most),
             "expert_width must be positive");
+  r.require(c.router.autonomy_rank <= most, "router.autonomy_rank must not exceed 2^24");
   r.require(c.shared_width <= most, "shared_width must not exceed 2^24");
   r.require(!c.shared_gate || c.shared_width > 0, "shared_gate needs shared_width > 0");
 }
@@ -83,12 +86,31 @@ double parameter_count(const ModelConfig& c) {
   const double dense = number(std::min(c.dense_layers, c.layers)), moe = number(c.layers) - dense;
   const double attention =
       number(c.heads + 2 * c.kv_heads) * number(c.head_width) + number(c.heads) * number(c.head_width);
-  const double experts = number(c.experts) * 3.0 * number(c.expert_width + 1) + 3.0 * number(c.shared_width);
-  return number(c.width) * (2.0 * number(c.vocab) + number(c.layers) * attention +
-                            dense * 3.0 * number(c.dense_width) + moe * experts);
+  const double rank = number(c.autonomy_rank());
+  const double experts =
+      number(c.experts) * (3.0 * number(c.expert_width + 1) + rank) + 3.0 * number(c.shared_width);
+  const double gates = moe * number(c.experts) * number(c.expert_width) * rank;  // autonomy
+  return gates + number(c.width) * (2.0 * number(c.vocab) + number(c.layers) * attention +
+                                    dense * 3.0 * number(c.dense_width) + moe * experts);
 }
 
+constexpr double largest_training = 0x1p35;  // bytes
+
 }  // namespace
+
+Expected<void> fits_memory(const ModelConfig& c, const Layout& batch) {
+  const auto number = [](std::size_t size) { return static_cast<double>(size); };
+  // Weights, gradients and the optimiser's two moments; of a token, logits and what each layer keeps.
+  const double weights = 4.0 * 4.0 * parameter_count(c) + 4096.0 * number(c.layers);
+  const double layer = 7.0 * number(c.width) + 2.0 * number(c.qkv_columns()) + 6.0 * number(c.experts);
+  const double token = 4.0 * (number(c.vocab) + number(c.layers) * layer);
+  const double tokens = number(batch.sequences) * number(batch.positions) * token;
+  if (weights + tokens <= largest_training) return {};
+  return usage_error(fmt::format(
+      "training needs {:.0f} GiB for the weights and {:.0f} GiB for a batch of {} x {}, together "
+      "more than {:.0f}; make width, experts, vocabulary, positions or sequences smaller",
+      weights / 0x1p30, tokens / 0x1p30, batch.sequences, batch.positions, largest_training / 0x1p30));
+}
 
 std::size_t ModelConfig::autonomy_rank() const noexcept {
   if (router.score != Score::autonomy) return 0;
@@ -133,6 +155,7 @@ Expected<void> validate(const ModelConfig& c, const TrainingConfig& t) {
                                     {t.clip, "clip"}}) {
     r.require(finite_at_least(value, 0.0), std::string(name) + " must be finite and not negative");
   }
+  r.require(t.steps >= 1, "training.steps must be at least 1");
   r.require(finite_at_least(t.final_share, 0.0) && t.final_share <= 1.0,
             "final_share must lie between 0 and 1");
   r.require(finite_at_least(t.beta1, 0.0) && t.beta1 < 1.0, "beta1 must lie in [0, 1)");

@@ -110,5 +110,8 @@ struct TrainingConfig {
 /// What is wrong with it, as a usage error naming the key; also where the rule's parameters are wrong.
 Expected<void> validate(const ModelConfig& config);
 Expected<void> validate(const ModelConfig& config, const TrainingConfig& training);
+/// Usage error: training on batches of this layout would take more than 32 GiB, by what is known before
+/// memory is asked for. Requires a valid configuration.
+Expected<void> fits_memory(const ModelConfig& config, const Layout& batch);
 
 }  // namespace pastonly::model

@@ -32,6 +32,10 @@ std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule) {
 std::optional<ReplayRule> replay_rule(const Trace& trace, const LayerRecord& layer,
                                       const LayerFacts::Rule& rule) {
   if (!rule.id || !layer.ranking()) return std::nullopt;
+  // Replays read what was recorded; a rule that ranked something else is not applied to it.
+  const Value* ranking = rule.parameters.find("ranking");
+  if (ranking != nullptr && ranking->text() != nullptr && !ranking->text()->starts_with("log-"))
+    return std::nullopt;
   const auto made = make_identified(rule);
   if (!made) return std::nullopt;
   ReplayRule out;

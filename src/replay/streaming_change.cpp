@@ -62,6 +62,14 @@ bool expert_choice(const Trace& trace, const LayerRecord& layer, const ReplayRul
   return true;
 }
 
+/// How the rule is selected when only tokens up to it are visible. Of the latest of them nothing is refused
+/// by score.
+StreamingForm streaming_form(const ReplayRule& rule) {
+  const Value* rank = find(rule.parameters, "rank");
+  if (rank != nullptr && *rank == "latest") return StreamingForm::reapplied;
+  return routing::rule_traits(rule.id).streaming;
+}
+
 bool is_capped(StreamingForm form) {
   return form == StreamingForm::capacity_by_choice || form == StreamingForm::capacity_by_priority ||
          form == StreamingForm::capacity_by_score;
@@ -70,7 +78,8 @@ bool is_capped(StreamingForm form) {
 Admit admission(StreamingForm form, routing::ParameterReader& reader) {
   if (form == StreamingForm::capacity_by_choice) return Admit::choice_major;
   if (form == StreamingForm::capacity_by_priority) return Admit::by_priority_choice_major;
-  return reader.choice("rank", {"score", "renormalised"}, 0) == 1 ? Admit::by_share : Admit::by_priority;
+  return reader.choice("rank", {"score", "renormalised", "latest"}, 0) == 1 ? Admit::by_share
+                                                                            : Admit::by_priority;
 }
 
 bool capped(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule, std::size_t budget,
@@ -133,7 +142,7 @@ bool few_tokens(const Trace& trace, const LayerRecord& layer, const ReplayRule& 
 }  // namespace
 
 bool reads_whole(const ReplayRule& rule, std::size_t budget) {
-  const StreamingForm form = routing::rule_traits(rule.id).streaming;
+  const StreamingForm form = streaming_form(rule);
   return rule.future && ((is_capped(form) && !rule.per_sequence) ||
                          (form == StreamingForm::chunk_rank && rule.width > budget));
 }
@@ -144,7 +153,7 @@ std::optional<FlipCount> streaming_change(const Trace& trace, const LayerRecord&
   if (rule.random) return std::nullopt;
   if (!rule.future) return out;
   bool done = false;
-  const StreamingForm form = routing::rule_traits(rule.id).streaming;
+  const StreamingForm form = streaming_form(rule);
   if (form == StreamingForm::chunk_rank) {
     done = expert_choice(trace, layer, rule, budget, seed, out);
   } else if (is_capped(form)) {

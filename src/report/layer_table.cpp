@@ -58,8 +58,22 @@ std::string bound_words(const Report::Layer& layer) {
 struct Group {
   std::vector<std::uint32_t> layers;
   Row cells;
+  std::string rule;  ///< in full
 };
 constexpr std::size_t max_rows = 40;
+constexpr std::size_t rule_width = 38;
+
+/// Rules that their column cuts off, each once in full.
+std::string whole_rules(const std::vector<Group>& groups, const TextStyle& style) {
+  std::vector<std::string> told;
+  std::string out;
+  for (const Group& group : groups) {
+    if (columns(group.rule) <= rule_width || std::ranges::count(told, group.rule) > 0) continue;
+    told.push_back(group.rule);
+    out += table_note(fmt::format("{}: {}", layers_in_words(group.layers), group.rule), style.width);
+  }
+  return out;
+}
 
 std::string numbers(const std::vector<std::uint32_t>& layers) {
   return layers.size() == 1 ? fmt::format("{}", layers.front())
@@ -115,9 +129,10 @@ std::string layer_table(const Report& report, const TextStyle& style) {
       flips = fmt::format("{:.2f}% {}", 100.0 * rate->second, bar(rate->second, largest, 8));
     }
     const std::string rule = layer.facts.rule ? rule_in_words(*layer.facts.rule) : "-";
-    Row cells{shortened(rule, 38), causal_word(layer), std::move(flips),
-              bound_words(layer),  leak_words(layer),  origin_words(layer)};
-    if (groups.empty() || groups.back().cells != cells) groups.push_back({{}, std::move(cells)});
+    Row cells{shortened(rule, rule_width), causal_word(layer), std::move(flips),
+              bound_words(layer),          leak_words(layer),  origin_words(layer)};
+    if (groups.empty() || groups.back().cells != cells || groups.back().rule != rule)
+      groups.push_back({{}, std::move(cells), rule});
     groups.back().layers.push_back(layer.index);
   }
   std::vector<Row> rows{{"layer", "rule", "causal", "flips", "floor", "leak, bits", "origin"}};
@@ -129,7 +144,7 @@ std::string layer_table(const Report& report, const TextStyle& style) {
   std::string out = "\n" + inked("Layers", Ink::bold, style.color) + "\n" + aligned(rows, style.color);
   if (groups.size() > max_rows)
     out += fmt::format("  … and {} rows more (-o json has all)\n", groups.size() - max_rows);
-  return out + legend(report, style);
+  return out + whole_rules(groups, style) + legend(report, style);
 }
 
 std::string write_bound_text(const std::vector<Report::Layer>& layers, const Report::Totals& totals,

@@ -9,9 +9,12 @@
 #include "input/text/printable.h"
 #include "report/coverage_table.h"
 #include "report/experiment_json.h"
+#include "report/headline.h"
 #include "report/layer_table.h"
+#include "report/log_table.h"
 #include "report/loss_table.h"
 #include "report/paragraph.h"
+#include "report/streaming_table.h"
 #include "report/words.h"
 
 namespace pastonly::report {
@@ -30,20 +33,7 @@ std::string verdict_line(const Report& report, const TextStyle& style) {
 }
 
 std::string reasons(const Report& report, const TextStyle& style) {
-  if (report.verdict == Verdict::pass) {
-    const auto ignored = std::ranges::count_if(
-        report.findings, [](const auto& finding) { return finding.suppressed.has_value(); });
-    if (ignored > 0) {
-      return fmt::format(
-          "No check found anything the policy forbids, except {} finding{} that the policy ignores.\n",
-          ignored, ignored == 1 ? "" : "s");
-    }
-    return wrapped(
-               "Redrawing later tokens never changed an earlier decision, and no other check found anything "
-               "the policy forbids.",
-               0, style.width) +
-           "\n";
-  }
+  if (report.verdict == Verdict::pass) return pass_headline(report, style);
   // A failure's reasons are its findings, which follow in full.
   if (report.verdict == Verdict::fail) {
     std::vector<std::string> checks;
@@ -57,6 +47,7 @@ std::string reasons(const Report& report, const TextStyle& style) {
   }
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
+  if (const auto muted = muted_in_words(report); !muted.empty()) out += wrapped(muted, 0, style.width) + "\n";
   return out;
 }
 
@@ -73,13 +64,29 @@ std::optional<std::string> arm_of(const Report::Finding& finding) {
   return text != nullptr ? std::optional(*text) : std::nullopt;
 }
 
+/// What a message says, without its figures and the details that follow a semicolon.
+std::string gist(const Report::Finding& finding) {
+  std::string out = finding.witness.text_or("hazard", "");
+  for (const char c : finding.message) {
+    if (c == ';') break;
+    const bool figure = (c >= '0' && c <= '9') || c == '.' || c == ',' || c == '-' || c == '+';
+    if (!figure) out += c;
+  }
+  return out;
+}
+
+/// Whether two findings are one told of several layers or arms.
+bool alike(const Report::Finding& a, const Report::Finding& b) {
+  if (a.check != b.check || a.claim != b.claim || a.severity != b.severity || a.suppressed != b.suppressed)
+    return false;
+  return arm_of(a) != arm_of(b) || gist(a) == gist(b);  // an experiment's arms differ in more than figures
+}
+
 std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
   std::vector<Kin> kin;
   for (const auto& finding : findings) {
-    const auto same = std::ranges::find_if(kin, [&](const Kin& other) {
-      return other.first->check == finding.check && other.first->claim == finding.claim &&
-             other.first->severity == finding.severity && other.first->suppressed == finding.suppressed;
-    });
+    const auto same =
+        std::ranges::find_if(kin, [&](const Kin& other) { return alike(*other.first, finding); });
     if (same == kin.end()) {
       kin.push_back({&finding, finding.layers, 0, {}});
       continue;
@@ -222,8 +229,9 @@ std::string write_text(const Report& report, const TextStyle& style) {
            "\n" + findings(report, style) + layer_table(report, style) + detection(report, style);
   }
   return verdict_line(report, style) + reasons(report, style) + findings(report, style) +
-         layer_table(report, style) + loss_table(report, style) + detection(report, style) +
-         coverage_table(report, style) + not_assessed(report, style);
+         layer_table(report, style) + streaming_table(report, style) + loss_table(report, style) +
+         log_table(report, style) + detection(report, style) + coverage_table(report, style) +
+         not_assessed(report, style);
 }
 
 }  // namespace pastonly::report

@@ -78,45 +78,51 @@ constexpr std::array rows = {
                      "position.",
                      "", "lower expert", "k noise=0", Dependence{.random = true}, make_noisy_top_k},
             {.simplicity = 26}},
-    RuleRow{RuleInfo{ids::switch_capacity, "Switch capacity, first come first served",
-                     "Every token goes to its best expert. An expert keeps the first C tokens that choose "
-                     "it, in the order of the flattened batch, and drops the rest.",
-                     "Switch Transformer; mesh switch; fairseq moe_top1_expert; tutel k=1; ColossalAI top-1 "
-                     "first; flaxformer with one selected expert.",
-                     "Only earlier tokens of the flattened batch take slots, so later tokens of a sequence "
-                     "have no influence. Other sequences do: those that come earlier in the batch take "
-                     "slots, so their order matters as well. The length matters because C is computed from "
-                     "the number of tokens.",
-                     "To remove the dependence on other sequences, use fixed-capacity for each sequence, or "
-                     "top-k without drops.",
-                     "lower expert",
-                     "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
-                     Dependence{.batch = true, .order = true, .length = true}, make_switch_capacity},
-            {.simplicity = 13, .asks = Asks::k_or_one}},
-    RuleRow{RuleInfo{ids::token_major_capacity, "Token choice with capacity, first come first served",
-                     "Tokens take slots in order: all k choices of a token come before those of the next "
-                     "token. An expert keeps the first C choices and drops the rest.",
-                     "megablocks moe_capacity_factor>0; Megatron moe_token_drop_policy=position; DeepSpeed "
-                     "top-k drop_policy=position; fastmoe in index order; maxtext capacity_factor>0.",
-                     "Only earlier tokens of the flattened batch take slots, so later tokens of a sequence "
-                     "have no influence. Other sequences do, and so does their order. The length matters "
-                     "because C is computed from the number of tokens. In Megatron's sequence-major order, "
-                     "the earlier time steps of all sequences come first.",
-                     "To remove the dependence on other sequences, use fixed-capacity for each sequence, or "
-                     "top-k without drops.",
-                     "lower expert",
-                     "k capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
-                     Dependence{.batch = true, .order = true, .length = true}, make_token_major_capacity},
-            {.simplicity = 14, .asks = Asks::k}},
     RuleRow{
-        RuleInfo{ids::fixed_capacity, "Fixed capacity per sequence",
-                 "This is token-major-capacity with a constant capacity C, applied to each sequence "
-                 "separately.",
-                 "transformers Switch Transformers (expert_capacity) before version 5.",
-                 "Only earlier tokens of the same sequence take slots, and C is a constant. Nothing else "
-                 "has an influence.",
-                 "", "lower expert", "k=1 capacity scope=sequence order", Dependence{}, make_fixed_capacity},
-        {.simplicity = 15, .asks = Asks::k_or_one}},
+        RuleInfo{ids::switch_capacity, "Switch capacity, first come first served",
+                 "Every token goes to its best expert. An expert keeps the first C tokens that choose "
+                 "it, in the order of the flattened batch, and drops the rest; with overflow=next, a token "
+                 "whose expert is full goes to its next best expert that has room.",
+                 "Switch Transformer; mesh switch; fairseq moe_top1_expert; tutel k=1; ColossalAI top-1 "
+                 "first; flaxformer with one selected expert.",
+                 "Only earlier tokens of the flattened batch take slots, so later tokens of a sequence "
+                 "have no influence. Other sequences do: those that come earlier in the batch take "
+                 "slots, so their order matters as well. The length matters because C is computed from "
+                 "the number of tokens.",
+                 "To remove the dependence on other sequences, use fixed-capacity for each sequence, or "
+                 "top-k without drops.",
+                 "lower expert",
+                 "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity overflow=dropped "
+                 "scope=batch order",
+                 Dependence{.batch = true, .order = true, .length = true}, make_switch_capacity},
+        {.simplicity = 13, .asks = Asks::k_or_one}},
+    RuleRow{
+        RuleInfo{ids::token_major_capacity, "Token choice with capacity, first come first served",
+                 "Tokens take slots in order: all k choices of a token come before those of the next "
+                 "token. An expert keeps the first C choices and drops the rest. With overflow=next, a token "
+                 "passes over full experts and takes its k best among those that have room.",
+                 "megablocks moe_capacity_factor>0; Megatron moe_token_drop_policy=position; DeepSpeed "
+                 "top-k drop_policy=position; fastmoe in index order; maxtext capacity_factor>0.",
+                 "Only earlier tokens of the flattened batch take slots, so later tokens of a sequence "
+                 "have no influence. Other sequences do, and so does their order. The length matters "
+                 "because C is computed from the number of tokens. In Megatron's sequence-major order, "
+                 "the earlier time steps of all sequences come first.",
+                 "To remove the dependence on other sequences, use fixed-capacity for each sequence, or "
+                 "top-k without drops.",
+                 "lower expert",
+                 "k capacity|capacity_factor capacity_formula=megatron min_capacity overflow=dropped "
+                 "scope=batch order",
+                 Dependence{.batch = true, .order = true, .length = true}, make_token_major_capacity},
+        {.simplicity = 14, .asks = Asks::k}},
+    RuleRow{RuleInfo{ids::fixed_capacity, "Fixed capacity per sequence",
+                     "This is token-major-capacity with a constant capacity C, applied to each sequence "
+                     "separately.",
+                     "transformers Switch Transformers (expert_capacity) before version 5.",
+                     "Only earlier tokens of the same sequence take slots, and C is a constant. Nothing else "
+                     "has an influence.",
+                     "", "lower expert", "k=1 capacity overflow=dropped scope=sequence order", Dependence{},
+                     make_fixed_capacity},
+            {.simplicity = 15, .asks = Asks::k_or_one}},
     RuleRow{RuleInfo{ids::gshard_top_2, "GShard: all first choices before any second",
                      "Slots are filled choice by choice, for any k of at least 2: all first choices take "
                      "slots before any second choice, all second choices before any third. An expert keeps "
@@ -173,8 +179,9 @@ constexpr std::array rows = {
              .sweep = {3, SweepForm::capacity_factors, 2}}},
     RuleRow{RuleInfo{ids::drop_by_score, "Capacity that drops the lowest scores",
                      "Every token chooses its k best experts. Each expert then keeps the C choices with the "
-                     "largest score (rank=score), or with the largest score divided by the sum of the "
-                     "token's selected scores (rank=renormalised). It drops the rest.",
+                     "largest score (rank=score), with the largest score divided by the sum of the "
+                     "token's selected scores (rank=renormalised), or of the latest tokens (rank=latest). It "
+                     "drops the rest.",
                      "Megatron moe_token_drop_policy=probs, its default once moe_expert_capacity_factor is "
                      "set (renormalised); DeepSpeed k>2 (score); mesh switch_max; NeMo "
                      "MegatronTokenDropCallback; the training of DeepSeek-V2.",
@@ -204,7 +211,7 @@ constexpr std::array rows = {
                      "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
                      Dependence{.future = true, .batch = true, .order = true, .length = true, .random = true},
                      make_random_token},
-            {.simplicity = 23, .asks = Asks::k}},
+            {.simplicity = 24, .asks = Asks::k}},
     RuleRow{RuleInfo{ids::unstable_capacity, "Capacity by an unstable sort",
                      "Each expert takes the C largest entries of its column of zeros and ones. All tokens "
                      "that chose the expert tie, and the sorting kernel decides which of them stay. The rule "
@@ -220,7 +227,7 @@ constexpr std::array rows = {
                      "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
                      Dependence{.future = true, .batch = true, .order = true, .length = true},
                      make_unstable_capacity},
-            {.simplicity = 24, .asks = Asks::k}},
+            {.simplicity = 23, .asks = Asks::k}},
     RuleRow{RuleInfo{ids::expert_choice, "Expert choice",
                      "The tokens are cut into chunks, in order. In each chunk of w tokens, every expert "
                      "takes the C tokens with the largest score for it. C = max(1, floor(k w / N)), or as a "

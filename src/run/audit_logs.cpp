@@ -23,8 +23,8 @@ FileRecord file_of(const std::string& path) {
 }  // namespace
 
 Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
-                            std::string_view today) {
-  const auto arms = losses::read_arms(logs, unit);
+                            std::string_view today, const input::Stop& stop) {
+  const auto arms = losses::read_arms(logs, unit, stop);
   if (!arms) return tl::unexpected(arms.error());
   Report report;
   report.tool = {"pastonly", std::string(version()), std::string(commit())};
@@ -43,6 +43,9 @@ Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit u
                                   ? loss_anomaly_of_logs(*arms, policy)
                                   : Outcome(Skipped{"training logs hold no routing"}));
     report.checks.push_back(entry_of(id, outcomes.back().second, 0.0));
+    // A single arm can be compared with nothing; where it ends was measured all the same.
+    if (id == check_id::loss_anomaly && std::holds_alternative<Skipped>(outcomes.back().second))
+      report.checks.back().measurements = figures_of_logs(*arms, policy);
   }
   judge(outcomes, policy, today, report);
   return report;

@@ -14,6 +14,6 @@ namespace pastonly::run {
 /// runs, for nothing else is recorded. The caller fills in Report::run and the files' hashes. Errors as
 /// read_arms.
 Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
-                            std::string_view today);
+                            std::string_view today, const input::Stop& stop = input::go_on);
 
 }  // namespace pastonly::run

@@ -113,6 +113,12 @@ Claim drop_claim(std::span<const losses::LoggedArm> arms, const stats::SweepDrop
 
 }  // namespace
 
+std::vector<Measurement> figures_of_logs(std::span<const losses::LoggedArm> arms, const Policy& policy) {
+  Ran out;
+  describe(arms, sweep_of(arms), policy.alpha, out);
+  return out.measurements;
+}
+
 Outcome loss_anomaly_of_logs(std::span<const losses::LoggedArm> arms, const Policy& policy) {
   const auto sweep = sweep_of(arms);
   Ran out;

@@ -149,6 +149,32 @@ Statement compare(std::string what, const Value::Object& stated, const Value::Ob
   return row;
 }
 
+/// A name as a reader takes it: in small letters, without what does not show.
+std::string as_read(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (c >= 'A' && c <= 'Z') out += static_cast<char>(c - 'A' + 'a');
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '/' || c == '-' || c == '_')
+      out += c;
+  }
+  return out;
+}
+
+/// Names are compared byte by byte: one that only looks like a ready policy's is another policy.
+Statement hold_policy(const Policy& stated) {
+  if (const auto ready = ready_policy(stated.name))
+    return compare(fmt::format("policy {}, as shipped with the program", stated.name), rules_value(stated),
+                   rules_value(*ready));
+  Statement row{fmt::format("policy {}: the user's own, with the rules that the report states", stated.name),
+                true, ""};
+  for (const auto& embedded : input::embedded_policies()) {
+    if (as_read(stated.name) != embedded.name) continue;
+    row.holds = false;
+    row.why = fmt::format("its name is not '{}' to the byte, and looks like it", embedded.name);
+  }
+  return row;
+}
+
 /// All layers in one row; the first that differs is named.
 Statement compare_layers(const std::vector<Report::Layer>& stated, const std::vector<Report::Layer>& again) {
   Statement row{
@@ -227,11 +253,7 @@ std::vector<Statement> hold_parts_against(const Report& stated, const Report& re
   held.push_back(compare("totals", totals_value(stated.totals), totals_value(recomputed.totals)));
   held.push_back(compare("what was dismissed", dismissed_value(stated), dismissed_value(recomputed)));
   held.push_back(compare("what was not assessed", gaps_value(stated), gaps_value(recomputed)));
-  // A policy of the user's own is as the report says it is; ci and release are known.
-  if (const auto ready = ready_policy(stated.policy.name)) {
-    held.push_back(compare(fmt::format("policy {}, as shipped with the program", stated.policy.name),
-                           rules_value(stated.policy), rules_value(*ready)));
-  }
+  held.push_back(hold_policy(stated.policy));
   if (stated.experiment && recomputed.experiment) {
     compare_experiments(*stated.experiment, *recomputed.experiment, held);
   } else if (stated.experiment || recomputed.experiment) {

@@ -18,8 +18,9 @@ struct Place {
 };
 
 std::optional<std::size_t> count(const Value& witness, const char* key) {
+  constexpr double most = 0x1p53;  // beyond it a double names no single whole number
   const auto value = witness.number(key);
-  if (!value || *value < 0.0 || *value != std::floor(*value)) return std::nullopt;
+  if (!value || !(*value >= 0.0 && *value <= most) || *value != std::floor(*value)) return std::nullopt;
   return static_cast<std::size_t>(*value);
 }
 

@@ -36,8 +36,8 @@ Expected<void> logs_from_value(const Value& value, AuditRequest& request) {
 
 namespace {
 
-Expected<Report> run_logs(const AuditRequest& request, std::string_view today) {
-  auto report = run::audit_logs(request.logs, request.unit, request.policy, today);
+Expected<Report> run_logs(const AuditRequest& request, std::string_view today, const Watch& watch) {
+  auto report = run::audit_logs(request.logs, request.unit, request.policy, today, watch.stop);
   if (!report) return report;
   auto files = FileHashes(report->subject.files).wait();
   if (!files) return tl::unexpected(files.error());
@@ -98,7 +98,7 @@ Expected<std::unique_ptr<recording::Recording>> record(const AuditRequest& reque
 Expected<Report> run_audit(const AuditRequest& request, const Environment& environment) {
   TimedRun run(environment);
   if (!request.logs.empty()) {
-    auto report = run_logs(request, run.today());
+    auto report = run_logs(request, run.today(), environment.watch);
     if (report) report->run = run.record(request.seed);
     return report;
   }

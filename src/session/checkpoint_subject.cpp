@@ -1,11 +1,14 @@
 #include "session/checkpoint_subject.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "checkpoint/non_finite.h"
 #include "checkpoint/runnable.h"
 #include "input/text/token_stream.h"
+#include "pastonly/names.h"
 #include "routing/parameter_values.h"
 #include "stats/interval.h"
 #include "subjects/live_model.h"
@@ -17,6 +20,27 @@ namespace {
 constexpr double plan_work = 0x1p42;    // multiplications that the plan may cost, about
 constexpr double budget_work = 0x1p43;  // and one check beyond it
 constexpr double plan_runs = 40.0;
+
+/// What config.json says and nobody heeds. `twin`: it is the causal baseline's.
+void add_issues(const checkpoint::Checkpoint& checkpoint, bool twin, std::vector<TraceIssue>& out) {
+  const checkpoint::Description& description = checkpoint.description();
+  const auto add = [&](std::string_view id, std::string message) {
+    out.push_back({TraceIssue::Kind::oddity,
+                   fmt::format("{}{}", twin ? "twin-" : "", id),
+                   fmt::format("{}/config.json {}", checkpoint.name(), message),
+                   {},
+                   0});
+  };
+  if (!description.own_code.empty())
+    add(claim::own_code,
+        fmt::format(
+            "names code of its own (auto_map: {}), which pastonly does not run: audited is {} as "
+            "transformers computes it. The report says nothing of the model that trust_remote_code loads",
+            description.own_code, description.model_type));
+  if (!description.unread.empty())
+    add("unread-keys", fmt::format("has keys that pastonly does not read, as if they were not there: {}",
+                                   fmt::join(description.unread, ", ")));
+}
 
 /// Weights that one token passes.
 double active_weights(const checkpoint::Description& description) {
@@ -116,8 +140,13 @@ Expected<checkpoint::Checkpoint> open_directory(const std::string& path, const C
     rule = *std::move(spec);
   }
   using checkpoint::Precision;
-  return checkpoint::Checkpoint::open(
+  auto opened = checkpoint::Checkpoint::open(
       path, rule, options.precision == "bfloat16" ? Precision::bfloat16 : Precision::float32);
+  if (!opened) return opened;
+  // Of all experts: those that these tokens pass by are released with the others.
+  if (auto finite = checkpoint::check_finite(opened->weights()); !finite)
+    return tl::unexpected(finite.error());
+  return opened;
 }
 
 Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy& policy) {
@@ -145,6 +174,7 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
           ? request.checkpoint.budget
           : static_cast<std::uint64_t>(std::clamp(budget_work / active_weights(description), 0x1p12, 0x1p18));
   live.files = out.checkpoint->files();
+  add_issues(*out.checkpoint, false, live.issues);
   auto draw = draw_of(request, description, live.layout.positions, policy);
   if (!draw) return tl::unexpected(draw.error());
   if (!request.checkpoint.causal_baseline.empty()) {
@@ -154,9 +184,11 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
     subjects::LiveOptions as_served = live;
     as_served.name = request.checkpoint.causal_baseline;
     as_served.mode = Mode::eval;
+    as_served.issues.clear();
     auto subject = subjects::make_live(checkpoint::make_runnable(*out.causal_baseline), *draw, as_served);
     if (!subject) return tl::unexpected(subject.error());
     live.causal_baseline = *std::move(subject);
+    add_issues(*out.causal_baseline, true, live.issues);
     const auto files = out.causal_baseline->files();
     live.files.insert(live.files.end(), files.begin(), files.end());
   }

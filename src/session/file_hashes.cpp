@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+
 #include "input/files/hash.h"
 
 namespace pastonly::session {
@@ -25,7 +27,15 @@ FileHashes::~FileHashes() {
   if (thread_.joinable()) thread_.join();
 }
 
-void FileHashes::hash_all() {
+void FileHashes::hash_all() noexcept {
+  try {
+    hash_each();
+  } catch (const std::bad_alloc&) {  // nothing may leave a thread
+    result_ = tl::unexpected(Error{Error::Kind::input, {}});
+  }
+}
+
+void FileHashes::hash_each() {
   for (FileRecord& file : files_) {
     if (stop_) return;
     auto hash = input::sha256_file(file.path);
@@ -39,6 +49,8 @@ void FileHashes::hash_all() {
 
 Expected<std::vector<FileRecord>> FileHashes::wait() {
   thread_.join();
+  if (!result_ && result_.error().message.empty())
+    return input_error("not enough memory to hash the files that were audited");
   if (!result_) return tl::unexpected(result_.error());
   const auto written = last_written(files_);
   for (std::size_t i = 0; i < files_.size(); ++i) {

@@ -23,7 +23,8 @@ class FileHashes {
   Expected<std::vector<FileRecord>> wait();
 
  private:
-  void hash_all();
+  void hash_all() noexcept;
+  void hash_each();
   std::vector<FileRecord> files_;
   std::vector<std::filesystem::file_time_type> written_;  // of each file, at construction
   std::atomic<bool> stop_{false};

@@ -70,7 +70,9 @@ class LiveModel final : public Subject {
              Stage::dispatched,
              model_->facts().vocab,
              std::move(options_.files),
-             {}};
+             {},
+             {},
+             std::move(options_.issues)};
     if (options_.decorate) return;
     for (const RoutingRule* rule : model_->facts().rules) {
       if (rule != nullptr) info_.rules.emplace_back(rule->id());

@@ -33,6 +33,7 @@ struct LiveOptions {
   WantedTrials trials;                            ///< of its plan
   std::uint64_t budget = std::uint64_t{1} << 18;  ///< Capabilities::budget
   std::vector<FileRecord> files;                  ///< what the model was read from, for reports
+  std::vector<TraceIssue> issues;                 ///< SubjectInfo::issues
   std::shared_ptr<Subject> causal_baseline;       ///< Subject::twin(), of the same layout and seed
 };
 

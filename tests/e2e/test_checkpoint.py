@@ -73,6 +73,28 @@ class Checkpoints(unittest.TestCase):
         (self.checkpoint / "config.json").write_text("{}")
         self.assertEqual(run("verify", path).returncode, 2)
 
+    def notes(self, config, *options, expect):
+        write(self.root / "other", config)
+        report = audit(self.root / "other", "--positions", 32, "--check", "causal-mask", "--check", "trace-integrity",
+                       *options, expect=expect)
+        return {finding["witness"].get("hazard"): finding for finding in report["findings"]}
+
+    def test_keys_that_are_not_read(self):
+        self.assertNotIn("unread-keys", self.notes({"torch_dtype": "float32", "use_cache": True}, expect=0))
+        found = self.notes({"expert_capacity": 64, "auto_map": {"AutoModel": "own.Own"}}, expect=0)
+        self.assertIn("expert_capacity = 64", found["unread-keys"]["message"])
+        self.assertEqual(found["unread-keys"]["severity"], "note")
+        self.assertIn("own.Own", found["own-code"]["message"])
+        self.assertEqual((found["own-code"]["claim"], found["own-code"]["severity"]), ("own-code", "warning"))
+        twin = self.notes({}, "--twin", write(self.root / "twin", {"expert_capacity": 8}, seed=2), expect=0)
+        self.assertIn("twin/config.json", twin["twin-unread-keys"]["message"])
+        self.assertNotIn("unread-keys", twin)
+
+    def test_attention_that_is_not_causal_is_refused(self):
+        done = run("audit", write(self.root / "other", {"is_causal": False}))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("is_causal: is false", done.stderr)
+
     def test_the_rule_it_was_trained_under(self):
         path = self.root / "report.json"
         done = run("audit", self.checkpoint, "--rule", "expert-choice,k=2,chunk=8", "--budget", 4096, "--positions", 32,

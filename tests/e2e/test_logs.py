@@ -63,7 +63,19 @@ class Logs(unittest.TestCase):
         self.assertAlmostEqual(figures["drop[chunk=8 against causal]"]["value"], 0.5 / math.log(2), delta=0.08)
 
     def test_equal_losses_are_inconclusive(self):
-        self.assertEqual(run("audit", *self.logs(5.5, 5.5)).returncode, 3)
+        done = run("audit", *self.logs(5.5, 5.5), "--unit", "bits")
+        self.assertEqual(done.returncode, 3)
+        # Losses and drops, though nothing is found.
+        self.assertRegex(done.stdout, r"chunk=8 +5\.[45]\d\d \[")
+        self.assertRegex(done.stdout, r"chunk=8 against causal +[+-]0\.0\d\d \[.*not significant")
+
+    def test_a_single_arm_shows_where_it_ends(self):
+        report = str(self.path / "report.json")
+        done = run("audit", "--log", "alone:" + self.jsonl("a", losses(5.0, 1)), "--unit", "bits", "-o", "text",
+                   "-o", "json=" + report)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertRegex(done.stdout, r"alone +(4\.9|5\.0)\d\d")
+        self.assertEqual(run("verify", report).returncode, 0)
 
     def test_what_is_wrong_is_said(self):
         broken = self.path / "broken.jsonl"

@@ -85,6 +85,23 @@ class Usage(Temporary):
         self.assertNotEqual(report["verdict"], "fail")
         self.assertIn("known", {f["suppressed"] for f in report["findings"]})
 
+    def test_a_policy_that_mutes_everything_is_said(self):
+        policy, path = self.folder / "policy.json", self.folder / "report.json"
+        muted = ("causal-mask", "rule-identification", "future-information", "future-decoding", "gate-separation",
+                 "batch-isolation", "order-invariance", "trace-integrity", "leakage-bound")
+        policy.write_text(json.dumps({"schema": "pastonly.policy/1", "fail_on": "never", "require": [], "min_tokens": 1,
+                                      "limits": {"trial_rate": 0.999}, "severity": {check: "none" for check in muted}}))
+        done = run("audit", LEAKY, "--policy", policy, "-o", "text", "-o", f"json={path}", "-q")
+        self.assertNotEqual(done.returncode, 1)
+        self.assertNotIn("never changed an earlier decision", done.stdout)
+        self.assertIn("causal-mask/flip", done.stdout)
+        report = json.loads(path.read_text())
+        for name, holds in ((str(policy), True), ("ci ", False), ("CI", False), ("c\u200bi", False), ("release\n", False)):
+            report["policy"]["name"] = name
+            path.write_text(json.dumps(report))
+            rows = [row for row in run("verify", path, "-q").stdout.splitlines() if "policy " in row]
+            self.assertEqual([row.startswith("holds") for row in rows], [holds], rows)
+
     def test_unwritable_output_fails_before_the_work(self):
         for path in ("/no/such/folder/report.json", self.folder):
             message = self.refused(4, "audit", "/no/such/subject", "-o", f"json={path}")

@@ -35,6 +35,14 @@ Expected<void> damage(std::string_view kind, TraceData& data) {
         break;
       }
     }
+  } else if (kind == "closed-expert") {
+    // As a mask of experts writes it, wherever it stands.
+    for (TraceData::Layer& layer : data.layers) {
+      if (!layer.scores.empty()) layer.scores[5] = -1e9F;
+      if (!layer.logits.empty()) layer.logits[5] = -1e9F;
+    }
+  } else if (kind == "extreme-log-prob" && data.log_probs.size() > 1) {
+    data.log_probs[1] = -1e9;
   } else {
     return usage_error("record.damage: \"" + std::string(kind) +
                        "\" is unknown or needs what is not recorded");

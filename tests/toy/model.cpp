@@ -80,8 +80,21 @@ double from_bf16(double value) {
   return std::bit_cast<float>((bits + 0x7FFFU + ((bits >> 16) & 1U)) & 0xFFFF0000U);
 }
 
-void set_gates(ModelRecipe::Gates kind, const TraceData::Layer& layer, std::size_t experts,
-               std::vector<float>& gates) {
+/// Each gate as a share of what its expert scores in the whole row: a softmax over the wrong axis.
+void share_over_row(const Layout& layout, const TraceData::Layer& layer, std::size_t experts,
+                    std::vector<float>& gates) {
+  for (std::size_t row = 0; row < layout.sequences; ++row) {
+    for (std::size_t e = 0; e < experts; ++e) {
+      float sum = 0.0F;
+      const auto at = [&](std::size_t s) { return layout.token(row, s) * experts + e; };
+      for (std::size_t s = 0; s < layout.positions; ++s) sum += layer.scores[at(s)];
+      for (std::size_t s = 0; s < layout.positions; ++s) gates[at(s)] /= sum;
+    }
+  }
+}
+
+void set_gates(ModelRecipe::Gates kind, const Layout& layout, const TraceData::Layer& layer,
+               std::size_t experts, std::vector<float>& gates) {
   const std::size_t tokens = layer.mask.tokens();
   gates.assign(tokens * experts, 0.0F);
   for (std::size_t t = 0; t < tokens; ++t) {
@@ -96,6 +109,7 @@ void set_gates(ModelRecipe::Gates kind, const TraceData::Layer& layer, std::size
     if (kind != ModelRecipe::Gates::renormalised || !(sum > 0.0F)) continue;
     for (std::size_t e = 0; e < experts; ++e) gates[t * experts + e] /= sum;
   }
+  if (kind == ModelRecipe::Gates::over_row) share_over_row(layout, layer, experts, gates);
 }
 
 }  // namespace
@@ -343,7 +357,7 @@ TraceData Model::forward(const Batch& batch, const Run& run) const {
     layer.index = static_cast<LayerIndex>(l);
     pass.score(l, layer);
     pass.select(l, layer);
-    set_gates(recipe_.gates, layer, recipe_.experts, gates);
+    set_gates(recipe_.gates, batch.layout, layer, recipe_.experts, gates);
     pass.update(l, layer, gates);
     if (recipe_.gates != ModelRecipe::Gates::none) layer.gates = gates;
   }

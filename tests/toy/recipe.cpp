@@ -70,7 +70,8 @@ ModelRecipe read_model(const json& object) {
                 {{"none", ModelRecipe::Gates::none},
                  {"raw", ModelRecipe::Gates::raw},
                  {"renormalised", ModelRecipe::Gates::renormalised},
-                 {"biased", ModelRecipe::Gates::biased}});
+                 {"biased", ModelRecipe::Gates::biased},
+                 {"over-row", ModelRecipe::Gates::over_row}});
   reader.read("rounding", model.rounding);
   reader.read("chance_per_run", model.chance_per_run);
   if (const json* noise = reader.get("noise")) {
@@ -163,6 +164,7 @@ RecordRecipe read_record(const json& object) {
   reader.choose("stage", record.stage, {{"selected", Stage::selected}, {"dispatched", Stage::dispatched}});
   reader.choose("layout", record.order,
                 {{"batch-major", TokenOrder::batch_major}, {"sequence-major", TokenOrder::sequence_major}});
+  reader.read("rule", record.rule);
   reader.read("damage", record.damage);
   reader.done();
   return record;

@@ -42,7 +42,7 @@ struct Noise {
 };
 /// Faults and shape of a toy model; tests/toy/README.md documents every key.
 struct ModelRecipe {
-  enum class Gates { none, raw, renormalised, biased };
+  enum class Gates { none, raw, renormalised, biased, over_row };
   enum class Score { softmax, sigmoid };
   using ScoringFault = toy::ScoringFault;
   using WeakLeak = toy::WeakLeak;
@@ -97,7 +97,8 @@ struct RecordRecipe {
   Mode mode = Mode::train;
   Stage stage = Stage::dispatched;
   TokenOrder order = TokenOrder::batch_major;
-  std::vector<std::string> damage;  ///< "nan-score", "zero-rows", "short-rows", "gate-without-route"
+  std::string rule;                 ///< what the producer declares: "fixed-capacity,capacity=8"; "" = nothing
+  std::vector<std::string> damage;  ///< "nan-score", "zero-rows", "short-rows", "gate-without-route", "closed-expert", "extreme-log-prob"
 };
 
 /// What `pastonly audit` must answer.

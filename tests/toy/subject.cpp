@@ -53,6 +53,7 @@ Expected<TraceData> ToySubject::compute(const Intervention& run) const {
   data.mode = recipe_.record.mode;
   data.stage = recipe_.record.stage;
   if (!recipe_.model.noise.bf16) data.compute = DType::f32;
+  if (!recipe_.record.rule.empty()) data.rule = '"' + recipe_.record.rule + '"';
   for (TraceData::Layer& layer : data.layers) {
     if (!recipe_.record.logits) layer.logits.clear();
     if (!recipe_.record.scores) layer.scores.clear();

@@ -50,26 +50,35 @@ bool is_aside(std::string_view name) {
 
 }  // namespace
 
-Expected<void> write_atomically(const std::filesystem::path& path,
-                                std::span<const std::span<const std::byte>> parts) {
-  std::string aside;
+AsideFile open_aside(const std::filesystem::path& path) {
+  AsideFile out;
   int fd = -1;
   for (unsigned attempt = 0; fd < 0 && attempt < 100; ++attempt) {
-    aside = fmt::format("{}.{}-{}.tmp", path.string(), ::getpid(), attempt);
-    fd = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    out.path = fmt::format("{}.{}-{}.tmp", path.string(), ::getpid(), attempt);
+    fd = ::open(out.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0 && errno != EEXIST) break;
   }
-  if (fd < 0) return failed(path, "cannot be written");
-  std::unique_ptr<std::FILE, Close> file(::fdopen(fd, "wb"));
-  if (file == nullptr) {
+  if (fd < 0) return out;
+  out.file = ::fdopen(fd, "wb");
+  if (out.file == nullptr) {
+    const int why = errno;
     ::close(fd);
-    ::unlink(aside.c_str());
-    return failed(path, "cannot be written");
+    ::unlink(out.path.c_str());
+    errno = why;
   }
+  return out;
+}
+
+Expected<void> write_atomically(const std::filesystem::path& path,
+                                std::span<const std::span<const std::byte>> parts) {
+  const AsideFile aside = open_aside(path);
+  if (aside.file == nullptr) return failed(path, "cannot be written");
+  std::unique_ptr<std::FILE, Close> file(aside.file);
   auto written = write_parts(file.get(), path, parts);
   file.reset();
-  if (written && std::rename(aside.c_str(), path.c_str()) != 0) written = failed(path, "cannot be replaced");
-  if (!written) ::unlink(aside.c_str());
+  if (written && std::rename(aside.path.c_str(), path.c_str()) != 0)
+    written = failed(path, "cannot be replaced");
+  if (!written) ::unlink(aside.path.c_str());
   return written;
 }
 

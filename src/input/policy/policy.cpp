@@ -184,7 +184,10 @@ std::string PolicyReader::read_coverage(const Json& value) {
 
 std::string PolicyReader::read_alpha(const Json& value) {
   auto why = number_between(value, "alpha", 0.0, 1.0, policy_.alpha);
-  if (why.empty() && (policy_.alpha <= 0.0 || policy_.alpha >= 1.0)) why = "'alpha' is not between 0 and 1";
+  // Below, one minus it is 1 in a double, and no sample is large enough to tell.
+  constexpr double least = 1e-12;
+  if (why.empty() && (policy_.alpha < least || policy_.alpha >= 1.0))
+    why = "'alpha' is not from 1e-12 to below 1";
   return why;
 }
 

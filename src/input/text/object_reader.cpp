@@ -16,6 +16,14 @@ const Json& empty_object() {
   return object;
 }
 
+constexpr std::size_t longest_key = 60, longest_value = 40;
+
+/// A value as JSON, its end cut off where it is long.
+std::string shown(const Json& value) {
+  const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() <= longest_value ? text : text.substr(0, longest_value) + "...";
+}
+
 std::optional<std::size_t> whole(const Json& value) {
   if (value.is_number_unsigned()) return value.get<std::size_t>();
   return std::nullopt;
@@ -40,6 +48,7 @@ void ObjectReader::allow(std::initializer_list<std::string_view> keys) {
 }
 
 const Json* ObjectReader::find(std::string_view key) const {
+  pass_over({key});
   const auto at = json_->find(std::string(key));
   return at == json_->end() || at->is_null() ? nullptr : &*at;
 }
@@ -140,6 +149,22 @@ ObjectReader ObjectReader::object(std::string_view key) {
 
 void ObjectReader::adopt(const ObjectReader& child) {
   if (error_.empty()) error_ = child.error_;
+  for (std::string& entry : child.unread()) unread_below_.push_back(std::move(entry));
+}
+
+void ObjectReader::pass_over(std::initializer_list<std::string_view> keys) const {
+  for (const std::string_view key : keys) {
+    if (!asked_.contains(key)) asked_.emplace(key);
+  }
+}
+
+std::vector<std::string> ObjectReader::unread() const {
+  std::vector<std::string> out = unread_below_;
+  for (const auto& [key, value] : json_->items()) {
+    if (value.is_null() || asked_.contains(key)) continue;
+    out.push_back(printable(fmt::format("{}{} = {}", prefix_, key.substr(0, longest_key), shown(value))));
+  }
+  return out;
 }
 
 Expected<void> ObjectReader::finish() const {

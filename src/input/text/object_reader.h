@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,13 @@ class ObjectReader {
   std::vector<std::string> texts(std::string_view key);
   /// The reader of an object; of an empty one where it is absent. Its errors are for the caller to `adopt`.
   ObjectReader object(std::string_view key);
+  /// Takes over a child's error and the keys that nobody asked it for.
   void adopt(const ObjectReader& child);
+  /// Marks keys as asked for: they say nothing here.
+  void pass_over(std::initializer_list<std::string_view> keys) const;
+  /// What stands under keys that nobody asked for, as "prefix.key = value" in order of keys, long values cut.
+  /// Keys that are null count as absent.
+  std::vector<std::string> unread() const;
 
   /// What is wrong beyond a single value.
   void reject(std::string_view key, std::string_view why);
@@ -55,6 +62,8 @@ class ObjectReader {
   std::string prefix_;
   Error::Kind kind_;
   std::string error_;
+  mutable std::set<std::string, std::less<>> asked_;
+  std::vector<std::string> unread_below_;  ///< of adopted children
 };
 
 }  // namespace pastonly::input

@@ -18,6 +18,7 @@
 namespace pastonly::input {
 namespace {
 
+constexpr std::size_t lines_between_looks = 4096;  // between two questions whether to stop
 constexpr std::size_t largest_file = std::size_t{1} << 28;
 constexpr std::array<std::string_view, 9> names_of_step{
     "step",    "global_step", "train/global_step", "trainer/global_step", "iteration", "iter", "steps",
@@ -28,7 +29,8 @@ constexpr std::array<std::string_view, 8> names_of_loss{"loss",    "train_loss",
 /// Collects points; the first thing wrong stands in `problem`.
 class Collector {
  public:
-  explicit Collector(LossUnit unit) : scale_(unit == LossUnit::nats ? 1.0 / std::numbers::ln2 : 1.0) {}
+  Collector(LossUnit unit, const Stop& asked)
+      : stop(asked), scale_(unit == LossUnit::nats ? 1.0 / std::numbers::ln2 : 1.0) {}
 
   bool add(double step, double loss, std::string_view where) {
     if (!std::isfinite(step) || step < 0.0) return fail(where, "the step is not a number from 0 on");
@@ -48,6 +50,8 @@ class Collector {
 
   TrainingLog log;
   std::string problem;
+  const Stop& stop;
+  bool interrupted = false;
 
  private:
   double scale_;
@@ -125,6 +129,7 @@ void each_line(std::string_view text, Use use) {
 void read_lines(std::string_view text, Collector& out) {
   std::string first_keys;
   each_line(text, [&](std::string_view line, std::size_t number) {
+    if (number % lines_between_looks == 0 && out.stop()) return !(out.interrupted = true);
     const std::string where = fmt::format("line {}", number);
     const auto record = parse_json(line, where, Error::Kind::input);
     if (!record) return out.fail(where, "is not a JSON object (NaN and Infinity are not JSON)");
@@ -158,6 +163,7 @@ void read_table(std::string_view text, Collector& out) {
   std::size_t columns = 0;
   char separator = ',';
   each_line(text, [&](std::string_view line, std::size_t number) {
+    if (number % lines_between_looks == 0 && out.stop()) return !(out.interrupted = true);
     const std::string where = fmt::format("line {}", number);
     if (columns == 0) {
       separator = line.find('\t') != std::string_view::npos ? '\t' : ',';
@@ -185,8 +191,10 @@ void read_json(std::string_view text, Collector& out) {
   first = first.substr(0, first.find('\n'));
   const auto line = parse_json(first, "", Error::Kind::input);
   if (line && line->is_object() && !line->contains("log_history")) return read_lines(text, out);
-  const auto document = parse_json(text, "", Error::Kind::input);
-  if (!document) {
+  const auto document = parse_json(text, "", Error::Kind::input, false, out.stop);
+  if (!document && document.error().kind == Error::Kind::interrupted) {
+    out.interrupted = true;
+  } else if (!document) {
     out.fail("the file",
              "is neither one JSON document nor one JSON object a line: " + document.error().message);
   } else if (document->is_array()) {
@@ -203,11 +211,12 @@ void read_json(std::string_view text, Collector& out) {
 std::span<const std::string_view> step_keys() noexcept { return names_of_step; }
 std::span<const std::string_view> loss_keys() noexcept { return names_of_loss; }
 
-Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view name, LossUnit unit) {
+Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view name, LossUnit unit,
+                                         const Stop& stop) {
   if (text.size() > largest_file)
     return input_error(
         fmt::format("{}: {} bytes, more than the {} that a log may have", name, text.size(), largest_file));
-  Collector out(unit);
+  Collector out(unit, stop);
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos) return input_error(fmt::format("{}: is empty", name));
   if (text[start] == '{' || text[start] == '[') {
@@ -215,16 +224,17 @@ Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view
   } else {
     read_table(text, out);
   }
+  if (out.interrupted) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
   if (out.problem.empty() && out.log.steps.empty()) out.problem = "holds no loss";
   if (!out.problem.empty()) return input_error(printable(fmt::format("{}: {}", name, out.problem)));
   out.log.path = name;
   return std::move(out.log);
 }
 
-Expected<TrainingLog> read_training_log(const std::filesystem::path& path, LossUnit unit) {
+Expected<TrainingLog> read_training_log(const std::filesystem::path& path, LossUnit unit, const Stop& stop) {
   const auto text = read_text(path, largest_file);
   if (!text) return tl::unexpected(text.error());
-  return parse_training_log(*text, path.string(), unit);
+  return parse_training_log(*text, path.string(), unit, stop);
 }
 
 }  // namespace pastonly::input

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "input/text/parse_json.h"
 #include "pastonly/error.h"
 
 namespace pastonly::input {
@@ -30,8 +31,10 @@ std::span<const std::string_view> loss_keys() noexcept;
 /// - CSV or TSV: a line of names, then numbers; fields may be quoted. Lines with an empty loss are ignored.
 /// Where steps go back (a run that was resumed), what stood at the later steps is replaced.
 /// Input errors name the line or entry: no known key for step or loss, values that are no finite numbers,
-/// more than 2^28 bytes, no loss at all.
-Expected<TrainingLog> read_training_log(const std::filesystem::path& path, LossUnit unit);
-Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view name, LossUnit unit);
+/// more than 2^28 bytes, no loss at all. Takes time linear in the file; interrupted once `stop` says yes.
+Expected<TrainingLog> read_training_log(const std::filesystem::path& path, LossUnit unit,
+                                        const Stop& stop = go_on);
+Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view name, LossUnit unit,
+                                         const Stop& stop = go_on);
 
 }  // namespace pastonly::input

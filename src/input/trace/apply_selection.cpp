@@ -6,29 +6,13 @@
 #include <cmath>
 #include <limits>
 
-#include "input/text/value_json.h"
+#include "input/trace/declared_rule.h"
 #include "pastonly/router_order.h"
 #include "pastonly/routing_rule.h"
 
 namespace pastonly::input {
 
 namespace {
-
-/// "top-k,k=2" as JSON text, {"id": "top-k", "k": 2}, or {"id": "top-k", "parameters": {"k": 2}}.
-Expected<RuleSpec> rule_spec(const std::string& declared, const std::string& file) {
-  const auto json = parse_json(declared, file + ": __metadata__ rule", Error::Kind::input);
-  if (!json) return tl::unexpected(json.error());
-  if (json->is_string()) return parse_rule(json->get<std::string>());
-  if (!json->is_object() || !json->contains("id") || !(*json)["id"].is_string()) {
-    return input_error(file + R"(: __metadata__ rule is not a rule such as {"id": "top-k", "k": 2})");
-  }
-  RuleSpec spec{(*json)["id"].get<std::string>(), {}};
-  const bool apart = json->contains("parameters") && (*json)["parameters"].is_object();
-  for (const auto& [key, value] : (apart ? (*json)["parameters"] : *json).items()) {
-    if (key != "id") spec.parameters.emplace_back(key, value_of(value));
-  }
-  return spec;
-}
 
 template <class T>
 std::vector<T> in_router_order(const Layout& layout, const std::vector<T>& values) {
@@ -71,7 +55,7 @@ Expected<std::vector<std::byte>> select_as_declared(const Trace& trace, const La
         fmt::format("{}: layer {}: the declared rule cannot be applied: {}; use --top-k instead", trace.path,
                     raw(layer.index), error.message));
   };
-  const auto spec = rule_spec(trace.rule, trace.path);
+  const auto spec = declared_rule(trace);
   if (!spec) return fail(spec.error());
   const auto rule = make_rule(spec->id, spec->parameters);
   if (!rule) return fail(rule.error());

@@ -17,6 +17,8 @@
 #include "routing/identify/simple/column_gates.h"
 #include "routing/identify/simple/simple_rules.h"
 #include "routing/identify/simple/token_choice_fit.h"
+#include "routing/identify/transforms/transformed_runs.h"
+#include "routing/loosely_fitted.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing {
@@ -67,6 +69,85 @@ void try_all(const RunSet& runs, Findings& findings) {
   try_shuffled_expert_choice(runs, findings);
 }
 
+/// What explains the runs as they were recorded, the simplest first.
+Findings try_rules(const RunSet& runs) {
+  Findings findings;
+  if (const auto reason = why_scores_are_no_order(runs); !reason.empty()) {
+    findings.reject(ids::top_k, reason);
+  } else {
+    try_all(runs, findings);
+  }
+  sort_by_simplicity(findings.candidates);
+  return findings;
+}
+
+/// Whether some rule explains the runs with nothing left to a free fit, to counts or to chance.
+bool settled(const Findings& findings) {
+  return std::ranges::any_of(findings.candidates,
+                             [](const RuleCandidate& one) { return !loosely_fitted(one); });
+}
+
+/// The same where scores were rounded. Ties then excuse much, so nothing may have been fitted to them: token
+/// choice as it stands, or with the recorded bias.
+bool settled_unfitted(const Findings& findings, bool recorded_bias) {
+  return std::ranges::any_of(findings.candidates, [&](const RuleCandidate& one) {
+    if (one.id == ids::top_k) return true;
+    if (one.id == ids::group_limited_top_k) return recorded_bias || one.parameters.find("bias") == nullptr;
+    return one.id == ids::biased_top_k && recorded_bias;
+  });
+}
+
+/// Names what was ranked. A fit that ranked a function of its scores names both.
+void write_transform(std::string_view transform, RuleCandidate& candidate) {
+  Value::Object parameters = *candidate.parameters.object();
+  for (auto& [key, value] : parameters) {
+    if (key != "ranking") continue;
+    value = fmt::format("{} of {}", *value.text(), transform);
+    transform = {};
+  }
+  if (!transform.empty()) parameters.emplace_back("ranking", std::string(transform));
+  candidate.parameters = std::move(parameters);
+}
+
+bool rounds(std::string_view transform) { return transform == as_bfloat16 || transform == as_float16; }
+
+/// The same for scores as the rule may have seen them. The first transform that settles the layer is taken.
+void try_transforms(std::span<const LayerRun> runs, Findings& findings) {
+  for (const auto transform : usable_transforms(runs)) {
+    const TransformedRuns changed(runs, transform);
+    std::vector<RunProfile> profiles;
+    for (const auto& run : changed.runs()) profiles.push_back(profile(run, changed.runs().size() == 1));
+    Findings found = try_rules(RunSet(changed.runs(), std::move(profiles)));
+    const bool rounded = rounds(transform);
+    const bool recorded_bias = !runs.front().layer->bias.empty();
+    if (!(rounded ? settled_unfitted(found, recorded_bias) : settled(found))) continue;
+    for (auto& one : found.candidates) write_transform(transform, one);
+    findings = std::move(found);
+    return;
+  }
+}
+
+/// Whether the simplest explanation is a bias that nobody recorded.
+bool rests_on_a_fit(const Findings& findings, std::span<const LayerRun> runs) {
+  return findings.candidates.front().id == ids::biased_top_k && runs.front().layer->bias.empty();
+}
+
+/// Plain top-k of rounded scores, which leaves nothing to fit, in place of a fitted bias.
+void try_rounded(std::span<const LayerRun> runs, Findings& findings) {
+  for (const auto transform : usable_transforms(runs)) {
+    if (!rounds(transform)) continue;
+    const TransformedRuns changed(runs, transform);
+    std::vector<RunProfile> profiles;
+    for (const auto& run : changed.runs()) profiles.push_back(profile(run, false));
+    if (std::ranges::any_of(profiles, [](const RunProfile& one) { return one.unordered > 0; })) continue;
+    Findings found = try_rules(RunSet(changed.runs(), std::move(profiles)));
+    if (!found.accepted(ids::top_k)) continue;
+    for (auto& one : found.candidates) write_transform(transform, one);
+    findings = std::move(found);
+    return;
+  }
+}
+
 std::optional<bool> verdict(const std::vector<RuleCandidate>& candidates) {
   if (candidates.empty()) return std::nullopt;
   const auto first = candidates.front().causal;
@@ -82,6 +163,20 @@ double best_share(const std::vector<Rejection>& rejected) {
 }
 
 }  // namespace
+
+void state_simplest(Identification& layer) {
+  auto& rule = layer.rule;
+  rule.causal = verdict(rule.candidates);
+  if (rule.candidates.empty()) {
+    rule.id.reset();
+    rule.parameters = Value::Object{};
+    rule.explained = best_share(layer.rejected);
+    return;
+  }
+  rule.id = rule.candidates.front().id;
+  rule.parameters = rule.candidates.front().parameters;
+  rule.explained = 1.0;
+}
 
 Identification identify(std::span<const LayerRun> runs) {
   std::vector<RunProfile> profiles;
@@ -117,24 +212,15 @@ Identification identify(std::span<const LayerRun> runs, std::vector<RunProfile> 
     return found;
   }
   found.tokens = set.tokens();
-  Findings findings;
-  if (const auto reason = why_scores_are_no_order(set); !reason.empty()) {
-    findings.reject(ids::top_k, reason);
-  } else {
-    try_all(set, findings);
+  Findings findings = try_rules(set);
+  if (!settled(findings)) {
+    try_transforms(filled, findings);
+  } else if (rests_on_a_fit(findings, filled)) {
+    try_rounded(filled, findings);
   }
-  sort_by_simplicity(findings.candidates);
   found.rule.candidates = std::move(findings.candidates);
   found.rejected = std::move(findings.rejected);
-  found.rule.causal = verdict(found.rule.candidates);
-  if (found.rule.candidates.empty()) {
-    found.rule.explained = best_share(found.rejected);
-    return found;
-  }
-  const auto& simplest = found.rule.candidates.front();
-  found.rule.id = simplest.id;
-  found.rule.parameters = simplest.parameters;
-  found.rule.explained = 1.0;
+  state_simplest(found);
   return found;
 }
 

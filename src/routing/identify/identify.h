@@ -39,6 +39,10 @@ struct Identification {
   std::string not_judged;
 };
 
+/// States of a layer what its candidates say, which stand with the simplest first: its id and parameters,
+/// whether all agree on being causal, and the share explained.
+void state_simplest(Identification& layer);
+
 /// Which routing rules explain every decision of one layer in all of these runs
 /// (docs/checks/rule-identification.md). Reads scores (else logits), the effective mask, recorded bias and
 /// token ids; no files. Exact ties among scores may have been resolved either way. Runs of a layer without

@@ -1,3 +1,4 @@
+#include <array>
 #include <vector>
 
 #include "routing/rule_ids.h"
@@ -9,7 +10,8 @@ namespace pastonly::routing {
 
 namespace {
 
-enum class Rank { score, renormalised };
+enum class Rank { score, renormalised, latest };
+constexpr std::array rank_names{"score", "renormalised", "latest"};
 
 class DropByScore final : public CappedRule {
  public:
@@ -18,12 +20,16 @@ class DropByScore final : public CappedRule {
 
   Parameters parameters() const override {
     Parameters parameters = CappedRule::parameters();
-    parameters.emplace_back("rank", rank_ == Rank::score ? "score" : "renormalised");
+    parameters.emplace_back("rank", rank_names[static_cast<std::size_t>(rank_)]);
     return parameters;
   }
 
  private:
   void admit(const Group& group, const Choices& choices, std::size_t slots, Routing& out) const override {
+    if (rank_ == Rank::latest) {
+      admit_latest(group, choices, slots, out);
+      return;
+    }
     std::vector<float> priority(choices.experts.size());  // (tokens, k)
     for (std::size_t token = 0; token < group.tokens(); ++token) {
       float sum = 0.0F;
@@ -42,8 +48,10 @@ class DropByScore final : public CappedRule {
   // With one choice every renormalised score is 1: what remains is the order of the tokens.
   Dependence group_dependence(const Layout& layout, std::size_t experts) const override {
     const bool constant = rank_ == Rank::renormalised && std::min(options().k, experts) == 1;
-    return capped_dependence(layout, experts, options().capacity, options().k,
-                             constant ? Precedence::first_come : Precedence::by_merit);
+    Dependence dependence = capped_dependence(layout, experts, options().capacity, options().k,
+                                              constant ? Precedence::first_come : Precedence::by_merit);
+    if (rank_ == Rank::latest) dependence.order = dependence.batch;
+    return dependence;
   }
 
   Rank rank_;
@@ -54,7 +62,8 @@ class DropByScore final : public CappedRule {
 Made make_drop_by_score(const Parameters& parameters) {
   ParameterReader reader(ids::drop_by_score, parameters);
   const auto options = read_capped(reader, std::nullopt);
-  const auto rank = static_cast<Rank>(reader.choice("rank", {"score", "renormalised"}, 0));
+  const auto rank =
+      static_cast<Rank>(reader.choice("rank", {rank_names[0], rank_names[1], rank_names[2]}, 0));
   return finished(reader, std::make_unique<DropByScore>(options, rank));
 }
 

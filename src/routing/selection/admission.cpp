@@ -1,6 +1,8 @@
 #include "routing/selection/admission.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <vector>
 
 #include "routing/selection/order_key.h"
@@ -15,6 +17,39 @@ void admit_token_major(const Group& group, const Choices& choices, std::size_t s
       if (taken[expert] == slots) continue;
       ++taken[expert];
       out.mask(group.row(token), expert) = 1;
+    }
+  }
+}
+
+void admit_latest(const Group& group, const Choices& choices, std::size_t slots, Routing& out) {
+  std::vector<std::size_t> taken(group.experts(), 0);
+  for (std::size_t token = group.tokens(); token-- > 0;) {
+    if (!group.is_valid(token)) continue;
+    for (const auto expert : choices.of(token)) {
+      if (taken[expert] == slots) continue;
+      ++taken[expert];
+      out.mask(group.row(token), expert) = 1;
+    }
+  }
+}
+
+void admit_next_free(const Group& group, std::size_t k, std::size_t slots, Routing& out) {
+  std::vector<std::size_t> taken(group.experts(), 0);
+  std::vector<std::uint32_t> order(group.experts());
+  for (std::size_t token = 0; token < group.tokens(); ++token) {
+    const std::size_t row = group.row(token);
+    for (std::size_t e = 0; e < group.experts(); ++e) out.selected(row, e) = 0;
+    if (!group.is_valid(token)) continue;
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::stable_sort(order, std::greater<>(),
+                             [&](std::uint32_t e) { return order_key(group.scores(token, e)); });
+    std::size_t left = k;
+    for (const auto expert : order) {
+      if (left == 0) break;
+      if (taken[expert] == slots) continue;
+      ++taken[expert];
+      --left;
+      out.selected(row, expert) = out.mask(row, expert) = 1;
     }
   }
 }

@@ -129,6 +129,50 @@ TEST_CASE("causal-mask tells a fault below the router from selection", "[causal-
   CHECK(origin(ran, 2).contaminated);
 }
 
+TEST_CASE("causal-mask tells a gate that reads the future from selection", "[causal-mask]") {
+  const Ran ran = causal_mask(recipe(R"("rule": "top-k,k=2", "gates": "over-row")"));
+  CHECK(find_claim(ran, "flip"));  // of the layers that the gates feed
+  CHECK(origin(ran, 0).kind == "gate");
+  CHECK_FALSE(origin(ran, 0).contaminated);
+}
+
+TEST_CASE("one extreme value hides no leak", "[causal-mask]") {
+  const std::string leaks[] = {R"("rule": "top-k,k=2", "scoring_fault": {"layer": 0, "over": "row"})",
+                               R"("rule": "expert-choice,k=2,chunk=16")", R"("rule": "top-k,k=2", "gates": "over-row")"};
+  for (const std::string& leak : leaks) {
+    for (const char* record : {R"("damage": ["closed-expert"])", R"("damage": ["closed-expert"], "logits": true, "scores": false)",
+                               R"("damage": ["extreme-log-prob"])"}) {
+      CAPTURE(leak, record);
+      const Ran ran = causal_mask(recipe(leak, "", record));
+      CHECK(find_claim(ran, "flip"));
+      CHECK(origin(ran, 0).kind != "none");
+    }
+  }
+  CHECK_FALSE(find_claim(causal_mask(recipe(R"("rule": "top-k,k=2", "rounding": 2e-7)", "",
+                                            R"("damage": ["closed-expert", "extreme-log-prob"])")),
+                         "flip"));
+}
+
+TEST_CASE("what noise makes is told from a leak", "[causal-mask][noise]") {
+  const char* noises[] = {R"("exploration": 1e-3)", R"("jitter": 1e-3)", R"("moving_bias": 0.1)", R"("bf16": true)",
+                          R"("dropout": 0.1)"};
+  for (const std::string noise : noises) {
+    CAPTURE(noise);
+    const std::string shape = R"(, "cut_count": 8)";
+    const std::string causal = R"("rule": "top-k,k=2", "noise": {)" + noise + "}";
+    const std::string leaky = R"("rule": "expert-choice,k=2,chunk=16", "noise": {)" + noise + "}";
+    const Ran quiet = causal_mask(recipe(causal, shape));
+    const Claim* flip = find_claim(quiet, "flip");
+    CHECK((!flip || (flip->p_value && *flip->p_value > 0.01)));
+    CHECK_FALSE(find_claim(quiet, "unsettled"));
+    const Ran loud = causal_mask(recipe(leaky, shape));
+    flip = find_claim(loud, "flip");
+    REQUIRE(flip);
+    CHECK(flip->p_value.value_or(0.0) < 0.01);
+    CHECK(flip->layers.front() == LayerIndex{0});
+  }
+}
+
 TEST_CASE("a fault in a late layer leaves earlier ones clean", "[causal-mask]") {
   const Ran ran = causal_mask(
       recipe(R"("rules": ["top-k,k=2", "top-k,k=2", "expert-choice,k=2,chunk=32"], "rounding": 2e-7)"));

@@ -178,4 +178,59 @@ TEST_CASE("a configuration that is no JSON object is refused", "[checkpoint]") {
   }
 }
 
+TEST_CASE("attention that sees later tokens is refused by the key that asks for it", "[checkpoint]") {
+  Broken broken;
+  broken.config()["is_causal"] = true;
+  broken.write();
+  CHECK(broken.error().empty());
+  broken.config()["is_causal"] = false;
+  broken.write();
+  check_says(broken.error(), {"config.json", "is_causal", "later tokens"});
+  broken.config().erase("is_causal");
+  broken.config()["use_bidirectional_attention"] = true;
+  broken.write();
+  check_says(broken.error(), {"config.json", "use_bidirectional_attention", "later tokens"});
+}
+
+TEST_CASE("keys of a configuration that nobody reads are listed, those without effect are not",
+          "[checkpoint]") {
+  Broken broken;
+  broken.write();
+  CHECK(opened(broken.directory().path()).description().unread.empty());
+  CHECK(opened(broken.directory().path()).description().own_code.empty());
+  Json& config = broken.config();
+  config.update({{"router_type", "expert_choice"},
+                 {"expert_capacity", 64},
+                 {"auto_map", {{"AutoModelForCausalLM", "modeling_own.Own"}}},
+                 {"use_cache", true},
+                 {"bos_token_id", 1},
+                 {"attention_dropout", 0.5},
+                 {"is_decoder", false},
+                 {"router_scale", nullptr}});
+  config["rope_parameters"]["own_scale"] = 2;
+  broken.write();
+  const Description description = opened(broken.directory().path()).description();
+  CHECK(description.unread == std::vector<std::string>{"rope_parameters.own_scale = 2",
+                                                       "expert_capacity = 64",
+                                                       "router_type = \"expert_choice\""});
+  CHECK(description.own_code == "AutoModelForCausalLM = modeling_own.Own");
+  config["is_decoder"] = true;
+  config["router_type"] = std::string(1000, 'x');
+  broken.write();
+  const auto unread = opened(broken.directory().path()).description().unread;
+  REQUIRE(unread.size() == 4);
+  CHECK(unread[2] == "is_decoder = true");
+  CHECK(unread[3].size() < 80);
+}
+
+TEST_CASE("tensors that have no place are refused wherever they stand", "[checkpoint]") {
+  for (const std::string name : {"lm_head2.weight", "router.bias", "score.weight", "mtp.layers.0.weight",
+                                 "vision_model.x.weight", "model2.layers.0.mlp.gate.weight"}) {
+    Broken broken;
+    broken.put<float>(name, {2}, {1.0F, 2.0F});
+    broken.write();
+    check_says(broken.error(), {name, "has no place"});
+  }
+}
+
 }  // namespace pastonly::checkpoint

@@ -228,6 +228,92 @@ TEST_CASE("text says the verdict first, then findings, layers and what was not a
   CHECK(write_text(full(), {true, 100}).find('\x1b') != std::string::npos);
 }
 
+TEST_CASE("a pass says what was seen before it says that the policy allows it", "[report]") {
+  Report report = full();
+  report.verdict = Verdict::pass;
+  report.verdict_reasons.clear();
+  report.findings.front().suppressed.reset();
+  report.findings.front().severity = Severity::note;
+  std::string text = on_one_line(write_text(report, {}));
+  CHECK(text.find("changed earlier decisions, up to 3% of a layer's. Found, and allowed by this policy: "
+                  "causal-mask/flip.") != std::string::npos);
+  // Muted altogether: nothing but a dismissal is left of it.
+  Claim claim;
+  claim.id = "flip";
+  claim.message = "3 of 100 decisions before the cut flipped";
+  report.findings.clear();
+  report.dismissed = {{"causal-mask", claim, "the policy sets its severity to none"}};
+  text = on_one_line(write_text(report, {}));
+  CHECK(text.find("Found, and allowed by this policy: causal-mask/flip.") != std::string::npos);
+  CHECK(text.find("never changed") == std::string::npos);
+  report.verdict = Verdict::inconclusive;
+  report.verdict_reasons = {"something else"};
+  text = on_one_line(write_text(report, {}));
+  CHECK(text.find("muted by this policy: causal-mask/flip.") != std::string::npos);
+  // Nothing seen.
+  report.verdict = Verdict::pass;
+  report.dismissed.clear();
+  report.checks.front().measurements.front().value = 0.0;
+  text = on_one_line(write_text(report, {}));
+  CHECK(text.find("never changed an earlier decision. No other check found") != std::string::npos);
+  CHECK(text.find("allowed by") == std::string::npos);
+}
+
+TEST_CASE("notes that say different things are told apart, those that differ in figures are not",
+          "[report]") {
+  Report report = full();
+  const auto note = [](std::string hazard, std::string message, std::uint32_t layer) {
+    Report::Finding finding;
+    finding.check = "trace-integrity";
+    finding.claim = "oddity";
+    finding.severity = Severity::note;
+    finding.message = std::move(message);
+    finding.layers = {layer};
+    finding.witness = Value(Value::Object{{"hazard", std::move(hazard)}});
+    return finding;
+  };
+  report.findings = {note("all-zero-rows", "12 tokens have no expert; first in a", 0),
+                     note("logits-as-scores", "scores beyond 1 are logits", 1),
+                     note("all-zero-rows", "7 tokens have no expert; first in b", 2)};
+  const std::string text = on_one_line(write_text(report, {}));
+  CHECK(text.find("12 tokens have no expert; first in a (1 more like it)") != std::string::npos);
+  CHECK(text.find("scores beyond 1 are logits") != std::string::npos);
+  CHECK(text.find("7 tokens") == std::string::npos);
+}
+
+TEST_CASE("rules that their column cuts off are told in full, and layers that differ there are not one row",
+          "[report]") {
+  Report report = full();
+  const auto layer = [](std::uint32_t index, const char* mask) {
+    Report::Layer out = routed_layer();
+    out.index = index;
+    out.facts.rule->id = "group-limited-top-k";
+    out.facts.rule->parameters = Value(Value::Object{
+        {"k", 2}, {"groups", 4}, {"topk_groups", 2}, {"group_score", "max"}, {"group_mask", mask}});
+    return out;
+  };
+  report.layers = {layer(0, "zero"), layer(1, "zero"), layer(2, "minus-infinity")};
+  const std::string text = on_one_line(write_text(report, {}));
+  CHECK(text.find("layers 0-1: group-limited-top-k k=2, groups=4, topk_groups=2, group_score=max, "
+                  "group_mask=zero") != std::string::npos);
+  CHECK(text.find("layer 2: group-limited-top-k k=2, groups=4, topk_groups=2, group_score=max, "
+                  "group_mask=minus-infinity") != std::string::npos);
+}
+
+TEST_CASE("text shows what streaming runs measured", "[report]") {
+  Report report = full();
+  CHECK(write_text(report, {}).find("Streaming") == std::string::npos);
+  report.checks.push_back(
+      {"forced-causality",
+       "ran",
+       "",
+       0.1,
+       {{"stream_flip_rate_decisions", 0.125, 0.1, 0.15, "fraction", 100, LayerIndex{3}},
+        {"streaming_flip_rate", 0.25, std::nullopt, std::nullopt, "fraction", 100, LayerIndex{3}}}});
+  const std::string text = on_one_line(write_text(report, {}));
+  CHECK(text.find("3 25.00% 12.50% [10.00, 15.00]") != std::string::npos);
+}
+
 TEST_CASE("no line of text is wider than asked", "[report]") {
   Report report = full();
   report.findings[0].message = "word ";

@@ -49,6 +49,8 @@ double AdmissionTrial::key(const Wish& wish) const {
   switch (admission_) {
     case Admission::first_come:
       return static_cast<double>(wish.index);
+    case Admission::last_come:
+      return -static_cast<double>(wish.index);
     case Admission::next_choice:
     case Admission::choice_major:
       return static_cast<double>(wish.rank) * rank_step + static_cast<double>(wish.index);

@@ -18,6 +18,7 @@ enum class Admission {
   choice_major,  ///< by choice, then by token
   by_priority,   ///< by choice, then by the token's largest score
   by_score,      ///< by the pair's own score
+  last_come,     ///< by token, the last first
   by_share,      ///< by score over the sum of the scores wanted
   next_choice,   ///< choice-major, and a token that was placed wants nothing more
   by_chance,     ///< any C of them

@@ -42,7 +42,7 @@ void write_slots(const RunSet& runs, const AdmissionFit& fit, Value::Object& par
 /// Whether the order of the tokens decided anything.
 bool ordered(const AdmissionFit& fit) {
   const bool by_order = fit.admission == Admission::first_come || fit.admission == Admission::choice_major ||
-                        fit.admission == Admission::next_choice;
+                        fit.admission == Admission::next_choice || fit.admission == Admission::last_come;
   return by_order && std::ranges::any_of(fit.slots, [](const auto& one) { return one.second.reached; });
 }
 
@@ -72,10 +72,12 @@ void accept_first_come(const RunSet& runs, const OpenFit& open, Findings& findin
   bool alone = true;
   for (std::size_t i = 0; i < runs.size(); ++i) alone &= runs.run(i).layout.sequences == 1;
   if (fit.k == 1 && runs.experts() > 1 && !findings.accepted(ids::drop_by_score)) {
-    // One choice renormalised is 1 for every token: what is left is their order.
+    // One choice renormalised is 1 for every token: what is left is their order, which looks ahead at
+    // nothing.
     auto parameters = describe(runs, open);
     parameters.emplace_back("rank", "renormalised");
     findings.accept(ids::drop_by_score, std::move(parameters));
+    findings.candidates.back().causal = true;
   }
   if ((fit.grouping.per_sequence || alone) && same_at_all_lengths(fit) &&
       !findings.accepted(ids::fixed_capacity)) {
@@ -106,10 +108,13 @@ void accept_admission(const RunSet& runs, const OpenFit& open, Findings& finding
       add(ids::next_choice, describe(runs, open));
       break;
     case Admission::by_score:
+    case Admission::last_come:
     case Admission::by_share: {
       auto parameters = describe(runs, open);
-      const bool score = open.fit.admission == Admission::by_score;
-      parameters.emplace_back("rank", score ? "score" : "renormalised");
+      const auto admission = open.fit.admission;
+      parameters.emplace_back("rank", admission == Admission::by_score    ? "score"
+                                      : admission == Admission::last_come ? "latest"
+                                                                          : "renormalised");
       add(ids::drop_by_score, std::move(parameters));
       break;
     }

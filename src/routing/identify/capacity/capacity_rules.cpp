@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "routing/identify/capacity/admission_fit.h"
+#include "routing/identify/capacity/bits_of_order.h"
 #include "routing/identify/capacity/capacity_candidates.h"
+#include "routing/identify/capacity/next_free_fit.h"
 #include "routing/identify/shared/candidate_parameters.h"
 #include "routing/rule_ids.h"
 
@@ -22,6 +25,7 @@ std::string_view rule_id(Admission admission, std::size_t k) {
       return ids::batch_priority;
     case Admission::by_score:
     case Admission::by_share:
+    case Admission::last_come:
       return ids::drop_by_score;
     case Admission::next_choice:
       return ids::next_choice;
@@ -41,6 +45,7 @@ bool makes_sense(Admission order, std::size_t k, std::size_t experts) {
     case Admission::by_share:
       return k >= 2 && k < experts;
     case Admission::by_score:
+    case Admission::last_come:
     case Admission::by_chance:
       return k < experts;
     case Admission::first_come:
@@ -52,17 +57,16 @@ bool makes_sense(Admission order, std::size_t k, std::size_t experts) {
 
 /// The orders of token choice with a capacity, next_choice apart.
 std::vector<Admission> all_orders() {
-  return {Admission::first_come, Admission::choice_major, Admission::by_priority,
-          Admission::by_score,   Admission::by_share,     Admission::by_chance};
+  return {Admission::first_come, Admission::choice_major, Admission::by_priority, Admission::by_score,
+          Admission::by_share,   Admission::last_come,    Admission::by_chance};
 }
 
 /// Raises k while the fit holds. A wish more can only be refused, so the first failure ends it.
 std::size_t most_choices(const RunSet& runs, const AdmissionFit& fit) {
   std::size_t k = fit.k;
-  const std::size_t limit = fit.admission == Admission::by_chance || fit.admission == Admission::by_score ||
-                                    fit.admission == Admission::by_share
-                                ? runs.experts() - 1
-                                : runs.experts();
+  const bool all_may_be_wanted =
+      fit.admission != Admission::by_share && makes_sense(fit.admission, runs.experts(), runs.experts());
+  const std::size_t limit = all_may_be_wanted ? runs.experts() : runs.experts() - 1;
   std::vector<AdmissionFailure> failures;
   while (k < limit && fit_admissions(runs, fit.grouping, k + 1, {fit.admission}, failures).front()) ++k;
   return k;
@@ -118,6 +122,7 @@ class CapacityRules {
         const std::size_t t = index_of(orders, wanted[w]);
         if (fits[w]) {
           fitted[t] = true;
+          if (wanted[w] != Admission::by_chance) in_order_.push_back(*fits[w]);
           accept_admission(runs_, {*fits[w], most_choices(runs_, *fits[w])}, findings_);
         } else {
           note(t, std::move(failures[w]));
@@ -131,7 +136,30 @@ class CapacityRules {
     }
   }
 
+  /// Chance explains whatever has the counts. It is left out where an order explains the runs that a draw
+  /// would have given by a chance of 2^-64, and where tokens would have to want more than half of the experts
+  /// and lose more than half of what they want.
+  void leave_out_chance() {
+    const bool improbable = std::ranges::any_of(
+        in_order_, [&](const AdmissionFit& fit) { return bits_of_order(runs_, fit) >= bits_beyond_chance; });
+    std::erase_if(findings_.candidates, [&](const RuleCandidate& one) {
+      if (one.id != ids::random_token && one.id != ids::unstable_capacity) return false;
+      return improbable || loses_most(one);
+    });
+  }
+
  private:
+  bool loses_most(const RuleCandidate& one) const {
+    const Value* k = one.parameters.find("k");
+    if (k == nullptr || findings_.accepted(ids::top_k)) return false;
+    const auto least = k->number() ? k->number() : k->number("min");
+    if (!least || 2.0 * *least <= static_cast<double>(runs_.experts())) return false;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < runs_.size(); ++i)
+      kept =
+          std::accumulate(runs_.profile(i).expert_counts.begin(), runs_.profile(i).expert_counts.end(), kept);
+    return 2.0 * static_cast<double>(kept) < *least * static_cast<double>(runs_.tokens());
+  }
   /// First-come is tried per sequence even where it fits the batch: fixed-capacity is that rule.
   std::vector<Admission> still_wanted(const std::vector<Admission>& orders, const std::vector<bool>& fitted,
                                       const Grouping& grouping) const {
@@ -159,6 +187,7 @@ class CapacityRules {
   Findings& findings_;
   std::optional<std::size_t> deepest_;
   std::vector<std::optional<AdmissionFailure>> nearest_;  // (orders)
+  std::vector<AdmissionFit> in_order_;                    // what fits without chance
 };
 
 }  // namespace
@@ -178,8 +207,10 @@ void try_capacity_rules(const RunSet& runs, Findings& findings) {
       return order == Admission::by_score || order == Admission::by_share || order == Admission::by_chance;
     });
   }
+  try_next_free(runs, findings);
   CapacityRules rules(runs, findings);
   rules.try_all(1, orders);
+  rules.leave_out_chance();
   if (runs.largest_count() == 1) rules.try_all(2, {Admission::next_choice});
 }
 

@@ -48,6 +48,8 @@ class SecondFit {
     parameters.emplace_back("second", second_best_ ? "kept" : "drawn");
     return parameters;
   }
+  /// Whether some token kept or drew a second expert.
+  bool any_second() const noexcept { return any_second_; }
   Counterexample at;
 
  private:
@@ -76,6 +78,7 @@ class SecondFit {
     for (std::size_t token = 0; token < view->tokens(); ++token) {
       if (!view->routed(token)) continue;
       if (runs_.profile(i).best_count[token] == 2) {
+        any_second_ = true;
         read_best_two(*view, groups, token, firsts);
       } else if (!read_token(*view, groups, token, firsts, refusals)) {
         return false;
@@ -143,6 +146,7 @@ class SecondFit {
       refusals.push_back({token, index, group});
     }
     if (second < row.size()) {
+      any_second_ = true;
       const auto better = std::ranges::count_if(row, [&](float score) { return score > row[second]; });
       second_best_ &= better <= 1;
     }
@@ -153,7 +157,7 @@ class SecondFit {
   Grouping grouping_;
   std::map<std::size_t, std::size_t> capacity_;  // tokens routed together -> C, or the largest count
   std::map<std::size_t, bool> reached_;
-  bool second_best_ = true;
+  bool second_best_ = true, any_second_ = false;
 };
 
 }  // namespace
@@ -164,7 +168,11 @@ void try_random_second(const RunSet& runs, Findings& findings) {
   for (const auto& grouping : groupings(runs, true)) {
     SecondFit fit(runs, grouping);
     if (fit.run()) {
-      findings.accept(random_second, fit.describe());
+      if (fit.any_second()) {
+        findings.accept(random_second, fit.describe());
+      } else {
+        findings.reject(random_second, "no token has a second expert");
+      }
       return;
     }
     if (!nearest) nearest = std::move(fit.at);

@@ -4,15 +4,16 @@
 #include <cmath>
 #include <string>
 
+#include "routing/identify/offsets/group_bias_fit.h"
 #include "routing/identify/offsets/group_choice.h"
 #include "routing/identify/offsets/offsets.h"
+#include "routing/identify/shared/batches.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {
 
 constexpr auto group_limited = ids::group_limited_top_k;
-constexpr int epochs = 300;            // of fitting a bias to sampled tokens
 constexpr std::size_t probed = 512;    // tokens on which most wrong divisions contradict themselves
 constexpr std::size_t sampled = 2048;  // tokens that the bias is fitted on; all tokens judge it
 
@@ -36,11 +37,12 @@ std::size_t most_touched(const RunSet& runs, std::size_t groups) {
   return most;
 }
 
-/// The first token that does not follow, if any.
-std::optional<Counterexample> first_failure(const RunSet& runs, const GroupChoice& choice) {
+/// The first token that does not follow, if any. `recorded`: under the bias of its own run.
+std::optional<Counterexample> first_failure(const RunSet& runs, GroupChoice choice, bool recorded) {
   GroupReader reader(runs.experts());
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto view = runs.view(i);
+    if (recorded) choice.bias = runs.run(i).layer->bias;
     for (std::size_t token = 0; token < view->tokens(); ++token) {
       if (!view->routed(token)) continue;
       const auto* scores = view->scores().row(token).data();
@@ -52,13 +54,8 @@ std::optional<Counterexample> first_failure(const RunSet& runs, const GroupChoic
   return std::nullopt;
 }
 
-struct Sample {
-  std::shared_ptr<const RunView> view;
-  std::size_t token;
-};
-
-std::vector<Sample> sample(const RunSet& runs) {
-  std::vector<Sample> tokens;
+std::vector<SampledToken> sample(const RunSet& runs) {
+  std::vector<SampledToken> tokens;
   const std::size_t step = std::max<std::size_t>(1, runs.tokens() / sampled);
   std::size_t at = 0;
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -88,26 +85,6 @@ std::vector<double> inner_bias(const RunSet& runs, std::size_t groups) {
   return solution ? solution->values : std::vector<double>{};
 }
 
-/// Perceptron steps on the sampled tokens (passive-aggressive, Crammer et al. 2006) until all follow.
-bool fit_bias(const std::vector<Sample>& tokens, std::vector<double> bias, GroupChoice& choice) {
-  GroupReader reader(bias.size());
-  for (int epoch = 0; epoch < epochs; ++epoch) {
-    std::size_t wrong = 0;
-    for (const auto& [view, token] : tokens) {
-      choice.bias.assign(bias.begin(), bias.end());
-      const auto* mask = view->mask().row(token).data();
-      if (reader.follows(choice, view->scores().row(token).data(), mask)) continue;
-      ++wrong;
-      reader.correct(choice, mask, 1.0 / (1.0 + 0.02 * epoch), bias);
-    }
-    if (wrong == 0) return true;
-    // A structure that is wrong stays wrong for a large share of the tokens.
-    if (epoch == 3 && wrong * 5 > tokens.size() * 2) return false;
-    if (epoch == 20 && wrong * 10 > tokens.size()) return false;
-  }
-  return false;
-}
-
 Value::Object describe(const GroupChoice& choice, std::size_t k) {
   Value::Object parameters{{"k", k},
                            {"groups", choice.groups},
@@ -122,25 +99,43 @@ Value::Object describe(const GroupChoice& choice, std::size_t k) {
   return parameters;
 }
 
+/// Whether some sum of score and bias is negative: only then does it matter how other groups are masked.
+bool any_negative(const RunSet& runs) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto view = runs.view(i);
+    const auto& bias = runs.run(i).layer->bias;
+    const std::size_t n = view->experts();
+    for (std::size_t at = 0; at < view->scores().size(); ++at) {
+      const float sum = view->scores().data()[at] + (bias.size() == n ? bias[at % n] : 0.0F);
+      if (sum < 0.0F || view->scores().data()[at] < 0.0F) return true;
+    }
+  }
+  return false;
+}
+
 class GroupLimited {
  public:
-  GroupLimited(const RunSet& runs, Findings& findings) : runs_(runs), findings_(findings) {
+  GroupLimited(const RunSet& runs, Findings& findings)
+      : runs_(runs), findings_(findings), negative_(any_negative(runs)) {
     for (std::size_t groups = 2; groups <= runs.experts() / 2; ++groups) {
       if (runs.experts() % groups != 0) continue;
       const std::size_t touched = most_touched(runs, groups);
       for (std::size_t best = touched; best < groups; ++best)
         shapes_.push_back({groups, best, true, false, {}});
+      // Experts of other groups that count as 0 stand above sums that are negative: a token may choose any.
+      for (std::size_t best = 1; negative_ && best < groups; ++best)
+        zero_shapes_.push_back({groups, best, true, true, {}});
     }
   }
 
   void try_all() {
-    if (shapes_.empty()) {
+    if (shapes_.empty() && zero_shapes_.empty()) {
       findings_.reject(group_limited, "tokens choose from all groups of experts");
       return;
     }
     // A fitted bias beside a plain one that fits already would say nothing.
-    const bool explained = try_each([&](GroupChoice& choice) { return attempt(choice); }) || try_recorded() ||
-                           (!findings_.accepted(ids::biased_top_k) && try_fitted());
+    const bool explained = try_each([&](GroupChoice& choice) { return attempt(choice, false); }) ||
+                           try_recorded() || (!findings_.accepted(ids::biased_top_k) && try_fitted());
     if (!explained && nearest_) findings_.reject(group_limited, std::move(*nearest_));
   }
 
@@ -148,20 +143,19 @@ class GroupLimited {
   /// Over group divisions, both ways to rank groups and both ways to mask them.
   template <class Attempt>
   bool try_each(Attempt&& attempt) {
-    for (const auto& shape : shapes_) {
-      for (const bool top2 : {true, false}) {
-        for (const bool zero : {false, true}) {
+    for (const auto* shapes : {&shapes_, &zero_shapes_}) {
+      for (const auto& shape : *shapes) {
+        for (const bool top2 : {true, false}) {
           GroupChoice choice = shape;
           choice.top2 = top2;
-          choice.zero_mask = zero;
           if (attempt(choice)) return true;
         }
       }
     }
     return false;
   }
-  bool attempt(const GroupChoice& choice) {
-    if (auto at = first_failure(runs_, choice)) {
+  bool attempt(const GroupChoice& choice, bool recorded) {
+    if (auto at = first_failure(runs_, choice, recorded)) {
       if (!nearest_) nearest_ = std::move(at);
       return false;
     }
@@ -169,30 +163,51 @@ class GroupLimited {
     return true;
   }
   bool try_recorded() {
-    const auto& recorded = runs_.run(0).layer->bias;
-    if (recorded.size() != runs_.experts()) return false;
-    return try_each([&](GroupChoice& choice) {
-      choice.bias = recorded;
-      return attempt(choice);
+    bool moved = false;
+    const auto& first = runs_.run(0).layer->bias;
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      if (runs_.run(i).layer->bias.size() != runs_.experts()) return false;
+      moved |= runs_.run(i).layer->bias != first;
+    }
+    const bool found = try_each([&](GroupChoice& choice) {
+      choice.bias = first;
+      return attempt(choice, true);
     });
+    if (found && moved) {
+      Value::Object parameters = *findings_.candidates.back().parameters.object();
+      parameters.emplace_back("state", "moved between runs");
+      findings_.candidates.back().parameters = std::move(parameters);
+    }
+    return found;
   }
   bool try_fitted() {
-    const auto tokens = sample(runs_);
+    GroupBiasFit fit(sample(runs_));
     std::size_t groups = 0;
     std::vector<double> start;
-    return try_each([&](GroupChoice& choice) {
-      if (choice.groups != groups) start = inner_bias(runs_, groups = choice.groups);
-      // How other groups are masked shows only where a sum is negative: one fit serves both.
-      if (start.empty() || choice.zero_mask || !fit_bias(tokens, start, choice)) return false;
-      if (attempt(choice)) return true;
+    for (const auto& shape : shapes_) {
+      if (shape.groups != groups) start = inner_bias(runs_, groups = shape.groups);
+      if (start.empty()) continue;
+      for (const bool top2 : {true, false}) {
+        GroupChoice choice = shape;
+        choice.top2 = top2;
+        fit.add(std::move(choice), start);
+      }
+    }
+    // How other groups are masked shows only where a sum is negative: one fit serves both.
+    const bool found = fit.run([&](GroupChoice& choice) {
+      if (attempt(choice, false)) return true;
       choice.zero_mask = true;
-      return attempt(choice);
+      return attempt(choice, false);
     });
+    // A bias that was fitted to one batch may have been computed from it.
+    if (found && !several_batches(runs_)) findings_.candidates.back().causal.reset();
+    return found;
   }
 
   const RunSet& runs_;
   Findings& findings_;
-  std::vector<GroupChoice> shapes_;
+  bool negative_;
+  std::vector<GroupChoice> shapes_, zero_shapes_;
   std::optional<Counterexample> nearest_;
 };
 

@@ -80,8 +80,8 @@ std::optional<Counterexample> not_given_back(const RunSet& runs, Ranking ranking
   std::size_t turned = 0, close = 0;
   std::optional<Counterexample> first;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (size_of(runs.run(i).layer->ranking()->type) < 4) return std::nullopt;
     const auto view = runs.view(i);
+    if (view->score_rounding() > coarse_rounding) return std::nullopt;
     for (std::size_t token = 0; token < view->tokens(); ++token) {
       if (!view->routed(token)) continue;
       const auto mask = view->mask().row(token);

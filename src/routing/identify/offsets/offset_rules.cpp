@@ -6,9 +6,10 @@
 #include <cmath>
 
 #include "kernels/elementary.h"
-#include "routing/identify/offsets/batches.h"
+#include "routing/identify/offsets/moving_state.h"
 #include "routing/identify/offsets/offset_replay.h"
 #include "routing/identify/offsets/offsets.h"
+#include "routing/identify/shared/batches.h"
 #include "routing/rule_ids.h"
 #include "routing/rules/sinkhorn.h"
 
@@ -71,19 +72,32 @@ bool holds(const OffsetLimits& found, const std::vector<double>& offsets, double
   return true;
 }
 
-/// The bias recorded with the runs, if all hold the same one and it explains every decision.
-std::optional<std::vector<double>> verified_bias(const RunSet& runs, const RankingFit& fit) {
-  if (fit.ranking != Ranking::score || fit.runs.size() != runs.size()) return std::nullopt;
-  const auto& recorded = runs.run(0).layer->bias;
-  if (recorded.size() != runs.experts()) return std::nullopt;
-  const std::vector<double> bias(recorded.begin(), recorded.end());
+/// Whether every run holds a bias of its own that explains its decisions.
+bool recorded_biases_hold(const RunSet& runs, const RankingFit& fit) {
+  if (fit.ranking != Ranking::score || fit.runs.size() != runs.size()) return false;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (runs.run(i).layer->bias != recorded) return std::nullopt;
+    const auto& recorded = runs.run(i).layer->bias;
+    if (recorded.size() != runs.experts()) return false;
+    const std::vector<double> bias(recorded.begin(), recorded.end());
     double largest = 0.0;
     for (const double value : bias) largest = std::max(largest, std::abs(value));
-    if (!holds(fit.runs[i], bias, fit.tolerance + 4.0 * 0x1p-24 * largest)) return std::nullopt;
+    if (!holds(fit.runs[i], bias, fit.tolerance + 4.0 * 0x1p-24 * largest)) return false;
   }
-  return bias;
+  return true;
+}
+
+/// The largest difference between the biases recorded with two runs.
+double largest_move(const RunSet& runs) {
+  double move = 0.0;
+  for (std::size_t e = 0; e < runs.experts(); ++e) {
+    float least = runs.run(0).layer->bias[e], most = least;
+    for (std::size_t i = 1; i < runs.size(); ++i) {
+      least = std::min(least, runs.run(i).layer->bias[e]);
+      most = std::max(most, runs.run(i).layer->bias[e]);
+    }
+    move = std::max(move, static_cast<double>(most) - static_cast<double>(least));
+  }
+  return move;
 }
 
 Value::Array to_array(const std::vector<double>& values) {
@@ -131,35 +145,112 @@ class OffsetRules {
     for (const auto ranking : {Ranking::score, Ranking::log_score, Ranking::log_odds}) {
       fits_.push_back(fit_ranking(runs_, ranking));
     }
-    const bool verified = try_biased();
-    try_sinkhorn(verified);
-    if (verified) return;
-    if (const auto* fit = fit_by_run(Ranking::score)) {
-      Value::Object parameters{{"k", k_}, {"fit", "free offset in every run"}};
-      write_ranking(fit->ranking, parameters);
-      findings_.accept(ids::biased_top_k_same_batch, std::move(parameters));
+    const auto recorded =
+        std::ranges::find_if(fits_, [&](const auto& fit) { return recorded_biases_hold(runs_, fit); });
+    const bool known = recorded != fits_.end();
+    if (known && largest_move(runs_) > 0.0) {
+      accept_moving_bias();
+      return;
+    }
+    const bool verified = try_biased(known ? &*recorded : nullptr);
+    const auto* by_run = verified ? nullptr : fit_by_run(Ranking::score);
+    if (by_run != nullptr && runs_.size() > 1 && !each_run_supports_a_fit()) {
+      by_run = nullptr;
+      if (findings_.accepted(ids::biased_top_k)) findings_.candidates.back().causal.reset();
+    }
+    const bool moved = by_run != nullptr && !findings_.accepted(ids::biased_top_k);
+    const auto why = moved ? movement_of(*by_run) : Movement::with_batch;
+    if (try_sinkhorn(verified, why) || why == Movement::with_batch) {
+      if (by_run != nullptr) accept_same_batch(*by_run);
+    } else {
+      accept_moving_offset(*by_run);
+      accept_same_batch(*by_run);
     }
   }
 
  private:
-  /// Whether the offset is known to be one that no single batch could have set.
-  bool try_biased() {
+  /// A fit has as many free figures as there are experts. It is tested by the tokens that plain top-k fails
+  /// to explain, and says nothing where they are fewer.
+  bool each_run_supports_a_fit() const {
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      if (runs_.profile(i).unordered < runs_.experts()) return false;
+    }
+    return true;
+  }
+  bool all_runs_support_a_fit() const {
+    std::size_t unordered = 0;
+    for (std::size_t i = 0; i < runs_.size(); ++i) unordered += runs_.profile(i).unordered;
+    return unordered >= 2 * runs_.experts();
+  }
+
+  Movement movement_of(const RankingFit& fit) const {
+    return movement(runs_, [&](const std::vector<std::size_t>& set) {
+      DifferenceConstraints joint(runs_.experts());
+      for (const std::size_t i : set) joint.tighten(fit.runs[i].limits);
+      return joint.negative_cycle(fit.tolerance).empty();
+    });
+  }
+  /// Every run's own bias explains it, and they differ.
+  void accept_moving_bias() {
+    const auto why = movement(runs_, [&](const std::vector<std::size_t>& set) {
+      const auto& bias = runs_.run(set.front()).layer->bias;
+      return std::ranges::all_of(set, [&](std::size_t i) { return runs_.run(i).layer->bias == bias; });
+    });
+    if (why == Movement::with_batch) {
+      findings_.reject(ids::biased_top_k, "the recorded bias changes with the batch, and only with it");
+    } else {
+      const auto& first = runs_.run(0).layer->bias;
+      findings_.accept(ids::biased_top_k, {{"k", k_},
+                                           {"bias", to_array({first.begin(), first.end()})},
+                                           {"state", "moved between runs"},
+                                           {"moved", largest_move(runs_)}});
+    }
+    findings_.reject(ids::sinkhorn, "the recorded bias of each run explains it");
+    findings_.accept(ids::biased_top_k_same_batch, {{"k", k_}, {"fit", "recorded bias of every run"}});
+  }
+  /// No offset serves all runs, and nothing shows that the batch sets it.
+  void accept_moving_offset(const RankingFit& fit) {
+    Value::Object parameters{{"k", k_}};
+    if (const auto own = fit.runs.front().limits.solve(fit.tolerance)) {
+      parameters.emplace_back("bias", to_array(own->values));
+    }
+    parameters.emplace_back("state", "moved between runs");
+    parameters.emplace_back("fit", "free offset in every run");
+    write_ranking(fit.ranking, parameters);
+    findings_.accept(ids::biased_top_k, std::move(parameters));
+  }
+  void accept_same_batch(const RankingFit& fit) {
+    Value::Object parameters{{"k", k_}, {"fit", "free offset in every run"}};
+    if (const auto own = fit.runs.front().limits.solve(fit.tolerance)) {
+      const auto [least, most] = std::ranges::minmax(own->values);
+      parameters.emplace_back("spread", most - least);
+    }
+    write_ranking(fit.ranking, parameters);
+    findings_.accept(ids::biased_top_k_same_batch, std::move(parameters));
+  }
+
+  /// Whether the offset is known to be one that no single batch could have set. `recorded`: the fit that the
+  /// recorded bias meets, the same in all runs.
+  bool try_biased(const RankingFit* recorded) {
     std::optional<Counterexample> tied;
     for (auto& fit : fits_) {
       if (!fit.joint) continue;
-      const auto recorded = verified_bias(runs_, fit);
-      if (!recorded && fit.joint->slack <= fit.tolerance) {
+      const bool verified = recorded == &fit;
+      if (!verified && fit.joint->slack <= fit.tolerance) {
         tied = not_given_back(runs_, fit.ranking, fit.joint->values, fit.tolerance);
         if (tied) {
           fit.by_run &= runs_.size() > 1;
           continue;
         }
       }
-      Value::Object parameters{{"k", k_}, {"bias", to_array(recorded.value_or(fit.joint->values))}};
+      const auto& known = runs_.run(0).layer->bias;
+      const auto bias = verified ? std::vector<double>(known.begin(), known.end()) : fit.joint->values;
+      Value::Object parameters{{"k", k_}, {"bias", to_array(bias)}};
       write_ranking(fit.ranking, parameters);
       std::vector<std::string_view> equivalents{ids::quantile_balancing};
       findings_.accept(ids::biased_top_k, std::move(parameters), equivalents);
-      return recorded.has_value() || several_batches(runs_);
+      if (!verified && !all_runs_support_a_fit()) findings_.candidates.back().causal.reset();
+      return verified || several_batches(runs_);
     }
     const auto& plain = fits_.front();
     if (tied) {
@@ -182,14 +273,16 @@ class OffsetRules {
     return found;
   }
 
-  void try_sinkhorn(bool verified) {
+  /// Whether Sinkhorn's own factors, which leave nothing free, explain the runs.
+  bool try_sinkhorn(bool verified, Movement why) {
     // Sinkhorn balances exp(logits): its offset is added to logits, or to log probabilities.
     const bool logits = !runs_.run(0).layer->scores.has_value();
     const auto* fit = fit_by_run(logits ? Ranking::score : Ranking::log_score);
     if (fit == nullptr) {
       findings_.reject(ids::sinkhorn, "no offset per expert explains every run by itself");
-      return;
+      return false;
     }
+    const bool free = runs_.size() == 1 || each_run_supports_a_fit();
     const auto& natural = fits_[logits ? 0 : 1];
     const bool small = runs_.tokens() * runs_.experts() <= refit_limit;
     if (natural.by_run && small) {
@@ -198,19 +291,29 @@ class OffsetRules {
                                          {"tolerance", refit->tolerance},
                                          {"input", logits ? "logits" : "probabilities"},
                                          {"fit", std::string(refit->end)}});
-        return;
+        return true;
       }
     }
     if (verified) {
       findings_.reject(ids::sinkhorn,
                        small ? "one offset serves all runs, and it is not the one that balances them"
                              : "one offset serves all runs");
-      return;
+      return false;
+    }
+    if (!free) {
+      findings_.reject(ids::sinkhorn,
+                       "some run holds fewer tokens that contradict plain top-k than offsets to fit");
+      return false;
+    }
+    if (why == Movement::by_itself) {
+      findings_.reject(ids::sinkhorn, "runs of equal scores need different offsets");
+      return false;
     }
     Value::Object parameters{{"k", k_}, {"fit", "free offset in every run"}};
     if (!small) parameters.emplace_back("refitted", false);
     write_ranking(fit->ranking, parameters);
     findings_.accept(ids::sinkhorn, std::move(parameters));
+    return false;
   }
 
   const RunSet& runs_;

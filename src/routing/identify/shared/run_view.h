@@ -28,6 +28,12 @@ inline constexpr auto highest_key = std::numeric_limits<std::int32_t>::max();
 /// Padding that the producer routed somewhere makes tokens of all of it.
 std::vector<std::uint8_t> skipped_tokens(const LayerRun& run);
 
+/// Relative rounding of scores stored as `type`: half a unit in the last place. Values stored as float32 that
+/// are all of a shorter type, with its last bit in use, were rounded to that.
+double score_rounding(MatrixView<const float> scores, DType type) noexcept;
+/// What stands between the two kinds of rounding: above it, scores that differed may look equal.
+inline constexpr double coarse_rounding = 0x1p-20;
+
 /// One run of one layer with its decisions at hand, batch-major. Scores point into the file where it
 /// holds aligned F32; else they are a copy.
 class RunView {
@@ -54,7 +60,7 @@ class RunView {
   std::vector<float> score_copy_;
   std::vector<std::uint8_t> mask_copy_;
   std::vector<std::uint8_t> skipped_;  // (tokens)
-  double rounding_;
+  double rounding_ = 0.0;
 };
 
 }  // namespace pastonly::routing::hypotheses

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "routing/identify/shared/batches.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing::hypotheses {
@@ -19,6 +20,7 @@ struct Column {
   std::int32_t lowest_chosen = highest_key;
   std::int32_t highest_left = lowest_key;
   bool rounded = false;  ///< scores recorded in half precision: what differed may look equal
+  bool touching() const noexcept { return lowest_chosen == highest_left; }
   // A threshold treats equal scores alike, unlike a rule that fills up a count.
   bool separable() const noexcept {
     return rounded ? lowest_chosen >= highest_left : lowest_chosen > highest_left;
@@ -32,9 +34,13 @@ std::vector<Column> columns(const RunSet& runs) {
     for (std::size_t e = 0; e < all.size(); ++e) {
       all[e].lowest_chosen = std::min(all[e].lowest_chosen, profile.lowest_chosen[e]);
       all[e].highest_left = std::max(all[e].highest_left, profile.highest_left[e]);
-      all[e].rounded |= size_of(runs.run(i).layer->ranking()->type) < 4;
     }
   }
+  if (std::ranges::none_of(all, &Column::touching)) return all;
+  bool rounded = false;
+  for (std::size_t i = 0; i < runs.size() && !rounded; ++i)
+    rounded = runs.view(i)->score_rounding() > coarse_rounding;
+  for (auto& column : all) column.rounded = rounded;
   return all;
 }
 
@@ -62,6 +68,13 @@ std::optional<Counterexample> find_token(const RunSet& runs, std::size_t e, cons
     }
   }
   return std::nullopt;
+}
+
+/// Whether one known constant serves all experts, so that no batch set it.
+bool separates(const std::vector<Column>& columns, float constant) {
+  const std::int32_t key = order_key(constant);
+  return std::ranges::all_of(
+      columns, [&](const Column& one) { return one.highest_left <= key && key < one.lowest_chosen; });
 }
 
 void try_predictor(const RunSet& runs, const Column& column, Findings& findings) {
@@ -119,6 +132,8 @@ void try_threshold(const RunSet& runs, Findings& findings) {
                                        static_cast<double>(std::numeric_limits<float>::max())));
   }
   findings.accept(ids::expert_threshold, {{"thresholds", std::move(thresholds)}});
+  // Thresholds that fit one batch may have been computed from it.
+  if (!separates(all, 0.0F) && !several_batches(runs)) findings.candidates.back().causal.reset();
   if (runs.experts() == 1) try_predictor(runs, all.front(), findings);
 }
 

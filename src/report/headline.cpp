@@ -1,0 +1,80 @@
+#include "report/headline.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "input/policy/policy.h"
+#include "pastonly/names.h"
+#include "report/paragraph.h"
+#include "run/judge.h"
+
+namespace pastonly::report {
+namespace {
+
+/// The largest share of a layer's decisions that changed with later tokens.
+double largest_flip_rate(const Report& report) {
+  double largest = 0.0;
+  for (const auto& check : report.checks) {
+    if (check.id != check_id::causal_mask) continue;
+    for (const Measurement& measured : check.measurements) {
+      if (measured.name == measurement::flip_rate_decisions) largest = std::max(largest, measured.value);
+    }
+  }
+  return largest;
+}
+
+/// What the policy `release` would report as a warning or an error, as "check/claim", each once.
+std::vector<std::string> seen_by_release(const Report& report) {
+  std::vector<std::string> out;
+  auto release = input::read_policy("release");
+  if (!release) return out;
+  // Only what was measured is judged again: intervals and sources stay those of the audit.
+  release->source = report.policy.source;
+  Report again = report;
+  run::judge(run::outcomes_of(report), *release, report.run.started.substr(0, 10), again);
+  for (const auto& finding : again.findings) {
+    if (finding.severity < Severity::warning) continue;
+    std::string name = fmt::format("{}/{}", finding.check, finding.claim);
+    if (std::ranges::count(out, name) == 0) out.push_back(std::move(name));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string pass_headline(const Report& report, const TextStyle& style) {
+  const double flips = largest_flip_rate(report);
+  const auto seen = seen_by_release(report);
+  std::string text =
+      flips > 0.0
+          ? fmt::format("Redrawing later tokens changed earlier decisions, up to {:.2g}% of a layer's.",
+                        100.0 * flips)
+          : std::string("Redrawing later tokens never changed an earlier decision.");
+  if (seen.empty()) {
+    text += flips > 0.0 ? " The policy allows it." : " No other check found anything the policy forbids.";
+  } else {
+    text += fmt::format(" Found, and allowed by this policy: {}.", fmt::join(seen, ", "));
+  }
+  const auto ignored = std::ranges::count_if(
+      report.findings, [](const auto& finding) { return finding.suppressed.has_value(); });
+  if (ignored > 0)
+    text += fmt::format(" The policy ignores {} finding{} by name.", ignored, ignored == 1 ? "" : "s");
+  return wrapped(text, 0, style.width) + "\n";
+}
+
+std::string muted_in_words(const Report& report) {
+  auto seen = seen_by_release(report);
+  std::erase_if(seen, [&](const std::string& name) {
+    return std::ranges::any_of(report.findings, [&](const auto& finding) {
+      return !finding.suppressed && finding.severity >= Severity::warning &&
+             fmt::format("{}/{}", finding.check, finding.claim) == name;
+    });
+  });
+  return seen.empty() ? "" : fmt::format("Found, and muted by this policy: {}.", fmt::join(seen, ", "));
+}
+
+}  // namespace pastonly::report

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "pastonly/report.h"
+#include "report/text.h"
+
+namespace pastonly::report {
+
+/// What a pass rests on, in a sentence or two: whether decisions changed with later tokens, and what of all
+/// that was seen the policy lets pass though the policy `release` would report it. Ends with a newline.
+std::string pass_headline(const Report& report, const TextStyle& style);
+
+/// For other verdicts: what `release` would report and this policy mutes, as one sentence; "" for nothing.
+std::string muted_in_words(const Report& report);
+
+}  // namespace pastonly::report

@@ -1,0 +1,61 @@
+#include "routing/identify/offsets/group_bias_fit.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pastonly::routing::hypotheses {
+namespace {
+
+constexpr int patience = 60;  // epochs without fewer wrong tokens
+
+}  // namespace
+
+/// Perceptron steps on the sampled tokens (passive-aggressive, Crammer et al. 2006). How many did not follow.
+std::size_t GroupBiasFit::epoch(Shape& shape, int number, std::size_t tokens) {
+  GroupReader reader(shape.bias.size());
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < tokens; ++i) {
+    const auto& [view, token] = tokens_[i];
+    ++reads_;
+    const auto* mask = view->mask().row(token).data();
+    if (reader.follows(shape.choice, view->scores().row(token).data(), mask)) continue;
+    ++wrong;
+    reader.correct(shape.choice, mask, 1.0 / (1.0 + 0.02 * number), shape.bias);
+    shape.choice.bias.assign(shape.bias.begin(), shape.bias.end());
+  }
+  return wrong;
+}
+
+void GroupBiasFit::add(GroupChoice shape, const std::vector<double>& start) {
+  Shape one{std::move(shape), start, 0};
+  one.choice.bias.assign(start.begin(), start.end());
+  const std::size_t tokens = std::min(first_tokens, tokens_.size());
+  for (std::size_t number = 0; number < first_epochs; ++number) {
+    one.wrong = epoch(one, static_cast<int>(number), tokens);
+    if (one.wrong == 0) break;
+  }
+  // A structure that is wrong stays wrong for a large share of the tokens.
+  if (one.wrong * 5 <= tokens * 2) shapes_.push_back(std::move(one));
+}
+
+bool GroupBiasFit::follows(Shape& shape) {
+  std::size_t fewest = tokens_.size() + 1;
+  int since = 0;
+  for (std::size_t number = 0; number < epochs; ++number) {
+    const std::size_t wrong = epoch(shape, static_cast<int>(number), tokens_.size());
+    if (wrong == 0) return true;
+    if (number == 20 && wrong * 10 > tokens_.size()) return false;
+    since = wrong < fewest ? 0 : since + 1;
+    if (since > patience) return false;
+    fewest = std::min(fewest, wrong);
+  }
+  return false;
+}
+
+bool GroupBiasFit::run(const std::function<bool(GroupChoice&)>& accept) {
+  std::ranges::stable_sort(shapes_, {}, &Shape::wrong);
+  if (shapes_.size() > finalists) shapes_.resize(finalists);
+  return std::ranges::any_of(shapes_, [&](Shape& shape) { return follows(shape) && accept(shape.choice); });
+}
+
+}  // namespace pastonly::routing::hypotheses
