@@ -46,7 +46,8 @@ void report_origins(const CheckContext& context, const comparison::RunComparison
         comparison::origin(compared_runs.tally.layers[l], known ? (*rules)[l].causal : std::nullopt);
     const bool noisy = std::ranges::find(chance.begin(), chance.begin() + static_cast<std::ptrdiff_t>(l) + 1,
                                          true) != chance.begin() + static_cast<std::ptrdiff_t>(l) + 1;
-    if (noisy || (undecided && facts.origin->kind != "none")) facts.origin = LayerFacts::Origin{"unknown", false};
+    if (noisy || (undecided && facts.origin->kind != "none"))
+      facts.origin = LayerFacts::Origin{"unknown", false};
     out.layers.push_back(std::move(facts));
   }
 }
@@ -82,9 +83,13 @@ Outcome run_causal_mask(const CheckContext& context) {
   comparison::References references(context.observations);
   const auto together = comparison::compare_runs(context.observations, references, study->ambiguous());
   if (!together) return together.error();
-  const auto grouped = settle_rows(context.observations, *together, *study);
+  auto future = comparison::compare_runs(context.observations, references, study->future());
+  if (!future) return future.error();
+  // Where single rows already move, more of them settle nothing.
+  const auto grouped = settle_rows(context.observations, *together, !future->tally.changed(), *study);
   if (!grouped) return grouped.error();
-  const auto future = comparison::compare_runs(context.observations, references, study->future());
+  if (!study->asked.empty())
+    future = comparison::compare_runs(context.observations, references, study->future());
   if (!future) return future.error();
   Ran out;
   if (!future->runs.empty()) {

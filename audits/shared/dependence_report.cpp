@@ -154,19 +154,22 @@ void report_undecided(const CheckContext& context, const comparison::RunComparis
   if (judged.evidence.strength == Strength::noise) {
     claim.id = claim::within_noise;
     claim.message = fmt::format("{}; {}", seen, judged.bound);
-    claim.help = "Routing or its inputs are drawn anew in every run. Hold the seed of the noise, or turn it off, "
-                 "to see smaller dependence.";
+    claim.help =
+        "Routing or its inputs are drawn anew in every run. Hold the seed of the noise, or turn it off, "
+        "to see smaller dependence.";
   } else {
     const std::size_t rows = compared_runs.runs.front().reference->base.layout.sequences;
     claim.id = claim::unsettled;
     claim.message = fmt::format("{}; this is not told from noise: {}", seen, judged.bound);
     const std::size_t missing = repeats_missing(noise, rows, context.policy.alpha);
-    claim.help = noise.treated_flip
-                     ? fmt::format("Record at least {} more repeat{} of the base. If none of them shows such a "
-                                   "change, this one is a dependence.",
-                                   missing, missing == 1 ? "" : "s")
-                     : "Scores moved by what 16-bit products round. State the type that the model was computed in "
-                       "(`compute` in the metadata, or --compute); in float32 such a movement is a dependence.";
+    claim.help =
+        noise.treated_flip
+            ? fmt::format(
+                  "Record at least {} more repeat{} of the base. If none of them shows such a "
+                  "change, this one is a dependence.",
+                  missing, missing == 1 ? "" : "s")
+            : "Scores moved by what 16-bit products round. State the type that the model was computed in "
+              "(`compute` in the metadata, or --compute); in float32 such a movement is a dependence.";
   }
   out.claims.push_back(std::move(claim));
 }
@@ -188,22 +191,25 @@ void report_rounding(const comparison::RunComparisons& compared_runs, const Judg
     if (layer.scores_moved == 0) largest = std::max(largest, layer.largest_score);
   }
   const comparison::NoiseTest& noise = judged.evidence.noise;
-  const bool numerical = !compared_runs.tally.changed() && noise.neutral > 0 &&
-                         noise.p_value <= context.policy.alpha;
+  const bool numerical =
+      !compared_runs.tally.changed() && noise.neutral > 0 && noise.p_value <= context.policy.alpha;
   claim.message = fmt::format(
       "rounding when {}: scores of {} tokens changed within tolerance{}, and {} mask entr{} flipped at a tie "
       "or as a consequence; {}",
       words.change, floats, largest > 0.0 ? fmt::format(" (by {:.1e} at most)", largest) : std::string(),
       flips, flips == 1 ? "y" : "ies",
-      numerical ? fmt::format("more than in runs that leave the past of these tokens alone (p = {:.2g}): results "
-                              "depend on it numerically, beyond the last bits they do not",
-                              noise.p_value)
-                : std::string("this does not count as dependence"));
-  claim.help = "Kernels round differently when other tokens change the shapes of products. No action is needed.";
+      numerical
+          ? fmt::format("more than in runs that leave the past of these tokens alone (p = {:.2g}): results "
+                        "depend on it numerically, beyond the last bits they do not",
+                        noise.p_value)
+          : std::string("this does not count as dependence"));
+  claim.help =
+      "Kernels round differently when other tokens change the shapes of products. No action is needed.";
   if (numerical) {
     claim.id = claim::numerical;
-    claim.help = "This breaks reproducibility to the bit, not causality. Fix the shapes of products, or use "
-                 "kernels whose sums do not depend on them.";
+    claim.help =
+        "This breaks reproducibility to the bit, not causality. Fix the shapes of products, or use "
+        "kernels whose sums do not depend on them.";
   }
   out.claims.push_back(std::move(claim));
 }
@@ -236,8 +242,10 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
   Evidence& evidence = out.evidence;
   const bool quiet = repeats_quiet_where_changed(compared_runs, noise);
   const auto picked = comparison::smallest_flip(compared_runs);
-  if (picked) out.witness = smallest_witness(context, *picked);
-  else out.witness = comparison::drift_witness(compared_runs);
+  if (picked)
+    out.witness = smallest_witness(context, *picked);
+  else
+    out.witness = comparison::drift_witness(compared_runs);
   evidence.noise = std::move(noise);
   const comparison::NoiseTest& test = evidence.noise;
   const std::string controls = fmt::format(
@@ -245,10 +253,11 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
       test.neutral > 0 ? fmt::format(" and {} that no run should change", test.neutral) : std::string());
   if (test.p_value <= context.policy.alpha) {
     evidence.strength = quiet && test.p_value <= proof_level ? Strength::proof : Strength::statistical;
-    out.bound = fmt::format("{} show {} (p = {:.2g})", controls,
-                            quiet ? "nothing of the kind" : "less of it", test.p_value);
+    out.bound = fmt::format("{} show {} (p = {:.2g})", controls, quiet ? "nothing of the kind" : "less of it",
+                            test.p_value);
   }
-  if (evidence.strength != Strength::proof && quiet && test.treated_flip && all_explained(context, compared_runs)) {
+  if (evidence.strength != Strength::proof && quiet && test.treated_flip &&
+      all_explained(context, compared_runs)) {
     evidence.strength = Strength::proof;
     out.bound = "one rule reproduces every decision of the layer in all runs, so none is random";
   } else if (evidence.strength != Strength::proof && picked && picked->flip.scores_equal) {
@@ -292,10 +301,12 @@ void report_noise_by_place(const comparison::RunComparisons& compared_runs, cons
                                ? flip_sentence(compared_runs, words, claim.layers)
                                : fmt::format("{} changed beyond rounding when {}",
                                              drift_sentence(compared_runs.tally), words.change);
-  claim.message = seen + "; noise that is drawn by the place in the batch, not routing by place: no redrawn "
-                         "sequence changes another, and no token lost or won a slot";
+  claim.message = seen +
+                  "; noise that is drawn by the place in the batch, not routing by place: no redrawn "
+                  "sequence changes another, and no token lost or won a slot";
   claim.help =
-      "Dropout, jitter or sampling under a fixed seed gives each place its own noise. Turn it off to test the "
+      "Dropout, jitter or sampling under a fixed seed gives each place its own noise. Turn it off to test "
+      "the "
       "order of sequences.";
   out.claims.push_back(std::move(claim));
 }
@@ -307,8 +318,7 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
                                      std::span<const comparison::RunRegions> neutral,
                                      const DependenceWords& words, Ran& out) {
   const comparison::Tally& tally = compared_runs.tally;
-  if (compared_runs.runs.empty() ||
-      !(tally.changed() || tally.rounding_flips() + tally.scores_rounded() > 0))
+  if (compared_runs.runs.empty() || !(tally.changed() || tally.rounding_flips() + tally.scores_rounded() > 0))
     return Evidence{};
   auto noise = comparison::test_noise(context.observations, references, regions_of(compared_runs), neutral,
                                       context.policy.alpha, context.seed);
@@ -344,7 +354,8 @@ void report_chance(const comparison::RunComparisons& compared_runs, Ran& out) {
   }
   std::sort(claim.layers.begin(), claim.layers.end());
   claim.message = fmt::format(
-      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn anew in every run, so what "
+      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn anew in every run, so "
+      "what "
       "changed runs show is held against what unchanged ones do",
       100.0 * rate, layer_list(claim.layers));
   claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or record many repeats.";

@@ -7,26 +7,33 @@
 #include <span>
 #include <utility>
 
+#include "integrity/token_changes.h"
+
 namespace pastonly::audits {
 namespace {
 
 // Ids that no plan reaches; those of other checks are higher.
 constexpr std::uint32_t row_ids = 0x2000'0000u;
 
-/// Asks for rows of grouped runs alone.
+/// Finds rows of grouped runs redrawn alone, or asks for them.
 class RowsAlone {
  public:
-  RowsAlone(const evidence::Observations& observations, SuffixStudy& study)
-      : study_(study), left_(observations.subject().capabilities().live ? most_asked : 0) {}
+  RowsAlone(evidence::Observations& observations, bool ask, SuffixStudy& study)
+      : evidence_(observations),
+        study_(study),
+        planned_(study.single.size()),
+        left_(ask && observations.subject().capabilities().live ? most_asked : 0) {}
 
-  /// Whether the row is changed alone; false where the subject is recorded or was asked enough.
-  bool ask(const Intervention& grouped, const comparison::ChangedRow& row) {
+  /// Whether the row's draw stands alone among the single runs, now if not before.
+  Expected<bool> settle(const comparison::RunComparison& grouped, const comparison::ChangedRow& row) {
+    const auto there = planned(grouped, row);
+    if (!there || *there) return there;
     if (left_ == 0) return false;
     --left_;
-    Intervention& alone = study_.asked.emplace_back(grouped);
+    Intervention& alone = study_.asked.emplace_back(*grouped.run);
     alone.id = row_ids + static_cast<std::uint32_t>(study_.asked.size());
     alone.all_rows = false;
-    alone.cut = *cut_of(grouped, row.row);
+    alone.cut = *cut_of(*grouped.run, row.row);
     alone.cuts.clear();
     alone.rows = {row.row};
     study_.single.push_back({&alone, {row}});  // the same draw as in the grouped run
@@ -34,8 +41,22 @@ class RowsAlone {
   }
 
  private:
+  Expected<bool> planned(const comparison::RunComparison& grouped, const comparison::ChangedRow& row) {
+    for (std::size_t i = 0; i < planned_; ++i) {
+      const comparison::SuffixRun& single = study_.single[i];
+      const comparison::ChangedRow& its = single.rows.front();
+      if (its.row != row.row || its.cut != row.cut || single.run->base != grouped.run->base) continue;
+      const auto trace = evidence_.trace(*single.run);
+      if (!trace) return tl::unexpected(trace.error());
+      if (!integrity::tokens_known(grouped.trace, *trace)) continue;
+      if (!integrity::row_change(grouped.trace, row.row, *trace, row.row).any) return true;
+    }
+    return false;
+  }
+
+  evidence::Observations& evidence_;
   SuffixStudy& study_;
-  std::size_t left_;
+  std::size_t planned_, left_;
 };
 
 /// Which changed rows of a run moved before their cut.
@@ -56,9 +77,10 @@ void leave_open(const Intervention& run, const std::vector<std::size_t>& rows, G
   if (rows.empty()) return;
   out.open.push_back(
       {{run.id},
-       fmt::format("several rows were redrawn at once and something moved before a cut; record row{} {} "
-                   "redrawn alone",
-                   rows.size() == 1 ? "" : "s", fmt::join(rows, ", "))});
+       fmt::format(
+           "several rows were redrawn at once and something moved before a cut: only row{} {} redrawn "
+           "alone can show why",
+           rows.size() == 1 ? "" : "s", fmt::join(rows, ", "))});
 }
 
 }  // namespace
@@ -97,12 +119,12 @@ Expected<SuffixStudy> study_suffixes(evidence::Observations& observations) {
   return out;
 }
 
-Expected<GroupedRows> settle_rows(const evidence::Observations& observations,
-                                  const comparison::RunComparisons& together, SuffixStudy& study) {
+Expected<GroupedRows> settle_rows(evidence::Observations& observations,
+                                  const comparison::RunComparisons& together, bool ask, SuffixStudy& study) {
   GroupedRows out;
   out.stochastic = together.stochastic;
   if (out.stochastic) return out;
-  RowsAlone alone(observations, study);
+  RowsAlone alone(observations, ask, study);
   for (std::size_t i = 0; i < together.runs.size(); ++i) {
     const comparison::RunComparison& compared = together.runs[i];
     const comparison::SuffixRun& run = study.together[i];
@@ -119,7 +141,9 @@ Expected<GroupedRows> settle_rows(const evidence::Observations& observations,
         out.rows.push_back({&compared, run.rows[r], false});
         continue;
       }
-      if (!alone.ask(*run.run, run.rows[r])) open.push_back(run.rows[r].row);
+      const auto settled = alone.settle(compared, run.rows[r]);
+      if (!settled) return tl::unexpected(settled.error());
+      if (!*settled) open.push_back(run.rows[r].row);
     }
     leave_open(*run.run, open, out);
   }

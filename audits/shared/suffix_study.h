@@ -42,11 +42,12 @@ struct GroupedRows {
   bool stochastic = false;  ///< chance flips decisions: nothing was settled, and nothing is a trial
   bool settled() const noexcept { return open.empty(); }
 };
-/// Looks at every row of the compared runs by itself. A live subject is asked for the rows in question alone,
-/// at most `most_asked` of them over all runs; the runs join `study.single`. `together` must hold the
-/// comparisons of study.ambiguous(), in order, and outlive the result. Errors as comparison::compare.
-Expected<GroupedRows> settle_rows(const evidence::Observations& observations,
-                                  const comparison::RunComparisons& together, SuffixStudy& study);
-inline constexpr std::size_t most_asked = 16;
+/// Looks at every row of the compared runs by itself. A row that moved is settled by a single run of the same
+/// draw; a live subject is asked for those that are missing, where `ask` says so: at most `most_asked` over
+/// all runs, which join `study.single`. `together` must hold the comparisons of study.ambiguous(), in order,
+/// and outlive the result. Errors as Observations::trace and comparison::compare.
+Expected<GroupedRows> settle_rows(evidence::Observations& observations,
+                                  const comparison::RunComparisons& together, bool ask, SuffixStudy& study);
+inline constexpr std::size_t most_asked = 24;
 
 }  // namespace pastonly::audits

@@ -34,6 +34,7 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit" -l text -r -d "Not s
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l positions -x -d "Positions per row of a checkpoint"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l precision -x -a "float32 bfloat16" -d "Precision of products with bfloat16 weights"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l record -r -d "Record the runs in a directory"
+complete -c pastonly -n "__fish_seen_subcommand_from audit" -l limit -x -d "Detection limit to make the plan for"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l budget -x -d "Token positions of a check beyond the plan"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l log -r -d "Training log, LABEL:FILE, instead of a subject"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l unit -x -a "nats bits" -d "Unit of the losses in the logs"

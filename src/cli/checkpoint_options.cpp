@@ -51,6 +51,14 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->check(not_empty())
       ->group(group);
   command
+      .add_option(
+          "--limit", options.limit,
+          "Detection limit to make the plan for, as a share of trials, for example 0.001; its price is "
+          "said before it starts. Default: 0.01, or what the standard plan reaches at its cost")
+      ->type_name("SHARE")
+      ->check(share_of_trials())
+      ->group(group);
+  command
       .add_option("--budget", options.budget,
                   "Token positions that one check may run in addition to the plan; default: chosen by the "
                   "model's size")

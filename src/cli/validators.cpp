@@ -17,6 +17,17 @@ CLI::Validator positive_whole() {
           ""};
 }
 
+CLI::Validator share_of_trials() {
+  return {[](std::string& text) -> std::string {
+            double number = 0.0;
+            const char* end = text.data() + text.size();
+            const auto read = std::from_chars(text.data(), end, number);
+            const bool good = read.ec == std::errc() && read.ptr == end && number >= 1e-5 && number <= 0.5;
+            return good ? "" : "'" + text + "' is not a number from 0.00001 to 0.5";
+          },
+          ""};
+}
+
 CLI::Validator finite() {
   return {[](std::string& text) -> std::string {
             double number = 0.0;

@@ -1,8 +1,8 @@
 #include "comparison/noise_test.h"
 
 #include <algorithm>
-#include <limits>
 #include <functional>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -310,7 +310,8 @@ bool survey_controls(const Study& study, std::size_t layers, NoiseTest& out) {
       if (treated) continue;
       out.controls_move = out.controls_move || unit.beyond > 0.0;
       still = still && unit.flips + unit.movement + unit.gates == 0.0;
-      if (role == Role::repeat && place < layers && unit.own + unit.gross > 0.0) out.repeats_quiet[place] = false;
+      if (role == Role::repeat && place < layers && unit.own + unit.gross > 0.0)
+        out.repeats_quiet[place] = false;
     }
     if (role == Role::treated) out.showing += shows ? 1 : 0;
   });
@@ -320,8 +321,9 @@ bool survey_controls(const Study& study, std::size_t layers, NoiseTest& out) {
 }  // namespace
 
 bool NoiseTest::quiet_up_to(std::size_t layer) const noexcept {
-  return repeats > 0 && std::find(repeats_quiet.begin(), repeats_quiet.begin() + static_cast<std::ptrdiff_t>(layer) + 1,
-                                  false) == repeats_quiet.begin() + static_cast<std::ptrdiff_t>(layer) + 1;
+  return repeats > 0 &&
+         std::find(repeats_quiet.begin(), repeats_quiet.begin() + static_cast<std::ptrdiff_t>(layer) + 1,
+                   false) == repeats_quiet.begin() + static_cast<std::ptrdiff_t>(layer) + 1;
 }
 
 Expected<NoiseTest> test_noise(evidence::Observations& observations, References& references,

@@ -26,7 +26,7 @@ namespace pastonly::comparison {
 /// Each set's p-values are corrected over layers and kinds (Holm), and doubled where both sets are used.
 struct NoiseTest {
   double p_value = 1.0;
-  std::vector<double> layers;         // (layers) p-values as corrected
+  std::vector<double> layers;       // (layers) p-values as corrected
   std::vector<bool> repeats_quiet;  // (layers) no repeat shows a flip of its own, nor gross movement
   bool controls_flip = false;       ///< some control shows a flip of its own
   bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
@@ -37,10 +37,12 @@ struct NoiseTest {
   std::optional<double> planted_share;
   std::size_t repeats = 0, neutral = 0;  ///< control regions: rows of repeats, and others
   std::size_t treated = 0;               ///< treated regions
-  std::size_t showing = 0;               ///< of these the ones with a flip of their own or a movement beyond tolerance
+  std::size_t showing = 0;  ///< of these the ones with a flip of their own or a movement beyond tolerance
   bool possible() const noexcept { return repeats + neutral > 0; }
   /// Controls show what the treated do. Flips that no moved score explains are of a kind of their own.
-  bool controls_alike() const noexcept { return treated_flip ? controls_flip : controls_flip || controls_move; }
+  bool controls_alike() const noexcept {
+    return treated_flip ? controls_flip : controls_flip || controls_move;
+  }
   /// Until the first layer that a repeat moves: later ones may only pass it on.
   bool quiet_up_to(std::size_t layer) const noexcept;
 };

@@ -52,7 +52,8 @@ Expected<const Reference*> References::of(const Intervention& run) {
   for (const Intervention* repeat : reference.repeats) {
     const auto trace = evidence_.trace(*repeat);
     if (!trace) return tl::unexpected(trace.error());
-    const auto difference = compare(reference.base, *trace, all_rows(reference.base.layout), reference.tolerances, whole);
+    const auto difference =
+        compare(reference.base, *trace, all_rows(reference.base.layout), reference.tolerances, whole);
     if (!difference) return tl::unexpected(difference.error());
     take_in(*difference, reference);
   }

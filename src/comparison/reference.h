@@ -15,11 +15,12 @@ namespace pastonly::comparison {
 struct Reference {
   Trace base;
   std::vector<const Intervention*> repeats;
-  Tolerances tolerances;    ///< of the base alone: no repeat widens them
-  Tolerances cautious;      ///< what to hold against repeats, which show no rounding by the shapes of products
-  bool stochastic = false;  ///< a repeat flips some decision that its moved scores do not explain
-  std::vector<bool> stochastic_layers;     // (layers)
-  std::vector<double> repeat_flip_rate;    // (layers) flips / decisions over all repeats, whatever their cause; 0 without repeats
+  Tolerances tolerances;  ///< of the base alone: no repeat widens them
+  Tolerances cautious;    ///< what to hold against repeats, which show no rounding by the shapes of products
+  bool stochastic = false;              ///< a repeat flips some decision that its moved scores do not explain
+  std::vector<bool> stochastic_layers;  // (layers)
+  std::vector<double> repeat_flip_rate;  // (layers) flips / decisions over all repeats, whatever their cause;
+                                         // 0 without repeats
   double largest_repeat_difference = 0.0;  ///< of any float, over all repeats
 };
 

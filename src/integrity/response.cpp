@@ -82,9 +82,10 @@ std::string ignores_tokens(const Trace& output, const Trace& base) {
     }
   }
   if (layers == 0 || (following > 0 && silent.empty())) return "";
-  return fmt::format("the recording does not follow its tokens: {} of them differ from the base's, and at {} "
-                     "nothing recorded of them does",
-                     tokens.size(), following == 0 ? "every layer" : "layers " + silent);
+  return fmt::format(
+      "the recording does not follow its tokens: {} of them differ from the base's, and at {} "
+      "nothing recorded of them does",
+      tokens.size(), following == 0 ? "every layer" : "layers " + silent);
 }
 
 }  // namespace pastonly::integrity

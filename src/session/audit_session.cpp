@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "recording/recording.h"
 #include "run/audit.h"
 #include "run/audit_logs.h"
@@ -9,6 +11,7 @@
 #include "session/file_hashes.h"
 #include "session/recording_identity.h"
 #include "session/timed_run.h"
+#include "stats/interval.h"
 #include "subjects/recorded.h"
 
 namespace pastonly::session {
@@ -58,6 +61,24 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
   return subjects::open_recorded(request.subject, request.options);
 }
 
+/// What a limit that somebody asked for costs: said before the plan starts, by the time of its first run.
+Expected<void> say_price(const AuditRequest& request, const Policy& policy, Subject& subject,
+                         const Environment& environment) {
+  if (request.checkpoint.limit <= 0.0) return {};
+  const auto& runs = subject.interventions();
+  const auto started = std::chrono::steady_clock::now();
+  const auto first = subject.observe(runs.front());
+  if (!first) return tl::unexpected(first.error());
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  environment.say(
+      fmt::format("a detection limit of {:g}% takes {} trials: the plan has {} runs, about {:.1f} s by the "
+                  "first of them ({:.3g} "
+                  "s), and the checks after it run more",
+                  100.0 * request.checkpoint.limit, stats::trials_for(request.checkpoint.limit, policy.alpha),
+                  runs.size(), took.count() * static_cast<double>(runs.size()), took.count()));
+  return {};
+}
+
 /// What keeps the subject's runs; nothing where nobody asked for it.
 Expected<std::unique_ptr<recording::Recording>> record(const AuditRequest& request, const Policy& policy,
                                                        Subject& subject, const Environment& environment) {
@@ -86,6 +107,8 @@ Expected<Report> run_audit(const AuditRequest& request, const Environment& envir
   auto subject = open(request, policy, checkpoint);
   if (!subject) return tl::unexpected(subject.error());
   FileHashes hashes((*subject)->info().files);
+  if (auto said = say_price(request, policy, **subject, environment); !said)
+    return tl::unexpected(said.error());
 
   run::AuditOptions options;
   options.checks = request.checks;

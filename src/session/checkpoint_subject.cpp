@@ -10,6 +10,7 @@
 #include "input/text/token_stream.h"
 #include "pastonly/names.h"
 #include "routing/parameter_values.h"
+#include "stats/interval.h"
 #include "subjects/live_model.h"
 #include "subjects/token_draws.h"
 
@@ -121,10 +122,11 @@ Expected<void> check_options(const AuditRequest& request) {
   }
   if (!options.shape.empty() || options.mode || options.stage || options.compute || options.top_k ||
       options.experts || !options.map.empty())
-    return usage_error(fmt::format(
-        "{} is a checkpoint: --shape, --mode, --stage, --compute, --top-k, --experts and --map are for recorded "
-        "files",
-        request.subject));
+    return usage_error(
+        fmt::format("{} is a checkpoint: --shape, --mode, --stage, --compute, --top-k, --experts and --map "
+                    "are for recorded "
+                    "files",
+                    request.subject));
   return {};
 }
 
@@ -165,6 +167,8 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   // What a configuration declares is how the model is served; only who trained it knows the other rule.
   live.mode = request.checkpoint.rule.empty() ? Mode::eval : Mode::train;
   live.seed = request.seed;
+  if (const double limit = request.checkpoint.limit; limit > 0.0)
+    live.trials = {stats::trials_for(limit, policy.alpha), true};
   live.budget =
       request.checkpoint.budget > 0
           ? request.checkpoint.budget

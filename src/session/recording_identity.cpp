@@ -61,6 +61,7 @@ Expected<recording::RecordingIdentity> identity_of(const AuditRequest& request, 
       {"batch", fmt::format("{}", base->layout.sequences)},
       {"positions", fmt::format("{}", base->layout.positions)},
       {"layout", std::string(input::name(base->layout.order))},
+      {"limit", how.limit > 0.0 ? fmt::format("{:g}", how.limit) : "standard"},
       {"budget", fmt::format("{}", subject.capabilities().budget)}};
   for (const FileRecord& file : subject.info().files)
     out.emplace_back(absolute(file.path), length_and_time(file.path));

@@ -83,6 +83,7 @@ std::optional<std::string> given(const CheckpointOptions& options) {
   if (!options.tokens.empty()) return "--tokens";
   if (!options.text.empty()) return "--text";
   if (options.positions > 0) return "--positions";
+  if (options.limit > 0.0) return "--limit";
   if (options.budget > 0) return "--budget";
   if (options.precision != "float32") return "--precision";
   if (!options.record.empty()) return "--record";
@@ -94,6 +95,7 @@ void add_to_value(const CheckpointOptions& options, Value& value) {
   if (!options.causal_baseline.empty()) value.set("twin", options.causal_baseline);
   if (!options.tokens.empty()) value.set("tokens", options.tokens);
   if (options.positions > 0) value.set("positions", options.positions);
+  if (options.limit > 0.0) value.set("limit", options.limit);
   if (options.budget > 0) value.set("budget", options.budget);
   if (options.precision == "bfloat16") value.set("precision", options.precision);
 }
@@ -104,6 +106,7 @@ CheckpointOptions checkpoint_options_from(const Value& value) {
   options.causal_baseline = value.text_or("twin", "");
   options.tokens = value.text_or("tokens", "");
   options.positions = positive(value.integer("positions")).value_or(0);
+  if (const auto limit = value.number("limit"); limit && *limit > 0.0 && *limit < 1.0) options.limit = *limit;
   options.budget = positive(value.integer("budget")).value_or(0);
   if (value.text_or("precision", "") == "bfloat16") options.precision = "bfloat16";
   return options;

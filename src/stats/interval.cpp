@@ -20,4 +20,15 @@ Interval clopper_pearson(std::uint64_t successes, std::uint64_t trials, double a
           clopper_pearson_upper(successes, trials, alpha / 2.0)};
 }
 
+std::uint64_t trials_for(double rate, double alpha) {
+  std::uint64_t enough = 1;
+  while (clopper_pearson_upper(0, enough, alpha) > rate) enough *= 2;
+  std::uint64_t few = enough / 2;  // 0, or not enough
+  while (enough - few > 1) {
+    const std::uint64_t between = few + (enough - few) / 2;
+    (clopper_pearson_upper(0, between, alpha) > rate ? few : enough) = between;
+  }
+  return enough;
+}
+
 }  // namespace pastonly::stats

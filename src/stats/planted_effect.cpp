@@ -35,7 +35,8 @@ bool found(const CountedStrata& counted, double share, double level, std::uint64
     CounterRng rng(seed, 0x706c'616e'74ULL + static_cast<std::uint64_t>(planting));
     std::vector<MatchedStratum> strata = counted.strata;
     for (std::size_t i = 0; i < strata.size(); ++i) plant(counted.room[i], share, rng, strata[i]);
-    times += matched_permutation_p(strata, seed + static_cast<std::uint64_t>(planting), 9'999) <= level ? 1 : 0;
+    times +=
+        matched_permutation_p(strata, seed + static_cast<std::uint64_t>(planting), 9'999) <= level ? 1 : 0;
     if (planting - times >= plantings - needed) return false;
   }
   return true;

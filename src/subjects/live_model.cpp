@@ -120,18 +120,23 @@ Expected<void> LiveModel::open() {
   if (layout.sequences < 1 || layout.positions < 2)
     return usage_error(fmt::format("{}: a batch of {} x {} has no earlier and later tokens to separate",
                                    options_.name, layout.sequences, layout.positions));
-  const auto plan = [&] {
-    PlanOptions wanted = standard_plan(layout, is_stochastic(model_->facts(), options_));
+  const auto most = static_cast<double>(options_.memory);
+  // Grouped runs that nobody asked for make room before rows do.
+  const auto plan = [&](double trace) {
+    PlanOptions wanted = standard_plan(layout, is_stochastic(model_->facts(), options_), options_.trials);
     if (const auto k = model_->facts().top_k)
       wanted.reroutes = {routing::top_k_rule(static_cast<std::int64_t>(*k))};
+    auto runs = make_plan(wanted, layout);
+    const auto fitting = static_cast<std::size_t>(most / trace);
+    if (options_.trials.at_any_price || runs.size() <= fitting) return runs;
+    wanted.grouped -= std::min(wanted.grouped, runs.size() - fitting);
     return make_plan(wanted, layout);
   };
-  const auto most = static_cast<double>(options_.memory);
   // No plan is made of a shape of which a single trace does not fit: making it would take as long.
   const auto needed = [&] {
     const double trace = trace_bytes(model_->facts(), layout);
     if (trace > most) return trace;
-    runs_ = plan();
+    runs_ = plan(trace);
     return static_cast<double>(runs_.size()) * trace;
   };
   const std::size_t wanted = layout.sequences;
@@ -143,8 +148,9 @@ Expected<void> LiveModel::open() {
   if (bytes > most)
     return usage_error(
         fmt::format("{}: the plan for one sequence of {} positions takes more than {} MB; audit shorter "
-                    "sequences",
-                    options_.name, layout.positions, options_.memory >> 20));
+                    "sequences{}",
+                    options_.name, layout.positions, options_.memory >> 20,
+                    options_.trials.at_any_price ? ", or ask for a larger --limit" : ""));
   if (options_.explicit_batch && layout.sequences < wanted)
     return usage_error(
         fmt::format("{}: the plan for {} sequences of {} positions takes more than {} MB; {} fit",

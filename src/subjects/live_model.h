@@ -10,6 +10,7 @@
 #include "pastonly/subject.h"
 #include "runtime/runnable_model.h"
 #include "subjects/active_rules.h"
+#include "subjects/plan_options.h"
 
 namespace pastonly::subjects {
 
@@ -29,6 +30,7 @@ struct LiveOptions {
   /// `told`.
   std::uint64_t memory = std::uint64_t{512} << 20;
   bool explicit_batch = false;                    ///< somebody asked for this many sequences
+  WantedTrials trials;                            ///< of its plan
   std::uint64_t budget = std::uint64_t{1} << 18;  ///< Capabilities::budget
   std::vector<FileRecord> files;                  ///< what the model was read from, for reports
   std::vector<TraceIssue> issues;                 ///< SubjectInfo::issues

@@ -138,12 +138,38 @@ std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& la
   return std::move(plan).take();
 }
 
-PlanOptions standard_plan(const Layout& layout, bool chance) {
+std::uint64_t standard_cost(const Layout& layout) {
+  constexpr std::uint64_t suffix_runs = 32, streamed = 512;
+  return suffix_runs * layout.tokens() + streamed * (layout.positions + 1) / 2;
+}
+
+namespace {
+
+/// Grouped runs after the single ones, and the stream after both, within the cost.
+void fill_with_trials(const Layout& layout, const WantedTrials& wanted, PlanOptions& options) {
+  constexpr std::uint64_t least_streamed = 64, most_streamed = 512;
+  const std::uint64_t run = layout.tokens(), token = (layout.positions + 1) / 2;  // positions that each costs
+  const std::uint64_t singles = options.cut_count * options.single_rows * options.resamples;
+  const std::uint64_t missing = wanted.draws - std::min(wanted.draws, singles);
+  // Some more: short futures that are equal by chance count once.
+  const std::uint64_t least = (missing + layout.sequences - 1) / layout.sequences;
+  const std::uint64_t needed = least == 0 ? 0 : least + least / 32 + 1;
+  const std::uint64_t cost = standard_cost(layout);
+  const std::uint64_t taken = std::min(cost, singles * run + least_streamed * token);
+  options.grouped = wanted.at_any_price ? needed : std::min(needed, (cost - taken) / run);
+  const std::uint64_t suffixes = (singles + options.grouped) * run;
+  options.stream_tokens =
+      std::clamp((cost - std::min(cost, suffixes)) / token, least_streamed, most_streamed);
+}
+
+}  // namespace
+
+PlanOptions standard_plan(const Layout& layout, bool chance, const WantedTrials& wanted) {
   PlanOptions options;
   options.all_at_once = false;
   options.repeats = chance ? 5 : 2;
-  options.cut_count = chance ? 4 : 8;
-  options.single_rows = chance ? 1 : 2;
+  options.cut_count = chance ? 4 : std::clamp<std::size_t>(layout.sequences, 4, 8);
+  options.single_rows = 1;
   options.resamples = chance ? 6 : 2;
   if (layout.sequences > 1) {
     std::vector<std::size_t> but_last(layout.sequences - 1);
@@ -156,6 +182,7 @@ PlanOptions standard_plan(const Layout& layout, bool chance) {
   options.shuffles = 2;
   options.more_bases = layout.sequences > 1 ? 2 : 0;
   options.stream_tokens = 512;
+  if (!chance) fill_with_trials(layout, wanted, options);
   return options;
 }
 

@@ -43,11 +43,21 @@ struct PlanOptions {
 /// within chunks; then the further bases, and the grouped suffixes. `layout` without padding.
 std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& layout);
 
-/// What a live subject is asked first: cuts that leave no chunk width unseen, single rows only (suffixes of
-/// several rows at once cannot tell the future from the batch), every other sequence replaced, the order
-/// reversed, one token and half a sequence more, two shuffles, a sample streamed. `chance`: routing is drawn
-/// anew in every run; then fewer rows are redrawn, and the base repeated, often enough for a permutation test
-/// to reach p = 0.002.
-PlanOptions standard_plan(const Layout& layout, bool chance);
+/// How many independent draws of futures a plan holds.
+struct WantedTrials {
+  std::uint64_t draws = 299;  ///< without a change they exclude a leak in more than 1% of draws, at 95%
+  bool at_any_price = false;  ///< else as many as the suffix runs and the stream may cost: standard_cost
+};
+/// Token positions that the suffix runs and the stream of a standard plan cost together, at most, where
+/// nobody asked for more.
+std::uint64_t standard_cost(const Layout& layout);
+
+/// What a live subject is asked first: single rows at cuts that leave no chunk width unseen, then every row
+/// at once at cuts of its own until there are as many draws as wanted; every other sequence replaced, the
+/// order reversed, one token and half a sequence more, two shuffles, a sample streamed (64 to 512 tokens, of
+/// what the suffixes leave). `chance`: routing is drawn anew in every run; then a run of several rows shows
+/// nothing: fewer rows are redrawn, and the base repeated, often enough for a permutation test to reach p =
+/// 0.002.
+PlanOptions standard_plan(const Layout& layout, bool chance, const WantedTrials& wanted = {});
 
 }  // namespace pastonly::subjects

@@ -198,7 +198,8 @@ Expected<Trace> RecordedPlan::observe(const Intervention& run) {
     return input_error(fmt::format("{}: {} ({})", trace->path, why, before->path));
   }
   if (const auto why = integrity::ignores_tokens(*trace, *before); !why.empty()) {
-    return input_error(fmt::format("{}: {} ({}); record run {} again", trace->path, why, before->path, run.id));
+    return input_error(
+        fmt::format("{}: {} ({}); record run {} again", trace->path, why, before->path, run.id));
   }
   if (auto issue = integrity::unchanged_run(run, *trace, *before)) trace->issues.push_back(std::move(*issue));
   return trace;

@@ -86,7 +86,7 @@ class MadePlan:
         self.base = [self.tokens(positions) for _ in range(sequences)]
         self.valid = [[int(left_padding <= p < positions - right_padding) for p in range(positions)]
                       for _ in range(sequences)]
-        self.runs = []
+        self.runs, self.drawn = [], []
         folder.mkdir()
         self.add(self.base, kind="base")
         self.add(self.base, kind="repeat", base=0)
@@ -121,6 +121,7 @@ class MadePlan:
 
     def add(self, rows, /, **what):
         number = len(self.runs)
+        self.drawn.append(rows)
         self.runs.append({"id": number, **what})
         shape = (len(rows), len(rows[0]))
         tokens = ("I32", shape, b"".join(struct.pack(f"<{shape[1]}i", *row) for row in rows))

@@ -7,6 +7,7 @@ import unittest
 
 from made_plan import MadePlan, causal, expert_choice, late_positions, whole_row
 from program import audit, findings, run
+from test_checkpoint import write
 
 
 class Limits(unittest.TestCase):
@@ -202,16 +203,43 @@ class Limits(unittest.TestCase):
         plan = self.plan(late_positions)
         plan.suffixes([3, 5, 8, 11])
         plan.grouped([4, 60, 6, 62])
-        report = self.audited(plan, "--check", "causal-mask", expect=3)
-        self.assertEqual([finding["claim"] for finding in report["findings"]], ["unsettled"])
+        report = self.audited(plan, "--check", "causal-mask", expect=None)
+        self.assertNotEqual(report["verdict"], "pass")
         limit = report["detection_limit"]
         self.assertEqual(limit["trials"], 8)
-        self.assertIn("record rows 1, 3 redrawn alone", limit["left_out"][0]["reason"])
-        # Recorded alone, they show that it was their own future.
-        plan.suffix(1, 60)
-        plan.suffix(3, 62)
-        report = self.audited(plan, "--check", "causal-mask", expect=1)
-        self.assertEqual([finding["claim"] for finding in report["findings"]], ["flip"])
+        self.assertIn("only rows 1, 3 redrawn alone can show why", limit["left_out"][0]["reason"])
+
+    def test_rows_recorded_alone_settle_a_grouped_run(self):
+        """First come, first served: rows move one another, and none moves itself."""
+        def crowded(rows, valid):
+            honest, taken = causal(rows, valid), {}
+            for row, tokens in enumerate(rows):
+                for position in range(len(tokens)):
+                    for layer in (0, 1):
+                        for expert, chosen in enumerate(honest(layer, row, position)[1]):
+                            if chosen:
+                                taken.setdefault((layer, expert), []).append((row, position))
+            kept = {key: set(places[:60]) for key, places in taken.items()}
+
+            def route(layer, row, position):
+                scores, chosen = honest(layer, row, position)
+                return scores, [int(c and (row, position) in kept[layer, e]) for e, c in enumerate(chosen)]
+            return route
+        plan = self.plan(crowded)
+        plan.suffixes([3, 5, 8, 11])
+        plan.grouped([9, 20, 31, 60], resample=7)
+        report = self.audited(plan, "--check", "causal-mask", expect=0)
+        moved = report["detection_limit"]["left_out"][0]
+        self.assertIn("redrawn alone can show why", moved["reason"])
+        self.assertEqual(report["detection_limit"]["trials"], 8)
+        drawn = plan.drawn[-1]
+        for row in (int(word.strip(",")) for word in moved["reason"].split() if word.strip(",").isdigit()):
+            rows = [list(tokens) for tokens in plan.base]
+            rows[row] = drawn[row]
+            plan.suffix(row, [9, 20, 31, 60][row], rows=rows, resample=7)
+        report = self.audited(plan, "--check", "causal-mask", expect=0)
+        self.assertEqual(report["detection_limit"]["trials"], 12)
+        self.assertEqual(report["detection_limit"]["left_out"], [])
 
     def test_reports_of_earlier_versions_are_read(self):
         plan = self.plan()
@@ -236,6 +264,49 @@ class Limits(unittest.TestCase):
         again = run("report", path, "-o", "json")
         self.assertEqual(json.loads(again.stdout)["detection_limit"], json.loads(path.read_text())["detection_limit"])
         self.assertEqual(run("verify", path, "-q").returncode, 0)
+
+
+class Price(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = pathlib.Path(directory.name)
+        self.checkpoint = write(self.root / "model")
+
+    def test_a_checkpoint_reaches_one_percent(self):
+        limit = audit(self.checkpoint, "--check", "causal-mask", expect=0)["detection_limit"]
+        self.assertLessEqual(limit["trial_rate"], 0.01)
+        self.assertEqual(limit["sequences"], 24)
+        self.assertEqual((limit["left_out"], limit["coverage"]["positions"], limit["coverage"]["next_token"]), ([], 1, 1))
+
+    def test_a_smaller_limit_is_bought_and_its_price_said_first(self):
+        path = self.root / "report.json"
+        shape = (self.checkpoint, "--check", "causal-mask", "--positions", 16, "--batch", 8)
+        done = run("audit", *shape, "--limit", 0.002, "-o", f"json={path}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = done.stderr.splitlines()[0]
+        self.assertRegex(said, r"a detection limit of 0\.2% takes 1497 trials: the plan has \d+ runs, about [\d.]+ s")
+        report = json.loads(path.read_text())
+        self.assertLessEqual(report["detection_limit"]["trial_rate"], 0.002)
+        self.assertEqual(report["subject"]["options"]["limit"], 0.002)
+        self.assertEqual(run("verify", path, "-q").returncode, 0)
+
+    def test_limits_that_mean_nothing_are_refused(self):
+        for limit in ("0", "1", "nan", "-0.1", "1e-9", "x", ""):
+            with self.subTest(limit=limit):
+                done = run("audit", self.checkpoint, f"--limit={limit}")
+                self.assertEqual(done.returncode, 4, done.stderr)
+        plan = MadePlan(self.root / "plan")
+        plan.suffixes([19])
+        done = run("audit", plan.write(), "--limit", 0.01)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("--limit is for checkpoints", done.stderr)
+
+    def test_a_recording_keeps_the_trials(self):
+        plan = self.root / "plan"
+        shape = ("--check", "causal-mask")
+        live = audit(self.checkpoint, *shape, "--positions", 16, "--record", plan, expect=0)["detection_limit"]
+        self.assertEqual(audit(plan, *shape, expect=0)["detection_limit"], live)
 
 
 if __name__ == "__main__":

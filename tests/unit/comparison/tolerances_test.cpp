@@ -59,7 +59,8 @@ TEST_CASE("no extreme value widens a tolerance", "[comparison][tolerances]") {
       }
       SECTION("a closed group: half of every token's experts" + std::to_string(outlier)) {
         for (std::size_t t = 0; t < tokens; ++t) {
-          for (std::size_t e = 0; e < experts / 2; ++e) data.layers[0].logits[t * experts + e] = -std::abs(value);
+          for (std::size_t e = 0; e < experts / 2; ++e)
+            data.layers[0].logits[t * experts + e] = -std::abs(value);
         }
         CHECK(of(data).layers[0].scores <= clean.layers[0].scores);
       }

@@ -13,14 +13,14 @@ namespace {
 constexpr std::size_t trial_rows = 3, trial_length = 24, trial_experts = 4;
 
 /// Every token goes to expert token % 4.
-Trace routed(std::vector<std::int64_t> tokens, std::vector<std::uint8_t> valid = {}) {
+Trace routed(std::vector<std::int64_t> ids, std::vector<std::uint8_t> valid = {}) {
   TraceData data;
   data.layout = {trial_rows, trial_length};
   TraceData::Layer& layer = data.layers.emplace_back();
-  layer.mask.reset(tokens.size(), trial_experts);
-  for (std::size_t t = 0; t < tokens.size(); ++t)
-    layer.mask(t, static_cast<std::size_t>(tokens[t]) % trial_experts) = 1;
-  data.tokens = std::move(tokens);
+  layer.mask.reset(ids.size(), trial_experts);
+  for (std::size_t t = 0; t < ids.size(); ++t)
+    layer.mask(t, static_cast<std::size_t>(ids[t]) % trial_experts) = 1;
+  data.tokens = std::move(ids);
   data.valid = std::move(valid);
   return make_trace(std::move(data));
 }
@@ -37,9 +37,9 @@ class TrialSet {
   /// A suffix run of one row; equal seeds draw equal tokens at equal positions.
   void add(std::size_t row, std::size_t cut, std::uint64_t seed, bool moved = false,
            std::uint32_t resample = 0) {
-    auto tokens = tokens_;
+    auto ids = tokens_;
     for (std::size_t s = cut; s < trial_length; ++s)
-      tokens[row * trial_length + s] = static_cast<std::int64_t>(stats::CounterRng(seed, s).below(50)) + 50;
+      ids[row * trial_length + s] = static_cast<std::int64_t>(stats::CounterRng(seed, s).below(50)) + 50;
     Intervention& run = runs_.emplace_back();
     run.id = static_cast<std::uint32_t>(runs_.size());
     run.kind = Intervention::Kind::suffix;
@@ -50,7 +50,7 @@ class TrialSet {
     comparison::RunComparison& compared = compared_.emplace_back();
     compared.run = &run;
     compared.reference = &reference_;
-    compared.trace = routed(std::move(tokens), valid_);
+    compared.trace = routed(std::move(ids), valid_);
     if (!recorded_) compared.trace.tokens.clear();
     rows_.push_back({&compared, {row, cut, false}, moved});
   }

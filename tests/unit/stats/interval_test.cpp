@@ -48,3 +48,15 @@ TEST_CASE("Clopper-Pearson in closed form and without trials", "[stats][interval
   CHECK(clopper_pearson(0, 0, 0.05).lower == 0.0);
   CHECK(clopper_pearson(0, 0, 0.05).upper == 1.0);
 }
+
+TEST_CASE("the trials for a limit are the fewest that reach it", "[stats][interval]") {
+  CHECK(trials_for(0.01, 0.05) == 299);
+  CHECK(trials_for(0.001, 0.05) == 2995);
+  for (const double rate : {0.5, 0.2, 0.03, 1e-4}) {
+    for (const double alpha : {0.1, 0.05, 1e-3}) {
+      const auto n = trials_for(rate, alpha);
+      CHECK(clopper_pearson_upper(0, n, alpha) <= rate);
+      CHECK((n == 1 || clopper_pearson_upper(0, n - 1, alpha) > rate));
+    }
+  }
+}

@@ -252,14 +252,59 @@ TEST_CASE("the standard plan of a live model sees every chunk width", "[live]") 
     for (const Intervention& run : subject->interventions()) {
       kinds.insert(run.kind);
       if (run.kind != Kind::suffix) continue;
-      REQUIRE(run.rows.size() == 1);
-      cuts.push_back({run.rows.front(), run.cut});
+      for (const std::size_t row : run.rows) cuts.push_back({row, *cut_of(run, row)});
     }
     CHECK_FALSE(cuts.empty());
     CHECK(subjects::unseen_chunks(cuts, layout, true).empty());
+    CHECK(subjects::unseen_chunks(cuts, layout, true, 1).empty());
     CHECK(kinds.contains(Kind::batch) == (layout.sequences > 1));
     CHECK(kinds.contains(Kind::shuffle));
   }
+}
+
+TEST_CASE("a standard plan holds the trials for 1% at no more than its cost", "[live]") {
+  for (const Layout layout : {Layout{8, 128}, Layout{16, 64}, Layout{4, 24}, Layout{2, 64}, Layout{1, 40},
+                              Layout{32, 512}, Layout{8, 128, TokenOrder::sequence_major}}) {
+    CAPTURE(layout.sequences, layout.positions);
+    const auto options = subjects::standard_plan(layout, false);
+    std::uint64_t draws = 0, cost = 0;
+    std::set<std::pair<std::uint32_t, std::size_t>> numbers;  // resample, row
+    for (const Intervention& run : subjects::make_plan(options, layout)) {
+      if (run.kind != Kind::suffix) continue;
+      cost += layout.tokens();
+      for (const std::size_t row : run.rows) draws += numbers.emplace(run.resample, row).second ? 1 : 0;
+    }
+    const std::uint64_t streamed = (layout.positions + 1) / 2;
+    CHECK(options.stream_tokens >= 64);
+    CHECK(cost + options.stream_tokens * streamed <= subjects::standard_cost(layout));
+    CHECK((draws >= 299) == (layout.sequences > 2));  // two rows would take more than it
+    subjects::WantedTrials more{2995, true};
+    const auto dear = subjects::make_plan(subjects::standard_plan(layout, false, more), layout);
+    draws = 0;
+    for (const Intervention& run : dear) draws += run.kind == Kind::suffix ? run.rows.size() : 0;
+    CHECK(draws >= 2995);
+  }
+}
+
+TEST_CASE("grouped runs cut at every position of a row", "[live]") {
+  const Layout layout{8, 64};
+  subjects::PlanOptions options;
+  options.grouped = 8;
+  options.more_bases = 2;
+  std::set<std::size_t> cuts;
+  std::set<std::uint32_t> bases, draws;
+  for (const Intervention& run : subjects::make_plan(options, layout)) {
+    if (run.cuts.empty()) continue;
+    CHECK(run.rows.size() == 8);
+    cuts.insert(run.cuts.begin(), run.cuts.end());
+    bases.insert(*run.base);
+    draws.insert(run.resample);
+  }
+  CHECK(cuts.size() == 63);
+  CHECK(*cuts.begin() == 1);
+  CHECK(*cuts.rbegin() == 63);
+  CHECK(bases.size() == 3);
+  CHECK(draws.size() == 8);
 }
 
 TEST_CASE("a live model's plan stays within its memory", "[live]") {
@@ -296,7 +341,9 @@ TEST_CASE("live expert choice reads the future, live top-k does not", "[live]") 
   CHECK_FALSE(claims(none, "flip"));
   CHECK_FALSE(claims(none, "change"));
   CHECK(none.detection_limit->unseen_chunks.empty());
-  CHECK(none.detection_limit->trials >= 24);
+  CHECK(none.detection_limit->trials >= 120);
+  CHECK(none.detection_limit->sequences == 12);
+  CHECK(none.detection_limit->coverage.positions == 1.0);
   CHECK_FALSE(claims(run_check(audits::batch_isolation_check, *live(clean, small_live())), "flip"));
 }
 
