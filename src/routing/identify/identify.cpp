@@ -15,6 +15,7 @@
 #include "routing/identify/shared/simplicity.h"
 #include "routing/identify/simple/balanced_scores.h"
 #include "routing/identify/simple/column_gates.h"
+#include "routing/identify/simple/cut_choice_fit.h"
 #include "routing/identify/simple/simple_rules.h"
 #include "routing/identify/simple/token_choice_fit.h"
 #include "routing/identify/transforms/transformed_runs.h"
@@ -67,6 +68,7 @@ void try_all(const RunSet& runs, Findings& findings) {
   try_column_gates(runs, findings);
   try_balanced_scores(runs, findings);
   try_shuffled_expert_choice(runs, findings);
+  try_cut_choice(runs, findings);
 }
 
 /// What explains the runs as they were recorded, the simplest first.

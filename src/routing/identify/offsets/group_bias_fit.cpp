@@ -6,7 +6,7 @@
 namespace pastonly::routing::hypotheses {
 namespace {
 
-constexpr int patience = 60;  // epochs without fewer wrong tokens
+constexpr int patience = 100;  // epochs without fewer wrong tokens
 
 }  // namespace
 
@@ -54,8 +54,12 @@ bool GroupBiasFit::follows(Shape& shape) {
 
 bool GroupBiasFit::run(const std::function<bool(GroupChoice&)>& accept) {
   std::ranges::stable_sort(shapes_, {}, &Shape::wrong);
-  if (shapes_.size() > finalists) shapes_.resize(finalists);
-  return std::ranges::any_of(shapes_, [&](Shape& shape) { return follows(shape) && accept(shape.choice); });
+  const std::size_t before = reads_;
+  for (auto& shape : shapes_) {
+    if (reads_ - before >= most_reads) return false;
+    if (follows(shape) && accept(shape.choice)) return true;
+  }
+  return false;
 }
 
 }  // namespace pastonly::routing::hypotheses

@@ -17,18 +17,21 @@ struct SampledToken {
 };
 
 /// Finds a bias under which sampled tokens follow group-limited selection, for shapes of which few can be
-/// right. Every shape is tried briefly, on the first tokens; only those that come nearest are fitted in full.
-/// Tokens read: at most shapes * first_epochs * first_tokens + finalists * epochs * tokens, so that twice as
-/// many experts, which make twice as many shapes, cost little more.
+/// right. Every shape is tried briefly, on the first tokens; those that come nearest are fitted in full, as
+/// many as a fixed number of reads allows. Tokens read: at most
+/// shapes * first_epochs * first_tokens + most_reads + epochs * tokens, so that twice as many experts, which
+/// make twice as many shapes, cost little more.
 class GroupBiasFit {
  public:
-  static constexpr std::size_t first_epochs = 4, first_tokens = 512, finalists = 4, epochs = 300;
+  static constexpr std::size_t first_epochs = 4, first_tokens = 512, epochs = 300;
+  static constexpr std::size_t most_reads = std::size_t{1} << 20;
 
   explicit GroupBiasFit(std::vector<SampledToken> tokens) : tokens_(std::move(tokens)) {}
 
   /// `start`: a bias that agrees with what is known, (experts).
   void add(GroupChoice shape, const std::vector<double>& start);
-  /// Fits the finalists, the nearest first, until one follows and `accept` takes it. Says whether one did.
+  /// Fits the shapes in full, the nearest first, until one follows and `accept` takes it. Says whether one
+  /// did.
   bool run(const std::function<bool(GroupChoice&)>& accept);
   std::size_t reads() const noexcept { return reads_; }
 
