@@ -56,7 +56,7 @@ bool GroupBiasFit::run(const std::function<bool(GroupChoice&)>& accept) {
   std::ranges::stable_sort(shapes_, {}, &Shape::wrong);
   const std::size_t before = reads_;
   for (auto& shape : shapes_) {
-    if (reads_ - before >= most_reads) return false;
+    if ((reads_ - before) * shape.bias.size() >= most_scores) return false;
     if (follows(shape) && accept(shape.choice)) return true;
   }
   return false;

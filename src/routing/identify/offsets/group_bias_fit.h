@@ -18,13 +18,14 @@ struct SampledToken {
 
 /// Finds a bias under which sampled tokens follow group-limited selection, for shapes of which few can be
 /// right. Every shape is tried briefly, on the first tokens; those that come nearest are fitted in full, as
-/// many as a fixed number of reads allows. Tokens read: at most
-/// shapes * first_epochs * first_tokens + most_reads + epochs * tokens, so that twice as many experts, which
-/// make twice as many shapes, cost little more.
+/// many as a fixed number of scores allows. Tokens read: at most
+/// shapes * first_epochs * first_tokens + most_scores / experts + epochs * tokens. Twice as many experts make
+/// twice as many shapes and rows twice as long: the brief trials cost four times as much, the fits in full no
+/// more.
 class GroupBiasFit {
  public:
   static constexpr std::size_t first_epochs = 4, first_tokens = 512, epochs = 300;
-  static constexpr std::size_t most_reads = std::size_t{1} << 20;
+  static constexpr std::size_t most_scores = std::size_t{1} << 24;  ///< read by fits in full
 
   explicit GroupBiasFit(std::vector<SampledToken> tokens) : tokens_(std::move(tokens)) {}
 
