@@ -171,7 +171,8 @@ TEST_CASE("Fits of a bias inside groups read no more with more experts than thei
     CHECK_FALSE(fit.run([](routing::hypotheses::GroupChoice&) { return false; }));
     CAPTURE(experts, shapes, fit.reads());
     CHECK(fit.reads() <= shapes * GroupBiasFit::first_epochs * GroupBiasFit::first_tokens +
-                             GroupBiasFit::most_scores / experts + GroupBiasFit::epochs * down);
+                             std::max(GroupBiasFit::most_scores / experts,
+                                      GroupBiasFit::fewest_fitted * GroupBiasFit::epochs * down));
     // What grows with the shapes, and so with the experts, is the brief trial of each.
     CHECK(fit.reads() >= shapes);
   }

@@ -27,7 +27,7 @@ std::size_t GroupBiasFit::epoch(Shape& shape, int number, std::size_t tokens) {
 }
 
 void GroupBiasFit::add(GroupChoice shape, const std::vector<double>& start) {
-  Shape one{std::move(shape), start, 0};
+  Shape one{std::move(shape), start, 0, places_++};
   one.choice.bias.assign(start.begin(), start.end());
   const std::size_t tokens = std::min(first_tokens, tokens_.size());
   for (std::size_t number = 0; number < first_epochs; ++number) {
@@ -53,13 +53,13 @@ bool GroupBiasFit::follows(Shape& shape) {
 }
 
 bool GroupBiasFit::run(const std::function<bool(GroupChoice&)>& accept) {
+  const std::size_t scores = epochs * tokens_.size() * (shapes_.empty() ? 1 : shapes_.front().bias.size());
+  const std::size_t fitted = std::max(fewest_fitted, most_scores / std::max<std::size_t>(1, scores));
   std::ranges::stable_sort(shapes_, {}, &Shape::wrong);
-  const std::size_t before = reads_;
-  for (auto& shape : shapes_) {
-    if ((reads_ - before) * shape.bias.size() >= most_scores) return false;
-    if (follows(shape) && accept(shape.choice)) return true;
-  }
-  return false;
+  if (shapes_.size() > fitted) shapes_.resize(fitted);
+  // Of several that follow, the first that was added is the simplest.
+  std::ranges::sort(shapes_, {}, &Shape::place);
+  return std::ranges::any_of(shapes_, [&](Shape& shape) { return follows(shape) && accept(shape.choice); });
 }
 
 }  // namespace pastonly::routing::hypotheses
