@@ -40,9 +40,10 @@ class GroupBiasFit {
  private:
   struct Shape {
     GroupChoice choice;
-    std::vector<double> bias;  // (experts)
-    std::size_t wrong = 0;     ///< of the first tokens, after the first epochs
-    std::size_t place = 0;     ///< in the order of adding
+    std::vector<double> start;  // (experts)
+    std::vector<double> bias;   // (experts)
+    std::size_t wrong = 0;      ///< of the first tokens, after the first epochs
+    std::size_t place = 0;      ///< in the order of adding
   };
   std::size_t epoch(Shape& shape, int number, std::size_t tokens);
   bool follows(Shape& shape);
