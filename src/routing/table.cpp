@@ -274,15 +274,19 @@ constexpr std::array rows = {
                      "", "the earlier token ranks first", "k chunk scope=sequence order", Dependence{},
                      make_expert_choice_streaming},
             {.simplicity = 12, .asks = Asks::expert}},
-    RuleRow{RuleInfo{ids::expert_threshold, "Threshold per expert",
-                     "A token goes to every expert i with s_i > theta_i, where s_i is the router score and "
-                     "theta_i a threshold per expert. The thresholds come from earlier batches.",
-                     "Threshold or moving-average counterparts of expert choice; related to ReLU and top-p "
-                     "routing.",
-                     "The token's own scores are compared with constants.", "",
-                     "a score equal to the threshold does not pass", "thresholds", Dependence{},
-                     make_expert_threshold},
-            {.simplicity = 11, .mask_carries = MaskCarries::nothing}},
+    RuleRow{
+        RuleInfo{ids::expert_threshold, "Threshold per expert",
+                 "A token goes to every expert i with s_i > theta_i, where s_i is the router score and "
+                 "theta_i a threshold per expert. The thresholds come from earlier batches. With most=K, it "
+                 "goes to "
+                 "the K best of them at most, as beside null experts of constant score. With mass=p, it "
+                 "goes to its best experts until they hold the share p of its scores (top-p).",
+                 "Threshold or moving-average counterparts of expert choice; ReLU routing (a threshold of "
+                 "0); top-p routing; null or zero-computation experts.",
+                 "The token's own scores are compared with constants.", "",
+                 "a score equal to the threshold does not pass", "thresholds|mass most", Dependence{},
+                 make_expert_threshold},
+        {.simplicity = 11, .mask_carries = MaskCarries::nothing}},
     RuleRow{RuleInfo{ids::sinkhorn, "Sinkhorn balancing",
                      "The matrix of exp(logits) over all tokens is scaled until every token has weight 1/T "
                      "and every expert has weight 1/N. Every token then goes to its k largest entries of the "

@@ -15,6 +15,7 @@
 #include "routing/identify/shared/simplicity.h"
 #include "routing/identify/simple/balanced_scores.h"
 #include "routing/identify/simple/column_gates.h"
+#include "routing/identify/simple/cut_choice_fit.h"
 #include "routing/identify/simple/simple_rules.h"
 #include "routing/identify/simple/token_choice_fit.h"
 #include "routing/identify/transforms/transformed_runs.h"
@@ -67,6 +68,7 @@ void try_all(const RunSet& runs, Findings& findings) {
   try_column_gates(runs, findings);
   try_balanced_scores(runs, findings);
   try_shuffled_expert_choice(runs, findings);
+  try_cut_choice(runs, findings);
 }
 
 /// What explains the runs as they were recorded, the simplest first.
@@ -109,6 +111,7 @@ void write_transform(std::string_view transform, RuleCandidate& candidate) {
   candidate.parameters = std::move(parameters);
 }
 
+bool out_of_order(const RunProfile& profile) { return profile.unordered > 0; }
 bool rounds(std::string_view transform) { return transform == as_bfloat16 || transform == as_float16; }
 
 /// The same for scores as the rule may have seen them. The first transform that settles the layer is taken.
@@ -117,9 +120,11 @@ void try_transforms(std::span<const LayerRun> runs, Findings& findings) {
     const TransformedRuns changed(runs, transform);
     std::vector<RunProfile> profiles;
     for (const auto& run : changed.runs()) profiles.push_back(profile(run, changed.runs().size() == 1));
-    Findings found = try_rules(RunSet(changed.runs(), std::move(profiles)));
     const bool rounded = rounds(transform);
     const bool recorded_bias = !runs.front().layer->bias.empty();
+    // Nothing is fitted to rounded scores: they help plain top-k, or the bias that was recorded.
+    if (rounded && !recorded_bias && std::ranges::any_of(profiles, out_of_order)) continue;
+    Findings found = try_rules(RunSet(changed.runs(), std::move(profiles)));
     if (!(rounded ? settled_unfitted(found, recorded_bias) : settled(found))) continue;
     for (auto& one : found.candidates) write_transform(transform, one);
     findings = std::move(found);
@@ -139,7 +144,7 @@ void try_rounded(std::span<const LayerRun> runs, Findings& findings) {
     const TransformedRuns changed(runs, transform);
     std::vector<RunProfile> profiles;
     for (const auto& run : changed.runs()) profiles.push_back(profile(run, false));
-    if (std::ranges::any_of(profiles, [](const RunProfile& one) { return one.unordered > 0; })) continue;
+    if (std::ranges::any_of(profiles, out_of_order)) continue;
     Findings found = try_rules(RunSet(changed.runs(), std::move(profiles)));
     if (!found.accepted(ids::top_k)) continue;
     for (auto& one : found.candidates) write_transform(transform, one);

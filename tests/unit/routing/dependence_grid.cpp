@@ -7,7 +7,7 @@ using pastonly::TokenOrder;
 
 namespace {
 
-constexpr std::array<std::string_view, 99> rule_texts = {
+constexpr std::array<std::string_view, 105> rule_texts = {
     "top-k,k=1",
     "top-k,k=3",
     "biased-top-k,k=2,bias=[0.3;-0.2;0;0.1]",
@@ -54,6 +54,10 @@ constexpr std::array<std::string_view, 99> rule_texts = {
     "batch-priority,capacity=2,scope=sequence",
     "drop-by-score,k=2,capacity=3",
     "drop-by-score,k=2,capacity=3,rank=renormalised",
+    "drop-by-score,k=2,capacity=3,rank=latest",
+    "switch-capacity,capacity=3,overflow=next",
+    "token-major-capacity,k=2,capacity=5,overflow=next",
+    "fixed-capacity,capacity=2,overflow=next",
     "drop-by-score,k=1,capacity=3,rank=renormalised",
     "drop-by-score,k=2,capacity_factor=1",
     "drop-by-score,k=2,capacity_factor=2",
@@ -93,6 +97,8 @@ constexpr std::array<std::string_view, 99> rule_texts = {
     "expert-choice(streaming),k=2,chunk=3,scope=batch",
     "expert-choice(streaming),k=4,scope=batch",
     "expert-threshold,thresholds=[0.2;0;-0.1;0.4]",
+    "expert-threshold,thresholds=0.1,most=2",
+    "expert-threshold,mass=0.6,most=3",
     "sinkhorn,k=1",
     "sinkhorn,k=2,tolerance=0,iterations=20,scope=sequence",
     "sinkhorn,k=4",

@@ -76,10 +76,12 @@ TEST_CASE("An overflow that goes to the next expert with room is first come, fir
     REQUIRE(found.rule.parameters.text("overflow") != nullptr);
     CHECK_FALSE(lists(found, "random-token"));
   }
-  // Every expert full: a balanced assignment has the same counts, so one batch leaves it open.
-  const auto full = identify_traces({routed_by("switch-capacity,capacity=32,overflow=next", 35)});
-  CHECK(lists(full, "switch-capacity"));
-  CHECK(full.rule.causal != false);
+  // Every expert full: a balanced assignment has the same counts, and would not send on those who came late.
+  const auto full =
+      identify_traces({routed_by("switch-capacity,capacity=32,overflow=next", 0, uneven_scores(35))});
+  CHECK(full.rule.id == "switch-capacity");
+  CHECK(full.rule.causal == true);
+  CHECK_FALSE(lists(full, "assignment"));
 }
 
 TEST_CASE("Thresholds that one batch shows may be its own", "[identify]") {
@@ -107,6 +109,23 @@ TEST_CASE("A threshold of zero for every expert is nobody's batch", "[identify]"
   const auto found = identify_traces({above(scores, std::vector<float>(across, 0.0F))});
   CHECK(found.rule.id == "expert-threshold");
   CHECK(found.rule.causal == true);
+}
+
+TEST_CASE("Top-p and null experts of constant score are thresholds of a token's own", "[identify]") {
+  for (const auto* rule : {"expert-threshold,mass=0.6", "expert-threshold,mass=0.7,most=4",
+                           "expert-threshold,thresholds=0.6,most=3"}) {
+    CAPTURE(rule);
+    const auto found = identify_traces({routed_by(rule, 42), routed_by(rule, 43)});
+    CHECK(found.rule.id == "expert-threshold");
+    CHECK(found.rule.causal == true);
+    const auto* mass = found.rule.parameters.find("mass");
+    CHECK((mass != nullptr) == (std::string(rule).find("mass") != std::string::npos));
+    // One constant that fits one batch may be that batch's.
+    CHECK_FALSE(identify_traces({routed_by(rule, 42)}).rule.causal.has_value());
+  }
+  const auto found = identify_traces(
+      {routed_by("expert-threshold,mass=0.6", 44), routed_by("expert-threshold,mass=0.6", 45)});
+  CHECK(std::abs(found.rule.parameters.number("mass").value_or(0.0) - 0.6) < 0.01);
 }
 
 TEST_CASE("A group mask of zero is found where it lets other groups in", "[identify]") {
@@ -152,7 +171,8 @@ TEST_CASE("Fits of a bias inside groups read no more with more experts than thei
     CHECK_FALSE(fit.run([](routing::hypotheses::GroupChoice&) { return false; }));
     CAPTURE(experts, shapes, fit.reads());
     CHECK(fit.reads() <= shapes * GroupBiasFit::first_epochs * GroupBiasFit::first_tokens +
-                             GroupBiasFit::finalists * GroupBiasFit::epochs * down);
+                             std::max(GroupBiasFit::most_scores / experts,
+                                      GroupBiasFit::fewest_fitted * GroupBiasFit::epochs * down));
     // What grows with the shapes, and so with the experts, is the brief trial of each.
     CHECK(fit.reads() >= shapes);
   }

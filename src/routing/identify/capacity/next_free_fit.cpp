@@ -4,6 +4,7 @@
 #include <map>
 #include <vector>
 
+#include "routing/identify/capacity/bits_of_order.h"
 #include "routing/identify/shared/candidate_parameters.h"
 #include "routing/rule_ids.h"
 
@@ -28,6 +29,12 @@ class NextFreeFit {
   }
   /// One C for all numbers of tokens that were routed together.
   bool fixed() const { return capacity_.size() == 1; }
+  /// As an order of admission: who was sent on is who came late.
+  AdmissionFit order() const {
+    AdmissionFit fit{Admission::first_come, grouping_, k_, {}};
+    for (const auto& [tokens, slots] : capacity_) fit.slots[tokens] = {slots, true};
+    return fit;
+  }
   Value::Object describe() const {
     const std::size_t base = Groups(runs_.run(0).layout, grouping_).size();
     Value::Object parameters{{"k", k_}, {"capacity", capacity_.at(base)}};
@@ -96,6 +103,10 @@ void try_next_free(const RunSet& runs, Findings& findings) {
     auto parameters = fit.describe();
     if (fixed) std::erase_if(parameters, [](const auto& entry) { return entry.first == "scope"; });
     findings.accept(id, std::move(parameters));
+    if (findings.accepted(ids::assignment) && bits_of_order(runs, fit.order()) >= bits_beyond_chance) {
+      std::erase_if(findings.candidates, [](const RuleCandidate& one) { return one.id == ids::assignment; });
+      findings.reject(ids::assignment, "those sent on to another expert are those who came late");
+    }
     return;
   }
 }

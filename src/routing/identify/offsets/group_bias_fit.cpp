@@ -4,11 +4,6 @@
 #include <utility>
 
 namespace pastonly::routing::hypotheses {
-namespace {
-
-constexpr int patience = 60;  // epochs without fewer wrong tokens
-
-}  // namespace
 
 /// Perceptron steps on the sampled tokens (passive-aggressive, Crammer et al. 2006). How many did not follow.
 std::size_t GroupBiasFit::epoch(Shape& shape, int number, std::size_t tokens) {
@@ -27,7 +22,7 @@ std::size_t GroupBiasFit::epoch(Shape& shape, int number, std::size_t tokens) {
 }
 
 void GroupBiasFit::add(GroupChoice shape, const std::vector<double>& start) {
-  Shape one{std::move(shape), start, 0};
+  Shape one{std::move(shape), start, start, 0, places_++};
   one.choice.bias.assign(start.begin(), start.end());
   const std::size_t tokens = std::min(first_tokens, tokens_.size());
   for (std::size_t number = 0; number < first_epochs; ++number) {
@@ -39,22 +34,24 @@ void GroupBiasFit::add(GroupChoice shape, const std::vector<double>& start) {
 }
 
 bool GroupBiasFit::follows(Shape& shape) {
-  std::size_t fewest = tokens_.size() + 1;
-  int since = 0;
+  shape.bias = shape.start;
+  shape.choice.bias.assign(shape.start.begin(), shape.start.end());
   for (std::size_t number = 0; number < epochs; ++number) {
     const std::size_t wrong = epoch(shape, static_cast<int>(number), tokens_.size());
     if (wrong == 0) return true;
+    if (number == 3 && wrong * 5 > tokens_.size() * 2) return false;
     if (number == 20 && wrong * 10 > tokens_.size()) return false;
-    since = wrong < fewest ? 0 : since + 1;
-    if (since > patience) return false;
-    fewest = std::min(fewest, wrong);
   }
   return false;
 }
 
 bool GroupBiasFit::run(const std::function<bool(GroupChoice&)>& accept) {
+  const std::size_t scores = epochs * tokens_.size() * (shapes_.empty() ? 1 : shapes_.front().bias.size());
+  const std::size_t fitted = std::max(fewest_fitted, most_scores / std::max<std::size_t>(1, scores));
   std::ranges::stable_sort(shapes_, {}, &Shape::wrong);
-  if (shapes_.size() > finalists) shapes_.resize(finalists);
+  if (shapes_.size() > fitted) shapes_.resize(fitted);
+  // Of several that follow, the first that was added is the simplest.
+  std::ranges::sort(shapes_, {}, &Shape::place);
   return std::ranges::any_of(shapes_, [&](Shape& shape) { return follows(shape) && accept(shape.choice); });
 }
 

@@ -154,7 +154,7 @@ class OffsetRules {
     }
     const bool verified = try_biased(known ? &*recorded : nullptr);
     const auto* by_run = verified ? nullptr : fit_by_run(Ranking::score);
-    if (by_run != nullptr && runs_.size() > 1 && !each_run_supports_a_fit()) {
+    if (by_run != nullptr && runs_.size() > 1 && !supported(runs_.size())) {
       by_run = nullptr;
       if (findings_.accepted(ids::biased_top_k)) findings_.candidates.back().causal.reset();
     }
@@ -170,17 +170,11 @@ class OffsetRules {
 
  private:
   /// A fit has as many free figures as there are experts. It is tested by the tokens that plain top-k fails
-  /// to explain, and says nothing where they are fewer.
-  bool each_run_supports_a_fit() const {
-    for (std::size_t i = 0; i < runs_.size(); ++i) {
-      if (runs_.profile(i).unordered < runs_.experts()) return false;
-    }
-    return true;
-  }
-  bool all_runs_support_a_fit() const {
+  /// to explain, and says nothing where they are fewer: `fits` of them, over all runs.
+  bool supported(std::size_t fits) const {
     std::size_t unordered = 0;
     for (std::size_t i = 0; i < runs_.size(); ++i) unordered += runs_.profile(i).unordered;
-    return unordered >= 2 * runs_.experts();
+    return unordered >= fits * runs_.experts();
   }
 
   Movement movement_of(const RankingFit& fit) const {
@@ -249,7 +243,7 @@ class OffsetRules {
       write_ranking(fit.ranking, parameters);
       std::vector<std::string_view> equivalents{ids::quantile_balancing};
       findings_.accept(ids::biased_top_k, std::move(parameters), equivalents);
-      if (!verified && !all_runs_support_a_fit()) findings_.candidates.back().causal.reset();
+      if (!verified && !supported(2)) findings_.candidates.back().causal.reset();
       return verified || several_batches(runs_);
     }
     const auto& plain = fits_.front();
@@ -282,7 +276,7 @@ class OffsetRules {
       findings_.reject(ids::sinkhorn, "no offset per expert explains every run by itself");
       return false;
     }
-    const bool free = runs_.size() == 1 || each_run_supports_a_fit();
+    const bool free = runs_.size() == 1 || supported(runs_.size());
     const auto& natural = fits_[logits ? 0 : 1];
     const bool small = runs_.tokens() * runs_.experts() <= refit_limit;
     if (natural.by_run && small) {
@@ -301,8 +295,7 @@ class OffsetRules {
       return false;
     }
     if (!free) {
-      findings_.reject(ids::sinkhorn,
-                       "some run holds fewer tokens that contradict plain top-k than offsets to fit");
+      findings_.reject(ids::sinkhorn, "fewer tokens contradict plain top-k than there are offsets to fit");
       return false;
     }
     if (why == Movement::by_itself) {
