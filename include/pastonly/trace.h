@@ -40,7 +40,7 @@ struct TokenTensor {
 /// F64 is rounded to nearest; integers convert. Requires first + count <= tensor.tokens().
 MatrixView<const float> read_floats(const TokenTensor& tensor, std::size_t first, std::size_t count,
                                     std::vector<float>& scratch);
-/// The same for integer types, as int64.
+/// The same for integer types, as int64; unsigned numbers beyond it as its largest.
 MatrixView<const std::int64_t> read_integers(const TokenTensor& tensor, std::size_t first, std::size_t count,
                                              std::vector<std::int64_t>& scratch);
 
@@ -64,9 +64,12 @@ struct LayerRecord {
   }
 };
 
+/// Whether the ids of one token are K > 1 times expert 0: what engines write where nothing was routed.
+bool is_placeholder(std::span<const std::int64_t> ids) noexcept;
+
 /// Rows [first, first + count) of the effective mask (mask and gate != 0), batch-major (tokens,
-/// experts), into `out` (count * experts bytes). Ids out of range count as none here; loading
-/// reports them.
+/// experts), into `out` (count * experts bytes). Ids out of range and placeholders count as
+/// none here; loading reports them.
 void read_mask(const LayerRecord& layer, std::size_t first, std::size_t count, std::span<std::uint8_t> out);
 /// The same, pointing into the file where it holds just that (dense bytes of 0 and 1, and no gates); else
 /// fills and points into `scratch`.

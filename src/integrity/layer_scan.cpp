@@ -30,6 +30,10 @@ void LayerScanner::scan_scores(const routing::LayerBlock& block) {
                scan_.issue_counts);
 }
 
+bool LayerScanner::is_placeholder_at(std::size_t token) {
+  return is_placeholder(read_integers(*layer_.chosen, token, 1, integers_).row(0));
+}
+
 void LayerScanner::scan_mask(const routing::LayerBlock& block) {
   recorded_ = block.mask;
   if (layer_.gates) {
@@ -42,7 +46,7 @@ void LayerScanner::scan_mask(const routing::LayerBlock& block) {
     const std::size_t token = block.first + i, position = block.position + i;
     if (!trace_.is_valid(token)) continue;
     ++scan_.tokens;
-    if (block.counts[i] != 0) continue;
+    if (block.counts[i] != 0 || (layer_.chosen && is_placeholder_at(token))) continue;
     const bool last = position + 1 == trace_.layout.positions;
     if (position + 2 == trace_.layout.positions) ++unrouted_before_last_;
     IssueCount& sighting = last ? unrouted_last_ : unrouted_elsewhere_;
@@ -78,6 +82,10 @@ void LayerScanner::scan_ids(std::size_t first, std::size_t count) {
   std::vector<std::uint8_t> seen(layer_.experts, 0);
   for (std::size_t token = 0; token < count; ++token) {
     if (!trace_.is_valid(first + token)) continue;
+    if (is_placeholder(ids.row(token))) {
+      scan_.issue_counts.add(IssueKind::placeholder, first + token, 0, 0.0);
+      continue;
+    }
     bool repeated = false;
     std::int64_t twice = 0;
     for (std::size_t choice = 0; choice < ids.columns(); ++choice) {

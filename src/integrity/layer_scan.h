@@ -28,6 +28,7 @@ class LayerScanner {
 
  private:
   void scan_scores(const routing::LayerBlock& block);
+  bool is_placeholder_at(std::size_t token);
   void scan_mask(const routing::LayerBlock& block);
   void scan_mask_values(const routing::LayerBlock& block);
   void scan_ids(std::size_t first, std::size_t count);

@@ -27,6 +27,8 @@ constexpr std::array<IssueText, issue_kind_count> table{{
     {"row-short", oddity, "mask", "sequences",
      "have no expert at their last position, as recorded by engines that leave out one position"},
     {"marker-255", oddity, "experts", "ids", "are 255, read as no expert"},
+    {"placeholder-rows", oddity, "experts", "tokens",
+     "name expert 0 in every choice, as engines do where nothing was routed; read as no expert"},
     {"negative-gate", oddity, "gates", "gates", "are negative"},
     {"scores-minus-infinity", oddity, "scores", "scores", "are -infinity"},
     {"logits-minus-infinity", oddity, "logits", "logits", "are -infinity"},

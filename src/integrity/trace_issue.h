@@ -26,6 +26,7 @@ enum class IssueKind {
   unrouted_token,
   last_position_empty,
   marker_255,
+  placeholder,
   negative_gate,
   scores_minus_infinity,
   logits_minus_infinity,
@@ -35,7 +36,7 @@ enum class IssueKind {
   first_log_prob,
   log_prob_minus_infinity,
 };
-inline constexpr std::size_t issue_kind_count = 22;
+inline constexpr std::size_t issue_kind_count = 23;
 
 struct IssueText {
   std::string_view id;

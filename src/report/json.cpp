@@ -4,6 +4,7 @@
 
 #include "input/text/value_json.h"
 #include "report/experiment_json.h"
+#include "report/json_bytes.h"
 
 namespace pastonly::report {
 namespace {
@@ -242,7 +243,7 @@ std::string write_json(const Report& report) {
             {"dismissed", array_of(report.dismissed, &dismissed_json)},
             {"policy", {{"name", report.policy.name}, {"rules", policy_json(report.policy)}}}};
   if (report.experiment) json["experiment"] = experiment_json(*report.experiment);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return text_of(std::move(json), 2) + "\n";
 }
 
 std::string write_bound_json(const std::vector<Report::Layer>& layers, const Report::Totals& totals) {

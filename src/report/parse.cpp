@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "input/policy/policy.h"
 #include "input/text/parse_json.h"
 #include "report/experiment_json.h"
 #include "report/fields.h"
 #include "report/json.h"
+#include "report/json_bytes.h"
 #include "report/writer.h"
 
 namespace pastonly::report {
@@ -146,6 +149,14 @@ Verdict verdict_of(const Fields& in) {
   return Verdict::inconclusive;
 }
 
+constexpr std::size_t most_keys = 4096;
+
+/// Keys that keep their order are looked up one after the other: many in one object would take for ever.
+bool has_endless_object(const input::Json& json) {
+  if (json.is_object() && json.size() > most_keys) return true;
+  return json.is_structured() && std::ranges::any_of(json, has_endless_object);
+}
+
 Report report_of(const Fields& in) {
   Report report;
   const Fields tool = in.object("tool"), run = in.object("run"), totals = in.object("totals");
@@ -182,8 +193,12 @@ Expected<Report> parse_report(std::string_view json, std::string_view name) {
   // Once for its strictness, once for the order of its keys.
   if (auto strict = input::parse_json(json, name, Error::Kind::input); !strict) {
     return tl::unexpected(strict.error());
+  } else if (has_endless_object(*strict)) {
+    return input_error(
+        fmt::format("{}: an object with more than {} keys; no report has such", name, most_keys));
   }
-  const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  with_bytes(root);
   if (!root.is_object()) return input_error(fmt::format("{}: is not a report: not a JSON object", name));
   std::string problem;
   const Fields in(root, "", problem);
@@ -197,7 +212,8 @@ Expected<Report> parse_report(std::string_view json, std::string_view name) {
   const Fields policy = in.object("policy");
   policy.object("rules");
   if (!problem.empty()) return input_error(fmt::format("{}: {}", name, problem));
-  auto parsed = input::parse_policy(root["policy"]["rules"].dump(), policy.text("name"));
+  auto parsed = input::parse_policy(
+      root["policy"]["rules"].dump(-1, ' ', false, Json::error_handler_t::replace), policy.text("name"));
   if (!parsed) return tl::unexpected(parsed.error());
   report.policy = *std::move(parsed);
   return report;

@@ -55,7 +55,9 @@ std::filesystem::path kept_audit(const lab::Experiment& plan, const lab::Arm& ar
                                  const ArmAuditOptions& options) {
   Policy policy = options.policy;
   policy.source = plan.tokens.source;
-  const std::string key = input::sha256_text(arm.name + "\n" + report::policy_json(policy).dump());
+  const std::string key = input::sha256_text(
+      arm.name + "\n" +
+      report::policy_json(policy).dump(-1, ' ', false, report::Json::error_handler_t::replace));
   return lab::ArmStore(options.directory, lab::arm_key(plan, arm))
       .file("audit-" + key.substr(0, 16) + ".json");
 }

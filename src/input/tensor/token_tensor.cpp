@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "kernels/half_float.h"
 #include "pastonly/trace.h"
@@ -23,6 +25,10 @@ To convert(From value) noexcept {
     return static_cast<To>(kernels::half_to_float(value.bits));
   } else if constexpr (std::is_same_v<From, Bfloat>) {
     return static_cast<To>(kernels::bfloat_to_float(value.bits));
+  } else if constexpr (std::is_same_v<From, std::uint64_t> && std::is_same_v<To, std::int64_t>) {
+    // Beyond int64 lies no id: the largest stands for all, and is out of any range. Negative means "none".
+    constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+    return value > static_cast<std::uint64_t>(largest) ? largest : static_cast<To>(value);
   } else {
     return static_cast<To>(value);
   }

@@ -189,9 +189,13 @@ void read_table(std::string_view text, Collector& out) {
 void read_json(std::string_view text, Collector& out) {
   std::string_view first = text.substr(text.find_first_not_of(" \t\r\n"));
   first = first.substr(0, first.find('\n'));
-  const auto line = parse_json(first, "", Error::Kind::input);
+  auto line = parse_json(first, "", Error::Kind::input, false, out.stop);
   if (line && line->is_object() && !line->contains("log_history")) return read_lines(text, out);
-  const auto document = parse_json(text, "", Error::Kind::input, false, out.stop);
+  // A document in one line has been read.
+  const bool whole = line && text.find_last_not_of(" \t\r\n") < first.data() - text.data() + first.size();
+  const bool ended = !line && line.error().kind == Error::Kind::interrupted;
+  const auto document =
+      whole || ended ? std::move(line) : parse_json(text, "", Error::Kind::input, false, out.stop);
   if (!document && document.error().kind == Error::Kind::interrupted) {
     out.interrupted = true;
   } else if (!document) {

@@ -75,7 +75,7 @@ Expected<std::size_t> LayerBuilder::infer_experts() {
   }
   if (sentinel && largest == 255 && below_sentinel < 254) largest = below_sentinel;
   if (largest < 0) return fail(array, "holds no expert id; give the number of experts with --experts");
-  const auto experts = static_cast<std::size_t>(largest) + 1;
+  const std::size_t experts = static_cast<std::size_t>(largest) + 1;
   if (experts > most_inferred_experts) {
     return fail(array,
                 fmt::format("largest id is {}; if that is right, give the number of experts with --experts",

@@ -51,6 +51,7 @@ void for_each_choice(const LayerRecord& layer, std::size_t first, std::size_t co
   std::vector<std::int64_t> scratch;
   const auto ids = read_integers(*layer.chosen, first, count, scratch);
   for (std::size_t token = 0; token < count; ++token) {
+    if (is_placeholder(ids.row(token))) continue;
     for (std::size_t choice = 0; choice < ids.columns(); ++choice) {
       const std::int64_t id = ids(token, choice);
       if (id >= 0 && static_cast<std::size_t>(id) < layer.experts) {

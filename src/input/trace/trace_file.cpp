@@ -10,6 +10,7 @@
 #include "input/trace/apply_selection.h"
 #include "input/trace/batch_shape.h"
 #include "input/trace/layer_builder.h"
+#include "input/trace/placeholder_rows.h"
 #include "input/trace/trace_metadata.h"
 #include "input/trace/trace_roles.h"
 
@@ -24,6 +25,8 @@ struct TraceStorage {
   std::shared_ptr<const void> file;
   std::vector<std::vector<std::byte>> selections;
 };
+
+using LayerParts = std::array<std::optional<LayerArray>, kinds>;
 
 /// Puts a trace together from the parts of a file.
 class TraceReader {
@@ -49,6 +52,8 @@ class TraceReader {
   Expected<void> read_valid(const TraceRoles& roles);
   Expected<void> read_log_probs(const TraceRoles& roles);
   Expected<void> read_layers(const TraceRoles& roles);
+  bool is_placeholder_layer(std::uint32_t index, const LayerParts& parts);
+  void leave_out_placeholders();
   Expected<std::vector<std::byte>> selected(const LayerRecord& layer) const;
   Expected<void> apply_selection(LayerRecord& layer);
 
@@ -57,6 +62,9 @@ class TraceReader {
   const TokensFile* input_;
   std::shared_ptr<TraceStorage> storage_;
   Trace trace_;
+  /// (tokens) in how many of the layers that hold ids alone a token is a placeholder.
+  std::vector<std::uint32_t> placeholders_;
+  bool every_layer_is_ids_ = true;
 };
 
 void TraceReader::describe(const TraceMetadata& metadata) {
@@ -185,6 +193,58 @@ Expected<void> TraceReader::apply_selection(LayerRecord& layer) {
   return {};
 }
 
+/// A layer of ids alone whose every valid token is a placeholder: noted, and no part of the trace.
+bool TraceReader::is_placeholder_layer(std::uint32_t index, const LayerParts& parts) {
+  const auto has = [&](Kind kind) { return parts[static_cast<std::size_t>(kind)].has_value(); };
+  const bool ids_alone =
+      has(Kind::experts) && !has(Kind::mask) && !has(Kind::scores) && !has(Kind::logits) && !has(Kind::gates);
+  if (!ids_alone) {
+    every_layer_is_ids_ = false;
+    return false;
+  }
+  const LayerArray& ids = *parts[static_cast<std::size_t>(Kind::experts)];
+  if (is_float(ids.type)) return false;  // refused where the layer is built
+  const auto rows = placeholder_rows(token_tensor(ids, trace_.layout));
+  std::size_t valid = 0, found = 0;
+  for (std::size_t token = 0; token < rows.size(); ++token) {
+    if (!trace_.is_valid(token)) continue;
+    ++valid;
+    found += rows[token];
+  }
+  if (found > 0 && found == valid) {
+    trace_.issues.push_back(
+        {TraceIssue::Kind::oddity, "placeholder-layer",
+         printable(fmt::format(
+             "{}: tensor '{}': every token names expert 0 in every choice, as engines do for layers "
+             "without experts; the layer is left out",
+             file_.path, ids.name)),
+         LayerIndex{index}, found});
+    return true;
+  }
+  placeholders_.resize(rows.size());
+  for (std::size_t token = 0; token < rows.size(); ++token) placeholders_[token] += rows[token];
+  return false;
+}
+
+/// Tokens that no layer routed count as padding.
+void TraceReader::leave_out_placeholders() {
+  if (!every_layer_is_ids_) return;
+  std::size_t found = 0;
+  for (std::size_t token = 0; token < placeholders_.size(); ++token) {
+    if (placeholders_[token] != trace_.layers.size() || !trace_.is_valid(token)) continue;
+    if (trace_.valid.empty()) trace_.valid.assign(placeholders_.size(), 1);
+    trace_.valid[token] = 0;
+    ++found;
+  }
+  if (found > 0)
+    note("placeholder-tokens",
+         fmt::format(
+             "{}: {} tokens name expert 0 in every choice of every layer, as engines do for tokens that were "
+             "not run; they are left out like padding",
+             file_.path, found),
+         found);
+}
+
 Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
   if (roles.layers.size() > most_layers) {
     return input_error(fmt::format("{}: {} layers, expected at most {}; cut the recording into several files",
@@ -192,12 +252,17 @@ Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
   }
   std::size_t applied = 0;
   for (const auto& [index, parts] : roles.layers) {
+    if (is_placeholder_layer(index, parts)) continue;
     auto layer = build_layer(index, parts, trace_.layout, options_, file_.path, trace_.issues);
     if (!layer) return tl::unexpected(layer.error());
     if (auto selected = apply_selection(*layer); !selected) return selected;
     applied += layer->selection_applied ? 1 : 0;
     trace_.layers.push_back(std::move(*layer));
   }
+  if (trace_.layers.empty() && !roles.layers.empty())
+    return input_error(fmt::format(
+        "{}: every layer names expert 0 in every choice of every token: nothing was routed", file_.path));
+  leave_out_placeholders();
   if (options_.top_k && applied == 0) {
     return usage_error(
         fmt::format("--top-k {}: {} holds decisions already; the flag selects where only scores were kept",

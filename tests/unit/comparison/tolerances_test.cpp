@@ -12,22 +12,22 @@ using namespace pastonly;
 
 namespace {
 
-constexpr std::size_t tokens = 64, experts = 8, k = 2;
+constexpr std::size_t sampled_tokens = 64, sampled_experts = 8, chosen_each = 2;
 
 /// One layer of logits around 0, spread 2, its two best chosen.
 TraceData plain() {
   TraceData data;
-  data.layout = {2, tokens / 2};
-  data.log_probs.assign(tokens, 0.0);
+  data.layout = {2, sampled_tokens / 2};
+  data.log_probs.assign(sampled_tokens, 0.0);
   TraceData::Layer& layer = data.layers.emplace_back();
-  layer.mask.reset(tokens, experts);
+  layer.mask.reset(sampled_tokens, sampled_experts);
   stats::CounterRng rng(7);
-  for (std::size_t t = 0; t < tokens; ++t) {
+  for (std::size_t t = 0; t < sampled_tokens; ++t) {
     data.log_probs[t] = -4.0 * rng.uniform();
-    for (std::size_t e = 0; e < experts; ++e) {
+    for (std::size_t e = 0; e < sampled_experts; ++e) {
       layer.logits.push_back(static_cast<float>(2.0 * rng.normal()));
-      layer.gates.push_back(e < k ? 0.5F : 0.0F);
-      layer.mask(t, e) = e < k;
+      layer.gates.push_back(e < chosen_each ? 0.5F : 0.0F);
+      layer.mask(t, e) = e < chosen_each;
     }
   }
   return data;
@@ -58,17 +58,17 @@ TEST_CASE("no extreme value widens a tolerance", "[comparison][tolerances]") {
         CHECK(of(data).log_probs == Approx(clean.log_probs).epsilon(0.1));
       }
       SECTION("a closed group: half of every token's experts" + std::to_string(outlier)) {
-        for (std::size_t t = 0; t < tokens; ++t) {
-          for (std::size_t e = 0; e < experts / 2; ++e)
-            data.layers[0].logits[t * experts + e] = -std::abs(value);
+        for (std::size_t t = 0; t < sampled_tokens; ++t) {
+          for (std::size_t e = 0; e < sampled_experts / 2; ++e)
+            data.layers[0].logits[t * sampled_experts + e] = -std::abs(value);
         }
         CHECK(of(data).layers[0].scores <= clean.layers[0].scores);
       }
       SECTION("garbage in padding" + std::to_string(outlier)) {
-        data.valid.assign(tokens, 1);
-        for (std::size_t t = 0; t < tokens / 2 + 8; ++t) {
+        data.valid.assign(sampled_tokens, 1);
+        for (std::size_t t = 0; t < sampled_tokens / 2 + 8; ++t) {
           data.valid[t] = 0;
-          for (std::size_t e = 0; e < experts; ++e) data.layers[0].logits[t * experts + e] = value;
+          for (std::size_t e = 0; e < sampled_experts; ++e) data.layers[0].logits[t * sampled_experts + e] = value;
         }
         CHECK(of(data).layers[0].scores == Approx(clean.layers[0].scores).epsilon(0.5));
       }

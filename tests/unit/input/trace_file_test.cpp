@@ -7,6 +7,7 @@
 #include "catch.h"
 #include "fuzz/broken_case.h"
 #include "input/tensor/safetensors.h"
+#include "integrity/layer_scan.h"
 #include "unit/input/temporary_directory.h"
 
 namespace pastonly {
@@ -184,6 +185,53 @@ TEST_CASE("serving engines' routed experts: .npy and raw int32", "[input]") {
   const auto given = read_trace(raw_file);
   REQUIRE_FALSE(given);
   CHECK(given.error().message.find("--shape") != std::string::npos);
+}
+
+TEST_CASE("K copies of expert 0 stand for what was not routed", "[input]") {
+  const TemporaryDirectory directory;
+  // (tokens 4, layers 3, choices 2): layer 0 has no experts; token 3 was not run; layer 2 lost token 1.
+  const std::vector<std::int32_t> ids{0, 0, 1, 2, 3, 1, 0, 0, 2, 3, 0, 0, 0, 0, 0, 3, 1, 2, 0, 0, 0, 0, 0, 0};
+  const auto trace = read_trace(directory.write("e.npy", npy("<i4", "(4, 3, 2)", ids)));
+  REQUIRE(trace);
+  REQUIRE(trace->layers.size() == 2);
+  CHECK(raw(trace->layers.front().index) == 1);
+  CHECK(has(*trace, "placeholder-layer"));
+  CHECK(has(*trace, "placeholder-tokens"));
+  CHECK(trace->valid == std::vector<std::uint8_t>{1, 1, 1, 0});
+  const auto mask = read_mask(trace->layers[1]);
+  for (std::size_t e = 0; e < 4; ++e) CHECK(mask(1, e) == 0);
+  const auto scan = integrity::scan_layer(*trace, trace->layers[1]);
+  CHECK(scan.issue_counts[integrity::IssueKind::placeholder].count == 1);
+  CHECK(scan.issue_counts[integrity::IssueKind::repeated_expert].count == 0);
+  CHECK(scan.issue_counts[integrity::IssueKind::unrouted_token].count == 0);
+  // One choice: expert 0 like any other.
+  const auto single = read_trace(directory.write("k.npy", npy<std::int32_t>("<i4", "(3, 1, 1)", {0, 0, 1})));
+  REQUIRE(single);
+  CHECK(single->valid.empty());
+  CHECK(read_mask(single->layers[0])(0, 0) == 1);
+  // Any other repetition remains one.
+  const auto twice =
+      read_trace(directory.write("t.npy", npy<std::int32_t>("<i4", "(2, 1, 2)", {1, 1, 0, 2})));
+  REQUIRE(twice);
+  CHECK(integrity::scan_layer(*twice, twice->layers[0])
+            .issue_counts[integrity::IssueKind::repeated_expert]
+            .count == 1);
+  const auto nothing =
+      read_trace(directory.write("z.npy", npy<std::int32_t>("<i4", "(2, 1, 2)", {0, 0, 0, 0})));
+  REQUIRE_FALSE(nothing);
+  CHECK(nothing.error().message.find("nothing was routed") != std::string::npos);
+}
+
+TEST_CASE("an id beyond 2^63 is out of range, and no mark of none", "[input]") {
+  const TemporaryDirectory directory;
+  TraceOptions options;
+  options.experts = 8;
+  const auto trace = read_trace(
+      directory.write("u.npy", npy<std::uint64_t>("<u8", "(2, 1, 2)", {0, ~std::uint64_t{0}, 1, 2})),
+      options);
+  REQUIRE(trace);
+  const auto scan = integrity::scan_layer(*trace, trace->layers[0]);
+  CHECK(scan.issue_counts[integrity::IssueKind::expert_out_of_range].count == 1);
 }
 
 TEST_CASE("255 is no expert in bytes, unless the ids below reach up to it", "[input]") {

@@ -94,6 +94,26 @@ TEST_CASE("hostile training logs say what is wrong", "[training-log]") {
   CHECK_FALSE(read_training_log("/nonexistent/run.jsonl", LossUnit::nats));
 }
 
+TEST_CASE("reading a long log stops when asked to, whatever its form", "[training-log]") {
+  std::string lines, list = "{\"log_history\":[", table = "step,loss\n";
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string record = "{\"step\":" + std::to_string(i) + ",\"loss\":2}";
+    lines += record + "\n";
+    list += record + ",";
+    table += std::to_string(i) + ",2\n";
+  }
+  list.back() = ']';
+  const std::string document = list + "}", spread = "{\n" + document.substr(1);
+  for (const std::string& text : {lines, document, spread, table}) {
+    CHECK(parse_training_log(text, "run", LossUnit::bits)->steps.size() == 20'000);
+    int asked = 0;
+    const auto log = parse_training_log(text, "run", LossUnit::bits, [&] { return ++asked == 2; });
+    REQUIRE_FALSE(log.has_value());
+    CHECK(log.error().kind == Error::Kind::interrupted);
+    CHECK(asked == 2);
+  }
+}
+
 TEST_CASE("fields of a line", "[training-log]") {
   using Fields = std::vector<std::string>;
   CHECK(csv_fields("a, b ,c", ',') == Fields{"a", "b", "c"});

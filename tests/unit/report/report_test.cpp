@@ -142,7 +142,27 @@ TEST_CASE("NaN and infinities become null, never invalid JSON", "[report]") {
 TEST_CASE("invalid UTF-8 from a file's name does not break the report", "[report]") {
   Report report = full();
   report.subject.name = "bad\xff name";
-  CHECK(Json::accept(write_json(report)));
+  report.subject.files = {{"a\xfe/b", 1, std::string(64, 'a')}};
+  const std::string text = write_json(report);
+  CHECK(Json::accept(text));
+  const auto back = parse_report(text, "r.json");
+  REQUIRE(back.has_value());
+  CHECK(back->subject.name == "bad\xff name");
+  CHECK(back->subject.files.front().path == "a\xfe/b");
+}
+
+TEST_CASE("a report with an object of very many keys is refused at once", "[report]") {
+  std::string text = write_json(full());
+  std::string many = "{";
+  for (int i = 0; i < 200'000; ++i) many += "\"" + std::to_string(i) + "\":1,";
+  many.back() = '}';
+  const std::string options = "\"options\": {";
+  const auto at = text.find(options);
+  REQUIRE(at != std::string::npos);
+  text.insert(at + options.size(), "\"more\": " + many + ",");
+  const auto refused = parse_report(text, "r.json");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message.find("more than 4096 keys") != std::string::npos);
 }
 
 TEST_CASE("a broken report is refused with file and key", "[report]") {
