@@ -26,7 +26,7 @@ class RowsAlone {
 
   /// Whether the row's draw stands alone among the single runs, now if not before.
   Expected<bool> settle(const comparison::RunComparison& grouped, const comparison::ChangedRow& row) {
-    const auto there = planned(grouped, row);
+    auto there = planned(grouped, row);
     if (!there || *there) return there;
     if (left_ == 0) return false;
     --left_;

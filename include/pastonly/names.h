@@ -32,8 +32,6 @@ inline constexpr const char* several_rows_flip_rate_decisions = "several_rows_fl
 inline constexpr const char* stream_flip_rate_decisions = "stream_flip_rate_decisions";
 inline constexpr const char* trial_rate = "trial_rate";
 inline constexpr const char* moved_after_cut = "moved_after_cut";
-inline constexpr const char* repeat_difference = "repeat_difference";
-inline constexpr const char* suffix_difference = "suffix_difference";
 
 // Rules applied again to recorded scores.
 inline constexpr const char* shuffled_flip_rate = "shuffled_flip_rate";

@@ -27,6 +27,12 @@ double largest_flip_rate(const Report& report) {
   return largest;
 }
 
+bool says(const Report& report, std::string_view check, std::string_view claim) {
+  return std::ranges::any_of(report.findings, [&](const auto& finding) {
+    return finding.check == check && finding.claim == claim;
+  });
+}
+
 /// What the policy `release` would report as a warning or an error, as "check/claim", each once.
 std::vector<std::string> seen_by_release(const Report& report) {
   std::vector<std::string> out;
@@ -49,13 +55,15 @@ std::vector<std::string> seen_by_release(const Report& report) {
 std::string pass_headline(const Report& report, const TextStyle& style) {
   const double flips = largest_flip_rate(report);
   const auto seen = seen_by_release(report);
+  const bool noise = flips > 0.0 && says(report, check_id::causal_mask, claim::within_noise);
   std::string text =
       flips > 0.0
-          ? fmt::format("Redrawing later tokens changed earlier decisions, up to {:.2g}% of a layer's.",
-                        100.0 * flips)
+          ? fmt::format("Redrawing later tokens changed earlier decisions, up to {:.2g}% of a layer's{}.",
+                        100.0 * flips,
+                        noise ? "; runs that leave these tokens' past and future alone change as much" : "")
           : std::string("Redrawing later tokens never changed an earlier decision.");
   if (seen.empty()) {
-    text += flips > 0.0 ? " The policy allows it." : " No other check found anything the policy forbids.";
+    text += flips > 0.0 && !noise ? " The policy allows it." : " No other check found anything the policy forbids.";
   } else {
     text += fmt::format(" Found, and allowed by this policy: {}.", fmt::join(seen, ", "));
   }
