@@ -19,6 +19,7 @@
 #include "routing/parameter_values.h"
 #include "routing/rule_facts.h"
 #include "routing/rule_ids.h"
+#include "stats/distributions.h"
 #include "stats/location_test.h"
 #include "stats/mean_interval.h"
 
@@ -117,6 +118,34 @@ void hold(const CheckContext& context, const std::string& candidate, const Contr
   out.claims.push_back(std::move(claim));
 }
 
+/// The largest drop that the candidates left behind may still have: each one's mean over its batches and a
+/// margin at level alpha over all of them, from a spread that all share, for some were given one batch only.
+class LeftBehind {
+ public:
+  void add(const std::vector<double>& drops) {
+    if (drops.empty()) return;
+    const double mean = std::accumulate(drops.begin(), drops.end(), 0.0) / static_cast<double>(drops.size());
+    for (const double drop : drops) squares_ += (drop - mean) * (drop - mean);
+    freedom_ += static_cast<double>(drops.size() - 1);
+    means_.emplace_back(mean, static_cast<double>(drops.size()));
+  }
+  /// nullopt where no candidate was given two batches.
+  std::optional<double> limit(double alpha) const {
+    if (means_.empty()) return -infinite;
+    if (freedom_ < 1.0) return std::nullopt;
+    const double spread = std::sqrt(squares_ / freedom_);
+    const double margin = stats::students_t_quantile(alpha / static_cast<double>(means_.size()), freedom_);
+    double largest = -infinite;
+    for (const auto& [mean, batches] : means_)
+      largest = std::max(largest, mean + margin * spread / std::sqrt(batches));
+    return largest;
+  }
+
+ private:
+  double squares_ = 0.0, freedom_ = 0.0;
+  std::vector<std::pair<double, double>> means_;  // and batches
+};
+
 /// A way of routing on trial and its losses so far, in bits per token by batch.
 struct Candidate {
   losses::RoutingVariant routed;
@@ -132,6 +161,13 @@ struct Candidate {
     const double sum = std::inner_product(losses.begin(), losses.end(), other.losses.begin(), 0.0,
                                           std::plus<>{}, [](double own, double its) { return its - own; });
     return sum / static_cast<double>(losses.size());
+  }
+
+  /// The same, batch by batch.
+  std::vector<double> drops_below(const Candidate& other) const {
+    std::vector<double> out;
+    for (std::size_t i = 0; i < losses.size(); ++i) out.push_back(other.losses[i] - losses[i]);
+    return out;
   }
 
   Expected<void> run(evidence::Observations& observations, std::size_t first, std::size_t count) {
@@ -223,8 +259,10 @@ class LiveSweep {
       }
       screened_ += each;
       std::ranges::stable_sort(alive_, {}, &Candidate::loss);
-      for (const std::size_t left = Halving::left(alive_.size()); alive_.size() > left; alive_.pop_back())
+      for (const std::size_t left = Halving::left(alive_.size()); alive_.size() > left; alive_.pop_back()) {
         state(alive_.back(), out);
+        if (std::isfinite(alive_.back().loss())) left_behind_.add(alive_.back().drops_below(reference_));
+      }
     }
     state(alive_.front(), out);
     return {};
@@ -255,7 +293,22 @@ class LiveSweep {
          {measurement::drop_below_company, "with every token competing in a foreign batch",
           losses::loss_differences(*apart, *in_order)},
          losses::mean_loss(*in_order), out);
+    state_limit(losses::loss_differences(*causal, *in_order), losses::loss_differences(*apart, *in_order),
+                out);
     return {};
+  }
+
+  /// What a leak that training taught the model may be worth at most. It shows in both differences of the
+  /// winner, so the smaller upper end bounds it; half of the level is for the rules left behind.
+  void state_limit(const std::vector<double>& causal, const std::vector<double>& apart, Ran& out) const {
+    const double alpha = context_.policy.alpha / 2.0;
+    const auto below_causal = stats::mean_interval(causal, 2.0 * alpha);
+    const auto below_apart = stats::mean_interval(apart, 2.0 * alpha);
+    const auto others = left_behind_.limit(alpha);
+    if (!below_causal || !below_apart || !others) return;
+    const double winner = std::min(below_causal->upper, below_apart->upper);
+    out.measurements.push_back(
+        figure(measurement::sweep_limit, std::max({0.0, winner, *others}), causal.size()));
   }
 
   const CheckContext& context_;
@@ -265,6 +318,7 @@ class LiveSweep {
   Candidate reference_;
   std::vector<Candidate> alive_;
   std::size_t screened_ = 0;  // batches
+  LeftBehind left_behind_;
 };
 
 /// The recorded base against its reroute to a causal rule and its shuffle, where a plan holds both.

@@ -334,7 +334,8 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
     judged.evidence.noise = *std::move(noise);
   }
   // Noise says all that there is to say of small movements.
-  if (judged.evidence.strength != Strength::noise) report_rounding(compared_runs, judged, context, words, out);
+  if (judged.evidence.strength != Strength::noise)
+    report_rounding(compared_runs, judged, context, words, out);
   return judged.evidence;
 }
 

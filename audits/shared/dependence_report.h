@@ -14,9 +14,9 @@ namespace pastonly::audits {
 /// The sentences of one kind of intervention.
 struct DependenceWords {
   std::string_view flip_id;
-  std::string_view subject;  ///< "decisions of tokens before the cut"
-  std::string_view change;   ///< "only later tokens of their own sequence were redrawn"
-  std::string_view help;     ///< what to do about it
+  std::string_view subject;   ///< "decisions of tokens before the cut"
+  std::string_view change;    ///< "only later tokens of their own sequence were redrawn"
+  std::string_view help;      ///< what to do about it
   bool moves_places = false;  ///< tokens stand elsewhere in the batch: noise may go by the place
 };
 
@@ -33,12 +33,12 @@ struct Evidence {
   comparison::NoiseTest noise;
 };
 
-/// Adds the claims of one study: `flip` where decisions changed, `change` where only floats did, `unsettled` or
-/// `noise` where that is not told from noise, `rounding` and `numerical` where it moved within tolerance.
-/// Against `neutral` regions see noise_test.h. A change is proof where no repeat makes one of its kind up to its
-/// layer and either the test's p-value is below 0.001, or one rule reproduces every decision of the layer in all
-/// runs, so that none is random, or (live subjects) it comes with the change and goes without it, ten times of
-/// ten. Shrinks the witness where the subject is live.
+/// Adds the claims of one study: `flip` where decisions changed, `change` where only floats did, `unsettled`
+/// or `noise` where that is not told from noise, `rounding` and `numerical` where it moved within tolerance.
+/// Against `neutral` regions see noise_test.h. A change is proof where no repeat makes one of its kind up to
+/// its layer and either the test's p-value is below 0.001, or one rule reproduces every decision of the layer
+/// in all runs, so that none is random, or (live subjects) it comes with the change and goes without it, ten
+/// times of ten. Shrinks the witness where the subject is live.
 Expected<Evidence> report_dependence(const CheckContext& context, comparison::References& references,
                                      const comparison::RunComparisons& compared_runs,
                                      std::span<const comparison::RunRegions> neutral,

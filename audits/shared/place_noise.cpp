@@ -14,7 +14,8 @@ bool equal_counts(const comparison::RunComparison& compared, std::size_t layer) 
   std::vector<std::uint8_t> was(before.experts), is(after.experts);
   for (const comparison::Region& region : compared.regions) {
     for (std::size_t s = 0; s < region.positions; ++s) {
-      const std::size_t from = base.layout.token(region.base_row, s), to = run.layout.token(region.run_row, s);
+      const std::size_t from = base.layout.token(region.base_row, s),
+                        to = run.layout.token(region.run_row, s);
       if (!base.is_valid(from) || !run.is_valid(to)) continue;
       read_mask(before, from, 1, was);
       read_mask(after, to, 1, is);

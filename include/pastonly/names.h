@@ -95,6 +95,7 @@ inline constexpr const char* drop = "drop";  ///< [rule], or [arm against arm]
 inline constexpr const char* loss_causal = "loss_causal";
 inline constexpr const char* drop_below_causal = "drop_below_causal";
 inline constexpr const char* drop_below_company = "drop_below_company";
+inline constexpr const char* sweep_limit = "sweep_limit";  ///< the judge asks it of checkpoints
 inline constexpr const char* drop_below_shuffled = "drop_below_shuffled";
 inline constexpr const char* final_loss = "final_loss";                ///< [arm]
 inline constexpr const char* decline = "decline";                      ///< [arm]

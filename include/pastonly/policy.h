@@ -36,6 +36,9 @@ struct Policy {
     double leak_bits = 0.0;
     double trial_rate = 0.5;
     double drop_rate = 0.10;
+    /// What a leak of training may be worth where a checkpoint's training was not seen: measurement
+    /// sweep_limit, bits per token.
+    double sweep_bits = 0.02;
     double planted_share = 0.05;  ///< DetectionLimit::planted_share with which an audit may pass
   };
   /// What the trials must have covered for a pass (coverage.h); shares, 0 = anything.

@@ -132,7 +132,8 @@ class LayerComparison {
       for (std::size_t e = 0; e < experts; ++e)
         unit->flips += before_.mask[s * experts + e] != after_.mask[s * experts + e];
       const auto farther = [&](double tolerances) {
-        return counted && (moved > tolerances * tolerance_.scores || gate.largest > tolerances * tolerance_.gates);
+        return counted &&
+               (moved > tolerances * tolerance_.scores || gate.largest > tolerances * tolerance_.gates);
       };
       unit->beyond = farther(1.0) ? 1.0 : 0.0;
       unit->gross = farther(gross_) ? 1.0 : 0.0;
@@ -281,8 +282,9 @@ class LayerComparison {
   LayerDifference out_;
 };
 
-void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions, const Tolerances& tolerances,
-                       const std::vector<std::size_t>& excused, const UnitLengths& lengths, Difference& out) {
+void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions,
+                       const Tolerances& tolerances, const std::vector<std::size_t>& excused,
+                       const UnitLengths& lengths, Difference& out) {
   const double tolerance = tolerances.log_probs;
   if (base.log_probs.empty() || run.log_probs.empty()) return;
   static const std::vector<std::size_t> none;

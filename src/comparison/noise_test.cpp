@@ -345,8 +345,9 @@ Expected<NoiseTest> test_noise(evidence::Observations& observations, References&
   constexpr Units all_kinds[] = {&UnitChange::flips, &UnitChange::movement, &UnitChange::gates};
   constexpr Units own_kinds[] = {&UnitChange::own, &UnitChange::gross};
   if (against_neutral) {
-    take(still ? any_change(study, layers, seed) : kind_by_kind(study, layers, Controls::neutral, all_kinds, seed), factor,
-         out);
+    take(still ? any_change(study, layers, seed)
+               : kind_by_kind(study, layers, Controls::neutral, all_kinds, seed),
+         factor, out);
   }
   if (against_repeats && !(against_neutral && still))
     take(kind_by_kind(study, layers, Controls::repeats, own_kinds, seed + 1'000'000), factor, out);

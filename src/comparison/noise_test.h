@@ -14,9 +14,11 @@ namespace pastonly::comparison {
 
 /// Whether changed runs differ from their base by more than runs do that changed nothing that matters.
 ///
-/// One test for every layer and kind of change, run by run, at equal rows and positions (matched_permutation.h),
-/// never by counting decisions: what one run shows may have one cause. Two sets of controls:
-/// - `neutral` regions: against them all flips and every movement of a score or gate count, whatever its size.
+/// One test for every layer and kind of change, run by run, at equal rows and positions
+/// (matched_permutation.h), never by counting decisions: what one run shows may have one cause. Two sets of
+/// controls:
+/// - `neutral` regions: against them all flips and every movement of a score or gate count, whatever its
+/// size.
 ///   No tolerance is needed, since rounding and chance move the neutral runs alike. Where these move for a
 ///   reason of their own, the test loses power and accuses nobody. Repeats join them only where neither shows
 ///   anything at all, for a repeat keeps the shapes of products, and with them the rounding.
@@ -31,9 +33,9 @@ struct NoiseTest {
   bool controls_flip = false;       ///< some control shows a flip of its own
   bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
   bool treated_flip = false;        ///< some treated region shows a flip of its own
-  /// Where the test rejects nothing though controls flip or move: the share of a layer's decisions before the cut that
-  /// a leak would have to change to be found, measured by planting (stats/planted_effect.h), at the layer where
-  /// that is hardest. nullopt elsewhere; 1 also where nothing would be found.
+  /// Where the test rejects nothing though controls flip or move: the share of a layer's decisions before the
+  /// cut that a leak would have to change to be found, measured by planting (stats/planted_effect.h), at the
+  /// layer where that is hardest. nullopt elsewhere; 1 also where nothing would be found.
   std::optional<double> planted_share;
   std::size_t repeats = 0, neutral = 0;  ///< control regions: rows of repeats, and others
   std::size_t treated = 0;               ///< treated regions

@@ -30,7 +30,8 @@ Expected<RunComparison> compare_run(evidence::Observations& observations, const 
   auto difference = compare(reference.base, *trace, comparison.regions, reference.tolerances);
   if (!difference) return tl::unexpected(difference.error());
   const std::size_t changed = count_changed(reference.base, *trace);
-  return RunComparison{comparison.run, &reference, comparison.regions, std::move(*trace), std::move(*difference), changed};
+  return RunComparison{comparison.run,         &reference, comparison.regions, std::move(*trace),
+                       std::move(*difference), changed};
 }
 
 }  // namespace

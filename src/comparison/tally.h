@@ -21,11 +21,11 @@ struct LayerTally {
   bool changed = false;
   bool selection = false;  ///< in some run decisions changed here first, with unchanged scores
   bool later_selection =
-      false;                  ///< after an earlier layer had changed, decisions changed at unchanged scores
-  bool gate = false;  ///< in some run gates alone changed here first, at unchanged scores and decisions
-  bool scoring = false;       ///< in some run scores changed here although no earlier layer had changed
-  bool unscored = false;      ///< changes seen first here, and no scores to tell by
-  bool contaminated = false;  ///< scores changed after an earlier layer had
+      false;              ///< after an earlier layer had changed, decisions changed at unchanged scores
+  bool gate = false;      ///< in some run gates alone changed here first, at unchanged scores and decisions
+  bool scoring = false;   ///< in some run scores changed here although no earlier layer had changed
+  bool unscored = false;  ///< changes seen first here, and no scores to tell by
+  bool contaminated = false;                     ///< scores changed after an earlier layer had
   std::vector<double> run_flips, run_decisions;  // (runs)
 };
 

@@ -28,9 +28,8 @@ double largest_flip_rate(const Report& report) {
 }
 
 bool says(const Report& report, std::string_view check, std::string_view claim) {
-  return std::ranges::any_of(report.findings, [&](const auto& finding) {
-    return finding.check == check && finding.claim == claim;
-  });
+  return std::ranges::any_of(
+      report.findings, [&](const auto& finding) { return finding.check == check && finding.claim == claim; });
 }
 
 /// What the policy `release` would report as a warning or an error, as "check/claim", each once.
@@ -63,7 +62,8 @@ std::string pass_headline(const Report& report, const TextStyle& style) {
                         noise ? "; runs that leave these tokens' past and future alone change as much" : "")
           : std::string("Redrawing later tokens never changed an earlier decision.");
   if (seen.empty()) {
-    text += flips > 0.0 && !noise ? " The policy allows it." : " No other check found anything the policy forbids.";
+    text += flips > 0.0 && !noise ? " The policy allows it."
+                                  : " No other check found anything the policy forbids.";
   } else {
     text += fmt::format(" Found, and allowed by this policy: {}.", fmt::join(seen, ", "));
   }

@@ -204,6 +204,7 @@ Json policy_json(const Policy& policy) {
           {"require_mode", policy.require_mode},
           {"limits",
            {{"leak_bits", policy.limits.leak_bits},
+            {"sweep_bits", policy.limits.sweep_bits},
             {"trial_rate", policy.limits.trial_rate},
             {"planted_share", policy.limits.planted_share},
             {"drop_rate", policy.limits.drop_rate}}},

@@ -192,12 +192,14 @@ std::string not_assessed(const Report& report, const TextStyle& style) {
 }
 
 std::string detection(const Report& report, const TextStyle& style) {
-  if (report.detection_limit && report.detection_limit->planted_share && *report.detection_limit->planted_share < 1.0) {
+  if (report.detection_limit && report.detection_limit->planted_share &&
+      *report.detection_limit->planted_share < 1.0) {
     return "\n" +
-           wrapped(fmt::format("Detection limit: {} trials with redrawn later tokens, among runs that change by "
-                               "themselves; a leak that changes {:.2g}% of a layer's decisions before the cut was "
-                               "planted into this recording and found in 19 of 20 plantings at least.",
-                               report.detection_limit->trials, 100.0 * *report.detection_limit->planted_share),
+           wrapped(fmt::format(
+                       "Detection limit: {} trials with redrawn later tokens, among runs that change by "
+                       "themselves; a leak that changes {:.2g}% of a layer's decisions before the cut was "
+                       "planted into this recording and found in 19 of 20 plantings at least.",
+                       report.detection_limit->trials, 100.0 * *report.detection_limit->planted_share),
                    0, style.width) +
            "\n";
   }

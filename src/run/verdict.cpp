@@ -82,6 +82,24 @@ Reasons errors(const Outcomes& outcomes, const Policy& policy, std::string_view 
   return reasons;
 }
 
+/// What a checkpoint shows of its training: that no tried rule gives its loss more than the policy allows. ""
+/// where it does, else the reason.
+std::string unseen_training(const Outcomes& outcomes, const Policy& policy) {
+  const Outcome* outcome = outcome_of(outcomes, check_id::forensic_sweep);
+  const auto* ran = outcome != nullptr ? std::get_if<Ran>(outcome) : nullptr;
+  if (ran == nullptr)
+    return "; forensic-sweep, which did not run, would show what training left in the weights";
+  for (const Measurement& measured : ran->measurements) {
+    if (measured.name != measurement::sweep_limit) continue;
+    if (measured.value <= policy.limits.sweep_bits) return "";
+    return fmt::format(
+        "; forensic-sweep leaves open a leak worth {:.3g} bits per token, the policy allows {:.3g}: "
+        "give text like that of training (--tokens), or a larger --budget",
+        measured.value, policy.limits.sweep_bits);
+  }
+  return "; forensic-sweep states no limit";
+}
+
 void missing_requirements(const Outcomes& outcomes, const Policy& policy, const Report& report,
                           Reasons& reasons) {
   for (const std::string& check : policy.require) {
@@ -96,13 +114,14 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
     if (!ran && !listed) reasons.push_back(fmt::format("{} is required and did not run", check));
   }
   for (const std::string& mode : policy.require_mode) {
-    if (report.subject.mode != mode) {
-      const bool trainable = mode == "train" && report.subject.kind == "checkpoint";
-      reasons.push_back(fmt::format(
-          "{}ing-time routing was not audited: the policy requires mode {}, this subject has mode {}{}",
-          mode == "train" ? "train" : "evaluat", mode, report.subject.mode,
-          trainable ? "; give the rule it was trained under with --rule" : ""));
-    }
+    if (report.subject.mode == mode) continue;
+    const bool trainable = mode == "train" && report.subject.kind == "checkpoint";
+    const std::string open = trainable ? unseen_training(outcomes, policy) : std::string();
+    if (trainable && open.empty()) continue;
+    reasons.push_back(fmt::format(
+        "{}ing-time routing was not audited: the policy requires mode {}, this subject has mode {}{}{}",
+        mode == "train" ? "train" : "evaluat", mode, report.subject.mode, open,
+        trainable ? ", or give the rule it was trained under with --rule" : ""));
   }
   if (report.subject.tokens < policy.min_tokens) {
     reasons.push_back(fmt::format("{} token positions were audited, the policy requires {}",
@@ -113,8 +132,7 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
 /// Whether decisions changed with the future, beyond chance. Where this is asked the policy let it pass: by
 /// an ignore, by fail_on or by a severity.
 bool tolerates_a_change(const Ran& ran) {
-  return std::ranges::any_of(ran.claims,
-                             [](const Claim& claim) { return !claim::is_about_noise(claim.id); });
+  return std::ranges::any_of(ran.claims, [](const Claim& claim) { return !claim::is_about_noise(claim.id); });
 }
 
 /// What was seen and not told from noise settles nothing, where the policy asks for the check.

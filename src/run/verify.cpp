@@ -145,9 +145,9 @@ Statement compare_limit(const std::optional<DetectionLimit>& a, const std::optio
     if (a->coverage.length > 0) {
       row.holds = row.holds && a->sequences == b->sequences && close(a->sequence_rate, b->sequence_rate) &&
                   a->decisions == b->decisions && close(a->decision_rate, b->decision_rate) &&
-                  a->planted_share == b->planted_share &&
-                  a->unseen_after_first == b->unseen_after_first && a->left_out == b->left_out &&
-                  a->unrecorded_layers == b->unrecorded_layers && same_coverage(a->coverage, b->coverage);
+                  a->planted_share == b->planted_share && a->unseen_after_first == b->unseen_after_first &&
+                  a->left_out == b->left_out && a->unrecorded_layers == b->unrecorded_layers &&
+                  same_coverage(a->coverage, b->coverage);
     }
   }
   if (!row.holds) row.why = fmt::format("recomputed: {} trials", b ? b->trials : 0);

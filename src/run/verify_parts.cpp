@@ -114,6 +114,7 @@ Value::Object rules_value(const Policy& policy) {
           {"require", texts(policy.require)},
           {"require_mode", texts(policy.require_mode)},
           {"leak_bits", policy.limits.leak_bits},
+          {"sweep_bits", policy.limits.sweep_bits},
           {"trial_rate", policy.limits.trial_rate},
           {"planted_share", policy.limits.planted_share},
           {"drop_rate", policy.limits.drop_rate},

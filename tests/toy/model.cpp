@@ -254,8 +254,8 @@ void Model::Pass::explore(std::size_t l, TraceData::Layer& layer) const {
 }
 
 /// A value as bfloat16 keeps it, of products whose sums go by the number of tokens of the token's experts.
-double Model::Pass::grouped_product(std::size_t l, const TraceData::Layer& layer, std::size_t t, std::size_t i,
-                                    double value) const {
+double Model::Pass::grouped_product(std::size_t l, const TraceData::Layer& layer, std::size_t t,
+                                    std::size_t i, double value) const {
   if (!model.recipe_.noise.bf16) return value;
   std::uint64_t shapes = mix(800 + l, t * model.recipe_.width + i);
   for (std::size_t e = 0; e < layer.mask.experts(); ++e) {
@@ -283,7 +283,8 @@ void Model::Pass::update(std::size_t l, const TraceData::Layer& layer, const std
       }
       for (std::size_t i = 0; i < width; ++i) memory[i] = 0.6 * memory[i] + 0.4 * own[i];
       for (std::size_t i = 0; i < width; ++i) {
-        const double value = tanh(0.6 * own[i] + 0.8 * memory[(i + 1) % width]) * noise(100 + l, t * width + i);
+        const double value =
+            tanh(0.6 * own[i] + 0.8 * memory[(i + 1) % width]) * noise(100 + l, t * width + i);
         own[i] = grouped_product(l, layer, t, i, value) * jitter(100 + l, t * width + i) *
                  kept(l + 1, t * width + i);
       }

@@ -27,7 +27,7 @@ class Model {
     std::optional<std::uint64_t> shuffle;  ///< permute the tokens of the batch before selection
     std::uint64_t chance_seed = 0;
     std::uint64_t noise_seed = 0;  ///< of what the recipe's noise draws anew in every run
-    bool misled = false;  ///< the head trusts a leak that this run's routing does not give
+    bool misled = false;           ///< the head trusts a leak that this run's routing does not give
   };
 
   static Expected<Model> make(const ModelRecipe& recipe);

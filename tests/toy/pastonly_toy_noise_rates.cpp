@@ -1,6 +1,6 @@
 // Measures how the checks that rest on interventions answer under noise, and prints a table in Markdown:
-// of the causal models, how many each check accuses with 1, 2, 4 and 8 repeats (and leaves undecided over all), and
-// of models with a planted leak, how many causal-mask finds. docs/checks/causal-mask.md quotes it.
+// of the causal models, how many each check accuses with 1, 2, 4 and 8 repeats (and leaves undecided over
+// all), and of models with a planted leak, how many causal-mask finds. docs/checks/causal-mask.md quotes it.
 //
 //     pastonly_toy_noise_rates [MODELS_PER_CELL [FIRST_SEED]]
 

@@ -98,7 +98,8 @@ struct RecordRecipe {
   Stage stage = Stage::dispatched;
   TokenOrder order = TokenOrder::batch_major;
   std::string rule;                 ///< what the producer declares: "fixed-capacity,capacity=8"; "" = nothing
-  std::vector<std::string> damage;  ///< "nan-score", "zero-rows", "short-rows", "gate-without-route", "closed-expert", "extreme-log-prob"
+  std::vector<std::string> damage;  ///< "nan-score", "zero-rows", "short-rows", "gate-without-route",
+                                    ///< "closed-expert", "extreme-log-prob"
 };
 
 /// What `pastonly audit` must answer.

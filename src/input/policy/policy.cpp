@@ -154,11 +154,14 @@ std::string PolicyReader::read_limits(const Json& value) {
       why = number_between(limit, "limits.trial_rate", 0.0, 1.0, policy_.limits.trial_rate);
     } else if (key == "drop_rate") {
       why = number_between(limit, "limits.drop_rate", 0.0, 1.0, policy_.limits.drop_rate);
+    } else if (key == "sweep_bits") {
+      why = number_between(limit, "limits.sweep_bits", 0.0, infinity, policy_.limits.sweep_bits);
     } else if (key == "planted_share") {
       why = number_between(limit, "limits.planted_share", 0.0, 1.0, policy_.limits.planted_share);
     } else {
-      why = fmt::format("unknown key 'limits.{}' (leak_bits, trial_rate, planted_share, drop_rate)",
-                        key.substr(0, 60));
+      why =
+          fmt::format("unknown key 'limits.{}' (leak_bits, sweep_bits, trial_rate, planted_share, drop_rate)",
+                      key.substr(0, 60));
     }
     if (!why.empty()) return why;
   }

@@ -138,10 +138,12 @@ TEST_CASE("causal-mask tells a gate that reads the future from selection", "[cau
 
 TEST_CASE("one extreme value hides no leak", "[causal-mask]") {
   const std::string leaks[] = {R"("rule": "top-k,k=2", "scoring_fault": {"layer": 0, "over": "row"})",
-                               R"("rule": "expert-choice,k=2,chunk=16")", R"("rule": "top-k,k=2", "gates": "over-row")"};
+                               R"("rule": "expert-choice,k=2,chunk=16")",
+                               R"("rule": "top-k,k=2", "gates": "over-row")"};
   for (const std::string& leak : leaks) {
-    for (const char* record : {R"("damage": ["closed-expert"])", R"("damage": ["closed-expert"], "logits": true, "scores": false)",
-                               R"("damage": ["extreme-log-prob"])"}) {
+    for (const char* record :
+         {R"("damage": ["closed-expert"])", R"("damage": ["closed-expert"], "logits": true, "scores": false)",
+          R"("damage": ["extreme-log-prob"])"}) {
       CAPTURE(leak, record);
       const Ran ran = causal_mask(recipe(leak, "", record));
       CHECK(find_claim(ran, "flip"));
@@ -154,8 +156,8 @@ TEST_CASE("one extreme value hides no leak", "[causal-mask]") {
 }
 
 TEST_CASE("what noise makes is told from a leak", "[causal-mask][noise]") {
-  const char* noises[] = {R"("exploration": 1e-3)", R"("jitter": 1e-3)", R"("moving_bias": 0.1)", R"("bf16": true)",
-                          R"("dropout": 0.1)"};
+  const char* noises[] = {R"("exploration": 1e-3)", R"("jitter": 1e-3)", R"("moving_bias": 0.1)",
+                          R"("bf16": true)", R"("dropout": 0.1)"};
   for (const std::string noise : noises) {
     CAPTURE(noise);
     const std::string shape = R"(, "cut_count": 8)";

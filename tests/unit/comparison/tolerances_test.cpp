@@ -68,7 +68,8 @@ TEST_CASE("no extreme value widens a tolerance", "[comparison][tolerances]") {
         data.valid.assign(sampled_tokens, 1);
         for (std::size_t t = 0; t < sampled_tokens / 2 + 8; ++t) {
           data.valid[t] = 0;
-          for (std::size_t e = 0; e < sampled_experts; ++e) data.layers[0].logits[t * sampled_experts + e] = value;
+          for (std::size_t e = 0; e < sampled_experts; ++e)
+            data.layers[0].logits[t * sampled_experts + e] = value;
         }
         CHECK(of(data).layers[0].scores == Approx(clean.layers[0].scores).epsilon(0.5));
       }

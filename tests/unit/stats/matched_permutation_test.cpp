@@ -13,7 +13,9 @@ namespace {
 constexpr double unseen = std::numeric_limits<double>::quiet_NaN();
 
 /// One treated run among controls: what each shows.
-stats::MatchedStratum one_treated(std::vector<double> values) { return {1, values.size(), std::move(values)}; }
+stats::MatchedStratum one_treated(std::vector<double> values) {
+  return {1, values.size(), std::move(values)};
+}
 
 }  // namespace
 
