@@ -72,6 +72,24 @@ Expected<void> report_ambiguous(const CheckContext& context, comparison::Referen
   return {};
 }
 
+/// Decisions that were derived here from scores say nothing of drops, capacities or state.
+void report_derived(const Trace& base, Ran& out) {
+  Claim claim;
+  for (const LayerRecord& layer : base.layers) {
+    if (layer.selection_applied) claim.layers.push_back(layer.index);
+  }
+  if (claim.layers.empty()) return;
+  claim.id = claim::unrecorded_decisions;
+  claim.basis = Claim::Basis::observation;
+  claim.message = fmt::format(
+      "no decision of {} layer{} was recorded: they were derived from the scores as told, so only the scores "
+      "were "
+      "audited",
+      claim.layers.size(), claim.layers.size() == 1 ? "" : "s");
+  claim.help = "Record masks or expert ids: what a model's code does to its scores is what an audit is for.";
+  out.claims.push_back(std::move(claim));
+}
+
 constexpr std::array causal_runs{Intervention::Kind::base, Intervention::Kind::repeat,
                                  Intervention::Kind::suffix};
 
@@ -105,6 +123,7 @@ Outcome run_causal_mask(const CheckContext& context) {
   if (auto done = report_ambiguous(context, references, *study, *together, *future, out); !done)
     return done.error();
   report_chance(*future, out);
+  if (!future->runs.empty()) report_derived(future->runs.front().reference->base, out);
   return out;
 }
 

@@ -1,9 +1,11 @@
 #include "audits/shared/dependence_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -311,6 +313,24 @@ void report_noise_by_place(const comparison::RunComparisons& compared_runs, cons
   out.claims.push_back(std::move(claim));
 }
 
+void report_broken_repeats(const comparison::RunComparisons& compared_runs, Ran& out) {
+  std::set<std::uint32_t> broken;
+  for (const comparison::RunComparison& compared : compared_runs.runs)
+    broken.insert(compared.reference->broken.begin(), compared.reference->broken.end());
+  if (broken.empty()) return;
+  Claim claim;
+  claim.id = claim::broken_repeat;
+  claim.basis = Claim::Basis::observation;
+  claim.message = fmt::format(
+      "run{} {}, recorded as a repeat, score{} half of the tokens otherwise by more than any rounding, where "
+      "another "
+      "repeat moves none: {} not what the base ran",
+      broken.size() == 1 ? "" : "s", fmt::join(broken, ", "), broken.size() == 1 ? "s" : "",
+      broken.size() == 1 ? "it is" : "they are");
+  claim.help = "Record it again. As it stands it only weakens what the other runs prove.";
+  out.claims.push_back(std::move(claim));
+}
+
 }  // namespace
 
 Expected<Evidence> report_dependence(const CheckContext& context, comparison::References& references,
@@ -340,6 +360,7 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
 }
 
 void report_chance(const comparison::RunComparisons& compared_runs, Ran& out) {
+  report_broken_repeats(compared_runs, out);
   if (!compared_runs.stochastic) return;
   Claim claim;
   claim.id = claim::stochastic;

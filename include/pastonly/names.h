@@ -125,6 +125,8 @@ inline constexpr const char* stochastic = "stochastic";
 inline constexpr const char* within_noise = "within-noise";
 inline constexpr const char* numerical = "numerical";
 inline constexpr const char* unsettled = "unsettled";
+inline constexpr const char* broken_repeat = "broken-repeat";
+inline constexpr const char* unrecorded_decisions = "unrecorded-decisions";
 inline constexpr const char* noise_by_place = "noise-by-place";
 inline constexpr const char* leaky_rule = "leaky-rule";
 inline constexpr const char* unexplained = "unexplained";
@@ -146,10 +148,10 @@ inline constexpr const char* twin_gap = "twin-gap";
 inline constexpr const char* anomalous_loss = "anomalous-loss";
 inline constexpr const char* chunk_drop = "chunk-drop";
 
-/// What is said of noise accuses nobody: a note, unless a policy names it.
+/// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {
   return id == rounding || id == stochastic || id == within_noise || id == numerical || id == unsettled ||
-         id == noise_by_place;
+         id == noise_by_place || id == broken_repeat || id == unrecorded_decisions;
 }
 
 }  // namespace pastonly::claim

@@ -25,6 +25,33 @@ void take_in(const Difference& difference, Reference& reference) {
       std::max(reference.largest_repeat_difference, difference.largest_log_prob);
 }
 
+/// How one repeat moves the first layer.
+struct FirstLayer {
+  std::uint32_t run = 0;
+  double tokens = 0.0, beyond = 0.0, gross = 0.0;
+};
+
+FirstLayer first_layer(const Intervention& repeat, const Difference& difference) {
+  FirstLayer out{repeat.id};
+  if (difference.layers.empty()) return out;
+  out.tokens = static_cast<double>(difference.layers.front().tokens);
+  for (const auto& units : difference.layers.front().units) {
+    if (units.empty()) continue;
+    out.beyond += units.back().beyond;
+    out.gross += units.back().gross;
+  }
+  return out;
+}
+
+std::vector<std::uint32_t> broken_among(const std::vector<FirstLayer>& repeats) {
+  std::vector<std::uint32_t> out;
+  if (std::ranges::none_of(repeats, [](const FirstLayer& one) { return one.beyond == 0.0; })) return out;
+  for (const FirstLayer& one : repeats) {
+    if (one.gross > 0.0 && 2.0 * one.gross >= one.tokens) out.push_back(one.run);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<Region> all_rows(const Layout& layout) {
@@ -49,6 +76,7 @@ Expected<const Reference*> References::of(const Intervention& run) {
   reference.tolerances = tolerances_of(reference.base);
   reference.cautious = cautious_tolerances_of(reference.base);
   const UnitLengths whole(reference.base.layout.sequences, {reference.base.layout.positions});
+  std::vector<FirstLayer> moves;
   for (const Intervention* repeat : reference.repeats) {
     const auto trace = evidence_.trace(*repeat);
     if (!trace) return tl::unexpected(trace.error());
@@ -56,7 +84,9 @@ Expected<const Reference*> References::of(const Intervention& run) {
         compare(reference.base, *trace, all_rows(reference.base.layout), reference.tolerances, whole);
     if (!difference) return tl::unexpected(difference.error());
     take_in(*difference, reference);
+    moves.push_back(first_layer(*repeat, *difference));
   }
+  reference.broken = broken_among(moves);
   return &made_.emplace(id, std::move(reference)).first->second;
 }
 

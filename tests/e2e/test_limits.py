@@ -2,10 +2,11 @@
 
 import json
 import pathlib
+import struct
 import tempfile
 import unittest
 
-from made_plan import MadePlan, causal, expert_choice, late_positions, whole_row
+from made_plan import MadePlan, causal, expert_choice, late_positions, safetensors, whole_row
 from program import audit, findings, run
 from test_checkpoint import write
 
@@ -240,6 +241,47 @@ class Limits(unittest.TestCase):
         report = self.audited(plan, "--check", "causal-mask", expect=0)
         self.assertEqual(report["detection_limit"]["trials"], 12)
         self.assertEqual(report["detection_limit"]["left_out"], [])
+
+    def test_a_repeat_of_something_else_is_named_and_hides_nothing(self):
+        for model, expect in ((whole_row, 1), (causal, 0)):
+            plan = self.plan(model)
+            plan.suffixes([19, 36, 47, 53])
+            plan.add(plan.base, kind="repeat", base=0)
+            honest, plan.model = plan.model, lambda rows, valid: causal([[(t + 7) % 64 for t in row] for row in rows], valid)
+            plan.add(plan.base, kind="repeat", base=0)
+            plan.model = honest
+            report = self.audited(plan, "--check", "causal-mask", expect=expect)
+            self.assertIn("broken-repeat", [finding["claim"] for finding in report["findings"]])
+
+    def test_a_recording_that_does_not_follow_its_tokens_is_refused(self):
+        plan = self.plan(whole_row)
+        plan.suffixes([19, 36, 47, 53])
+        folder = plan.write()
+        base = (folder / "0000.out.safetensors").read_bytes()
+        tokens = len(plan.base) * len(plan.base[0]) * 4
+        for number in range(2, len(plan.runs)):
+            path = folder / f"{number:04}.out.safetensors"
+            own = path.read_bytes()
+            header = 8 + struct.unpack("<Q", own[:8])[0]
+            path.write_bytes(own[:header + tokens] + base[header + tokens:])
+        report = audit(folder, expect=2)
+        self.assertIn("does not follow its tokens", report["verdict_reasons"][0])
+
+    def test_decisions_that_nobody_recorded_pass_nothing(self):
+        plan = self.plan()
+        plan.suffixes([19, 36, 47, 53])
+        folder = plan.write()
+        for path in folder.glob("*.out.safetensors"):
+            raw = path.read_bytes()
+            size = struct.unpack("<Q", raw[:8])[0]
+            header, data, out, tensors = json.loads(raw[8:8 + size]), raw[8 + size:], {}, {}
+            for name, entry in header.items():
+                if name != "__metadata__" and not name.endswith(".mask"):
+                    first, end = entry["data_offsets"]
+                    tensors[name] = (entry["dtype"], entry["shape"], data[first:end])
+            safetensors(path, tensors, header["__metadata__"])
+        report = audit(folder, "--top-k", "2", expect=3)
+        self.assertIn("unrecorded-decisions", [finding["claim"] for finding in report["findings"]])
 
     def test_reports_of_earlier_versions_are_read(self):
         plan = self.plan()

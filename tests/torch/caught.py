@@ -92,12 +92,16 @@ def main():
         "caught with the rule given": (told, told[0] == 1 and {"causal-mask", "forensic-sweep"} <= told[1]),
         "caught by the sweep alone": (alone, alone[0] == 1 and alone[1] == {"forensic-sweep"}),
     }
+    release = audit(binary, leaky, "--policy", "release")
+    outcomes["refused for release"] = (release, release[0] == 1)
     for name, router in (("top-k", modeling_olmoe.OlmoeTopKRouter), ("loss-free balancing", LossFree)):
         twin = os.path.join(work, f"trained-{router.__name__}")
         print(f"its twin under {name}: {train(twin, router):.3f}")
         for what, rule in (("with its rule", ["--rule", f"top-k,k={K}"]), ("without", [])):
             found = audit(binary, twin, *rule)
             outcomes[f"the twin under {name} passes {what}"] = (found, found[0] == 0)
+        release = audit(binary, twin, "--policy", "release")
+        outcomes[f"the twin under {name} passes for release"] = (release, release[0] == 0)
     for what, (_, holds) in outcomes.items():
         print(f"{what}: {'yes' if holds else 'NO'}")
     wrong = {what: found[:2] for what, (found, holds) in outcomes.items() if not holds}
