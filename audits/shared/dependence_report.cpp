@@ -238,6 +238,19 @@ bool repeats_quiet_where_changed(const comparison::RunComparisons& compared_runs
   return noise.repeats > 0;  // log-probabilities alone
 }
 
+/// Of the layers that changed, those where noise does not explain it; all of them where no layer alone says
+/// so.
+void keep_significant(const comparison::NoiseTest& test, const comparison::RunComparisons& compared_runs,
+                      double alpha, std::vector<LayerIndex>& layers) {
+  const Trace& base = compared_runs.runs.front().reference->base;
+  std::vector<LayerIndex> kept;
+  for (std::size_t l = 0; l < base.layers.size(); ++l) {
+    const bool listed = std::ranges::find(layers, base.layers[l].index) != layers.end();
+    if (listed && test.layers[l] <= alpha) kept.push_back(base.layers[l].index);
+  }
+  if (!kept.empty()) layers = std::move(kept);
+}
+
 Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
                        const comparison::RunComparisons& compared_runs) {
   Judgement out;
@@ -250,9 +263,9 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
     out.witness = comparison::drift_witness(compared_runs);
   evidence.noise = std::move(noise);
   const comparison::NoiseTest& test = evidence.noise;
-  const std::string controls = fmt::format(
-      "{} row{} of repeats{}", test.repeats, test.repeats == 1 ? "" : "s",
-      test.neutral > 0 ? fmt::format(" and {} that no run should change", test.neutral) : std::string());
+  const std::string controls =
+      fmt::format("{} row{} of repeats{}", test.repeats, test.repeats == 1 ? "" : "s",
+                  test.neutral > 0 ? fmt::format(" and {} unchanged rows", test.neutral) : std::string());
   if (test.p_value <= context.policy.alpha) {
     evidence.strength = quiet && test.p_value <= proof_level ? Strength::proof : Strength::statistical;
     out.bound = fmt::format("{} show {} (p = {:.2g})", controls, quiet ? "nothing of the kind" : "less of it",
@@ -281,15 +294,8 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
     return out;
   }
   evidence.layers = changed_layers(compared_runs);
-  if (evidence.strength == Strength::statistical || !quiet_at(test, compared_runs)) {
-    std::erase_if(evidence.layers, [&](LayerIndex layer) {
-      const Trace& base = compared_runs.runs.front().reference->base;
-      for (std::size_t l = 0; l < base.layers.size(); ++l) {
-        if (base.layers[l].index == layer) return test.layers[l] > context.policy.alpha;
-      }
-      return false;
-    });
-  }
+  if (evidence.strength == Strength::statistical || !quiet_at(test, compared_runs))
+    keep_significant(test, compared_runs, context.policy.alpha, evidence.layers);
   return out;
 }
 

@@ -6,7 +6,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
 
 namespace pastonly::comparison {
 namespace {
@@ -124,7 +123,7 @@ Trials count_trials(std::span<const ComparedRow> rows) {
       same->second = same->second || row.moved;
       leave_out(row.compared->run->id, "the same tokens were redrawn in another run", out.left_out);
     }
-    out.rows.push_back(std::move(trial));
+    out.rows.push_back(trial);
   }
   for (const auto& [key, draws] : sequences) {
     const auto moved = std::ranges::count_if(draws.seen, [](const auto& draw) { return draw.second; });
