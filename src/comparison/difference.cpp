@@ -40,7 +40,7 @@ struct RowView {
 /// A row's positions one by one, summed up at the lengths asked for.
 class UnitSums {
  public:
-  UnitSums(const std::vector<std::size_t>& lengths, std::size_t positions) : positions_(positions) {
+  UnitSums(const std::vector<std::size_t>& lengths, std::size_t positions) {
     for (const std::size_t length : lengths) {
       if (length <= positions) lengths_.push_back(length);
     }
@@ -66,7 +66,6 @@ class UnitSums {
   }
 
  private:
-  std::size_t positions_;
   std::vector<std::size_t> lengths_;
   std::vector<UnitChange> each_;  // (longest length)
 };
