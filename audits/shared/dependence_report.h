@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "comparison/noise_test.h"
+#include "audits/shared/judged_change.h"
 #include "comparison/run_comparison.h"
 #include "pastonly/check.h"
 #include "pastonly/outcome.h"
@@ -20,25 +20,10 @@ struct DependenceWords {
   bool moves_places = false;  ///< tokens stand elsewhere in the batch: noise may go by the place
 };
 
-/// What the runs of one kind prove about a dependence.
-struct Evidence {
-  enum class Strength {
-    none,         ///< nothing changed, or rounding did
-    noise,        ///< something changed, and no more than in runs that changed nothing that matters
-    unsettled,    ///< something changed, and too few controls say what noise does
-    statistical,  ///< more changed than noise makes, at the policy's level
-    proof,        ///< and the noise is bounded: see report_dependence
-  } strength = Strength::none;
-  std::vector<LayerIndex> layers;  ///< where, from statistical on
-  comparison::NoiseTest noise;
-};
-
 /// Adds the claims of one study: `flip` where decisions changed, `change` where only floats did, `unsettled`
 /// or `noise` where that is not told from noise, `rounding` and `numerical` where it moved within tolerance.
-/// Against `neutral` regions see noise_test.h. A change is proof where no repeat makes one of its kind up to
-/// its layer and either the test's p-value is below 0.001, or one rule reproduces every decision of the layer
-/// in all runs, so that none is random, or (live subjects) it comes with the change and goes without it, ten
-/// times of ten. Shrinks the witness where the subject is live.
+/// Against `neutral` regions see noise_test.h, and for what is proof judged_change.h. Shrinks the witness
+/// where the subject is live.
 Expected<Evidence> report_dependence(const CheckContext& context, comparison::References& references,
                                      const comparison::RunComparisons& compared_runs,
                                      std::span<const comparison::RunRegions> neutral,

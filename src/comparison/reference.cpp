@@ -12,8 +12,6 @@ namespace {
 void take_in(const Difference& difference, Reference& reference) {
   for (std::size_t l = 0; l < difference.layers.size(); ++l) {
     const LayerDifference& layer = difference.layers[l];
-    reference.largest_repeat_difference =
-        std::max({reference.largest_repeat_difference, layer.largest_score, layer.largest_gate});
     double own = 0.0;
     for (const auto& units : layer.units) own += units.empty() ? 0.0 : units.back().own;
     if (own > 0.0) reference.stochastic = reference.stochastic_layers[l] = true;
@@ -21,8 +19,6 @@ void take_in(const Difference& difference, Reference& reference) {
     reference.repeat_flip_rate[l] += static_cast<double>(layer.flips + layer.rounding_flips) / decisions /
                                      static_cast<double>(reference.repeats.size());
   }
-  reference.largest_repeat_difference =
-      std::max(reference.largest_repeat_difference, difference.largest_log_prob);
 }
 
 /// How one repeat moves the first layer.

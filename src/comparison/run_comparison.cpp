@@ -45,7 +45,6 @@ Expected<RunComparisons> compare_runs(evidence::Observations& observations, Refe
     if (!found) return tl::unexpected(found.error());
     reference[i] = *found;
     out.stochastic = out.stochastic || reference[i]->stochastic;
-    out.repeated = out.repeated && !reference[i]->repeats.empty();
   }
   std::vector<std::optional<Expected<RunComparison>>> results(comparisons.size());
   stats::parallel_for(comparisons.size(), [&](std::size_t i) {

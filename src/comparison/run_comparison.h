@@ -33,7 +33,6 @@ struct RunComparisons {
   std::vector<RunComparison> runs;
   Tally tally;
   bool stochastic = false;  ///< repeats of some base flip decisions at unmoved scores
-  bool repeated = true;     ///< every base has a repeat
 };
 
 /// Compares all runs, in parallel. Noise is counted with the rest: noise_test.h tells them apart.
