@@ -17,12 +17,6 @@
 namespace pastonly::audits {
 namespace {
 
-std::string layer_list(const std::vector<LayerIndex>& layers) {
-  std::string out = layers.size() == 1 ? "layer " : "layers ";
-  for (std::size_t i = 0; i < layers.size(); ++i) out += fmt::format("{}{}", i ? ", " : "", raw(layers[i]));
-  return out;
-}
-
 using Strength = Evidence::Strength;
 
 /// The regions that were compared.
@@ -206,6 +200,12 @@ void report_broken_repeats(const comparison::RunComparisons& compared_runs, Ran&
 }
 
 }  // namespace
+
+std::string layer_list(const std::vector<LayerIndex>& layers) {
+  std::string out = layers.size() == 1 ? "layer " : "layers ";
+  for (std::size_t i = 0; i < layers.size(); ++i) out += fmt::format("{}{}", i ? ", " : "", raw(layers[i]));
+  return out;
+}
 
 Expected<Evidence> report_dependence(const CheckContext& context, comparison::References& references,
                                      const comparison::RunComparisons& compared_runs,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +38,9 @@ void report_chance(const comparison::RunComparisons& compared_runs, Ran& out);
 Outcome check_dependence(const CheckContext& context,
                          const Expected<std::vector<comparison::RunRegions>>& comparisons,
                          const DependenceWords& words, std::string_view recorded);
+
+/// "layers 1, 3"
+std::string layer_list(const std::vector<LayerIndex>& layers);
 
 /// Why a check with no run of its kind is skipped.
 Skipped nothing_recorded(std::string_view what);

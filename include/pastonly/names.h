@@ -127,6 +127,7 @@ inline constexpr const char* numerical = "numerical";
 inline constexpr const char* unsettled = "unsettled";
 inline constexpr const char* broken_repeat = "broken-repeat";
 inline constexpr const char* unrecorded_decisions = "unrecorded-decisions";
+inline constexpr const char* unanswered = "unanswered";
 inline constexpr const char* noise_by_place = "noise-by-place";
 inline constexpr const char* leaky_rule = "leaky-rule";
 inline constexpr const char* unexplained = "unexplained";
@@ -151,7 +152,7 @@ inline constexpr const char* chunk_drop = "chunk-drop";
 /// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {
   return id == rounding || id == stochastic || id == within_noise || id == numerical || id == unsettled ||
-         id == noise_by_place || id == broken_repeat || id == unrecorded_decisions;
+         id == noise_by_place || id == broken_repeat || id == unrecorded_decisions || id == unanswered;
 }
 
 }  // namespace pastonly::claim

@@ -79,11 +79,7 @@ void count_moved(std::span<const Trial> trials, std::size_t layer, MovedAfterCut
   std::vector<std::uint8_t> before_scratch, after_scratch;
   for (const Trial& trial : trials) {
     const Trace &base = trial.of.compared->reference->base, &run = trial.of.compared->trace;
-    for (std::size_t position = trial.of.changed_row.cut; position < base.layout.positions; ++position) {
-      const std::size_t token = base.layout.token(trial.of.changed_row.row, position);
-      const bool redrawn =
-          base.tokens.empty() || run.tokens.empty() || base.tokens[token] != run.tokens[token];
-      if (!redrawn || !base.is_valid(token) || !run.is_valid(token)) continue;
+    each_redrawn(trial, [&](std::size_t token) {
       const auto before = mask_rows(base.layers[layer], token, 1, before_scratch);
       const auto after = mask_rows(run.layers[layer], token, 1, after_scratch);
       out.tokens[layer] += 1;
@@ -91,7 +87,7 @@ void count_moved(std::span<const Trial> trials, std::size_t layer, MovedAfterCut
           std::equal(before.data(), before.data() + before.size(), after.data(), after.data() + after.size())
               ? 0
               : 1;
-    }
+    });
   }
 }
 

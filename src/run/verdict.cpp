@@ -142,7 +142,8 @@ void unsettled_changes(const Outcomes& outcomes, const Policy& policy, Reasons& 
     const bool asked = check == check_id::causal_mask || std::ranges::count(policy.require, check) > 0;
     if (ran == nullptr || !asked) continue;
     for (const Claim& claim : ran->claims) {
-      if (claim.id == claim::unsettled || claim.id == claim::unrecorded_decisions)
+      if (claim.id == claim::unsettled || claim.id == claim::unrecorded_decisions ||
+          claim.id == claim::unanswered)
         reasons.push_back(fmt::format("{}: {}. {}", check, claim.message, claim.help));
     }
   }

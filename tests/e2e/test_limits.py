@@ -60,6 +60,29 @@ class Limits(unittest.TestCase):
         report = self.audited(plan, expect=3)
         self.assertEqual(report["detection_limit"]["trials"], 0)
 
+    def test_decisions_that_no_token_changes(self):
+        def one_answer(mask, favourite=0.0):
+            """Scores that follow their tokens, beside one mask for all."""
+            def model(rows, valid):
+                honest = causal(rows, valid)
+
+                def route(layer, row, position):
+                    scores = honest(layer, row, position)[0]
+                    return [score + favourite * chosen for score, chosen in zip(scores, mask)], list(mask)
+                return route
+            return model
+        for name, mask in (("everything", [1] * 8), ("the same two", [1, 1] + [0] * 6)):
+            with self.subTest(name):
+                plan = self.plan(one_answer(mask))
+                plan.suffixes([19, 36, 47, 53])
+                report = self.audited(plan, expect=3)
+                self.assertIn("unanswered", [finding["claim"] for finding in report["findings"]])
+                self.assertIn("layers 0, 1: no redrawn token is routed otherwise", " ".join(report["verdict_reasons"]))
+        with self.subTest("a router that learned one answer"):
+            plan = self.plan(one_answer([1, 1] + [0] * 6, favourite=2.0))
+            plan.suffixes([19, 36, 47, 53])
+            self.audited(plan, expect=0)
+
     def test_redrawn_padding_is_no_trial(self):
         plan = self.plan(right_padding=16)
         for row in range(4):
