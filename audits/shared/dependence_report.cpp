@@ -235,27 +235,34 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
 
 void report_chance(const comparison::RunComparisons& compared_runs, Ran& out) {
   report_broken_repeats(compared_runs, out);
-  if (!compared_runs.stochastic) return;
   Claim claim;
   claim.id = claim::stochastic;
   claim.basis = Claim::Basis::observation;
   double rate = 0.0;
+  const bool held = !compared_runs.stochastic;
   for (const comparison::RunComparison& compared : compared_runs.runs) {
     const comparison::Reference& reference = *compared.reference;
     for (std::size_t l = 0; l < reference.base.layers.size(); ++l) {
-      rate = std::max(rate, reference.repeat_flip_rate[l]);
       const LayerIndex index = reference.base.layers[l].index;
+      const bool drawn = held ? reference.redraw_flip_rate[l] > 0.0 : bool{reference.stochastic_layers[l]};
+      rate = std::max(rate, held ? reference.redraw_flip_rate[l] : reference.repeat_flip_rate[l]);
       const bool listed = std::find(claim.layers.begin(), claim.layers.end(), index) != claim.layers.end();
-      if (reference.stochastic_layers[l] && !listed) claim.layers.push_back(index);
+      if (drawn && !listed) claim.layers.push_back(index);
     }
   }
+  if (claim.layers.empty()) return;
   std::sort(claim.layers.begin(), claim.layers.end());
-  claim.message = fmt::format(
-      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn anew in every run, so "
-      "what "
-      "changed runs show is held against what unchanged ones do",
-      100.0 * rate, layer_list(claim.layers));
-  claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or record many repeats.";
+  claim.message =
+      held ? fmt::format(
+                 "another draw of what routing leaves to chance changes up to {:.2g}% of the decisions of "
+                 "{}; all other runs hold the draw of their base, so what they change is no chance",
+                 100.0 * rate, layer_list(claim.layers))
+           : fmt::format(
+                 "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn anew in "
+                 "every run, so what changed runs show is held against what unchanged ones do",
+                 100.0 * rate, layer_list(claim.layers));
+  if (!held)
+    claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or record many repeats.";
   out.claims.push_back(std::move(claim));
 }
 

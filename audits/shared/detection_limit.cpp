@@ -124,7 +124,7 @@ void report_limit(const CheckContext& context, const SuffixStudy& study,
   for (const auto layer : context.observations.subject().info().unrecorded_layers)
     limit.unrecorded_layers.push_back(layer);
   limit_chunks(trials, limit);
-  limit.coverage = comparison::coverage_of(trials.rows);
+  limit.coverage = comparison::coverage_of(trials.rows, context.observations.subject().info().special_tokens);
   report_moved_after_cut(trials, out);
   out.detection_limit = std::move(limit);
 }

@@ -178,6 +178,18 @@ void uncovered(const Coverage& seen, const Policy::RequiredCoverage& wanted, Rea
           fmt::format("the positions of a row were compared (cuts at {} to {} of {})", seen.least_cut,
                       seen.most_cut, seen.length));
   require(seen.next_token, wanted.next_token, "the positions had their very next token redrawn");
+  if (wanted.special > 0.0 && seen.special == 0) {
+    reasons.push_back(
+        "the policy requires special tokens in the trials, and nobody says which ids are special (a plan "
+        "says it in "
+        "model.special)");
+  } else if (wanted.special > 0.0) {
+    const auto share = [&](std::uint64_t ids) {
+      return static_cast<double>(ids) / static_cast<double>(seen.special);
+    };
+    require(share(seen.special_before), wanted.special, "the special tokens stood before a cut");
+    require(share(seen.special_redrawn), wanted.special, "the special tokens were redrawn");
+  }
   require(seen.pairs, wanted.pairs, "the pairs of a position and a later one were covered by a trial");
 }
 

@@ -140,6 +140,7 @@ Expected<void> RecordedPlan::open() {
   info_.name = directory_.string();
   info_.files = {record_file(directory_ / "plan.json")};
   if (plan->model && !options_.experts) options_.experts = plan->model->experts;
+  if (plan->model) info_.special_tokens = plan->model->special;
   if (auto sorted = sort_runs(*plan); !sorted) return sorted;
   if (runs_.empty()) {
     if (plan->model && plan->model->vocab) info_.vocab = *plan->model->vocab;

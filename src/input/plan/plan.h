@@ -18,6 +18,7 @@ struct Plan {
   struct Model {
     std::vector<std::uint32_t> layers;
     std::optional<std::size_t> experts, top_k, vocab;
+    std::vector<std::int64_t> special;  ///< ids of beginning, end, padding and the like
   };
   std::vector<Intervention> runs;  ///< ascending id
   std::optional<Model> model = std::nullopt;
