@@ -227,7 +227,9 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
   if (limit->planted_share) {
     if (*limit->planted_share > policy.limits.planted_share) {
       reasons.push_back(fmt::format(
-          "unchanged runs change by themselves: {}; the policy allows {:.2g}%",
+          "unchanged runs change by themselves: {}; the policy allows {:.2g}%. Run all of the plan under one "
+          "seed, "
+          "so that a token meets the same draws in every run, or record more suffix runs",
           *limit->planted_share >= 1.0
               ? std::string("no leak would be told from that")
               : fmt::format("a leak would be told from that where it changes {:.2g}% of a layer's decisions "
