@@ -79,7 +79,47 @@ double sum_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
+/// Gains of a run of prefixes, carried over to as many tokens of every row as were predicted in order, and
+/// averaged over the rows as those are.
+double streamed_bits(const Trace& streamed, const stats::TokenSource& source, const SourcePaths& in_order) {
+  const std::size_t rows = streamed.layout.sequences;
+  if (streamed.log_probs.size() != streamed.layout.tokens() || in_order.tokens.size() != rows) return 0.0;
+  const std::vector<double> log2_p = source_log2_probabilities(streamed, source);
+  std::vector<double> values;
+  for (std::size_t row = 0; row < rows; ++row) {
+    double gain = 0.0, tokens = 0.0;
+    for (std::size_t s = 1; s < streamed.layout.positions; ++s) {
+      const std::size_t token = streamed.layout.token(row, s);
+      if (std::isnan(streamed.log_probs[token])) continue;
+      gain += streamed.log_probs[token] / std::numbers::ln2 - log2_p[token];
+      tokens += 1.0;
+    }
+    if (tokens > 0.0) values.push_back(gain / tokens * in_order.tokens[row]);
+  }
+  return stats::log2_mean(values);
+}
+
+/// The model is causal where it was given nothing but prefixes.
+Expected<void> gain_of_prefixes(evidence::Observations& observations, const Trace& base,
+                                const stats::TokenSource& source, SourcePaths& out) {
+  for (const Intervention* run : observations.runs(Intervention::Kind::stream)) {
+    if (run->base != observations.runs(Intervention::Kind::base).front()->id) continue;
+    auto trace = observations.trace(*run);
+    if (!trace) return tl::unexpected(trace.error());
+    trace->valid = base.valid;  // a stream's own marks the tokens that were run, not those predicted
+    const double bits = streamed_bits(*trace, source, out);
+    if (bits > out.causal.bits)
+      out.causal = {bits, "the model itself, run with nothing after each token,", out.causal.against_source};
+  }
+  return {};
+}
+
 }  // namespace
+
+bool SourcePaths::few_rows_gain() const {
+  const auto gaining = std::ranges::count_if(gains, [](double gain) { return gain > 0.0; });
+  return log2_e.size() == 1 && 2 * static_cast<std::size_t>(gaining) < gains.size();
+}
 
 double SourcePaths::log2_value() const { return sum_of(log2_e); }
 
@@ -106,13 +146,20 @@ Expected<SourcePaths> source_paths(evidence::Observations& observations, const S
   traces.resize(1 + *fresh);
   stats::parallel_for(*fresh, [&](std::size_t i) { traces[i + 1] = observations.fresh_losses(i); });
   SourcePaths out;
+  stats::SourceFit fit;
   for (const auto& trace : traces) {
     if (!trace) return tl::unexpected(trace.error());
-    const auto drawn = source_of_tokens(*trace, source);
+    const auto drawn = source_of_tokens(*trace, source, fit);
     if (!drawn) return tl::unexpected(drawn.error());
     out.entropy_bits = drawn->entropy_bits(trace->layout.positions);
     if (auto added = add_paths(*trace, *drawn, out); !added) return tl::unexpected(added.error());
   }
+  out.causal = fit.best();
+  // Tokens of fresh batches were drawn here, after the model was frozen.
+  if (traces.size() > 1) return out;
+  const auto drawn = stats::TokenSource::make(source);
+  if (auto added = gain_of_prefixes(observations, *traces.front(), *drawn, out); !added)
+    return tl::unexpected(added.error());
   return out;
 }
 
