@@ -170,7 +170,7 @@ Outcome run_future_decoding(const CheckContext& context) {
   if (data.targets.size() < 2) return Skipped{"fewer than two tokens have a next token to predict"};
   const Decoded decoded = decode(data);
   const double log2_e = combined(decoded);
-  const stats::SourceFit::Gain causal = fit.best();
+  const stats::SourceFit::Gain causal = fit.gain();
   const SourceEvidence evidence = source_evidence("the probe", log2_e, causal, context.policy);
   const auto samples = static_cast<std::uint64_t>(decoded.predicted);
   Measurement gain{

@@ -33,7 +33,7 @@ SourceEvidence source_evidence(std::string_view who, double log2_e, const stats:
   if (refuted) out.usable = std::min(out.usable, 0.0);
   if (!(log2_e > needed) || out.usable > needed) return out;
   const std::string gains = fmt::format("{} gains {:.1f} bits on the same tokens and sees earlier ones only",
-                                        causal.predictor, causal.bits);
+                                        causal.predictor, causal.predictor_bits);
   out.doubt = unlike_source(
       fmt::format(
           "{} gains {:.1f} bits on the source {}, but {}{}: the tokens are not what the source says, and no "

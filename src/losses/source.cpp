@@ -31,11 +31,11 @@ Expected<stats::TokenSource> source_of_tokens(const Trace& trace, const Source& 
   }
   fit.add(*source, trace.tokens, trace.valid, trace.layout.positions);
   if (fit.log2_supremum() > misfit_bits) {
-    const auto best = fit.best();
+    const auto best = fit.gain();
     return input_error(fmt::format(
         "{}: its tokens were not drawn from the source {} ({} alone gains {:.0f} bits on it); record the "
         "model on tokens of the source, or name the right one",
-        trace.path, name(named), best.predictor, best.bits));
+        trace.path, name(named), best.predictor, best.predictor_bits));
   }
   return source;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <optional>
 
 #include "losses/source.h"
 #include "stats/e_process.h"
@@ -79,37 +80,40 @@ double sum_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-/// Gains of a run of prefixes, carried over to as many tokens of every row as were predicted in order, and
-/// averaged over the rows as those are.
-double streamed_bits(const Trace& streamed, const stats::TokenSource& source, const SourcePaths& in_order) {
-  const std::size_t rows = streamed.layout.sequences;
-  if (streamed.log_probs.size() != streamed.layout.tokens() || in_order.tokens.size() != rows) return 0.0;
-  const std::vector<double> log2_p = source_log2_probabilities(streamed, source);
+/// What the model gains in order and not in a run of prefixes, paired token by token, carried over to as many
+/// tokens of every row as were predicted, and averaged over the rows as the gains are: all that a leak can
+/// have given it. Nothing where no token stands in both.
+std::optional<double> beyond_prefixes(const Trace& base, const Trace& streamed, const SourcePaths& in_order) {
+  const std::size_t rows = base.layout.sequences;
+  if (streamed.log_probs.size() != base.log_probs.size() || in_order.tokens.size() != rows)
+    return std::nullopt;
   std::vector<double> values;
   for (std::size_t row = 0; row < rows; ++row) {
     double gain = 0.0, tokens = 0.0;
-    for (std::size_t s = 1; s < streamed.layout.positions; ++s) {
-      const std::size_t token = streamed.layout.token(row, s);
-      if (std::isnan(streamed.log_probs[token])) continue;
-      gain += streamed.log_probs[token] / std::numbers::ln2 - log2_p[token];
+    for (std::size_t s = 1; s < base.layout.positions; ++s) {
+      const std::size_t token = base.layout.token(row, s);
+      const double difference = base.log_probs[token] - streamed.log_probs[token];
+      if (!base.is_valid(token) || !std::isfinite(difference)) continue;
+      gain += difference / std::numbers::ln2;
       tokens += 1.0;
     }
     if (tokens > 0.0) values.push_back(gain / tokens * in_order.tokens[row]);
   }
-  return stats::log2_mean(values);
+  return values.empty() ? std::nullopt : std::optional(stats::log2_mean(values));
 }
 
 /// The model is causal where it was given nothing but prefixes.
-Expected<void> gain_of_prefixes(evidence::Observations& observations, const Trace& base,
-                                const stats::TokenSource& source, SourcePaths& out) {
+Expected<void> gain_of_prefixes(evidence::Observations& observations, const Trace& base, SourcePaths& out) {
   for (const Intervention* run : observations.runs(Intervention::Kind::stream)) {
     if (run->base != observations.runs(Intervention::Kind::base).front()->id) continue;
-    auto trace = observations.trace(*run);
+    const auto trace = observations.trace(*run);
     if (!trace) return tl::unexpected(trace.error());
-    trace->valid = base.valid;  // a stream's own marks the tokens that were run, not those predicted
-    const double bits = streamed_bits(*trace, source, out);
+    const auto beyond = beyond_prefixes(base, *trace, out);
+    if (!beyond) continue;
+    const double bits = out.log2_value() - *beyond;
     if (bits > out.causal.bits)
-      out.causal = {bits, "the model itself, run with nothing after each token,", out.causal.against_source};
+      out.causal = {bits, "the model itself, run with nothing after each token,", bits,
+                    out.causal.against_source};
   }
   return {};
 }
@@ -154,11 +158,10 @@ Expected<SourcePaths> source_paths(evidence::Observations& observations, const S
     out.entropy_bits = drawn->entropy_bits(trace->layout.positions);
     if (auto added = add_paths(*trace, *drawn, out); !added) return tl::unexpected(added.error());
   }
-  out.causal = fit.best();
+  out.causal = fit.gain();
   // Tokens of fresh batches were drawn here, after the model was frozen.
   if (traces.size() > 1) return out;
-  const auto drawn = stats::TokenSource::make(source);
-  if (auto added = gain_of_prefixes(observations, *traces.front(), *drawn, out); !added)
+  if (auto added = gain_of_prefixes(observations, *traces.front(), out); !added)
     return tl::unexpected(added.error());
   return out;
 }

@@ -35,9 +35,10 @@ struct SourcePaths {
 Expected<void> add_paths(const Trace& trace, const stats::TokenSource& source, SourcePaths& out);
 
 /// The first base run, and the batches that a live subject draws anew after it, within a quarter of its
-/// budget. Other bases of a plan may share tokens with the first and are left out. `causal` is the most that
-/// a predictor of stats::SourceFit gains, or the model itself in the recorded stream runs of that base, where
-/// it sees nothing after a token. Errors: tokens that cannot have come from the source, as source_of_tokens.
+/// budget. Other bases of a plan may share tokens with the first and are left out. `causal` is what
+/// the predictors of stats::SourceFit gain, or, where that is more, the model itself in the recorded stream
+/// runs of that base, where it sees nothing after a token. Errors: tokens that cannot have come from the
+/// source, as source_of_tokens.
 Expected<SourcePaths> source_paths(evidence::Observations& observations, const Source& source);
 
 }  // namespace pastonly::losses

@@ -109,13 +109,17 @@ void SourceFit::tilt(std::size_t event, bool inside, double probability) {
   }
 }
 
-SourceFit::Gain SourceFit::best() const {
+SourceFit::Gain SourceFit::gain() const {
+  Gain out;
+  out.bits = std::max(0.0, log2_e());
+  out.against_source = supremum_;
   const auto urn = std::ranges::max_element(urns_), tilted = std::ranges::max_element(tilts_);
-  const double most = std::max(*urn, *tilted);
-  if (!(most > 0.0)) return {0.0, "", supremum_};
-  const std::size_t at = *urn >= *tilted ? urn - urns_.begin() : tilted - tilts_.begin();
-  return {most, *urn >= *tilted ? urn_name(at / urn_weights.size()) : event_name(at / tilt_factors.size()),
-          supremum_};
+  out.predictor_bits = std::max({0.0, *urn, *tilted});
+  if (out.predictor_bits == 0.0) return out;
+  out.predictor = *urn >= *tilted
+                      ? urn_name(static_cast<std::size_t>(urn - urns_.begin()) / urn_weights.size())
+                      : event_name(static_cast<std::size_t>(tilted - tilts_.begin()) / tilt_factors.size());
+  return out;
 }
 
 double SourceFit::log2_e() const {

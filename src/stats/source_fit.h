@@ -37,13 +37,14 @@ class SourceFit {
            std::span<const std::uint8_t> valid, std::size_t positions);
 
   struct Gain {
-    double bits = 0.0;  ///< log2 likelihood ratio to the source over all tokens
-    std::string predictor = {};
+    /// log2 of the e-value of all predictors together, 0 where they gain nothing: less this, log2 of an
+    /// e-value stays log2 of an e-value.
+    double bits = 0.0;
+    std::string predictor = {};   ///< that gained most, in hindsight; "" where none gained
+    double predictor_bits = 0.0;  ///< its gain
     double against_source = 0.0;  ///< log2_supremum(): what the tokens alone say against the source
   };
-  /// Of the predictor that gained most, in hindsight; 0 where none gained. Less this, log2 of an e-value
-  /// stays log2 of an e-value.
-  Gain best() const;
+  Gain gain() const;
   /// log2 of an e-value against the source: the mean over all predictors. 0 without tokens.
   double log2_e() const;
   /// Its largest value at the end of a row: P(it exceeds x) <= 2^-x under the source (Ville 1939).

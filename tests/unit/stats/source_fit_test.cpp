@@ -36,12 +36,12 @@ TEST_CASE("tokens of the source do not contradict it", "[stats][source]") {
     const SourceFit fit = fitted(drawn(seed, 1024, 64), 64);
     CHECK(fit.log2_e() < 20.0);
     sum += std::exp2(fit.log2_e()) / 200.0;
-    CHECK(fit.best().bits <= std::max(0.0, fit.log2_e()) + std::log2(86.0));
+    CHECK(fit.gain().predictor_bits <= std::max(0.0, fit.log2_e()) + std::log2(86.0));
   }
   CHECK(sum < 1.5);  // an e-value: its mean is at most 1
   CHECK(fitted({}, 64, 1).log2_e() == 0.0);
   CHECK(fitted({5}, 64, 1).log2_e() == Approx(0.0).margin(1e-12));
-  CHECK(fitted({5}, 64, 1).best().bits == 0.0);
+  CHECK(fitted({5}, 64, 1).gain().predictor_bits == 0.0);
 }
 
 TEST_CASE("tokens of a Markov source do not contradict it", "[stats][source]") {
@@ -64,9 +64,9 @@ TEST_CASE("an urn of no context is Polya's, written out", "[stats][source]") {
   const std::vector<std::int64_t> same(20, 3);
   double bits = 0.0;
   for (int n = 0; n < 20; ++n) bits += std::log2((n + 1.0 / 64.0) / (n + 1.0) * 64.0);
-  const auto best = fitted(same, 64).best();
+  const auto best = fitted(same, 64).gain();
   CHECK(best.predictor == "how often each token came");
-  CHECK(best.bits == Approx(bits));
+  CHECK(best.predictor_bits == Approx(bits));
 }
 
 TEST_CASE("tokens of another source contradict it", "[stats][source]") {
@@ -104,10 +104,10 @@ TEST_CASE("dependences that no pair of neighbours shows are found", "[stats][sou
     for (std::size_t i = 64; i > 1; --i) std::swap(words[i - 1], words[rng.below(i)]);
     without.insert(without.end(), words.begin(), words.end());
   }
-  CHECK(fitted(second, 8).best().predictor == "what followed the last two tokens");
-  CHECK(fitted(repeated, 64).best().predictor == "whether the token of 2 before comes again");
+  CHECK(fitted(second, 8).gain().predictor == "what followed the last two tokens");
+  CHECK(fitted(repeated, 64).gain().predictor == "whether the token of 2 before comes again");
   CHECK(fitted(passage, 64).log2_e() > 20.0);
-  const auto missing = fitted(without, 64, 64).best();
+  const auto missing = fitted(without, 64, 64).gain();
   CHECK(missing.predictor == "whether the row has had the token before");
   CHECK(missing.bits > 200.0);
 }
