@@ -52,6 +52,44 @@ void report_origins(const CheckContext& context, const comparison::RunComparison
   }
 }
 
+/// A causal rule that makes every decision from the scores as they are; "" where none is known.
+std::string causal_candidate(const LayerFacts::Rule& rule) {
+  const auto found = std::ranges::find_if(rule.candidates, [](const RuleCandidate& candidate) {
+    return candidate.causal == true && candidate.explained >= 1.0;
+  });
+  return found == rule.candidates.end() ? "" : found->id;
+}
+
+/// Where the scores of the first layer that changes had moved before any decision had, no rule is at fault.
+void advise_on_scores(const CheckContext& context, Ran& out) {
+  const auto kind = [](const LayerFacts& layer, std::string_view is) {
+    return layer.origin && layer.origin->kind == is;
+  };
+  const auto source =
+      std::ranges::find_if(out.layers, [&](const auto& layer) { return kind(layer, "scoring"); });
+  const bool elsewhere = std::ranges::any_of(out.layers, [&](const auto& layer) {
+    return kind(layer, "selection") || kind(layer, "gate") || kind(layer, "unknown");
+  });
+  if (source == out.layers.end() || elsewhere) return;
+  const auto rules = context.observations.rules();
+  const auto at = static_cast<std::size_t>(source - out.layers.begin());
+  const std::string rule = rules && at < rules->size() ? causal_candidate((*rules)[at]) : std::string();
+  for (Claim& claim : out.claims) {
+    if (claim.id != claim::flip && claim.id != claim::change) continue;
+    claim.help = fmt::format(
+        "What feeds the router of layer {} looks ahead: its scores moved before any decision did. {}Look at "
+        "the "
+        "attention below it, and at normalisations, embeddings and router state that are computed over "
+        "tokens.",
+        raw(source->index),
+        rule.empty()
+            ? rule
+            : fmt::format("The rule need not be at fault ({} makes every decision from the scores as "
+                          "they are), and another would not help. ",
+                          rule));
+  }
+}
+
 /// Runs that changed several rows: what they show is a claim only if no single-row run explains it.
 Expected<void> report_ambiguous(const CheckContext& context, comparison::References& references,
                                 const SuffixStudy& study, const comparison::RunComparisons& together,
@@ -120,6 +158,7 @@ Outcome run_causal_mask(const CheckContext& context) {
   if (!evidence) return evidence.error();
   report_limit(context, *study, *future, *evidence, *grouped, out);
   report_origins(context, *future, *evidence, out);
+  advise_on_scores(context, out);
   if (auto done = report_ambiguous(context, references, *study, *together, *future, out); !done)
     return done.error();
   report_chance(*future, out);

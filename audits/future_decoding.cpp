@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "audits/checks.h"
+#include "audits/shared/source_doubt.h"
 #include "evidence/observations.h"
 #include "losses/decoding.h"
 #include "losses/source.h"
@@ -134,7 +135,8 @@ Decoded decode(const losses::DecodingData& data) {
 
 /// The first base run; of a live subject as many fresh batches with it as give the probe enough to learn
 /// from.
-Expected<losses::DecodingData> gather_routing(const CheckContext& context, const Trace& base) {
+Expected<losses::DecodingData> gather_routing(const CheckContext& context, const Trace& base,
+                                              stats::SourceFit& fit) {
   const auto affordable = context.observations.fresh_batches(fresh_share);
   if (!affordable) return tl::unexpected(affordable.error());
   const std::size_t wanted = wanted_tokens / std::max<std::size_t>(1, base.layout.tokens());
@@ -146,7 +148,7 @@ Expected<losses::DecodingData> gather_routing(const CheckContext& context, const
     const auto trace =
         i == 0 ? Expected<Trace>(base) : context.observations.trace(evidence::Observations::fresh_run(i - 1));
     if (!trace) return tl::unexpected(trace.error());
-    const auto source = losses::source_of_tokens(*trace, *context.policy.source);
+    const auto source = losses::source_of_tokens(*trace, *context.policy.source, fit);
     if (!source) return tl::unexpected(source.error());
     losses::DecodingData batch = losses::decoding_data(*trace, *source, limits);
     if (i == 0) {
@@ -161,12 +163,15 @@ Expected<losses::DecodingData> gather_routing(const CheckContext& context, const
 Outcome run_future_decoding(const CheckContext& context) {
   const auto trace = context.observations.base();
   if (!trace) return trace.error();
-  const auto gathered = gather_routing(context, *trace);
+  stats::SourceFit fit;
+  const auto gathered = gather_routing(context, *trace, fit);
   if (!gathered) return gathered.error();
   const losses::DecodingData& data = *gathered;
   if (data.targets.size() < 2) return Skipped{"fewer than two tokens have a next token to predict"};
   const Decoded decoded = decode(data);
   const double log2_e = combined(decoded);
+  const stats::SourceFit::Gain causal = fit.gain();
+  const SourceEvidence evidence = source_evidence("the probe", log2_e, causal, context.policy);
   const auto samples = static_cast<std::uint64_t>(decoded.predicted);
   Measurement gain{
       measurement::decoded_bits, decoded.gain / decoded.predicted, {}, {}, "bits per token", samples, {}};
@@ -178,6 +183,7 @@ Outcome run_future_decoding(const CheckContext& context) {
   Ran ran;
   ran.measurements.push_back(gain);
   ran.measurements.push_back({measurement::log2_e_value, log2_e, {}, {}, "bits", samples, {}});
+  ran.measurements.push_back(causal_gain(causal, samples));
   ran.measurements.push_back(
       {measurement::decoding_sample,
        static_cast<double>(data.targets.size()) / static_cast<double>(data.available),
@@ -189,15 +195,15 @@ Outcome run_future_decoding(const CheckContext& context) {
   Claim claim;
   claim.id = claim::decodable;
   claim.basis = Claim::Basis::statistical;
-  claim.p_value = stats::p_value_of(log2_e);
-  gain.lower = stats::mean_lower_bound(log2_e, context.policy.alpha, decoded.predicted);
+  claim.p_value = stats::p_value_of(evidence.usable);
+  gain.lower = stats::mean_lower_bound(evidence.usable, context.policy.alpha, decoded.predicted);
   gain.upper.reset();
   gain.value = std::max(gain.value, *gain.lower);
   claim.amount = gain;
   claim.message = fmt::format(
       "a probe trained on half of the sequences predicts the next token from the current token's routing: on "
-      "the other half it gains {:.4f} bits per token over the source (log2 e-value {:.1f})",
-      decoded.gain / decoded.predicted, log2_e);
+      "the other half it gains {:.4f} bits per token over the source (log2 e-value {:.1f}{})",
+      decoded.gain / decoded.predicted, log2_e, less_causal_gain(causal));
   for (const LayerRecord& layer : trace->layers) claim.layers.push_back(layer.index);
   claim.witness.set("type", "probe");
   claim.witness.set("trace", trace->path);
@@ -208,6 +214,7 @@ Outcome run_future_decoding(const CheckContext& context) {
       "Routing carries information about the next token, so it was computed from later tokens. causal-mask "
       "shows which layers depend on later tokens.";
   ran.claims.push_back(std::move(claim));
+  if (evidence.doubt) ran.claims.push_back(*evidence.doubt);
   return ran;
 }
 

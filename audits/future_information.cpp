@@ -77,6 +77,12 @@ Expected<Futures> gather(const CheckContext& context, const std::vector<comparis
 struct LeakEstimate {
   std::uint64_t pairs = 0, differing = 0;
   LayerFacts::Leak leak;
+  bool of_shannon =
+      false;  ///< else the leak's value is Renyi's entropy of order 2, which is at most Shannon's
+
+  const char* name() const {
+    return of_shannon ? measurement::future_information : measurement::collision_information;
+  }
 };
 
 bool has_many(const comparison::PrefixRouting& prefix) { return !prefix.classes.empty(); }
@@ -105,15 +111,19 @@ LeakEstimate estimate(const Futures& futures, std::size_t row, double alpha) {
                            : stats::clopper_pearson_lower(out.differing, out.pairs, collision_alpha);
   out.leak.lower = std::max(stats::collision_entropy(least), certified);
   out.leak.unit = "bits per prefix";
+  out.of_shannon = many;
   if (many) {
     out.leak.bits = plug_in;
-    out.leak.method = "estimate: Miller-Madow over resampled futures; lower: certified";
+    out.leak.method = "estimate of Shannon bits: Miller-Madow over resampled futures; lower: certified";
   } else {
     // Where every pair differs the share is put half a pair lower: the collision entropy stays finite.
     const double share = std::min(static_cast<double>(out.differing), static_cast<double>(out.pairs) - 0.5) /
                          static_cast<double>(out.pairs);
     out.leak.bits = stats::collision_entropy(share);
-    out.leak.method = "estimate: collision entropy over pairs of futures; lower: certified (Clopper-Pearson)";
+    out.leak.method =
+        "no estimate of Shannon bits, which are at least as many: collision information over pairs of "
+        "futures "
+        "(Renyi, order 2); lower: certified (Clopper-Pearson)";
   }
   return out;
 }
@@ -122,8 +132,8 @@ void measure(const LeakEstimate& found, std::optional<LayerIndex> layer, Ran& ra
   const double share = static_cast<double>(found.differing) / static_cast<double>(found.pairs);
   ran.measurements.push_back(
       {measurement::differing_futures, share, {}, {}, "fraction of pairs", found.pairs, layer});
-  ran.measurements.push_back({measurement::future_information, found.leak.bits, found.leak.lower,
-                              found.leak.upper, found.leak.unit, found.pairs, layer});
+  ran.measurements.push_back({found.name(), found.leak.bits, found.leak.lower, found.leak.upper,
+                              found.leak.unit, found.pairs, layer});
 }
 
 Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace& base,
@@ -137,13 +147,8 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
     differing += prefix.differing.back();
   }
   claim.p_value = stats::exchange_p_value(differing, pairs, futures.controls, futures.controls_differing);
-  claim.amount = Measurement{measurement::future_information,
-                             joint.leak.bits,
-                             joint.leak.lower,
-                             joint.leak.upper,
-                             joint.leak.unit,
-                             joint.pairs,
-                             {}};
+  claim.amount = Measurement{
+      joint.name(), joint.leak.bits, joint.leak.lower, joint.leak.upper, joint.leak.unit, joint.pairs, {}};
   for (std::size_t l = 0; l < layers.size(); ++l) {
     if (layers[l].differing > 0) claim.layers.push_back(base.layers[l].index);
   }
@@ -152,14 +157,14 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
   }
   claim.message = fmt::format(
       "{} of {} pairs of resampled futures route the same prefix differently ({} of {} plain repeats do): "
-      "the routing of a prefix carries at least {:.3g} bits about later tokens, estimated {:.3g}",
+      "the routing of a prefix carries at least {:.3g} bits about later tokens ({} {:.3g})",
       differing, pairs,
       futures.controls_differing == 0 ? std::string("none") : fmt::format("{}", futures.controls_differing),
-      futures.controls, *joint.leak.lower, joint.leak.bits);
+      futures.controls, *joint.leak.lower, joint.of_shannon ? "estimated" : "collision information",
+      joint.leak.bits);
   claim.help =
-      "causal-mask shows which decisions changed, and rule-identification shows which rule made them. Use a "
-      "rule that depends only on earlier tokens, for example dropless top-k with a bias from earlier "
-      "batches.";
+      "causal-mask shows which decisions changed, and whether a rule or what feeds the router looks ahead; "
+      "rule-identification names the rules.";
   return claim;
 }
 
@@ -219,8 +224,9 @@ const Check future_information_check{
     "future-information",
     "Bits about later tokens that routing carries",
     "Compares the routing of the same prefix under resampled futures, drawn independently. With f the "
-    "probability that two futures route the prefix differently, its routing carries at least -log2(1 - f) "
-    "bits about later tokens; the lower end uses the lower Clopper-Pearson limit of f. The check needs "
+    "probability that two futures route the prefix differently, its collision information is -log2(1 - f) "
+    "(Renyi's, of order 2); the routing carries at least as many Shannon bits about later tokens. The lower "
+    "end uses the lower Clopper-Pearson limit of f. The check needs "
     "suffix runs with two resamples of one row, and repeats to separate random routing from dependence on "
     "later tokens.",
     {},

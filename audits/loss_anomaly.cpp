@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "audits/checks.h"
+#include "audits/shared/source_doubt.h"
 #include "evidence/observations.h"
 #include "losses/paired_loss.h"
 #include "losses/source_paths.h"
@@ -90,21 +91,23 @@ Expected<void> measure_streaming(const CheckContext& context, Ran& out) {
 }
 
 /// What luck at level alpha does not explain, and the e-value that says so.
-Claim used_leak(const CheckContext& context, const losses::SourcePaths& paths, const Measurement& leak) {
+Claim used_leak(const CheckContext& context, const losses::SourcePaths& paths, const Measurement& leak,
+                double usable) {
   const double log2_e = paths.log2_value();
   Claim claim;
   claim.id = claim::used_leak;
   claim.basis = Claim::Basis::statistical;
-  claim.p_value = stats::p_value_of(log2_e);
+  claim.p_value = stats::p_value_of(usable);
   Measurement amount = leak;
   amount.upper.reset();
-  amount.lower = stats::mean_lower_bound(log2_e, context.policy.alpha, paths.predicted);
+  amount.lower = stats::mean_lower_bound(usable, context.policy.alpha, paths.predicted);
   amount.value = std::max(amount.value, *amount.lower);
   if (std::isfinite(*amount.lower)) claim.amount = std::move(amount);
   claim.message = fmt::format(
       "the loss in order is {} bits per token below the source's own loss on the same tokens: this much "
-      "information about the targets reaches the model (log2 e-value {:.1f} over {} batch{})",
-      losses::with_interval(leak), log2_e, paths.log2_e.size(), paths.log2_e.size() == 1 ? "" : "es");
+      "information about the targets reaches the model (log2 e-value {:.1f}{} over {} batch{})",
+      losses::with_interval(leak), log2_e, less_causal_gain(paths.causal), paths.log2_e.size(),
+      paths.log2_e.size() == 1 ? "" : "es");
   claim.witness.set("type", "e-value");
   claim.witness.set("run", context.observations.runs(Intervention::Kind::base).front()->id);
   claim.witness.set("source", name(*context.policy.source));
@@ -135,7 +138,10 @@ Expected<void> measure_leak(const CheckContext& context, Ran& out) {
   out.measurements.push_back(leak);
   if (std::isfinite(paths->log2_value()))
     out.measurements.push_back({measurement::log2_e_value, paths->log2_value(), {}, {}, "bits", samples, {}});
-  out.claims.push_back(used_leak(context, *paths, leak));
+  out.measurements.push_back(causal_gain(paths->causal, samples));
+  auto evidence = source_evidence(*paths, context.policy);
+  out.claims.push_back(used_leak(context, *paths, leak, evidence.usable));
+  if (evidence.doubt) out.claims.push_back(*std::move(evidence.doubt));
   return {};
 }
 

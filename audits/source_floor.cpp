@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "audits/checks.h"
+#include "audits/shared/source_doubt.h"
 #include "evidence/observations.h"
 #include "losses/source_paths.h"
 #include "pastonly/names.h"
@@ -13,14 +14,15 @@
 namespace pastonly::audits {
 namespace {
 
-Claim floor_claim(const CheckContext& context, const losses::SourcePaths& paths, double log2_e) {
+Claim floor_claim(const CheckContext& context, const losses::SourcePaths& paths, double usable) {
+  const double log2_e = paths.log2_value();
   Claim claim;
   claim.id = claim::below_entropy;
   claim.basis = Claim::Basis::statistical;
-  claim.p_value = stats::p_value_of(log2_e);
+  claim.p_value = stats::p_value_of(usable);
   Measurement leak{measurement::leak_bits, paths.leak_bits, {}, {}, "bits per token", {}, {}};
   leak.samples = static_cast<std::uint64_t>(paths.predicted);
-  leak.lower = stats::mean_lower_bound(log2_e, context.policy.alpha, paths.predicted);
+  leak.lower = stats::mean_lower_bound(usable, context.policy.alpha, paths.predicted);
   leak.value = std::max(leak.value, *leak.lower);
   if (std::isfinite(leak.value) && std::isfinite(*leak.lower)) claim.amount = std::move(leak);
   const std::string batches =
@@ -30,9 +32,12 @@ Claim floor_claim(const CheckContext& context, const losses::SourcePaths& paths,
                         paths.log2_e.size());
   claim.message = fmt::format(
       "the loss is {:.3f} bits per token on a source of entropy {:.3f}; averaged over {} sequences{} the "
-      "likelihood ratio to the source is 2^{:.1f}, which a causal model reaches with probability at most "
-      "2^-{:.1f} (if its probabilities sum to at most 1)",
-      paths.loss_bits, paths.entropy_bits, paths.gains.size(), batches, log2_e, std::max(0.0, log2_e));
+      "likelihood ratio to the source is 2^{:.1f}{}, which a causal model reaches with probability at most "
+      "2^-{:.1f} (if the tokens were drawn from the source after the training, and its probabilities sum to "
+      "at "
+      "most 1)",
+      paths.loss_bits, paths.entropy_bits, paths.gains.size(), batches, log2_e,
+      less_causal_gain(paths.causal), std::max(0.0, usable));
   claim.witness.set("type", "e-value");
   claim.witness.set("run", context.observations.runs(Intervention::Kind::base).front()->id);
   claim.witness.set("source", name(*context.policy.source));
@@ -60,6 +65,7 @@ Outcome run_source_floor(const CheckContext& context) {
   add(measurement::source_entropy, paths.entropy_bits, "bits per token");
   add(measurement::log2_e_value, log2_e, "bits");
   add(measurement::log2_e_supremum, paths.supremum, "bits");
+  ran.measurements.push_back(causal_gain(paths.causal, samples));
   Measurement leak{measurement::leak_bits, paths.leak_bits, {}, {}, "bits per token", samples, {}};
   if (const auto interval = stats::bootstrap_ratio(paths.gains, paths.tokens,
                                                    {.alpha = context.policy.alpha, .seed = context.seed})) {
@@ -67,7 +73,9 @@ Outcome run_source_floor(const CheckContext& context) {
     leak.upper = interval->upper;
   }
   if (std::isfinite(leak.value)) ran.measurements.push_back(leak);
-  ran.claims.push_back(floor_claim(context, paths, log2_e));
+  auto evidence = source_evidence(paths, context.policy);
+  ran.claims.push_back(floor_claim(context, paths, evidence.usable));
+  if (evidence.doubt) ran.claims.push_back(*std::move(evidence.doubt));
   return ran;
 }
 
@@ -78,7 +86,9 @@ const Check source_floor_check{
     "Loss below the entropy of a known source",
     "On tokens drawn from a source whose probabilities are known, no causal model can do better than the "
     "source. The likelihood ratio of every sequence is an e-process; their average over the batch bounds the "
-    "probability of such a loss for a causal model. The check assumes that the recorded probabilities sum to "
+    "probability of such a loss for a causal model. What predictors gain that see earlier tokens only is "
+    "taken "
+    "off: such tokens are not what the source says. The check assumes that the recorded probabilities sum to "
     "at most 1 over the vocabulary. No finding does not mean that the model is causal: a model that never "
     "learned to use a leak shows nothing.",
     {.log_probs = true, .tokens = true, .source = true},

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string_view>
 
 #include "cli/cli.h"
 #include "cli/messages.h"
@@ -21,6 +22,11 @@ int main(int argc, char** argv) {
     pastonly::cli::tell("pastonly: not enough memory\n");
     return 2;
   } catch (const std::exception& error) {
+    // The system library and that of threads have two errors for it, one of them told by its text alone.
+    if (std::string_view(error.what()).find("Resource temporarily unavailable") != std::string_view::npos) {
+      pastonly::cli::tell("pastonly: not enough memory: no further thread could be started\n");
+      return 2;
+    }
     // The last catch: expected failures are values, so this is a bug.
     std::fprintf(stderr, "pastonly: internal error: %s\n", error.what());
     return 2;

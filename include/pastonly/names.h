@@ -67,12 +67,14 @@ inline constexpr const char* unrouted_tokens = "unrouted_tokens";
 
 // Information about later tokens.
 inline constexpr const char* differing_futures = "differing_futures";
+inline constexpr const char* collision_information = "collision_information";
 inline constexpr const char* future_information = "future_information";
 inline constexpr const char* futures_per_prefix = "futures_per_prefix";
 inline constexpr const char* repeated_prefixes = "repeated_prefixes";
 inline constexpr const char* decoded_bits = "decoded_bits";
 inline constexpr const char* decoding_sample = "decoding_sample";
 inline constexpr const char* log2_e_value = "log2_e_value";
+inline constexpr const char* causal_gain = "causal_gain";  ///< on a source, of its tokens' own past
 inline constexpr const char* log2_e_supremum = "log2_e_supremum";
 
 // Losses.
@@ -142,17 +144,20 @@ inline constexpr const char* drop_rate = "drop-rate";
 inline constexpr const char* routing_leak = "routing-leak";
 inline constexpr const char* decodable = "decodable";
 inline constexpr const char* below_entropy = "below-entropy";
+inline constexpr const char* unlike_source = "unlike-source";
 inline constexpr const char* used_leak = "used-leak";
 inline constexpr const char* reliance = "reliance";
 inline constexpr const char* streaming_gap = "streaming-gap";
 inline constexpr const char* twin_gap = "twin-gap";
 inline constexpr const char* anomalous_loss = "anomalous-loss";
 inline constexpr const char* chunk_drop = "chunk-drop";
+inline constexpr const char* lone_run = "lone-run";
 
 /// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {
   return id == rounding || id == stochastic || id == within_noise || id == numerical || id == unsettled ||
-         id == noise_by_place || id == broken_repeat || id == unrecorded_decisions || id == unanswered;
+         id == noise_by_place || id == broken_repeat || id == unrecorded_decisions || id == unanswered ||
+         id == unlike_source || id == lone_run;
 }
 
 }  // namespace pastonly::claim

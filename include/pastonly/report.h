@@ -141,7 +141,10 @@ struct Report {
   std::vector<Dismissed> dismissed;
   std::vector<NotAssessed> not_assessed;
   std::optional<Experiment> experiment;  ///< of `pastonly lab` alone
-  Policy policy;                         ///< the policy that judged
+  /// Of further recordings of the same model that were judged with this one, in another mode: the verdict is
+  /// that of all of them, and each of the reasons begins with the name of its subject. One level deep.
+  std::vector<Report> beside;
+  Policy policy;  ///< the policy that judged
 };
 
 }  // namespace pastonly

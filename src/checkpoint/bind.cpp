@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "checkpoint/tensor_finder.h"
@@ -38,7 +39,7 @@ class Binder {
     for (std::size_t l = 0; l < d_.layers.size() && !find_.failed(); ++l) layer(l, out.layers[l]);
     out.last = norm(prefix_ + "norm", d_.width);
     head(out);
-    if (!find_.failed()) leftovers();
+    if (!find_.failed()) leftovers(out);
     if (find_.failed()) return input_error(find_.error());
     return out;
   }
@@ -53,14 +54,29 @@ class Binder {
 
   void head(ModelWeights& out) {
     const std::string name = prefix_ == "model." ? "lm_head" : "language_model.lm_head";
-    // Tied checkpoints may hold the head's copy all the same.
-    if (d_.tied_embeddings) {
+    // Tied checkpoints may hold the head's copy all the same. transformers ties no head that is another.
+    if (d_.tied_embeddings && same_as_embedding(name + ".weight")) {
       find_.skip(name + ".weight");
       out.head = out.embedding;
       if (d_.head_bias) out.head.bias = find_.vector(name + ".bias", d_.vocab);
     } else {
       out.head = find_.linear(name, d_.vocab, d_.width, d_.head_bias);
     }
+    if (d_.tied_embeddings && find_.taken().contains(name + ".weight") && out.head.weight.data != nullptr &&
+        out.head.weight.data != out.embedding.weight.data)
+      out.oddities.push_back(
+          fmt::format("holds another '{}.weight' than its embedding, though config.json says "
+                      "tie_word_embeddings: it is used, "
+                      "as transformers does",
+                      name));
+  }
+
+  /// Whether a head is missing or holds the same bytes.
+  bool same_as_embedding(const std::string& name) const {
+    const StoredTensor* head = find_.weights().find(name);
+    const StoredTensor* embedding = find_.weights().find(prefix_ + "embed_tokens.weight");
+    return head == nullptr || embedding == nullptr ||
+           (head->dtype == embedding->dtype && std::ranges::equal(head->bytes, embedding->bytes));
   }
 
   void layer(std::size_t l, LayerWeights& out) {
@@ -164,6 +180,12 @@ class Binder {
 
   void fused(const std::string& block, const Names::Fused& names, std::vector<SwigluWeights>& out) {
     const std::size_t width = d_.expert.width, count = out.size();
+    if (const std::string packed = fmt::format("{}experts.0.{}_blocks", block, last_part(names.gate_up));
+        find_.has(packed))
+      return find_.reject(fmt::format(
+          "{}: tensor '{}': experts one by one in MXFP4 are not supported; expected those of a layer in one "
+          "tensor, '{}{}_blocks', as transformers saves them",
+          find_.weights().find(packed)->file, packed, block, names.gate_up));
     const std::string gate_up = block + std::string(names.gate_up), down = block + std::string(names.down);
     const auto ins = find_.stack(gate_up, count, 2 * width, d_.width, names.inputs_first);
     const auto outs = find_.stack(down, count, d_.width, width, names.inputs_first);
@@ -185,6 +207,9 @@ class Binder {
     }
   }
 
+  /// "gate_up_proj" of "experts.gate_up_proj".
+  static std::string_view last_part(std::string_view name) { return name.substr(name.rfind('.') + 1); }
+
   /// A small matrix, read whole.
   std::vector<float> grid(const std::string& name, std::size_t rows, std::size_t columns) {
     const StoredMatrix matrix = find_.matrix(name, rows, columns);
@@ -195,7 +220,8 @@ class Binder {
   }
 
   /// Tensors that nobody asked for, wherever they stand.
-  void leftovers() {
+  void leftovers(ModelWeights& out) {
+    std::size_t scales = 0;
     for (const auto& [name, tensor] : find_.weights().tensors()) {
       if (find_.taken().contains(name)) continue;
       // What a model that also sees has beside its language model.
@@ -208,6 +234,13 @@ class Binder {
       // Some layers beyond the last predict further tokens in training (DeepSeek-V3), as mtp_ modules do
       // (ERNIE).
       const bool predicts_further = name.starts_with("mtp.") && d_.training_layers > 0;
+      // Of a cache in few bits: they change how keys and values are stored, not what they are.
+      if (name.ends_with("self_attn.k_scale") || name.ends_with("self_attn.v_scale")) {
+        if (scales++ == 0)
+          out.oddities.push_back(
+              fmt::format("holds scales of a quantised cache ('{}'), which are not used", name));
+        continue;
+      }
       if (of_images || predicts_further || name.starts_with(prefix_ + "mtp_")) continue;
       if (l >= d_.layers.size()) {
         if (l - d_.layers.size() < d_.training_layers) continue;

@@ -8,8 +8,8 @@ namespace pastonly::checkpoint {
 namespace {
 
 /// Multi-head latent attention, shared experts, dense first layers: both DeepSeek families.
-void read_deepseek(input::ObjectReader& config, Description& out) {
-  read_shared_experts(config, out, 0);
+void read_deepseek(input::ObjectReader& config, Description& out, const UsualExperts& usual) {
+  read_shared_experts(config, out, usual);
   const std::size_t every = config.count("moe_layer_freq", 1);
   if (every != 1) config.reject("moe_layer_freq", "expected 1: transformers supports no other value");
   auto& attention = out.attention;
@@ -29,7 +29,8 @@ void read_deepseek(input::ObjectReader& config, Description& out) {
 }  // namespace
 
 void read_deepseek_v2(input::ObjectReader& config, Description& out) {
-  read_deepseek(config, out);
+  const UsualExperts usual{.shared = 2, .groups = std::nullopt, .kept = std::nullopt};
+  read_deepseek(config, out, usual);
   read_softmax_router(config, out, false);
   out.attention.pairing = Pairing::neighbours;
   if (config.text("scoring_func", std::string("softmax")) != "softmax")
@@ -39,7 +40,7 @@ void read_deepseek_v2(input::ObjectReader& config, Description& out) {
   const std::string method = config.text("topk_method", std::string("greedy"));
   config.pass_over({"n_group", "topk_group"});
   if (method == "group_limited_greedy") {
-    read_groups(config, out, "max");
+    read_groups(config, out, "max", usual);
     out.router.rule.parameters.emplace_back("group_mask", "zero");
   } else if (method != "greedy") {
     config.reject("topk_method", "expected greedy or group_limited_greedy");
@@ -47,8 +48,9 @@ void read_deepseek_v2(input::ObjectReader& config, Description& out) {
 }
 
 void read_deepseek_v3(input::ObjectReader& config, Description& out) {
-  read_deepseek(config, out);
-  read_corrected_router(config, out, config.flag("norm_topk_prob", true));
+  const UsualExperts usual{.shared = 1, .dense_layers = 3, .scale = 2.5, .groups = 8, .kept = 4};
+  read_deepseek(config, out, usual);
+  read_corrected_router(config, out, config.flag("norm_topk_prob", true), usual);
   out.attention.pairing = config.flag("rope_interleave", true) ? Pairing::neighbours : Pairing::halves;
   if (config.text("scoring_func", std::string("sigmoid")) != "sigmoid")
     config.reject("scoring_func", "expected sigmoid");

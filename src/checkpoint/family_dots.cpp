@@ -3,8 +3,8 @@
 namespace pastonly::checkpoint {
 
 void read_dots1(input::ObjectReader& config, Description& out) {
-  read_shared_experts(config, out, 0);
-  read_corrected_router(config, out, config.flag("norm_topk_prob", false));
+  read_shared_experts(config, out, {});
+  read_corrected_router(config, out, config.flag("norm_topk_prob", false), {});
   auto& attention = out.attention;
   attention.input_bias = attention.output_bias = config.flag("attention_bias", false);
   attention.qk_norm = QkNorm::per_head;

@@ -4,8 +4,8 @@
 namespace pastonly::checkpoint {
 
 void read_glm4(input::ObjectReader& config, Description& out) {
-  read_shared_experts(config, out, 1);
-  read_corrected_router(config, out, config.flag("norm_topk_prob", true));
+  read_shared_experts(config, out, {.shared = 1, .dense_layers = 1});
+  read_corrected_router(config, out, config.flag("norm_topk_prob", true), {});
   auto& attention = out.attention;
   attention.input_bias = config.flag("attention_bias", false);
   if (config.flag("use_qk_norm", false)) attention.qk_norm = QkNorm::per_head;

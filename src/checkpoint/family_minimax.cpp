@@ -5,7 +5,7 @@ namespace pastonly::checkpoint {
 
 void read_minimax_m2(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_local_experts", "intermediate_size", out);
-  read_corrected_router(config, out, true);
+  read_corrected_router(config, out, true, {});
   auto& attention = out.attention;
   attention.qk_norm = QkNorm::whole;
   // What was published says how much of a head turns by its width.

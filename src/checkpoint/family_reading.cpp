@@ -35,18 +35,20 @@ void read_softmax_router(input::ObjectReader& config, Description& out, bool ren
   out.router.gate = renormalised ? GateNormalisation::renormalised : GateNormalisation::raw;
 }
 
-void read_shared_experts(input::ObjectReader& config, Description& out, std::size_t usual) {
+void read_shared_experts(input::ObjectReader& config, Description& out, const UsualExperts& usual) {
   read_experts(config, "n_routed_experts", "moe_intermediate_size", out);
-  out.router.gate_scale = config.number("routed_scaling_factor", 1.0, -1e6, 1e6);
-  out.expert.shared_width = config.count("n_shared_experts", usual, 0, 1024) * out.expert.width;
-  const std::size_t dense = config.count("first_k_dense_replace", usual, 0);
+  out.router.gate_scale = config.number("routed_scaling_factor", usual.scale, -1e6, 1e6);
+  out.expert.shared_width = config.count("n_shared_experts", usual.shared, 0, 1024) * out.expert.width;
+  const std::size_t dense = config.count("first_k_dense_replace", usual.dense_layers, 0);
   for (std::size_t l = 0; l < std::min(dense, out.layers.size()); ++l) out.layers[l].sparse = false;
   config.pass_over({"intermediate_size"});
   if (dense > 0) out.expert.dense_width = config.count("intermediate_size");
 }
 
-void read_groups(input::ObjectReader& config, Description& out, std::string_view group_score) {
-  const std::size_t groups = config.count("n_group", 1), kept = config.count("topk_group", 1);
+void read_groups(input::ObjectReader& config, Description& out, std::string_view group_score,
+                 const UsualExperts& usual) {
+  const std::size_t groups = config.count("n_group", usual.groups),
+                    kept = config.count("topk_group", usual.kept);
   if (out.router.experts % groups != 0) config.reject("n_group", "expected a divisor of n_routed_experts");
   if (kept > groups) config.reject("topk_group", "more than n_group");
   if (group_score == "top2" && out.router.experts / groups < 2)
@@ -60,15 +62,16 @@ void read_groups(input::ObjectReader& config, Description& out, std::string_view
     config.reject("num_experts_per_tok", "more than topk_group groups hold");
 }
 
-void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised) {
+void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised,
+                           const UsualExperts& usual) {
   read_softmax_router(config, out, renormalised);
   if (config.has("scoring_func") && config.text("scoring_func", std::nullopt) == "softmax")
     config.reject("scoring_func", "expected sigmoid: it is what transformers computes here");
   out.router.score = Score::sigmoid;
   out.router.correction_bias = true;
   config.pass_over({"topk_group"});
-  if (config.count("n_group", 1) > 1) {
-    read_groups(config, out, "top2");
+  if (config.count("n_group", usual.groups) > 1) {
+    read_groups(config, out, "top2", usual);
   } else {
     out.router.rule.id = routing::ids::biased_top_k;
   }

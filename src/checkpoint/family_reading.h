@@ -22,15 +22,23 @@ void read_experts(input::ObjectReader& config, std::string_view count, std::stri
 /// Top-k of softmax scores.
 void read_softmax_router(input::ObjectReader& config, Description& out, bool renormalised);
 
-/// Experts as DeepSeek's families count them: routed ones, shared ones, none in the first layers. `usual`:
-/// how many are shared and how many layers have none where the configuration does not say.
-void read_shared_experts(input::ObjectReader& config, Description& out, std::size_t usual);
+/// What transformers takes where the configuration does not say.
+struct UsualExperts {
+  std::size_t shared = 0, dense_layers = 0;
+  double scale = 1.0;                               ///< routed_scaling_factor
+  std::optional<std::size_t> groups = 1, kept = 1;  ///< n_group, topk_group; nothing: they must be said
+};
+
+/// Experts as DeepSeek's families count them: routed ones, shared ones, none in the first layers.
+void read_shared_experts(input::ObjectReader& config, Description& out, const UsualExperts& usual);
 
 /// Top-k among the experts of the best groups: n_group, topk_group.
-void read_groups(input::ObjectReader& config, Description& out, std::string_view group_score);
+void read_groups(input::ObjectReader& config, Description& out, std::string_view group_score,
+                 const UsualExperts& usual);
 
 /// DeepSeek-V3's router: sigmoid scores, to which a correction bias is added for selection alone.
-void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised);
+void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised,
+                           const UsualExperts& usual);
 
 /// sliding_window of all layers.
 void set_window(input::ObjectReader& config, Description& out);

@@ -54,6 +54,9 @@ struct ModelWeights {
   std::vector<LayerWeights> layers;
   NormWeights last;
   Linear head;  ///< (vocab, width)
+  /// What is odd about the files, a predicate each: tensors that are passed over, a head beside tied
+  /// embeddings.
+  std::vector<std::string> oddities;
 };
 
 /// Finds every tensor that the description needs and checks its shape and element type; tensors of the

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "checkpoint/weights.h"
 
@@ -12,8 +13,9 @@ namespace pastonly::checkpoint {
 /// all of them.
 std::string find_non_finite(const Weights& weights, std::string_view prefix);
 
-/// Input error: a tensor, whether or not any token would reach it, holds what is not finite. Reads all
-/// weights once, on all threads.
-Expected<void> check_finite(const Weights& weights);
+/// Input error: a tensor, whether or not any token would reach it, holds what is not finite. Else what is odd
+/// about them, a predicate each: tensors with matrices that hold nothing but zeros, as a broken export leaves
+/// them. Reads all weights once, on all threads.
+Expected<std::vector<std::string>> check_weights(const Weights& weights);
 
 }  // namespace pastonly::checkpoint

@@ -19,7 +19,7 @@ namespace pastonly::cli {
 namespace {
 
 struct AuditArguments {
-  std::string subject;
+  std::vector<std::string> subjects;
   std::string policy = "ci";
   std::vector<std::string> checks;
   std::string source;
@@ -54,23 +54,21 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   if (auto known = known_checks(arguments.checks); !known) return tl::unexpected(known.error());
   auto options = parse(arguments.trace);
   if (!options) return tl::unexpected(options.error());
-  if (!arguments.subject.empty() && !arguments.logs.empty())
+  const std::string subject = arguments.subjects.empty() ? "" : arguments.subjects.front();
+  if (!subject.empty() && !arguments.logs.empty())
     return usage_error(
         "audit takes a trace file, a plan directory or a checkpoint, or training logs (--log), not both");
-  if (arguments.subject.empty() && arguments.logs.empty())
+  if (subject.empty() && arguments.logs.empty())
     return usage_error(
         "audit needs a trace file, a plan directory, a checkpoint, or training logs (--log LABEL:FILE)");
   CheckpointOptions checkpoint = arguments.checkpoint;
-  if (checkpoint.rule.empty() && session::is_checkpoint(arguments.subject)) checkpoint.rule = policy->rule;
+  if (checkpoint.rule.empty() && session::is_checkpoint(subject)) checkpoint.rule = policy->rule;
   const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
-  return session::AuditRequest{arguments.subject,
-                               *std::move(options),
-                               *std::move(policy),
-                               arguments.checks,
-                               session.seed,
-                               arguments.logs,
-                               unit,
-                               std::move(checkpoint)};
+  std::vector<std::string> beside;
+  if (arguments.subjects.size() > 1) beside.assign(arguments.subjects.begin() + 1, arguments.subjects.end());
+  return session::AuditRequest{
+      subject, *std::move(options),   *std::move(policy), arguments.checks, session.seed, arguments.logs,
+      unit,    std::move(checkpoint), std::move(beside)};
 }
 
 /// An interrupted audit of a checkpoint says how to go on.
@@ -87,7 +85,7 @@ int run_command(const AuditArguments& arguments, const Session& session) {
   const auto request = request_of(arguments, session);
   if (!request) return complain(request.error());
   std::vector<std::string> read{arguments.policy};
-  if (!arguments.subject.empty()) read.push_back(arguments.subject);
+  read.insert(read.end(), arguments.subjects.begin(), arguments.subjects.end());
   for (const std::string& log : arguments.logs) read.push_back(log.substr(log.find(':') + 1));
   auto outputs = Outputs::open(session.outputs, session.color, read);
   if (!outputs) return complain(outputs.error());
@@ -107,8 +105,10 @@ int run_command(const AuditArguments& arguments, const Session& session) {
 void add_audit(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<AuditArguments>();
   CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace, a plan directory or a checkpoint");
-  command->add_option("subject", arguments->subject,
-                      "Trace file, plan directory, or Hugging Face checkpoint directory");
+  command->add_option(
+      "subject", arguments->subjects,
+      "Trace file, plan directory, or Hugging Face checkpoint directory; several recordings of "
+      "one model, in training and in evaluation mode, get one verdict");
   command->add_option("--policy", arguments->policy, "Policy file, or a built-in policy: ci, release")
       ->type_name("POLICY")
       ->capture_default_str();

@@ -22,10 +22,17 @@
 namespace pastonly::cli {
 namespace {
 
+std::vector<FileRecord> files_of(const Report& report) {
+  std::vector<FileRecord> files = report.subject.files;
+  for (const Report& other : report.beside)
+    files.insert(files.end(), other.subject.files.begin(), other.subject.files.end());
+  return files;
+}
+
 /// Which of the named files are no longer what was audited, a line each.
-std::vector<std::string> changed_files(const Report& report) {
+std::vector<std::string> changed_files(const std::vector<FileRecord>& files) {
   std::vector<std::string> lines;
-  for (const FileRecord& file : report.subject.files) {
+  for (const FileRecord& file : files) {
     std::error_code error;
     const auto bytes = std::filesystem::file_size(file.path, error);
     if (error && !std::filesystem::exists(file.path)) {
@@ -55,6 +62,7 @@ Expected<session::AuditRequest> request_of(const Report& report) {
     request.options = *std::move(options);
     request.checkpoint = session::checkpoint_options_from(report.subject.options);
   }
+  for (const Report& other : report.beside) request.beside.push_back(other.subject.name);
   request.policy = report.policy;
   request.seed = report.run.seed;
   for (const auto& check : report.checks) {
@@ -89,6 +97,11 @@ Expected<std::vector<run::Statement>> hold_audit(const Report& stated, const Ses
   std::vector<run::Statement> held;
   if (stated.subject.kind != "checkpoint") held = run::recheck_witnesses(stated, request->options);
   for (auto& row : run::verify_against(stated, *again)) held.push_back(std::move(row));
+  for (std::size_t i = 0; i < std::min(stated.beside.size(), again->beside.size()); ++i) {
+    for (auto& row : run::recheck_witnesses(stated.beside[i], request->options))
+      held.push_back(std::move(row));
+    for (auto& row : run::verify_against(stated.beside[i], again->beside[i])) held.push_back(std::move(row));
+  }
   return held;
 }
 
@@ -130,7 +143,8 @@ Expected<std::vector<run::Statement>> hold_experiment(const Report& stated, cons
 int run_command(const std::string& path, const Session& session) {
   const auto stated = session::read_report(path);
   if (!stated) return complain(stated.error());
-  if (const auto changed = changed_files(*stated); !changed.empty()) {
+  const auto files = files_of(*stated);
+  if (const auto changed = changed_files(files); !changed.empty()) {
     constexpr std::size_t shown = 10;
     for (std::size_t i = 0; i < std::min(shown, changed.size()); ++i) {
       tell_line(changed[i]);
@@ -139,13 +153,12 @@ int run_command(const std::string& path, const Session& session) {
         {Error::Kind::input,
          fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed. The report keeps "
                      "paths as they were given to the audit: run verify in the folder where the audit ran",
-                     path, changed.size(), stated->subject.files.size())});
+                     path, changed.size(), files.size())});
   }
   auto held = stated->experiment ? hold_experiment(*stated, session) : hold_audit(*stated, session);
   if (!held) return complain(held.error());
   std::size_t broken = 0;
-  std::string text =
-      fmt::format("{} files unchanged\n", stated->subject.files.size()) + listing(*held, broken);
+  std::string text = fmt::format("{} files unchanged\n", files.size()) + listing(*held, broken);
   text += broken == 0 ? fmt::format("All {} statements hold.\n", held->size())
                       : fmt::format("{} of {} statements do not hold.\n", broken, held->size());
   if (const auto printed = print(text); !printed) return complain(printed.error());

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <cstddef>
 
-#include "stats/source_fit.h"
-
 namespace pastonly::losses {
 namespace {
 
@@ -20,7 +18,8 @@ std::vector<double> source_log2_probabilities(const Trace& trace, const stats::T
   return log2_p;
 }
 
-Expected<stats::TokenSource> source_of_tokens(const Trace& trace, const Source& named) {
+Expected<stats::TokenSource> source_of_tokens(const Trace& trace, const Source& named,
+                                              stats::SourceFit& fit) {
   auto source = stats::TokenSource::make(named);
   if (!source) return source;
   const auto log2_p = source_log2_probabilities(trace, *source);
@@ -30,13 +29,13 @@ Expected<stats::TokenSource> source_of_tokens(const Trace& trace, const Source& 
                                    trace.path, trace.tokens[i], i / trace.layout.positions,
                                    i % trace.layout.positions, name(named)));
   }
-  const double bits =
-      stats::source_misfit(trace.tokens, trace.valid, trace.layout.positions, named.vocab, log2_p);
-  if (bits > misfit_bits) {
+  fit.add(*source, trace.tokens, trace.valid, trace.layout.positions);
+  if (fit.log2_supremum() > misfit_bits) {
+    const auto best = fit.gain();
     return input_error(fmt::format(
-        "{}: its tokens were not drawn from the source {} (counting them alone gains {:.0f} bits on it); "
-        "record the model on tokens of the source, or name the right one",
-        trace.path, name(named), bits));
+        "{}: its tokens were not drawn from the source {} ({} alone gains {:.0f} bits on it); record the "
+        "model on tokens of the source, or name the right one",
+        trace.path, name(named), best.predictor, best.predictor_bits));
   }
   return source;
 }

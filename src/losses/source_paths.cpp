@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <optional>
 
 #include "losses/source.h"
 #include "stats/e_process.h"
@@ -79,7 +80,50 @@ double sum_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
+/// What the model gains in order and not in a run of prefixes, paired token by token, carried over to as many
+/// tokens of every row as were predicted, and averaged over the rows as the gains are: all that a leak can
+/// have given it. Nothing where no token stands in both.
+std::optional<double> beyond_prefixes(const Trace& base, const Trace& streamed, const SourcePaths& in_order) {
+  const std::size_t rows = base.layout.sequences;
+  if (streamed.log_probs.size() != base.log_probs.size() || in_order.tokens.size() != rows)
+    return std::nullopt;
+  std::vector<double> values;
+  for (std::size_t row = 0; row < rows; ++row) {
+    double gain = 0.0, tokens = 0.0;
+    for (std::size_t s = 1; s < base.layout.positions; ++s) {
+      const std::size_t token = base.layout.token(row, s);
+      const double difference = base.log_probs[token] - streamed.log_probs[token];
+      if (!base.is_valid(token) || !std::isfinite(difference)) continue;
+      gain += difference / std::numbers::ln2;
+      tokens += 1.0;
+    }
+    if (tokens > 0.0) values.push_back(gain / tokens * in_order.tokens[row]);
+  }
+  return values.empty() ? std::nullopt : std::optional(stats::log2_mean(values));
+}
+
+/// The model is causal where it was given nothing but prefixes.
+Expected<void> gain_of_prefixes(evidence::Observations& observations, const Trace& base, SourcePaths& out) {
+  for (const Intervention* run : observations.runs(Intervention::Kind::stream)) {
+    if (run->base != observations.runs(Intervention::Kind::base).front()->id) continue;
+    const auto trace = observations.trace(*run);
+    if (!trace) return tl::unexpected(trace.error());
+    const auto beyond = beyond_prefixes(base, *trace, out);
+    if (!beyond) continue;
+    const double bits = out.log2_value() - *beyond;
+    if (bits > out.causal.bits)
+      out.causal = {bits, "the model itself, run with nothing after each token,", bits,
+                    out.causal.against_source};
+  }
+  return {};
+}
+
 }  // namespace
+
+bool SourcePaths::few_rows_gain() const {
+  const auto gaining = std::ranges::count_if(gains, [](double gain) { return gain > 0.0; });
+  return log2_e.size() == 1 && 2 * static_cast<std::size_t>(gaining) < gains.size();
+}
 
 double SourcePaths::log2_value() const { return sum_of(log2_e); }
 
@@ -106,13 +150,19 @@ Expected<SourcePaths> source_paths(evidence::Observations& observations, const S
   traces.resize(1 + *fresh);
   stats::parallel_for(*fresh, [&](std::size_t i) { traces[i + 1] = observations.fresh_losses(i); });
   SourcePaths out;
+  stats::SourceFit fit;
   for (const auto& trace : traces) {
     if (!trace) return tl::unexpected(trace.error());
-    const auto drawn = source_of_tokens(*trace, source);
+    const auto drawn = source_of_tokens(*trace, source, fit);
     if (!drawn) return tl::unexpected(drawn.error());
     out.entropy_bits = drawn->entropy_bits(trace->layout.positions);
     if (auto added = add_paths(*trace, *drawn, out); !added) return tl::unexpected(added.error());
   }
+  out.causal = fit.gain();
+  // Tokens of fresh batches were drawn here, after the model was frozen.
+  if (traces.size() > 1) return out;
+  if (auto added = gain_of_prefixes(observations, *traces.front(), out); !added)
+    return tl::unexpected(added.error());
   return out;
 }
 

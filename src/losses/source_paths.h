@@ -6,6 +6,7 @@
 #include "evidence/observations.h"
 #include "pastonly/error.h"
 #include "pastonly/trace.h"
+#include "stats/source_fit.h"
 #include "stats/token_source.h"
 
 namespace pastonly::losses {
@@ -19,9 +20,14 @@ struct SourcePaths {
   double entropy_bits = 0.0;          ///< of the source, per token that has a past; source_paths only
   double predicted = 0.0;
   double supremum = 0.0;  ///< log2 of the largest running average over the rows, batch after batch
+  /// What is known to be gained on these tokens from earlier ones alone; source_paths only.
+  stats::SourceFit::Gain causal;
 
   /// Of all batches: those drawn separately multiply.
   double log2_value() const;
+  /// Of one batch, whether fewer than half of the rows gain anything: rows that a model was trained on look
+  /// so.
+  bool few_rows_gain() const;
 };
 
 /// Follows every row of one batch and adds it. A position at which no row has a prediction is left out; a NaN
@@ -29,8 +35,10 @@ struct SourcePaths {
 Expected<void> add_paths(const Trace& trace, const stats::TokenSource& source, SourcePaths& out);
 
 /// The first base run, and the batches that a live subject draws anew after it, within a quarter of its
-/// budget. Other bases of a plan may share tokens with the first and are left out. Errors: tokens that
-/// cannot have come from the source, as source_of_tokens.
+/// budget. Other bases of a plan may share tokens with the first and are left out. `causal` is what
+/// the predictors of stats::SourceFit gain, or, where that is more, the model itself in the recorded stream
+/// runs of that base, where it sees nothing after a token. Errors: tokens that cannot have come from the
+/// source, as source_of_tokens.
 Expected<SourcePaths> source_paths(evidence::Observations& observations, const Source& source);
 
 }  // namespace pastonly::losses

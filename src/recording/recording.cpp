@@ -78,7 +78,9 @@ Expected<void> Recording::finish(const Watch& watch) {
     if (auto done = input::write_tokens(path, trace->layout, trace->tokens, trace->valid); !done)
       return tl::unexpected(done.error());
   }
-  if (auto done = input::write_plan(folder_->directory(), {runs}); !done) return done;
+  input::Plan plan{runs};
+  for (const TraceIssue& issue : subject_.info().issues) plan.remarks.push_back({issue.id, issue.message});
+  if (auto done = input::write_plan(folder_->directory(), plan); !done) return done;
   folder_->close();
   return {};
 }

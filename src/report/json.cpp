@@ -222,7 +222,9 @@ Json policy_json(const Policy& policy) {
           {"ignore", std::move(ignores)}};
 }
 
-std::string write_json(const Report& report) {
+namespace {
+
+Json report_json(const Report& report) {
   Json json{{"schema", "pastonly.report/1"},
             {"tool",
              {{"name", report.tool.name}, {"version", report.tool.version}, {"commit", report.tool.commit}}},
@@ -245,8 +247,13 @@ std::string write_json(const Report& report) {
             {"dismissed", array_of(report.dismissed, &dismissed_json)},
             {"policy", {{"name", report.policy.name}, {"rules", policy_json(report.policy)}}}};
   if (report.experiment) json["experiment"] = experiment_json(*report.experiment);
-  return text_of(std::move(json), 2) + "\n";
+  if (!report.beside.empty()) json["beside"] = array_of(report.beside, &report_json);
+  return json;
 }
+
+}  // namespace
+
+std::string write_json(const Report& report) { return text_of(report_json(report), 2) + "\n"; }
 
 std::string write_bound_json(const std::vector<Report::Layer>& layers, const Report::Totals& totals) {
   return Json{{"layers", layers_json(layers)}, {"totals", totals_json(totals)}}.dump(2) + "\n";

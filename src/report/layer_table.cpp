@@ -99,6 +99,12 @@ std::string open_in_words(const LayerFacts::Rule& rule) {
                                    : (count == 1 ? "is not causal" : "are not causal"));
 }
 
+bool measures(const Report& report, std::string_view name) {
+  return std::ranges::any_of(report.checks, [&](const auto& check) {
+    return std::ranges::find(check.measurements, name, &Measurement::name) != check.measurements.end();
+  });
+}
+
 std::string legend(const Report& report, const TextStyle& style) {
   std::string out =
       "flips: decisions that changed when later tokens were redrawn; floor: bits per token that expert "
@@ -107,7 +113,11 @@ std::string legend(const Report& report, const TextStyle& style) {
     return std::ranges::find_if(report.layers, [&](const auto& layer) { return causal_word(layer) == word; });
   };
   const auto leaks = [](const auto& layer) { return layer.facts.leak.has_value(); };
-  if (std::ranges::any_of(report.layers, leaks)) out += "; leak: estimated bits (≥ certified lower bound)";
+  if (std::ranges::any_of(report.layers, leaks)) {
+    out += measures(report, measurement::collision_information)
+               ? "; leak: collision information, at most Shannon's bits (≥ certified lower bound of these)"
+               : "; leak: estimated bits (≥ certified lower bound)";
+  }
   std::string text = table_note(out, style.width);
   if (const auto open = any("open"); open != report.layers.end()) {
     text += table_note(open_in_words(*open->facts.rule), style.width);

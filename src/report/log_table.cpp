@@ -37,12 +37,18 @@ std::string interval_words(const Measurement& figure, bool with_sign) {
   return fmt::format("{} [{}, {}]", word(figure.value), word(*figure.lower), word(*figure.upper));
 }
 
+std::string against(const Value& witness) {
+  return measurement::against(witness.text_or("arm", ""), witness.text_or("against", ""));
+}
+
 /// Why a drop is no finding; "" where it is one, or where the causal arm gained.
 std::string why_no_finding(const Report& report, const std::string& pair) {
   for (const auto& row : report.dismissed) {
-    const Value& witness = row.claim.witness;
-    if (measurement::against(witness.text_or("arm", ""), witness.text_or("against", "")) == pair)
-      return row.reason;
+    if (against(row.claim.witness) == pair) return row.reason;
+  }
+  for (const auto& found : report.findings) {
+    if (found.claim == claim::lone_run && against(found.witness) == pair)
+      return "an arm of a single run shows no spread";
   }
   return "";
 }

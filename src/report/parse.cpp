@@ -178,7 +178,19 @@ Report report_of(const Fields& in) {
   }
   for (const Fields& dismissed : in.objects("dismissed")) report.dismissed.push_back(dismissed_of(dismissed));
   if (in.has("experiment")) report.experiment = experiment_of(in.object("experiment"));
+  const Fields policy = in.object("policy");
+  policy.object("rules");
+  report.policy.name = policy.text("name");
   return report;
+}
+
+/// What was judged together was judged by one policy.
+void read_beside(const Fields& in, Report& report) {
+  if (!in.has("beside")) return;
+  for (const Fields& other : in.objects("beside")) {
+    report.beside.push_back(report_of(other));
+    report.beside.back().policy = report.policy;
+  }
 }
 
 }  // namespace
@@ -209,13 +221,13 @@ Expected<Report> parse_report(std::string_view json, std::string_view name) {
         schema));
   }
   Report report = report_of(in);
-  const Fields policy = in.object("policy");
-  policy.object("rules");
   if (!problem.empty()) return input_error(fmt::format("{}: {}", name, problem));
   auto parsed = input::parse_policy(
-      root["policy"]["rules"].dump(-1, ' ', false, Json::error_handler_t::replace), policy.text("name"));
+      root["policy"]["rules"].dump(-1, ' ', false, Json::error_handler_t::replace), report.policy.name);
   if (!parsed) return tl::unexpected(parsed.error());
   report.policy = *std::move(parsed);
+  read_beside(in, report);
+  if (!problem.empty()) return input_error(fmt::format("{}: {}", name, problem));
   return report;
 }
 

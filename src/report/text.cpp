@@ -20,15 +20,23 @@
 namespace pastonly::report {
 namespace {
 
+/// Without its closing bracket.
+std::string subject_words(const Report& report) {
+  const auto& subject = report.subject;
+  return fmt::format("{} ({}; mode {}, stage {}; {} token positions", subject.name, subject.kind,
+                     subject.mode, subject.stage, grouped(subject.tokens));
+}
+
 std::string verdict_line(const Report& report, const TextStyle& style) {
   const Ink ink = report.verdict == Verdict::pass   ? Ink::green
                   : report.verdict == Verdict::fail ? Ink::red
                                                     : Ink::yellow;
   std::string word(name(report.verdict));
   std::ranges::transform(word, word.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
-  const std::string about = fmt::format(
-      "{} ({}; mode {}, stage {}; {} token positions; policy {})", report.subject.name, report.subject.kind,
-      report.subject.mode, report.subject.stage, grouped(report.subject.tokens), report.policy.name);
+  const std::string about = report.beside.empty()
+                                ? fmt::format("{}; policy {})", subject_words(report), report.policy.name)
+                                : fmt::format("{} recordings of one model, judged together (policy {})",
+                                              1 + report.beside.size(), report.policy.name);
   return inked(word, ink, style.color) + "  " + input::printable(about) + "\n";
 }
 
@@ -230,6 +238,25 @@ std::string detection(const Report& report, const TextStyle& style) {
   return "\n" + wrapped(text, 0, style.width) + "\n";
 }
 
+std::string details(const Report& report, const TextStyle& style) {
+  return findings(report, style) + layer_table(report, style) + streaming_table(report, style) +
+         loss_table(report, style) + log_table(report, style) + detection(report, style) +
+         coverage_table(report, style) + not_assessed(report, style);
+}
+
+/// The verdict on all, then each under its name.
+std::string together(const Report& report, const TextStyle& style) {
+  std::string out = verdict_line(report, style);
+  for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
+  std::vector<const Report*> all{&report};
+  for (const Report& other : report.beside) all.push_back(&other);
+  for (const Report* one : all) {
+    out += "\n" + inked(input::printable(subject_words(*one) + ")"), Ink::bold, style.color) + "\n" +
+           details(*one, style);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string write_text(const Report& report, const TextStyle& style) {
@@ -239,10 +266,8 @@ std::string write_text(const Report& report, const TextStyle& style) {
                    style.width) +
            "\n" + findings(report, style) + layer_table(report, style) + detection(report, style);
   }
-  return verdict_line(report, style) + reasons(report, style) + findings(report, style) +
-         layer_table(report, style) + streaming_table(report, style) + loss_table(report, style) +
-         log_table(report, style) + detection(report, style) + coverage_table(report, style) +
-         not_assessed(report, style);
+  if (!report.beside.empty()) return together(report, style);
+  return verdict_line(report, style) + reasons(report, style) + details(report, style);
 }
 
 }  // namespace pastonly::report

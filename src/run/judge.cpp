@@ -28,13 +28,14 @@ std::vector<Stated> collect(const Outcomes& outcomes) {
   return stated;
 }
 
-void correct(std::vector<Stated>& stated) {
+void correct(const Company& company, std::vector<Stated>& stated) {
   std::vector<double> p_values;
   for (const Stated& one : stated) {
     if (one.claim->basis == Claim::Basis::statistical && one.claim->p_value) {
       p_values.push_back(*one.claim->p_value);
     }
   }
+  p_values.insert(p_values.end(), company.p_values.begin(), company.p_values.end());
   const auto adjusted = stats::holm_adjusted(p_values);
   std::size_t next = 0;
   for (Stated& one : stated) {
@@ -134,13 +135,14 @@ void add_not_assessed(Report& report, const std::string& check, const std::strin
 
 }  // namespace
 
-void judge(const Outcomes& outcomes, const Policy& policy, std::string_view today, Report& report) {
+void judge(const Outcomes& outcomes, const Policy& policy, std::string_view today, Report& report,
+           const Company& company) {
   report.policy = policy;
   report.findings.clear();
   report.dismissed.clear();
   report.detection_limit.reset();
   auto stated = collect(outcomes);
-  correct(stated);
+  correct(company, stated);
   for (const Stated& one : stated) {
     if (auto reason = dismissal(one, policy)) {
       report.dismissed.push_back({*one.check, *one.claim, *std::move(reason)});
@@ -161,7 +163,7 @@ void judge(const Outcomes& outcomes, const Policy& policy, std::string_view toda
       add_not_assessed(report, check, skipped->reason);
     if (const auto* error = std::get_if<Error>(&outcome)) add_not_assessed(report, check, error->message);
   }
-  decide(outcomes, policy, today, report);
+  decide(outcomes, policy, today, report, company);
 }
 
 Report::CheckEntry entry_of(std::string_view check, const Outcome& outcome, double seconds) {

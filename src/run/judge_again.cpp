@@ -62,7 +62,11 @@ Expected<Report> judge_again(Report report, const Policy& policy, std::string_vi
         "policy {} names another source than the one the report was measured with. Run the audit again",
         policy.name));
   }
-  judge(outcomes_of(report), as_measured, today, report);
+  if (report.beside.empty()) {
+    judge(outcomes_of(report), as_measured, today, report);
+  } else if (auto judged = judge_together(as_measured, today, report); !judged) {
+    return tl::unexpected(judged.error());
+  }
   return report;
 }
 

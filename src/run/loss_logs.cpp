@@ -89,25 +89,34 @@ void describe(std::span<const losses::LoggedArm> arms, const std::vector<stats::
   }
 }
 
+/// A statistical claim, or a note where an arm has a single run: its spread is unknown, and that of the other
+/// arm need not be its own.
 Claim drop_claim(std::span<const losses::LoggedArm> arms, const stats::SweepDrop& drop,
                  const Measurement& figure) {
+  const std::size_t seeds = arms[drop.arm].seeds.size(), others = arms[drop.against].seeds.size();
+  const bool lone = std::min(seeds, others) < 2 && figure.value > 0.0;
   Claim claim;
-  claim.id = claim::chunk_drop;
-  claim.basis = Claim::Basis::statistical;
-  claim.p_value = drop.drop.p_value;
+  claim.id = lone ? claim::lone_run : claim::chunk_drop;
+  claim.basis = lone ? Claim::Basis::observation : Claim::Basis::statistical;
+  if (!lone) claim.p_value = drop.drop.p_value;
   claim.message = fmt::format(
-      "runs '{}' end {:.3f} bits per token below runs '{}'{} ({} and {} seeds); causal routing should give "
-      "no such advantage",
-      arms[drop.arm].label, figure.value, arms[drop.against].label,
-      figure.lower ? fmt::format(" [{:.3f}, {:.3f}]", *figure.lower, *figure.upper) : std::string(),
-      arms[drop.arm].seeds.size(), arms[drop.against].seeds.size());
+      "runs '{}' end {:.3f} bits per token below runs '{}'{} ({} and {} seed{}); {}", arms[drop.arm].label,
+      figure.value, arms[drop.against].label,
+      figure.lower ? fmt::format(" [{:.3f}, {:.3f}]", *figure.lower, *figure.upper) : std::string(), seeds,
+      others, others == 1 ? "" : "s",
+      lone ? "a single run shows no spread, so this decides nothing"
+           : "causal routing should give no such advantage");
   claim.witness.set("type", "training-logs");
   claim.witness.set("arm", arms[drop.arm].label);
   claim.witness.set("against", arms[drop.against].label);
   claim.witness.set("drop_bits", figure.value);
   claim.help =
-      "Losses are evidence, not proof. Audit a plan of the model itself: causal-mask shows whether routing "
-      "depends on later tokens.";
+      lone
+          ? "Train both arms with at least two seeds. Or audit a plan of the model itself: causal-mask shows "
+            "whether routing depends on later tokens."
+          : "Losses are evidence, not proof. Audit a plan of the model itself: causal-mask shows whether "
+            "routing "
+            "depends on later tokens.";
   return claim;
 }
 

@@ -101,8 +101,9 @@ std::string unseen_training(const Outcomes& outcomes, const Policy& policy) {
 }
 
 void missing_requirements(const Outcomes& outcomes, const Policy& policy, const Report& report,
-                          Reasons& reasons) {
+                          const Company& company, Reasons& reasons) {
   for (const std::string& check : policy.require) {
+    if (std::ranges::count(company.checks, check) > 0) continue;
     bool listed = false;
     for (const auto& row : report.not_assessed) {
       if (row.check != check) continue;
@@ -114,7 +115,7 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
     if (!ran && !listed) reasons.push_back(fmt::format("{} is required and did not run", check));
   }
   for (const std::string& mode : policy.require_mode) {
-    if (report.subject.mode == mode) continue;
+    if (report.subject.mode == mode || std::ranges::count(company.modes, mode) > 0) continue;
     const bool trainable = mode == "train" && report.subject.kind == "checkpoint";
     const std::string open = trainable ? unseen_training(outcomes, policy) : std::string();
     if (trainable && open.empty()) continue;
@@ -123,7 +124,7 @@ void missing_requirements(const Outcomes& outcomes, const Policy& policy, const 
         mode == "train" ? "train" : "evaluat", mode, report.subject.mode, open,
         trainable ? ", or give the rule it was trained under with --rule" : ""));
   }
-  if (report.subject.tokens < policy.min_tokens) {
+  if (std::max(report.subject.tokens, company.tokens) < policy.min_tokens) {
     reasons.push_back(fmt::format("{} token positions were audited, the policy requires {}",
                                   report.subject.tokens, policy.min_tokens));
   }
@@ -195,13 +196,14 @@ void uncovered(const Coverage& seen, const Policy::RequiredCoverage& wanted, Rea
 
 /// A pass rests on interventions alone: without them, or where they could not have seen, there is none.
 void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Report& report,
-                        Reasons& reasons) {
+                        const Company& company, Reasons& reasons) {
   const Outcome* outcome = outcome_of(outcomes, check_id::causal_mask);
   const auto* ran = outcome != nullptr ? std::get_if<Ran>(outcome) : nullptr;
   const auto& limit = report.detection_limit;
   if (ran == nullptr || !limit || limit->trials == 0) {
-    const bool required = std::ranges::count(policy.require, check_id::causal_mask) > 0;
-    if (!required || ran != nullptr) {
+    const bool said = std::ranges::count(policy.require, check_id::causal_mask) > 0 &&
+                      std::ranges::count(company.checks, check_id::causal_mask) == 0;
+    if (!said || ran != nullptr) {
       reasons.push_back("no run changes later tokens" + (limit ? left_out_words(*limit) : std::string()) +
                         ", and observation without intervention never passes");
     }
@@ -251,7 +253,8 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
 
 }  // namespace
 
-void decide(const Outcomes& outcomes, const Policy& policy, std::string_view today, Report& report) {
+void decide(const Outcomes& outcomes, const Policy& policy, std::string_view today, Report& report,
+            const Company& company) {
   const auto conclude = [&](Verdict verdict, Reasons reasons) {
     report.verdict = verdict;
     report.verdict_reasons = std::move(reasons);
@@ -263,8 +266,8 @@ void decide(const Outcomes& outcomes, const Policy& policy, std::string_view tod
     return conclude(Verdict::error, std::move(reasons));
   }
   Reasons reasons;
-  missing_requirements(outcomes, policy, report, reasons);
-  weak_interventions(outcomes, policy, report, reasons);
+  missing_requirements(outcomes, policy, report, company, reasons);
+  weak_interventions(outcomes, policy, report, company, reasons);
   unsettled_changes(outcomes, policy, reasons);
   const Verdict verdict = reasons.empty() ? Verdict::pass : Verdict::inconclusive;
   conclude(verdict, std::move(reasons));

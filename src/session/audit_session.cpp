@@ -48,7 +48,7 @@ Expected<Report> run_logs(const AuditRequest& request, std::string_view today, c
 
 /// A checkpoint's subject refers to `checkpoint`, which keeps it.
 Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& policy,
-                                        CheckpointSubject& checkpoint) {
+                                        CheckpointSubject& checkpoint, const input::Stop& stop) {
   if (is_checkpoint(request.subject)) {
     auto opened = open_checkpoint(request, policy);
     if (!opened) return tl::unexpected(opened.error());
@@ -58,7 +58,7 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
   if (const auto option = given(request.checkpoint))
     return usage_error(
         fmt::format("{} is for checkpoints; {} holds no config.json", *option, request.subject));
-  return subjects::open_recorded(request.subject, request.options);
+  return subjects::open_recorded(request.subject, request.options, stop);
 }
 
 /// What a limit that somebody asked for costs: said before the plan starts, by the time of its first run.
@@ -93,18 +93,11 @@ Expected<std::unique_ptr<recording::Recording>> record(const AuditRequest& reque
   return recording;
 }
 
-}  // namespace
-
-Expected<Report> run_audit(const AuditRequest& request, const Environment& environment) {
-  TimedRun run(environment);
-  if (!request.logs.empty()) {
-    auto report = run_logs(request, run.today(), environment.watch);
-    if (report) report->run = run.record(request.seed);
-    return report;
-  }
+Expected<Report> audit_subject(const AuditRequest& request, const Environment& environment,
+                               const TimedRun& run) {
   Policy policy = request.policy;
   CheckpointSubject checkpoint;
-  auto subject = open(request, policy, checkpoint);
+  auto subject = open(request, policy, checkpoint, environment.watch.stop);
   if (!subject) return tl::unexpected(subject.error());
   FileHashes hashes((*subject)->info().files);
   if (auto said = say_price(request, policy, **subject, environment); !said)
@@ -130,7 +123,40 @@ Expected<Report> run_audit(const AuditRequest& request, const Environment& envir
   report->subject.files = *std::move(files);
   report->subject.options = to_value(request.options);
   add_to_value(request.checkpoint, report->subject.options);
-  report->run = run.record(request.seed);
+  return report;
+}
+
+/// One after the other, then one verdict.
+Expected<Report> audit_all(const AuditRequest& request, const Environment& environment, const TimedRun& run) {
+  auto report = audit_subject(request, environment, run);
+  if (!report || request.beside.empty()) return report;
+  for (const std::string& path : request.beside) {
+    AuditRequest other = request;
+    other.subject = path;
+    auto audited = audit_subject(other, environment, run);
+    if (!audited) return audited;
+    audited->run = run.record(request.seed);
+    report->beside.push_back(*std::move(audited));
+  }
+  if (auto judged = run::judge_together(report->policy, run.today(), *report); !judged)
+    return tl::unexpected(judged.error());
+  return report;
+}
+
+}  // namespace
+
+Expected<Report> run_audit(const AuditRequest& request, const Environment& environment) {
+  TimedRun run(environment);
+  for (const std::string& path : request.beside) {
+    if (is_checkpoint(path) || is_checkpoint(request.subject))
+      return usage_error(
+          fmt::format("{} is a checkpoint; recordings alone (trace files, plan directories) are "
+                      "judged together",
+                      is_checkpoint(path) ? path : request.subject));
+  }
+  auto report = request.logs.empty() ? audit_all(request, environment, run)
+                                     : run_logs(request, run.today(), environment.watch);
+  if (report) report->run = run.record(request.seed);
   return report;
 }
 

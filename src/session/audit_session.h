@@ -23,11 +23,15 @@ struct AuditRequest {
   std::vector<std::string> logs;  ///< LABEL:FILE each, instead of a subject
   input::LossUnit unit = input::LossUnit::nats;
   CheckpointOptions checkpoint;
+  /// Further recordings of the same model, each audited with the same options, and judged with the first.
+  std::vector<std::string> beside = {};
 };
 /// For a report of logs: what was told; and back into the request. Usage error where the report does not say.
 Value logs_to_value(const AuditRequest& request);
 Expected<void> logs_from_value(const Value& value, AuditRequest& request);
 
+/// Usage errors, besides others: recordings beside a checkpoint. Input errors: recordings that cannot be of
+/// one model.
 Expected<Report> run_audit(const AuditRequest& request, const Environment& environment);
 
 }  // namespace pastonly::session

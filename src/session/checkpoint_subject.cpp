@@ -40,6 +40,12 @@ void add_issues(const checkpoint::Checkpoint& checkpoint, bool twin, std::vector
   if (!description.unread.empty())
     add("unread-keys", fmt::format("has keys that pastonly does not read, as if they were not there: {}",
                                    fmt::join(description.unread, ", ")));
+  for (std::size_t i = 0; i < checkpoint.oddities().size(); ++i)
+    out.push_back({TraceIssue::Kind::oddity,
+                   fmt::format("{}weights-{}", twin ? "twin-" : "", i),
+                   fmt::format("{} {}", checkpoint.name(), checkpoint.oddities()[i]),
+                   {},
+                   0});
 }
 
 /// Weights that one token passes.
@@ -144,8 +150,15 @@ Expected<checkpoint::Checkpoint> open_directory(const std::string& path, const C
       path, rule, options.precision == "bfloat16" ? Precision::bfloat16 : Precision::float32);
   if (!opened) return opened;
   // Of all experts: those that these tokens pass by are released with the others.
-  if (auto finite = checkpoint::check_finite(opened->weights()); !finite)
-    return tl::unexpected(finite.error());
+  auto odd = checkpoint::check_weights(opened->weights());
+  if (!odd) return tl::unexpected(odd.error());
+  constexpr std::size_t shown = 3;
+  for (std::size_t i = 0; i < std::min(shown, odd->size()); ++i) {
+    const std::string more = i + 1 == shown && odd->size() > shown
+                                 ? fmt::format(", and so do {} more tensors", odd->size() - shown)
+                                 : "";
+    opened->add_oddity((*odd)[i] + more);
+  }
   return opened;
 }
 

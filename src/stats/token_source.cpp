@@ -191,6 +191,21 @@ void TokenSource::log2_probabilities(std::span<const std::int64_t> tokens,
   }
 }
 
+double TokenSource::probability_of_any(std::span<const std::int64_t> past,
+                                       const std::unordered_set<std::int64_t>& words) const {
+  std::size_t context = 0;
+  if (!context_of(past, context)) {
+    return static_cast<double>(words.size()) / static_cast<double>(source_.vocab);
+  }
+  const auto width = static_cast<std::size_t>(source_.successors);
+  const auto* weights = weights_.data() + context / source_.vocab * width;
+  double p = 0.0;
+  for (std::size_t j = 0; j < width; ++j) {
+    if (words.contains(static_cast<std::int64_t>(successors_[context * width + j]))) p += weights[j];
+  }
+  return std::min(p, 1.0);
+}
+
 void TokenSource::class_probabilities(std::span<const std::int64_t> past, std::span<double> classes) const {
   std::size_t context = 0;
   if (context_of(past, context)) {

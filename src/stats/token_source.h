@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "pastonly/error.h"
@@ -54,6 +55,9 @@ class TokenSource {
   /// past begins anew; padding itself gets 0.
   void log2_probabilities(std::span<const std::int64_t> tokens, std::span<const std::uint8_t> valid,
                           std::size_t positions, std::span<double> out) const;
+  /// P(next is one of `words` | past), each of them within the vocabulary.
+  double probability_of_any(std::span<const std::int64_t> past,
+                            const std::unordered_set<std::int64_t>& words) const;
   /// P(next in class c | past) for the classes token % classes.size().
   void class_probabilities(std::span<const std::int64_t> past, std::span<double> classes) const;
 

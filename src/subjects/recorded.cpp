@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 #include "input/plan/plan.h"
@@ -57,14 +58,15 @@ class Recorded : public Subject {
 
  protected:
   const Intervention* find(std::uint32_t id) const noexcept {
-    const auto at = std::find_if(runs_.begin(), runs_.end(), [&](const auto& run) { return run.id == id; });
-    return at == runs_.end() ? nullptr : &*at;
+    const auto at = place_.find(id);
+    return at == place_.end() ? nullptr : &runs_[at->second];
   }
 
   SubjectInfo info_;
   Capabilities capabilities_;
   std::vector<Intervention> runs_;
   std::vector<Intervention> missing_;
+  std::unordered_map<std::uint32_t, std::size_t> place_;  // id -> index in runs_
 };
 
 /// A trace file: one base run.
@@ -93,7 +95,7 @@ class RecordedPlan : public Recorded {
   RecordedPlan(fs::path directory, input::TraceOptions options)
       : directory_(std::move(directory)), options_(std::move(options)) {}
 
-  Expected<void> open();
+  Expected<void> open(const input::Stop& stop);
   Expected<Trace> observe(const Intervention& run) override;
 
  private:
@@ -103,7 +105,7 @@ class RecordedPlan : public Recorded {
   };
   fs::path input_path(std::uint32_t id) const { return directory_ / input::input_name(id); }
   fs::path output_path(std::uint32_t id) const { return directory_ / input::output_name(id); }
-  Expected<void> sort_runs(const input::Plan& plan);
+  Expected<void> sort_runs(const input::Plan& plan, const input::Stop& stop);
   Expected<Trace> load(const Intervention& run) const;
   Expected<Trace> base(const Intervention& run);
 
@@ -113,9 +115,10 @@ class RecordedPlan : public Recorded {
 };
 
 /// Splits the plan into what was recorded and what was not; a run without its base tells nothing.
-Expected<void> RecordedPlan::sort_runs(const input::Plan& plan) {
+Expected<void> RecordedPlan::sort_runs(const input::Plan& plan, const input::Stop& stop) {
   const auto recorded = [&](std::uint32_t id) { return there(output_path(id)); };
   for (const auto& run : plan.runs) {
+    if (stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
     const bool usable = recorded(run.id) && (!run.base || recorded(*run.base));
     if (recorded(run.id) && !there(input_path(run.id))) {
       return input_error(fmt::format("{}: is missing, though run {} has its output {}",
@@ -130,18 +133,21 @@ Expected<void> RecordedPlan::sort_runs(const input::Plan& plan) {
   std::stable_partition(runs_.begin(), runs_.end(), [&](const auto& run) {
     return run.id == (bases_.empty() ? run.id : bases_.begin()->first);
   });
+  for (std::size_t i = 0; i < runs_.size(); ++i) place_[runs_[i].id] = i;
   return {};
 }
 
-Expected<void> RecordedPlan::open() {
-  const auto plan = input::read_plan(directory_);
+Expected<void> RecordedPlan::open(const input::Stop& stop) {
+  const auto plan = input::read_plan(directory_, stop);
   if (!plan) return tl::unexpected(plan.error());
   info_.kind = "plan";
   info_.name = directory_.string();
   info_.files = {record_file(directory_ / "plan.json")};
+  for (const input::Plan::Remark& remark : plan->remarks)
+    info_.issues.push_back({TraceIssue::Kind::oddity, remark.id, remark.message, {}, 0});
   if (plan->model && !options_.experts) options_.experts = plan->model->experts;
   if (plan->model) info_.special_tokens = plan->model->special;
-  if (auto sorted = sort_runs(*plan); !sorted) return sorted;
+  if (auto sorted = sort_runs(*plan, stop); !sorted) return sorted;
   if (runs_.empty()) {
     if (plan->model && plan->model->vocab) info_.vocab = *plan->model->vocab;
     return {};
@@ -208,11 +214,12 @@ Expected<Trace> RecordedPlan::observe(const Intervention& run) {
 
 }  // namespace
 
-Expected<std::unique_ptr<Subject>> open_recorded(const fs::path& path, const input::TraceOptions& options) {
+Expected<std::unique_ptr<Subject>> open_recorded(const fs::path& path, const input::TraceOptions& options,
+                                                 const input::Stop& stop) {
   std::error_code unreadable;
   if (fs::is_directory(path, unreadable)) {
     auto plan = std::make_unique<RecordedPlan>(path, options);
-    if (auto opened = plan->open(); !opened) return tl::unexpected(opened.error());
+    if (auto opened = plan->open(stop); !opened) return tl::unexpected(opened.error());
     return std::unique_ptr<Subject>(std::move(plan));
   }
   auto trace = input::read_trace(path, options);

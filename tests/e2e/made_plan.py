@@ -80,8 +80,9 @@ class MadePlan:
     """Runs are added one by one; write() makes the directory."""
 
     def __init__(self, folder, model=causal, sequences=4, positions=64, left_padding=0, right_padding=0,
-                 layout="batch-major", seed=1, said=None, first=None):
+                 layout="batch-major", seed=1, said=None, mode="train", layers=LAYERS, first=None):
         self.folder, self.model, self.layout, self.said = folder, model, layout, said
+        self.mode, self.layers = mode, layers
         self.draw = random.Random(seed)
         self.base = [self.tokens(positions) for _ in range(sequences)]
         if first is not None:
@@ -132,7 +133,7 @@ class MadePlan:
         safetensors(self.folder / f"{number:04}.in.safetensors", {"tokens": tokens, "valid": valid},
                     {"schema": "pastonly.tokens/1"})
         route, tensors = self.model(rows, self.valid), {"tokens": tokens, "valid": valid}
-        for layer in LAYERS:
+        for layer in self.layers:
             scores, mask = b"", b""
             for row in range(shape[0]):
                 for position in range(shape[1]):
@@ -142,7 +143,7 @@ class MadePlan:
             tensors[f"layers.{layer}.scores"] = ("F32", (*shape, EXPERTS), scores)
             tensors[f"layers.{layer}.mask"] = ("U8", (*shape, EXPERTS), mask)
         safetensors(self.folder / f"{number:04}.out.safetensors", tensors,
-                    {"schema": "pastonly.trace/1", "mode": "train", "stage": "dispatched", "layout": self.layout,
+                    {"schema": "pastonly.trace/1", "mode": self.mode, "stage": "dispatched", "layout": self.layout,
                      "vocab": str(2 * VOCAB)})
 
     def write(self):

@@ -90,6 +90,14 @@ class Checkpoints(unittest.TestCase):
         self.assertIn("twin/config.json", twin["twin-unread-keys"]["message"])
         self.assertNotIn("unread-keys", twin)
 
+    def test_what_is_not_read_is_said_of_the_recorded_plan_too(self):
+        recorded = self.root / "recorded"
+        self.notes({"expert_capacity": 64, "auto_map": {"AutoModel": "own.Own"}}, "--record", recorded, expect=0)
+        report = audit(recorded, "--check", "causal-mask", "--check", "trace-integrity", expect=0)
+        found = {finding["witness"].get("hazard"): finding for finding in report["findings"]}
+        self.assertIn("expert_capacity = 64", found["unread-keys"]["message"])
+        self.assertEqual((found["own-code"]["claim"], found["own-code"]["severity"]), ("own-code", "warning"))
+
     def test_attention_that_is_not_causal_is_refused(self):
         done = run("audit", write(self.root / "other", {"is_causal": False}))
         self.assertEqual(done.returncode, 2)

@@ -138,6 +138,20 @@ class Limits(unittest.TestCase):
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn(b"not enough memory", done.stderr)
 
+    def test_a_lack_of_memory_in_any_thread_is_an_error_that_is_said(self):
+        """The audit's threads and the one that hashes files: none may end in a signal or a wrong hash."""
+        seen = set()
+        for limit in range(20 * 2**20, 140 * 2**20, 2**20):
+            done = start("audit", ROOT / "audits/examples/clean", "-q", "-o", "json", capture_output=True,
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+            if done.returncode == 127:  # the libraries could not be loaded
+                continue
+            seen.add(done.returncode)
+            self.assertIn(done.returncode, (0, 2), (limit, done.stderr))
+            if done.returncode == 2:
+                self.assertRegex(done.stderr, b"not enough memory", limit)
+        self.assertEqual(seen, {0, 2})
+
     def test_no_steps(self):
         done = self.experiment({"training": {"steps": 0}})
         self.assertEqual(done.returncode, 4)

@@ -33,8 +33,13 @@ class Temporary(unittest.TestCase):
 
 
 class Usage(Temporary):
+    def test_an_empty_policy(self):
+        done = run("audit", CLEAN, "--policy", "")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("pastonly: no policy is named", done.stderr)
+
     def test_bad_usage_exits_4_with_one_line(self):
-        for arguments in ([], ["frobnicate"], ["audit"], ["audit", CLEAN, "--frobnicate"], ["audit", CLEAN, "extra"],
+        for arguments in ([], ["frobnicate"], ["audit"], ["audit", CLEAN, "--frobnicate"], ["report", CLEAN, "extra"],
                           ["audit", CLEAN, "--threads", "many"], ["audit", CLEAN, "--seed", "-1"],
                           ["audit", CLEAN, "--color", "pink"], ["audit", CLEAN, "--mode", "dream"],
                           ["audit", CLEAN, "--source", "zipf:3"], ["audit", CLEAN, "--map", "scores"],

@@ -40,6 +40,8 @@ Json base_config(std::string_view model_type) {
           {"shared_expert_intermediate_size", 4},
           {"n_shared_experts", 1},
           {"first_k_dense_replace", 1},
+          {"n_group", 1},
+          {"topk_group", 1},
           {"kv_lora_rank", 4},
           {"q_lora_rank", 4},
           {"qk_nope_head_dim", 2},

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
 
 namespace pastonly::input {
@@ -20,21 +21,27 @@ struct FreeContext {
   void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
 };
 
-/// A running SHA-256.
+/// A running SHA-256. The library's steps fail for lack of memory alone, and a step that failed unseen would
+/// give a wrong hash: bad_alloc.
 class Sha256 {
  public:
-  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-  void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    require(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+  }
+  void add(const void* data, std::size_t size) { require(EVP_DigestUpdate(context_.get(), data, size) == 1); }
   std::string hex() {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    EVP_DigestFinal_ex(context_.get(), digest, &size);
+    require(EVP_DigestFinal_ex(context_.get(), digest, &size) == 1);
     std::string text;
     for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
     return text;
   }
 
  private:
+  static void require(bool done) {
+    if (!done) throw std::bad_alloc();
+  }
   std::unique_ptr<EVP_MD_CTX, FreeContext> context_;
 };
 
@@ -47,6 +54,9 @@ struct Hashed {
 /// error here instead of a fault.
 Expected<Hashed> hash_file(const std::filesystem::path& path) {
   constexpr std::size_t block = std::size_t{1} << 20;
+  const auto buffer = std::make_unique<char[]>(block);  // before the file is open: it may throw
+  Sha256 hash;
+  Hashed out;
   // O_NONBLOCK: opening a named pipe must not wait for a writer.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
@@ -57,9 +67,6 @@ Expected<Hashed> hash_file(const std::filesystem::path& path) {
     return input_error(path.string() + ": is not a regular file");
   }
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  const auto buffer = std::make_unique<char[]>(block);
-  Sha256 hash;
-  Hashed out;
   for (;;) {
     const auto got = ::read(fd, buffer.get(), block);
     if (got < 0 && errno == EINTR) continue;

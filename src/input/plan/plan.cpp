@@ -19,6 +19,7 @@ using RunKind = Intervention::Kind;
 
 // A run takes about a hundred bytes; this is room for tens of thousands.
 constexpr std::size_t largest_plan = std::size_t{8} * 1024 * 1024;
+constexpr std::size_t runs_between_looks = 1024;  // between two questions whether to stop
 
 struct KindKeys {
   RunKind kind;
@@ -261,11 +262,26 @@ std::string read_model(const Json& json, Plan::Model& model) {
   return "";
 }
 
-std::string read_document(const Json& json, Plan& plan) {
+std::string read_remarks(const Json& json, std::vector<Plan::Remark>& out) {
+  const char* const expected = "'remarks' is not a list of {\"id\": \"own-code\", \"message\": \"...\"}";
+  const auto in_id = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  if (!json.is_array()) return expected;
+  for (const auto& entry : json) {
+    if (!entry.is_object() || entry.size() != 2 || !entry.contains("id") || !entry["id"].is_string() ||
+        !entry.contains("message") || !entry["message"].is_string())
+      return expected;
+    Plan::Remark remark{entry["id"].get<std::string>(), printable(entry["message"].get<std::string>())};
+    if (remark.id.empty() || !std::ranges::all_of(remark.id, in_id)) return expected;
+    out.push_back(std::move(remark));
+  }
+  return "";
+}
+
+std::string read_document(const Json& json, Plan& plan, const Stop& stop) {
   if (!json.is_object()) return "is not an object";
   for (const auto& [key, value] : json.items()) {
-    if (key != "schema" && key != "runs" && key != "model") {
-      return fmt::format("unknown key '{}' (schema, runs, model)", key.substr(0, 40));
+    if (key != "schema" && key != "runs" && key != "model" && key != "remarks") {
+      return fmt::format("unknown key '{}' (schema, runs, model, remarks)", key.substr(0, 40));
     }
   }
   if (!json.contains("schema") || json["schema"] != "pastonly.plan/1")
@@ -274,8 +290,12 @@ std::string read_document(const Json& json, Plan& plan) {
   if (json.contains("model")) {
     if (auto why = read_model(json["model"], plan.model.emplace()); !why.empty()) return why;
   }
+  if (json.contains("remarks")) {
+    if (auto why = read_remarks(json["remarks"], plan.remarks); !why.empty()) return why;
+  }
   std::size_t place = 0;
   for (const auto& entry : json["runs"]) {
+    if (place % runs_between_looks == 0 && stop()) return "";
     RunReader reader(entry);
     plan.runs.push_back(reader.read());
     if (!reader.problem().empty()) {
@@ -288,21 +308,22 @@ std::string read_document(const Json& json, Plan& plan) {
 
 }  // namespace
 
-Expected<Plan> parse_plan(std::string_view text, std::string_view name) {
+Expected<Plan> parse_plan(std::string_view text, std::string_view name, const Stop& stop) {
   if (text.size() > largest_plan) {
     return input_error(
         fmt::format("{}: {} bytes, more than the {} that a plan may have", name, text.size(), largest_plan));
   }
-  const auto json = parse_json(text, name, Error::Kind::input);
+  const auto json = parse_json(text, name, Error::Kind::input, false, stop);
   if (!json) return tl::unexpected(json.error());
   Plan plan;
-  if (const auto why = read_document(*json, plan); !why.empty())
-    return input_error(printable(fmt::format("{}: {}", name, why)));
+  const std::string why = read_document(*json, plan, stop);
+  if (stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+  if (!why.empty()) return input_error(printable(fmt::format("{}: {}", name, why)));
   std::sort(plan.runs.begin(), plan.runs.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return plan;
 }
 
-Expected<Plan> read_plan(const std::filesystem::path& directory) {
+Expected<Plan> read_plan(const std::filesystem::path& directory, const Stop& stop) {
   const auto path = directory / "plan.json";
   const auto text = read_text(path, largest_plan);
   if (!text) {
@@ -315,7 +336,7 @@ Expected<Plan> read_plan(const std::filesystem::path& directory) {
                             : "; a plan is a directory that holds plan.json and its runs, a checkpoint "
                               "one that holds config.json and its weights"));
   }
-  return parse_plan(*text, path.string());
+  return parse_plan(*text, path.string(), stop);
 }
 
 std::string input_name(std::uint32_t id) { return fmt::format("{:04}.in.safetensors", id); }

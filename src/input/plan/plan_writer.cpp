@@ -83,6 +83,13 @@ Expected<void> write_plan(const std::filesystem::path& directory, const Plan& pl
     return input_error(fmt::format("{}: cannot be created: {}", directory.string(), error.message()));
   std::string text = "{\n  \"schema\": \"pastonly.plan/1\",\n";
   if (plan.model) text += fmt::format("  \"model\": {},\n", to_json(*plan.model).dump());
+  if (!plan.remarks.empty()) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Plan::Remark& remark : plan.remarks)
+      list.push_back({{"id", remark.id}, {"message", remark.message}});
+    text += fmt::format("  \"remarks\": {},\n",
+                        list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  }
   text += "  \"runs\": [\n";
   for (std::size_t i = 0; i < plan.runs.size(); ++i) {
     text += fmt::format("    {}{}\n", run_text(plan.runs[i]), i + 1 < plan.runs.size() ? "," : "");

@@ -333,6 +333,8 @@ Expected<Policy> parse_policy(std::string_view text, std::string_view name, std:
 
 Expected<Policy> read_policy(const std::string& path_or_name, std::string_view today) {
   if (const auto text = embedded(path_or_name)) return parse_policy(*text, path_or_name, today);
+  if (path_or_name.empty())
+    return usage_error("no policy is named; a policy is a file or a built-in policy (release, ci)");
   const auto text = read_text(path_or_name, largest_policy);
   if (!text) {
     return usage_error(

@@ -100,6 +100,16 @@ Expected<void> LayerBuilder::check_columns() const {
   if (ids && ids->columns > layer_.experts) {
     return fail(*ids, fmt::format("{} choices among {} experts", ids->columns, layer_.experts));
   }
+  // Ids beyond the type's range have wrapped around: they name other experts.
+  const std::size_t nameable = !ids                     ? most_experts
+                               : ids->type == DType::u8 ? 256
+                               : ids->type == DType::i8 ? 128
+                                                        : most_experts;
+  if (layer_.experts > nameable)
+    return fail(*ids,
+                fmt::format("ids of type {} name {} experts at most, and there are {}; record them in 16 "
+                            "bits or more",
+                            name(ids->type), nameable, layer_.experts));
   const auto& gates = part(Kind::gates);
   if (gates && gates->columns != layer_.experts &&
       !(ids && !part(Kind::mask) && gates->columns == ids->columns)) {

@@ -121,7 +121,11 @@ TEST_CASE("causal-mask proves expert choice with one changed token and one decis
 
 TEST_CASE("causal-mask tells a fault below the router from selection", "[causal-mask]") {
   const Ran ran = causal_mask(recipe(R"("rule": "top-k,k=2", "scoring_fault": {"layer": 1, "over": "row"})"));
-  CHECK(find_claim(ran, "flip"));
+  REQUIRE(find_claim(ran, "flip"));
+  const std::string& help = find_claim(ran, "flip")->help;  // no rule is advised to a top-k model
+  CHECK(contains(help, "the router of layer 1 looks ahead"));
+  CHECK(contains(help, "top-k makes every decision"));
+  CHECK_FALSE(contains(help, "what to use instead"));
   CHECK(origin(ran, 0).kind == "none");
   CHECK(origin(ran, 1).kind == "scoring");
   CHECK_FALSE(origin(ran, 1).contaminated);

@@ -24,6 +24,8 @@ TEST_CASE("future-information certifies bits of expert choice", "[audits][future
   // Eight rows, one prefix each, two futures: at best the limit of 8 out of 8.
   CHECK(*claim->amount->lower <= -std::log2(1.0 - stats::clopper_pearson_lower(8, 8, 0.05)) + 1e-12);
   CHECK(claim->amount->samples == 8);
+  CHECK(claim->amount->name == "collision_information");
+  CHECK_FALSE(measured(result, "future_information"));
   CHECK(claim->amount->unit == "bits per prefix");
   CHECK(claim->witness.find("type") != nullptr);
   REQUIRE(result.layers.size() == 3);
@@ -34,7 +36,7 @@ TEST_CASE("future-information finds nothing in causal rules", "[audits][future-i
   for (const char* rule : {"top-k,k=2", "token-major-capacity,k=2,capacity=96"}) {
     const Ran result = ran(run_check(audits::future_information_check, with_futures(rule)));
     CHECK_FALSE(rejects(find_claim(result, "routing-leak"), {}, 0.0));
-    CHECK(*measured(result, "future_information") == 0.0);
+    CHECK(*measured(result, "collision_information") == 0.0);
   }
 }
 
@@ -46,6 +48,7 @@ TEST_CASE("future-information of many futures counts routings", "[audits][future
   const Ran result = ran(run_check(audits::future_information_check, recipe));
   const Claim* claim = find_claim(result, "routing-leak");
   CHECK(claim->amount->samples == comparison::many_futures);  // 16 pairs in each of two prefixes
+  CHECK(claim->amount->name == "future_information");
   CHECK(claim->amount->value > 2.0);
   CHECK(claim->amount->value <= 5.8);  // log2 of 32 futures, and the correction
   CHECK(*claim->amount->lower < claim->amount->value);

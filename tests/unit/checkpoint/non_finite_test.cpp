@@ -106,14 +106,14 @@ TEST_CASE("scales of MXFP4 that are not finite are found and named", "[checkpoin
 TEST_CASE("weights that are not finite are found where no token meets them", "[checkpoint]") {
   Broken broken;
   broken.write();
-  CHECK(check_finite(opened(broken.directory().path()).weights()).has_value());
+  CHECK(check_weights(opened(broken.directory().path()).weights()).has_value());
   const std::string name = "model.layers.1.mlp.experts.3.up_proj.weight";
   Tensor& tensor = broken.tensor(name);
   std::vector<std::byte> bytes(tensor.bytes.begin(), tensor.bytes.end());
   std::memcpy(bytes.data() + bytes.size() - 4, &nan, sizeof nan);
   tensor.bytes = bytes;
   broken.write();
-  const auto found = check_finite(opened(broken.directory().path()).weights());
+  const auto found = check_weights(opened(broken.directory().path()).weights());
   REQUIRE_FALSE(found.has_value());
   CHECK(found.error().kind == Error::Kind::input);
   check_says(found.error().message, {"model.safetensors", name, "nan at element"});

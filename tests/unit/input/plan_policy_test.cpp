@@ -34,15 +34,47 @@ TEST_CASE("a written plan reads back as it was", "[input]") {
   plan.runs[7].seed = ~std::uint64_t{0};
   plan.runs[8].rule = "expert-choice,chunk=64";
   plan.runs[9].seed = 3;
+  plan.remarks = {{"own-code", "names code of its own"}, {"unread-keys", "x"}};
   const TemporaryDirectory directory;
   REQUIRE(input::write_plan(directory.path() / "plan", plan));
   const auto read = input::read_plan(directory.path() / "plan");
   REQUIRE(read);
   CHECK(read->runs == plan.runs);
+  CHECK(read->remarks == plan.remarks);
   CHECK(read->model->experts == 8u);
   CHECK(read->model->layers == std::vector<std::uint32_t>{0, 2});
   CHECK(input::input_name(7) == "0007.in.safetensors");
   CHECK(input::output_name(12345) == "12345.out.safetensors");
+}
+
+TEST_CASE("the reading of a long plan stops when asked to", "[input]") {
+  std::string text = R"({"schema": "pastonly.plan/1", "runs": [{"id": 0, "kind": "base"})";
+  for (int i = 1; i < 20'000; ++i)
+    text += R"(, {"id": )" + std::to_string(i) + R"(, "kind": "repeat", "base": 0})";
+  text += "]}";
+  int looks = 0;
+  REQUIRE(input::parse_plan(text, "plan.json", [&] { return ++looks < 0; }));
+  const int all = looks;
+  CHECK(all > 30);  // every few thousand values of the document, then every thousand runs
+  for (const int last : {1, all / 2, all - 1}) {
+    looks = 0;
+    const auto plan = input::parse_plan(text, "plan.json", [&] { return ++looks >= last; });
+    REQUIRE_FALSE(plan);
+    CHECK(plan.error().kind == Error::Kind::interrupted);
+  }
+}
+
+TEST_CASE("what is wrong with a plan's remarks", "[input]") {
+  for (const char* remarks : {R"({})", R"(["x"])", R"([{"id": "a"}])", R"([{"id": "", "message": "x"}])",
+                              R"([{"id": "A b", "message": "x"}])", R"([{"id": "a", "message": 1}])",
+                              R"([{"id": "a", "message": "x", "more": 1}])"}) {
+    const auto plan = input::parse_plan(
+        std::string(R"({"schema": "pastonly.plan/1", "runs": [{"id": 0, "kind": "base"}], "remarks": )") +
+            remarks + "}",
+        "plan.json");
+    REQUIRE_FALSE(plan);
+    CHECK(plan.error().message.find("'remarks' is not a list of") != std::string::npos);
+  }
 }
 
 TEST_CASE("a suffix run may cut every row elsewhere", "[input]") {

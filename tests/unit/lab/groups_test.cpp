@@ -77,7 +77,7 @@ TEST_CASE("arms of one group are compared over their seeds, causal ones without 
   CHECK(text.find("18 arms trained") != std::string::npos);
   CHECK(text.find("chunk 4, seed 1") == std::string::npos);
   CHECK(text.find("  chunk 4   2.002 ±0.002") != std::string::npos);
-  CHECK(text.find("+1.000 ±0.002") != std::string::npos);
+  CHECK(text.find("+1.000 ±0.004") != std::string::npos);
 }
 
 }  // namespace pastonly::lab

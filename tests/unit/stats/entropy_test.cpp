@@ -46,7 +46,10 @@ TEST_CASE("collision entropy is at most Shannon's", "[stats][entropy]") {
     }
     CHECK(collision_entropy(1.0 - collision) <= shannon + 1e-12);
   }
-  CHECK(collision_entropy(0.5) == Approx(1.0));
+  // k outcomes alike: both are log2 k.
+  for (const double k : {2.0, 8.0, 256.0}) CHECK(collision_entropy(1.0 - 1.0 / k) == Approx(std::log2(k)));
+  // Half of the prefixes with 16 outcomes alike and half with one: 2 bits of Shannon's on average, 0.91 here.
+  CHECK(collision_entropy(0.5 * (1.0 - 1.0 / 16.0)) == Approx(std::log2(32.0 / 17.0)));
   CHECK(collision_entropy(0.0) == 0.0);
   CHECK_FALSE(std::signbit(collision_entropy(0.0)));
   CHECK(collision_entropy(1.0) == std::numeric_limits<double>::infinity());
