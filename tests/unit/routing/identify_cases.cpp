@@ -87,6 +87,10 @@ class Grid {
     add("quantile-balancing", {{"k", k}, {"thresholds", draw_array(n, spread, seed_)}},
         {"top-k", "biased-top-k"});
     add("biased-top-k(same-batch)", {{"k", k}, {"update_rate", spread}, {"updates", 3}}, {"top-k"});
+    add("biased-top-k(prefix)", {{"k", k}, {"update_rate", spread}}, {"top-k"});
+    add("sequence-top-k", {{"k", k}});
+    add("sequence-top-k", {{"k", k}, {"scope", "batch"}});
+    add("sequence-top-k(streaming)", {{"k", k}});
     add("sinkhorn", {{"k", k}, {"input", "probabilities"}}, {"top-k"});
     shape_.knows_tokens = true;
     add("hash", {{"k", k}, {"table_seed", 5}});
@@ -119,6 +123,10 @@ class Grid {
       if (k == 2) add("gshard-top-2(random-second)", {{"capacity", c}, {"second", "drawn"}});
       if (k == 2) add("next-choice", {{"k", 2}, {"capacity", whole(tokens) / 2 + 1}});
       add("batch-priority", {{"k", k}, {"capacity", c}});
+      if (factor < 16.0) {
+        const std::size_t ranks = n / 4, budget = std::max<std::size_t>(1, 4 * c);
+        add("rank-capacity", {{"k", k}, {"ranks", ranks}, {"capacity", budget}}, {"top-k"});
+      }
       for (const auto* rank : {"score", "renormalised"})
         add("drop-by-score", {{"k", k}, {"capacity", c}, {"rank", rank}});
       add("random-token", {{"k", k}, {"capacity", c}});
