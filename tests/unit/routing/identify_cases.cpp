@@ -46,18 +46,23 @@ class Grid {
   explicit Grid(std::size_t repetitions) : repetitions_(repetitions) {}
 
   std::vector<IdentifyCase> run() {
+    each_shape([&] { add_all(); });
+    each_shape([&] { add_budgets(); });
+    return std::move(cases_);
+  }
+
+ private:
+  template <class Add>
+  void each_shape(Add add) {
     for (const std::size_t experts : {4, 8, 16, 64}) {
       for (const bool ties : {false, true}) {
         shape_.experts = experts;
         shape_.ties = ties;
         shape_.layout = {4, 64, TokenOrder::batch_major};
-        for (std::size_t r = 0; r < repetitions_; ++r) add_all();
+        for (std::size_t r = 0; r < repetitions_; ++r) add();
       }
     }
-    return std::move(cases_);
   }
-
- private:
   void add(std::string id, Parameters parameters, Ids accepted = {}) {
     auto one = shape_;
     one.seed = seed_++;
@@ -87,10 +92,6 @@ class Grid {
     add("quantile-balancing", {{"k", k}, {"thresholds", draw_array(n, spread, seed_)}},
         {"top-k", "biased-top-k"});
     add("biased-top-k(same-batch)", {{"k", k}, {"update_rate", spread}, {"updates", 3}}, {"top-k"});
-    add("biased-top-k(prefix)", {{"k", k}, {"update_rate", spread}}, {"top-k"});
-    add("sequence-top-k", {{"k", k}});
-    add("sequence-top-k", {{"k", k}, {"scope", "batch"}});
-    add("sequence-top-k(streaming)", {{"k", k}});
     add("sinkhorn", {{"k", k}, {"input", "probabilities"}}, {"top-k"});
     shape_.knows_tokens = true;
     add("hash", {{"k", k}, {"table_seed", 5}});
@@ -104,6 +105,20 @@ class Grid {
     add("group-limited-top-k",
         {{"k", k}, {"groups", 4}, {"topk_groups", 2}, {"bias", draw_array(n, spread, seed_)}},
         {"top-k", "biased-top-k"});
+  }
+  void add_budgets() {
+    const std::size_t tokens = shape_.layout.tokens(), n = shape_.experts;
+    for (const std::size_t k : {1, 2, 4}) {
+      if (k >= n) continue;
+      add("biased-top-k(prefix)", {{"k", k}, {"update_rate", 0.3 / static_cast<double>(n)}}, {"top-k"});
+      add("sequence-top-k", {{"k", k}});
+      add("sequence-top-k", {{"k", k}, {"scope", "batch"}});
+      add("sequence-top-k(streaming)", {{"k", k}});
+      for (const double factor : {0.5, 1.0, 1.25}) {
+        const auto budget = static_cast<std::size_t>(factor * static_cast<double>(4 * tokens * k / n));
+        add("rank-capacity", {{"k", k}, {"ranks", n / 4}, {"capacity", budget}}, {"top-k"});
+      }
+    }
   }
   void add_capacities(std::size_t k) {
     const std::size_t tokens = shape_.layout.tokens(), n = shape_.experts;
@@ -123,10 +138,6 @@ class Grid {
       if (k == 2) add("gshard-top-2(random-second)", {{"capacity", c}, {"second", "drawn"}});
       if (k == 2) add("next-choice", {{"k", 2}, {"capacity", whole(tokens) / 2 + 1}});
       add("batch-priority", {{"k", k}, {"capacity", c}});
-      if (factor < 16.0) {
-        const std::size_t ranks = n / 4, budget = std::max<std::size_t>(1, 4 * c);
-        add("rank-capacity", {{"k", k}, {"ranks", ranks}, {"capacity", budget}}, {"top-k"});
-      }
       for (const auto* rank : {"score", "renormalised"})
         add("drop-by-score", {{"k", k}, {"capacity", c}, {"rank", rank}});
       add("random-token", {{"k", k}, {"capacity", c}});

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "pastonly/router_order.h"
-#include "pastonly/routing_rule.h"
 
 namespace pastonly::routing::hypotheses {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "pastonly/routing_rule.h"
 #include "routing/identify/shared/run_set.h"
 
 namespace pastonly::routing::hypotheses {
