@@ -1,5 +1,5 @@
-// Loops whose races the thread sanitizer must report, and one without any, on which it must be silent. Were it
-// blind to what libtbb runs, or did it take libtbb itself for a race, .ci/threads would notice here.
+// Loops whose races the thread sanitizer must report, and one without any, on which it must be silent. Were
+// it blind to what libtbb runs, or did it take libtbb itself for a race, .ci/threads would notice here.
 //
 //     pastonly_planted_race counter|neighbour|none
 
