@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <new>
+#include <system_error>
 
 #include "input/files/hash.h"
 
@@ -20,7 +21,12 @@ std::vector<std::filesystem::file_time_type> last_written(const std::vector<File
 }  // namespace
 
 FileHashes::FileHashes(std::vector<FileRecord> files)
-    : files_(std::move(files)), written_(last_written(files_)), thread_([this] { hash_all(); }) {}
+    : files_(std::move(files)), written_(last_written(files_)) {
+  try {
+    thread_ = std::thread([this] { hash_all(); });
+  } catch (const std::system_error&) {  // no thread to be had: whoever waits hashes
+  }
+}
 
 FileHashes::~FileHashes() {
   stop_ = true;
@@ -48,7 +54,7 @@ void FileHashes::hash_each() {
 }
 
 Expected<std::vector<FileRecord>> FileHashes::wait() {
-  thread_.join();
+  thread_.joinable() ? thread_.join() : hash_all();
   if (!result_ && result_.error().message.empty())
     return input_error("not enough memory to hash the files that were audited");
   if (!result_) return tl::unexpected(result_.error());

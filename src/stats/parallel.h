@@ -9,7 +9,8 @@
 namespace pastonly::stats {
 
 /// Runs body(i) for i in [0, count), on as many threads as the enclosing arena allows (`--threads`).
-/// Each index writes its own results and nothing else, so outcomes do not depend on the schedule.
+/// Each index writes its own results and nothing else, so outcomes do not depend on the schedule (.ci/threads
+/// looks for races).
 template <class Body>
 void parallel_for(std::size_t count, Body&& body) {
   LoopOrder order;
