@@ -219,7 +219,7 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
   if (!noise) return tl::unexpected(noise.error());
   Judgement judged;
   if (tally.changed()) {
-    judged = judge_change(context, *std::move(noise), compared_runs);
+    judged = judge_change(context, *std::move(noise), compared_runs, words.axis);
     if (judged.evidence.strength >= Strength::statistical)
       report_change(compared_runs, judged, words, out);
     else

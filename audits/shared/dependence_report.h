@@ -9,11 +9,13 @@
 #include "comparison/run_comparison.h"
 #include "pastonly/check.h"
 #include "pastonly/outcome.h"
+#include "pastonly/routing_rule.h"
 
 namespace pastonly::audits {
 
 /// The sentences of one kind of intervention.
 struct DependenceWords {
+  bool Dependence::*axis;  ///< what a rule must depend on to show it
   std::string_view flip_id;
   std::string_view subject;   ///< "decisions of tokens before the cut"
   std::string_view change;    ///< "only later tokens of their own sequence were redrawn"
