@@ -40,19 +40,21 @@ bool quiet_at(const comparison::NoiseTest& noise, const comparison::RunCompariso
 
 constexpr double proof_level = 1e-3;
 
-/// Whether one rule, which is not causal, reproduces every decision of all runs at the first layer that
-/// flips: then none is random. A causal one says that the token's own scores moved it, as rounding does at a
-/// border.
-bool all_explained(const CheckContext& context, const comparison::RunComparisons& compared_runs) {
+/// Whether one rule that depends on the axis reproduces every decision of all runs at the first layer that
+/// flips: then none is random. One that does not says that the token's own scores moved it, as rounding does
+/// at a border.
+bool all_explained(const CheckContext& context, const comparison::RunComparisons& compared_runs,
+                   bool Dependence::*axis) {
   const auto rules = context.observations.rules();
   if (!rules) return false;
   for (std::size_t l = 0; l < compared_runs.tally.layers.size() && l < rules->size(); ++l) {
     if (compared_runs.tally.layers[l].flips == 0) continue;
     const LayerFacts::Rule& rule = (*rules)[l];
     const Trace& base = compared_runs.runs.front().reference->base;
-    const auto again = replay::replay_rule(base, base.layers[l], rule);
-    return again && !again->random && rule.causal == false &&
-           rule.explained >= 1.0;  // later layers may only pass it on
+    if (rule.explained < 1.0 || !replay::replay_rule(base, base.layers[l], rule)) return false;
+    const auto made = replay::make_identified(rule);
+    const Dependence dependence = made->dependence(base.layout, base.layers[l].experts);
+    return dependence.*axis && !dependence.random;  // later layers may only pass it on
   }
   return false;
 }
@@ -92,7 +94,7 @@ std::vector<LayerIndex> changed_layers(const comparison::RunComparisons& compare
 }
 
 Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
-                       const comparison::RunComparisons& compared_runs) {
+                       const comparison::RunComparisons& compared_runs, bool Dependence::*axis) {
   Judgement out;
   Evidence& evidence = out.evidence;
   const bool quiet = repeats_quiet_where_changed(compared_runs, noise);
@@ -113,7 +115,7 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
                             test.p_value);
   }
   if (evidence.strength != Evidence::Strength::proof && quiet && test.treated_flip &&
-      all_explained(context, compared_runs)) {
+      all_explained(context, compared_runs, axis)) {
     evidence.strength = Evidence::Strength::proof;
     out.bound = "one rule reproduces every decision of the layer in all runs, so none is random";
   } else if (evidence.strength != Evidence::Strength::proof && picked && picked->flip.scores_equal) {
