@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "catch.h"
 #include "identify_cases.h"
 #include "stats/random.h"
+#include "unit/routing/batches.h"
 #include "unit/routing/made.h"
 
 using namespace pastonly;
@@ -225,4 +228,24 @@ TEST_CASE("Padding that took places and was not recorded leaves a capacity unexp
       CHECK((!found.rule.id || found.rule.id == "gshard-top-2(random-second)"));
     }
   }
+}
+
+TEST_CASE("A chosen expert of no score at all has no step", "[identify]") {
+  auto scores = random_scores(64 * 4, 7);
+  std::vector<std::uint8_t> mask(scores.size(), 0);
+  for (std::size_t t = 0; t < 64; ++t) {
+    mask[t * 4 + t % 4] = 1;
+    scores[t * 4 + t % 4] = -std::numeric_limits<float>::infinity();
+  }
+  const auto found = identify_traces({batch_of(2, 32, 4, scores, mask)});
+  CHECK_FALSE(lists(found, "biased-top-k(prefix)"));
+}
+
+TEST_CASE("A recorded bias that explains everything leaves nothing to a bias from the tokens before",
+          "[identify]") {
+  const std::vector<float> bias{0.3F, -0.2F, 0.1F, 0.0F};
+  const auto scores = random_scores(128 * 4, 8);
+  const auto found = identify_traces({batch_of(2, 64, 4, scores, best_of(scores, 4, 2, bias), bias)});
+  CHECK(found.rule.id == "biased-top-k");
+  CHECK_FALSE(lists(found, "biased-top-k(prefix)"));
 }

@@ -21,20 +21,40 @@ struct RankDemand {
   std::vector<std::size_t> wanted, kept;
 };
 
-std::vector<RankDemand> rank_demands(const RunSet& runs, const Grouping& grouping, std::size_t k) {
+/// Of every sequence.
+std::vector<RankDemand> sequence_demands(const RunSet& runs, std::size_t k) {
   std::vector<RankDemand> all;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const auto view = runs.view(i);
-    const Groups groups(view->layout(), grouping);
-    const std::size_t first = all.size();
+    const Layout& layout = view->layout();
     const std::vector<std::size_t> none(runs.experts(), 0);
-    all.resize(first + groups.count(), {groups.size(), none, none});
     const Choices choices = top_choices(view->scores(), k);
-    for (std::size_t token = 0; token < view->tokens(); ++token) {
-      if (!view->routed(token)) continue;
-      auto& demand = all[first + groups.group_of(token)];
-      for (const auto e : choices.of(token)) ++demand.wanted[e];
-      for (std::size_t e = 0; e < runs.experts(); ++e) demand.kept[e] += view->mask()(token, e);
+    for (std::size_t row = 0; row < layout.sequences; ++row) {
+      auto& demand = all.emplace_back(RankDemand{layout.positions, none, none});
+      for (std::size_t position = 0; position < layout.positions; ++position) {
+        const std::size_t token = layout.token(row, position);
+        if (!view->routed(token)) continue;
+        for (const auto e : choices.of(token)) ++demand.wanted[e];
+        for (std::size_t e = 0; e < runs.experts(); ++e) demand.kept[e] += view->mask()(token, e);
+      }
+    }
+  }
+  return all;
+}
+
+/// The same of whole batches.
+std::vector<RankDemand> batch_demands(const RunSet& runs, const std::vector<RankDemand>& sequences) {
+  std::vector<RankDemand> all;
+  auto next = sequences.begin();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const Layout& layout = runs.run(i).layout;
+    const std::vector<std::size_t> none(runs.experts(), 0);
+    auto& demand = all.emplace_back(RankDemand{layout.tokens(), none, none});
+    for (std::size_t row = 0; row < layout.sequences; ++row, ++next) {
+      for (std::size_t e = 0; e < runs.experts(); ++e) {
+        demand.wanted[e] += next->wanted[e];
+        demand.kept[e] += next->kept[e];
+      }
     }
   }
   return all;
@@ -89,9 +109,9 @@ bool fits_ranks(const RunSet& runs, const Grouping& grouping, std::size_t k, std
 }
 
 /// The fewest ranks that fit, with other numbers of them beside it; empty where none does.
-Value::Object fit_ranks(const RunSet& runs, const Grouping& grouping, std::size_t k) {
+Value::Object fit_ranks(const RunSet& runs, const Grouping& grouping, std::size_t k,
+                        const std::vector<RankDemand>& demands) {
   const std::size_t experts = runs.experts();
-  const auto demands = rank_demands(runs, grouping, k);
   const std::size_t base = Groups(runs.run(0).layout, grouping).size();
   Value::Object parameters;
   Value::Array others;
@@ -119,8 +139,14 @@ void try_rank_capacity(const RunSet& runs, Findings& findings) {
   const bool dropless = findings.accepted(ids::top_k) || findings.accepted(ids::expert_choice);
   if (experts < 2 || dropless || runs.tokens() * experts > most_scores_ranked) return;
   const std::size_t k = runs.deepest_rank();
+  if (k >= experts) {
+    findings.reject(ids::rank_capacity, "some token took its worst expert: nothing was chosen");
+    return;
+  }
+  const auto sequences = sequence_demands(runs, k);
+  const auto batches = batch_demands(runs, sequences);
   for (const auto& grouping : groupings(runs, true)) {
-    auto parameters = fit_ranks(runs, grouping, k);
+    auto parameters = fit_ranks(runs, grouping, k, grouping.per_sequence ? sequences : batches);
     if (parameters.empty()) continue;
     findings.accept(ids::rank_capacity, std::move(parameters));
     return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "routing/identify/shared/candidate_parameters.h"
@@ -26,12 +27,14 @@ class StepReader {
     for (std::size_t e = 0; e < start_.size(); ++e) start_[e] = e < bias.size() ? bias[e] : 0.0F;
   }
   void read(std::span<const float> scores, std::span<const std::uint8_t> mask) {
+    bool moved = false;
     for (std::size_t i = 0; i < scores.size(); ++i) {
       if (mask[i] == 0) continue;
       for (std::size_t j = 0; j < scores.size(); ++j) {
-        if (mask[j] == 0) bound(scores, i, j);
+        if (mask[j] == 0) moved |= bound(scores, i, j);
       }
     }
+    moved_ += moved ? 1 : 0;
     for (std::size_t e = 0; e < scores.size(); ++e) load_[e] += mask[e];
     for (const auto bit : mask) total_ += bit;
     for (std::size_t e = 0; e < scores.size(); ++e) {
@@ -39,11 +42,17 @@ class StepReader {
       if (scaled != total_) steps_[e] += scaled < total_ ? 1 : -1;
     }
   }
-  bool possible() const noexcept { return least_ <= most_; }
+  /// No step brings back an expert of score -inf.
+  bool possible() const noexcept { return least_ <= most_ && std::isfinite(least_); }
+  /// Whether enough tokens would have gone elsewhere without a step.
+  bool telling() const noexcept { return moved_ >= enough_moved; }
   /// The roundest number between the limits.
   double step() const {
     const double middle = std::isfinite(most_) ? 0.5 * (least_ + most_) : 2.0 * least_;
-    for (double unit = std::pow(10.0, std::floor(std::log10(middle))); unit > 1e-9 * middle; unit /= 10.0) {
+    double unit = 1.0;
+    while (unit > middle && unit > 1e-30) unit /= 10.0;
+    while (unit * 10.0 <= middle) unit *= 10.0;
+    for (; unit > 1e-9 * middle; unit /= 10.0) {
       const double round = std::round(middle / unit) * unit;
       if (least_ < round && round < most_) return round;
     }
@@ -51,20 +60,21 @@ class StepReader {
   }
 
  private:
-  /// Expert i was chosen over j: s_i + r m_i >= s_j + r m_j.
-  void bound(std::span<const float> scores, std::size_t i, std::size_t j) {
+  /// Expert i was chosen over j: s_i + r m_i >= s_j + r m_j. Whether that takes a step.
+  bool bound(std::span<const float> scores, std::size_t i, std::size_t j) {
     const double gap = (static_cast<double>(scores[j]) + static_cast<double>(start_[j])) -
                        (static_cast<double>(scores[i]) + static_cast<double>(start_[i]));
     const auto moved = static_cast<double>(steps_[i] - steps_[j]);
     if (moved > 0.0) least_ = std::max(least_, gap / moved);
     if (moved < 0.0) most_ = std::min(most_, gap / moved);
     if (moved == 0.0 && gap > 0.0) most_ = -1.0;
+    return gap > 0.0;
   }
 
   std::vector<std::size_t> load_;    // (experts) tokens so far
   std::vector<std::int64_t> steps_;  // (experts) up less down
   std::vector<float> start_;         // (experts)
-  std::size_t total_ = 0;
+  std::size_t total_ = 0, moved_ = 0;
   double least_ = 0.0, most_ = std::numeric_limits<double>::infinity();
 };
 
@@ -82,7 +92,7 @@ std::optional<double> common_step(const RunSet& runs, const Grouping& grouping) 
       if (!reader.possible()) return std::nullopt;
     }
   }
-  return reader.step();
+  return reader.telling() ? std::optional(reader.step()) : std::nullopt;
 }
 
 }  // namespace
@@ -90,9 +100,6 @@ std::optional<double> common_step(const RunSet& runs, const Grouping& grouping) 
 void try_prefix_bias(const RunSet& runs, Findings& findings) {
   const std::size_t k = runs.largest_count();
   if (findings.accepted(ids::top_k) || runs.smallest_count() != k || k == runs.experts()) return;
-  std::size_t moved = 0;
-  for (std::size_t i = 0; i < runs.size(); ++i) moved += runs.profile(i).unordered;
-  if (moved < enough_moved) return;
   auto ways = groupings(runs, true);
   std::ranges::reverse(ways);  // each sequence alone first
   for (const auto& grouping : ways) {

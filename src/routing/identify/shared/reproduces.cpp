@@ -4,35 +4,36 @@
 #include <cstdint>
 #include <vector>
 
-#include "pastonly/router_order.h"
-
 namespace pastonly::routing::hypotheses {
 namespace {
 
 constexpr std::size_t start_tokens = 128;
 
-template <class T>
-std::vector<T> in_router_order(const Layout& layout, std::size_t columns, const T* values) {
-  std::vector<T> out(layout.tokens() * columns);
-  to_router_order(layout, columns, values, out.data());
-  return out;
-}
-
-/// The first `layout.tokens()` tokens of the view, as a batch laid out so.
+/// The first rows and positions of the view that `layout` names, as a batch laid out so.
 bool reproduces(const RunView& view, const Layout& layout, const RoutingRule& rule) {
-  const std::size_t experts = view.experts();
-  const auto scores = in_router_order(layout, experts, view.scores().data());
-  std::vector<std::int64_t> ids;
-  if (view.run().tokens.size() >= layout.tokens()) ids = in_router_order(layout, 1, view.run().tokens.data());
-  std::vector<std::uint8_t> valid;
-  if (view.has_padding()) valid = in_router_order(layout, 1, view.run().valid.data());
+  const std::size_t experts = view.experts(), tokens = layout.tokens();
+  const bool knows_ids = view.run().tokens.size() == view.tokens();
+  std::vector<std::size_t> recorded(tokens);  // where the view holds a token, in router order
+  for (std::size_t row = 0; row < layout.sequences; ++row) {
+    for (std::size_t position = 0; position < layout.positions; ++position)
+      recorded[layout.router_index(row, position)] = view.layout().token(row, position);
+  }
+  std::vector<float> scores;        // (tokens, experts)
+  std::vector<std::int64_t> ids;    // (tokens) or empty
+  std::vector<std::uint8_t> valid;  // (tokens) or empty
+  scores.reserve(tokens * experts);
+  for (const std::size_t token : recorded) {
+    const auto row = view.scores().row(token);
+    scores.insert(scores.end(), row.begin(), row.end());
+    if (knows_ids) ids.push_back(view.run().tokens[token]);
+    if (view.has_padding()) valid.push_back(view.run().valid[token]);
+  }
   Routing routing;
-  rule.select({scores.data(), layout.tokens(), experts}, {layout, 0, ids, valid}, routing);
-  bool same = true;
-  for_each_router_index(layout, [&](std::size_t token, std::size_t index) {
-    same = same && std::ranges::equal(routing.mask.view().row(index), view.mask().row(token));
-  });
-  return same;
+  rule.select({scores.data(), tokens, experts}, {layout, 0, ids, valid}, routing);
+  for (std::size_t index = 0; index < tokens; ++index) {
+    if (!std::ranges::equal(routing.mask.view().row(index), view.mask().row(recorded[index]))) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -49,9 +50,13 @@ bool reproduces(const RunSet& runs, const RoutingRule& rule) {
   return true;
 }
 
-bool reproduces_start(const RunSet& runs, const RoutingRule& rule) {
+bool reproduces_start(const RunSet& runs, const Grouping& grouping, const RoutingRule& rule) {
   const auto view = runs.view(0);
-  return reproduces(*view, {1, std::min(start_tokens, view->layout().positions)}, rule);
+  const Layout& all = view->layout();
+  const bool by_row = grouping.per_sequence || grouping.order == TokenOrder::batch_major;
+  const std::size_t rows = by_row ? 1 : all.sequences;
+  const std::size_t positions = std::max<std::size_t>(1, start_tokens / rows);
+  return reproduces(*view, {rows, std::min(positions, all.positions), grouping.order}, rule);
 }
 
 }  // namespace pastonly::routing::hypotheses

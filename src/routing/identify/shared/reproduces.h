@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "pastonly/routing_rule.h"
+#include "routing/identify/shared/grouped.h"
 #include "routing/identify/shared/run_set.h"
 
 namespace pastonly::routing::hypotheses {
@@ -11,8 +12,8 @@ namespace pastonly::routing::hypotheses {
 bool reproduces(const RunSet& runs, std::size_t i, const RoutingRule& rule);
 /// The same for all runs.
 bool reproduces(const RunSet& runs, const RoutingRule& rule);
-/// The same for the first tokens of the first sequence of the first run, alone: enough to refute most rules
-/// by which each token depends on what stands before it.
-bool reproduces_start(const RunSet& runs, const RoutingRule& rule);
+/// The same for the tokens of the first run that come first in that grouping, alone: enough to refute most
+/// rules by which each token depends on what stands before it.
+bool reproduces_start(const RunSet& runs, const Grouping& grouping, const RoutingRule& rule);
 
 }  // namespace pastonly::routing::hypotheses

@@ -122,9 +122,7 @@ void try_streaming_top_k(const RunSet& runs, Findings& findings) {
     write_grouping(runs, grouping, parameters);
     std::erase_if(parameters, [](const auto& entry) { return entry.second == "sequence"; });  // as it is
     const auto rule = make_rule(ids::sequence_top_k_streaming, parameters);
-    const bool starts_alone = grouping.per_sequence || runs.run(0).layout.sequences == 1 ||
-                              grouping.order == TokenOrder::batch_major;
-    if (!rule || (starts_alone && !reproduces_start(runs, **rule)) || !reproduces(runs, **rule)) continue;
+    if (!rule || !reproduces_start(runs, grouping, **rule) || !reproduces(runs, **rule)) continue;
     findings.accept(ids::sequence_top_k_streaming, std::move(parameters));
     return;
   }
