@@ -9,7 +9,8 @@ namespace pastonly::audits {
 namespace {
 
 constexpr DependenceWords batch_wording{
-    claim::flip, "decisions of unchanged sequences", "only other sequences of the batch were redrawn",
+    &Dependence::batch, claim::flip, "decisions of unchanged sequences",
+    "only other sequences of the batch were redrawn",
     "The tokens of one sequence change the routing of another: results depend "
     "on the other sequences of the batch, and one user's text can affect "
     "another user's output. Use a dropless rule, or a capacity per sequence."};

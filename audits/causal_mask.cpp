@@ -16,11 +16,12 @@ namespace pastonly::audits {
 namespace {
 
 constexpr DependenceWords future_wording{
-    claim::flip, "decisions before the cut", "only later tokens of the same sequence were redrawn",
+    &Dependence::future, claim::flip, "decisions before the cut",
+    "only later tokens of the same sequence were redrawn",
     "Routing depends on later tokens. `pastonly explain RULE` says what to use instead of a layer's rule. A "
     "layer of origin \"inherited\" only passes on the change of an earlier layer."};
 constexpr DependenceWords future_or_batch_words{
-    claim::future_or_batch, "decisions before the cut",
+    &Dependence::batch, claim::future_or_batch, "decisions before the cut",
     "the suffixes of several sequences were redrawn at once",
     "Record suffix runs that change one row at a time. They separate "
     "dependence on later tokens from dependence on other sequences."};

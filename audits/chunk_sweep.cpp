@@ -58,7 +58,10 @@ std::optional<replay::ReplayRule> common_rule(const Trace& base, const std::vect
   std::optional<replay::ReplayRule> out;
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
     auto rule = replay::replay_rule(base, base.layers[l], rules[l]);
-    if (!rule || rule->random || (out && (rule->id != out->id || rule->parameters != out->parameters)))
+    // A live model ranks what it ranks: a rule known only through what it made of the record is not given to
+    // it.
+    if (!rule || rule->random || !rule->ranking.empty() ||
+        (out && (rule->id != out->id || rule->parameters != out->parameters)))
       return std::nullopt;
     out = std::move(rule);
   }

@@ -8,7 +8,10 @@ namespace pastonly::audits {
 namespace {
 
 constexpr DependenceWords length_wording{
-    claim::flip, "decisions of the original tokens", "tokens were appended to every sequence",
+    &Dependence::length,
+    claim::flip,
+    "decisions of the original tokens",
+    "tokens were appended to every sequence",
     "Routing depends on the length of the batch: a capacity or a chunk is computed from the number of "
     "tokens. Expect different routing when the model is served token by token. Fix the capacity, or use a "
     "dropless rule.",

@@ -8,7 +8,10 @@ namespace pastonly::audits {
 namespace {
 
 constexpr DependenceWords order_wording{
-    claim::flip, "decisions", "the sequences of the batch were reordered",
+    &Dependence::order,
+    claim::flip,
+    "decisions",
+    "the sequences of the batch were reordered",
     "Routing depends on the place of a sequence in the batch, which is a form "
     "of dependence on other sequences. Causes are slots taken first come, first "
     "served, chunks that span sequences, and ties broken by position.",

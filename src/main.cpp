@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cli/cli.h"
+#include "cli/lost_thread.h"
 #include "cli/messages.h"
 #include "cli/sigbus_handler.h"
 
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   pastonly::cli::hold_standard_streams();
   pastonly::cli::install_sigbus_handler();
+  pastonly::cli::install_lost_thread_handler();
   try {
     return pastonly::cli::run(argc, argv);
   } catch (const std::bad_alloc&) {

@@ -17,12 +17,6 @@
 namespace pastonly::audits {
 namespace {
 
-std::string layer_list(const std::vector<LayerIndex>& layers) {
-  std::string out = layers.size() == 1 ? "layer " : "layers ";
-  for (std::size_t i = 0; i < layers.size(); ++i) out += fmt::format("{}{}", i ? ", " : "", raw(layers[i]));
-  return out;
-}
-
 using Strength = Evidence::Strength;
 
 /// The regions that were compared.
@@ -207,6 +201,12 @@ void report_broken_repeats(const comparison::RunComparisons& compared_runs, Ran&
 
 }  // namespace
 
+std::string layer_list(const std::vector<LayerIndex>& layers) {
+  std::string out = layers.size() == 1 ? "layer " : "layers ";
+  for (std::size_t i = 0; i < layers.size(); ++i) out += fmt::format("{}{}", i ? ", " : "", raw(layers[i]));
+  return out;
+}
+
 Expected<Evidence> report_dependence(const CheckContext& context, comparison::References& references,
                                      const comparison::RunComparisons& compared_runs,
                                      std::span<const comparison::RunRegions> neutral,
@@ -219,7 +219,7 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
   if (!noise) return tl::unexpected(noise.error());
   Judgement judged;
   if (tally.changed()) {
-    judged = judge_change(context, *std::move(noise), compared_runs);
+    judged = judge_change(context, *std::move(noise), compared_runs, words.axis);
     if (judged.evidence.strength >= Strength::statistical)
       report_change(compared_runs, judged, words, out);
     else
@@ -235,27 +235,34 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
 
 void report_chance(const comparison::RunComparisons& compared_runs, Ran& out) {
   report_broken_repeats(compared_runs, out);
-  if (!compared_runs.stochastic) return;
   Claim claim;
   claim.id = claim::stochastic;
   claim.basis = Claim::Basis::observation;
   double rate = 0.0;
+  const bool held = !compared_runs.stochastic;
   for (const comparison::RunComparison& compared : compared_runs.runs) {
     const comparison::Reference& reference = *compared.reference;
     for (std::size_t l = 0; l < reference.base.layers.size(); ++l) {
-      rate = std::max(rate, reference.repeat_flip_rate[l]);
       const LayerIndex index = reference.base.layers[l].index;
+      const bool drawn = held ? reference.redraw_flip_rate[l] > 0.0 : bool{reference.stochastic_layers[l]};
+      rate = std::max(rate, held ? reference.redraw_flip_rate[l] : reference.repeat_flip_rate[l]);
       const bool listed = std::find(claim.layers.begin(), claim.layers.end(), index) != claim.layers.end();
-      if (reference.stochastic_layers[l] && !listed) claim.layers.push_back(index);
+      if (drawn && !listed) claim.layers.push_back(index);
     }
   }
+  if (claim.layers.empty()) return;
   std::sort(claim.layers.begin(), claim.layers.end());
-  claim.message = fmt::format(
-      "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn anew in every run, so "
-      "what "
-      "changed runs show is held against what unchanged ones do",
-      100.0 * rate, layer_list(claim.layers));
-  claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or record many repeats.";
+  claim.message =
+      held ? fmt::format(
+                 "another draw of what routing leaves to chance changes up to {:.2g}% of the decisions of "
+                 "{}; all other runs hold the draw of their base, so what they change is no chance",
+                 100.0 * rate, layer_list(claim.layers))
+           : fmt::format(
+                 "a plain repeat changes up to {:.2g}% of the decisions of {}: routing is drawn anew in "
+                 "every run, so what changed runs show is held against what unchanged ones do",
+                 100.0 * rate, layer_list(claim.layers));
+  if (!held)
+    claim.help = "Record with a fixed seed per run (equal noise for equal tokens), or record many repeats.";
   out.claims.push_back(std::move(claim));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -8,11 +9,13 @@
 #include "comparison/run_comparison.h"
 #include "pastonly/check.h"
 #include "pastonly/outcome.h"
+#include "pastonly/routing_rule.h"
 
 namespace pastonly::audits {
 
 /// The sentences of one kind of intervention.
 struct DependenceWords {
+  bool Dependence::*axis;  ///< what a rule must depend on to show it
   std::string_view flip_id;
   std::string_view subject;   ///< "decisions of tokens before the cut"
   std::string_view change;    ///< "only later tokens of their own sequence were redrawn"
@@ -37,6 +40,9 @@ void report_chance(const comparison::RunComparisons& compared_runs, Ran& out);
 Outcome check_dependence(const CheckContext& context,
                          const Expected<std::vector<comparison::RunRegions>>& comparisons,
                          const DependenceWords& words, std::string_view recorded);
+
+/// "layers 1, 3"
+std::string layer_list(const std::vector<LayerIndex>& layers);
 
 /// Why a check with no run of its kind is skipped.
 Skipped nothing_recorded(std::string_view what);

@@ -1,10 +1,13 @@
 #include "audits/shared/detection_limit.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "comparison/coverage.h"
 #include "comparison/trials.h"
+#include "comparison/unanswered.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "stats/interval.h"
@@ -48,6 +51,23 @@ void report_trial_rate(const comparison::Trials& trials, double alpha, Ran& out)
                               {}});
 }
 
+void report_unanswered(std::vector<LayerIndex> layers, Ran& out) {
+  if (layers.empty()) return;
+  Claim claim;
+  claim.id = claim::unanswered;
+  claim.basis = Claim::Basis::observation;
+  claim.message = fmt::format(
+      "{}: no redrawn token is routed otherwise than before, and neither scores nor gates say that the "
+      "router "
+      "gives one answer to all; nothing here would have shown a leak",
+      layer_list(layers));
+  claim.layers = std::move(layers);
+  claim.help =
+      "Record the masks (or expert ids) of every run anew, after selection, with scores or gates beside "
+      "them.";
+  out.claims.push_back(std::move(claim));
+}
+
 /// Whether the recording follows its tokens: how much is routed otherwise where tokens were redrawn.
 void report_moved_after_cut(const comparison::Trials& trials, Ran& out) {
   const auto moved = comparison::moved_after_cut(trials.rows);
@@ -61,6 +81,7 @@ void report_moved_after_cut(const comparison::Trials& trials, Ran& out) {
                                 moved.tokens[l],
                                 base_of(trials).layers[l].index});
   }
+  report_unanswered(comparison::unanswered_layers(trials.rows, moved), out);
 }
 
 comparison::Trials trials_of(const SuffixStudy& study, const comparison::RunComparisons& future,
@@ -103,7 +124,7 @@ void report_limit(const CheckContext& context, const SuffixStudy& study,
   for (const auto layer : context.observations.subject().info().unrecorded_layers)
     limit.unrecorded_layers.push_back(layer);
   limit_chunks(trials, limit);
-  limit.coverage = comparison::coverage_of(trials.rows);
+  limit.coverage = comparison::coverage_of(trials.rows, context.observations.subject().info().special_tokens);
   report_moved_after_cut(trials, out);
   out.detection_limit = std::move(limit);
 }

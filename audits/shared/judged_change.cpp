@@ -40,7 +40,9 @@ bool quiet_at(const comparison::NoiseTest& noise, const comparison::RunCompariso
 
 constexpr double proof_level = 1e-3;
 
-/// Whether one rule reproduces every decision of all runs at the first layer that flips: then none is random.
+/// Whether one rule, which is not causal, reproduces every decision of all runs at the first layer that
+/// flips: then none is random. A causal one says that the token's own scores moved it, as rounding does at a
+/// border.
 bool all_explained(const CheckContext& context, const comparison::RunComparisons& compared_runs) {
   const auto rules = context.observations.rules();
   if (!rules) return false;
@@ -49,7 +51,8 @@ bool all_explained(const CheckContext& context, const comparison::RunComparisons
     const LayerFacts::Rule& rule = (*rules)[l];
     const Trace& base = compared_runs.runs.front().reference->base;
     const auto again = replay::replay_rule(base, base.layers[l], rule);
-    return again && !again->random && rule.explained >= 1.0;  // later layers may only pass it on
+    return again && !again->random && rule.causal == false &&
+           rule.explained >= 1.0;  // later layers may only pass it on
   }
   return false;
 }

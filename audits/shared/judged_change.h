@@ -7,6 +7,7 @@
 #include "comparison/run_comparison.h"
 #include "pastonly/check.h"
 #include "pastonly/ids.h"
+#include "pastonly/routing_rule.h"
 #include "pastonly/value.h"
 
 namespace pastonly::audits {
@@ -33,10 +34,11 @@ struct Judgement {
 
 /// Judges runs in which something changed by what runs that changed nothing that matters show. A change is
 /// proof where no repeat makes one of its kind up to its layer and either the test's p-value is at most
-/// 0.001, or one rule reproduces every decision of the layer in all runs, so that none is random, or (live
+/// 0.001, or one rule that depends on the `axis` reproduces every decision of the layer in all runs, so that
+/// none is random, or (live
 /// subjects) it comes with the change and goes without it, ten times of ten.
 Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
-                       const comparison::RunComparisons& compared_runs);
+                       const comparison::RunComparisons& compared_runs, bool Dependence::*axis);
 
 /// The layers with flips, or where there are none those with other changes.
 std::vector<LayerIndex> changed_layers(const comparison::RunComparisons& compared_runs);

@@ -18,8 +18,13 @@ struct Coverage {
   /// Share of all pairs of a position and a later one of which the first was compared while the second was
   /// redrawn.
   double pairs = 0.0;
-  /// The same share by where the decision stands (eighths of the row) and by its distance to the redrawn
-  /// token (1, 2 to 3, 4 to 7, ...). -1 where the row holds no such pair.
+  /// Different token ids that stood before a cut, and that were redrawn (in the base or in the run). A leak
+  /// that needs another token stays unseen. 0 where no tokens are recorded.
+  std::uint64_t ids_before = 0, ids_redrawn = 0;
+  /// Ids that the subject calls special (beginning, end, padding), and how many of them stood so.
+  std::uint64_t special = 0, special_before = 0, special_redrawn = 0;
+  /// The same share as `pairs` by where the decision stands (eighths of the row) and by its distance to the
+  /// redrawn token (1, 2 to 3, 4 to 7, ...). -1 where the row holds no such pair.
   std::vector<std::vector<double>> map = {};  // (bands of positions, bands of distances)
   friend bool operator==(const Coverage&, const Coverage&) = default;
 };

@@ -11,9 +11,23 @@
 namespace pastonly {
 
 /// One change to a base batch, or to the rule: a run of a plan (docs/formats.md). Of live subjects alone:
-/// company, where every token competes with the tokens of another batch.
+/// company, where every token competes with the tokens of another batch. What routing leaves to chance is
+/// drawn in every run as in its base, if the producer can hold that; a redraw repeats the base with other
+/// draws.
 struct Intervention {
-  enum class Kind { base, repeat, suffix, batch, order, length, shuffle, reroute, stream, foreign_batch };
+  enum class Kind {
+    base,
+    repeat,
+    redraw,
+    suffix,
+    batch,
+    order,
+    length,
+    shuffle,
+    reroute,
+    stream,
+    foreign_batch
+  };
 
   std::uint32_t id = 0;
   Kind kind = Kind::base;
@@ -26,7 +40,7 @@ struct Intervention {
   std::vector<std::size_t> keep;      ///< batch: the sequences left as they were, ascending
   std::vector<std::size_t> permutation;  ///< order: row i of the output is this row of the base
   std::size_t append = 0;                ///< length: tokens appended to every sequence
-  std::uint64_t seed = 0;                ///< shuffle, company
+  std::uint64_t seed = 0;                ///< redraw, shuffle, company
   std::string rule;  ///< reroute, company (there "" = the layers' own): "id,key=value,..."
   /// stream: positions every - 1, 2 every - 1, ... of each row are run, every one alone with the row's
   /// tokens up to it and nothing else; the others are marked as padding. At least 1.

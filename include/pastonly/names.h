@@ -129,6 +129,7 @@ inline constexpr const char* numerical = "numerical";
 inline constexpr const char* unsettled = "unsettled";
 inline constexpr const char* broken_repeat = "broken-repeat";
 inline constexpr const char* unrecorded_decisions = "unrecorded-decisions";
+inline constexpr const char* unanswered = "unanswered";
 inline constexpr const char* noise_by_place = "noise-by-place";
 inline constexpr const char* leaky_rule = "leaky-rule";
 inline constexpr const char* unexplained = "unexplained";
@@ -155,8 +156,8 @@ inline constexpr const char* lone_run = "lone-run";
 /// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {
   return id == rounding || id == stochastic || id == within_noise || id == numerical || id == unsettled ||
-         id == noise_by_place || id == broken_repeat || id == unrecorded_decisions || id == unlike_source ||
-         id == lone_run;
+         id == noise_by_place || id == broken_repeat || id == unrecorded_decisions || id == unanswered ||
+         id == unlike_source || id == lone_run;
 }
 
 }  // namespace pastonly::claim

@@ -44,6 +44,7 @@ struct Policy {
   /// What the trials must have covered for a pass (coverage.h); shares, 0 = anything.
   struct RequiredCoverage {
     double positions = 0.0, next_token = 0.0, pairs = 0.0;
+    double special = 0.0;            ///< share of the special tokens that stood before a cut and were redrawn
     bool after_first_token = false;  ///< no chunk width unseen where the first token takes no part
   };
 

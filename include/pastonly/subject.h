@@ -48,6 +48,8 @@ struct SubjectInfo {
   std::vector<std::uint32_t> unrecorded_layers = {};  ///< that a plan says its model has, and no trace holds
   /// What is odd about the subject itself, whatever its runs show.
   std::vector<TraceIssue> issues = {};
+  std::vector<std::int64_t> special_tokens =
+      {};  ///< ids of beginning, end, padding and the like, where known
 };
 
 /// What is audited. A recorded subject answers the interventions it holds and not_recorded to the

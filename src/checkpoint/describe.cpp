@@ -82,6 +82,25 @@ std::size_t Description::sparse_layers() const noexcept {
       std::ranges::count_if(layers, [](const LayerDescription& layer) { return layer.sparse; }));
 }
 
+/// One id or several; whatever else stands there is none of this model's business.
+void read_special_tokens(const input::ObjectReader& config, Description& out) {
+  const auto add = [&](const input::Json& id) {
+    if (id.is_number_unsigned() && id.get<std::uint64_t>() < out.vocab)
+      out.special_tokens.push_back(id.get<std::int64_t>());
+  };
+  for (const std::string_view key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    const input::Json* value = config.find(key);
+    if (value == nullptr) continue;
+    if (value->is_array())
+      std::ranges::for_each(*value, add);
+    else
+      add(*value);
+  }
+  std::ranges::sort(out.special_tokens);
+  out.special_tokens.erase(std::unique(out.special_tokens.begin(), out.special_tokens.end()),
+                           out.special_tokens.end());
+}
+
 Expected<Description> describe(const input::Json& json, const std::string& file) {
   if (!json.is_object()) return input_error(fmt::format("{}: expected a JSON object", file));
   input::ObjectReader config(json, file);
@@ -111,6 +130,7 @@ Expected<Description> describe(const input::Json& json, const std::string& file)
     usual.theta = family->theta;
     out.attention.rotary = read_rotary(config, out.attention.key_width, usual);
   }
+  read_special_tokens(config, out);
   if (out.sparse_layers() == 0)
     config.reject("num_hidden_layers", "no layer has experts, so there is no routing to audit");
   list_unread(config, out);

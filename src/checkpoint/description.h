@@ -123,6 +123,7 @@ struct Description {
   std::vector<LayerDescription> layers;
   std::size_t training_layers = 0;  ///< beyond these: they predict further tokens, and are not run
   Names names;
+  std::vector<std::int64_t> special_tokens;  ///< bos, eos and pad
   /// What config.json says and nobody here reads: "key = value" (unread_keys.h).
   std::vector<std::string> unread;
   /// Its own code that config.json names, and that is not run: "AutoModelForCausalLM = modeling_x.X"; "" =

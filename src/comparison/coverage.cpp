@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <unordered_set>
 
 #include "stats/parallel.h"
 
@@ -79,11 +80,7 @@ void count_moved(std::span<const Trial> trials, std::size_t layer, MovedAfterCut
   std::vector<std::uint8_t> before_scratch, after_scratch;
   for (const Trial& trial : trials) {
     const Trace &base = trial.of.compared->reference->base, &run = trial.of.compared->trace;
-    for (std::size_t position = trial.of.changed_row.cut; position < base.layout.positions; ++position) {
-      const std::size_t token = base.layout.token(trial.of.changed_row.row, position);
-      const bool redrawn =
-          base.tokens.empty() || run.tokens.empty() || base.tokens[token] != run.tokens[token];
-      if (!redrawn || !base.is_valid(token) || !run.is_valid(token)) continue;
+    each_redrawn(trial, [&](std::size_t token) {
       const auto before = mask_rows(base.layers[layer], token, 1, before_scratch);
       const auto after = mask_rows(run.layers[layer], token, 1, after_scratch);
       out.tokens[layer] += 1;
@@ -91,13 +88,40 @@ void count_moved(std::span<const Trial> trials, std::size_t layer, MovedAfterCut
           std::equal(before.data(), before.data() + before.size(), after.data(), after.data() + after.size())
               ? 0
               : 1;
-    }
+    });
   }
+}
+
+using Ids = std::unordered_set<std::int64_t>;
+
+std::uint64_t count_in(const Ids& seen, const Ids& wanted) {
+  return static_cast<std::uint64_t>(
+      std::ranges::count_if(wanted, [&](std::int64_t id) { return seen.contains(id); }));
+}
+
+/// Which tokens stood before a cut, and which were redrawn.
+void count_ids(std::span<const Trial> trials, std::span<const std::int64_t> special, Coverage& out) {
+  Ids before, redrawn;
+  for (const Trial& trial : trials) {
+    const Trace &base = trial.of.compared->reference->base, &run = trial.of.compared->trace;
+    if (base.tokens.empty() || run.tokens.empty()) continue;
+    for (std::size_t position = trial.first_valid; position < trial.of.changed_row.cut; ++position) {
+      const std::size_t token = base.layout.token(trial.of.changed_row.row, position);
+      if (base.is_valid(token)) before.insert(base.tokens[token]);
+    }
+    each_redrawn(trial, [&](std::size_t token) { redrawn.insert({base.tokens[token], run.tokens[token]}); });
+  }
+  out.ids_before = before.size();
+  out.ids_redrawn = redrawn.size();
+  const Ids wanted(special.begin(), special.end());
+  out.special = wanted.size();
+  out.special_before = count_in(before, wanted);
+  out.special_redrawn = count_in(redrawn, wanted);
 }
 
 }  // namespace
 
-Coverage coverage_of(std::span<const Trial> trials) {
+Coverage coverage_of(std::span<const Trial> trials, std::span<const std::int64_t> special) {
   Coverage out;
   if (trials.empty()) return out;
   std::vector<Trial> by_cut(trials.begin(), trials.end());
@@ -107,6 +131,7 @@ Coverage coverage_of(std::span<const Trial> trials) {
   const auto [least, most] = std::ranges::minmax_element(by_cut, {}, &Trial::before);
   out.least_before = least->before;
   out.most_before = most->before;
+  count_ids(trials, special, out);
   for (const Trial& trial : by_cut) out.length = std::max<std::uint64_t>(out.length, trial.end_valid);
   if (out.length < 2) return out;
   PairCounts pairs(out.length);

@@ -21,6 +21,15 @@ void take_in(const Difference& difference, Reference& reference) {
   }
 }
 
+void take_redraw(const Difference& difference, Reference& reference) {
+  for (std::size_t l = 0; l < difference.layers.size(); ++l) {
+    const LayerDifference& layer = difference.layers[l];
+    const double decisions = static_cast<double>(std::max<std::size_t>(1, layer.decisions));
+    double& rate = reference.redraw_flip_rate[l];
+    rate = std::max(rate, static_cast<double>(layer.flips + layer.rounding_flips) / decisions);
+  }
+}
+
 /// How one repeat moves the first layer.
 struct FirstLayer {
   std::uint32_t run = 0;
@@ -69,6 +78,7 @@ Expected<const Reference*> References::of(const Intervention& run) {
   const std::size_t layers = reference.base.layers.size();
   reference.stochastic_layers.assign(layers, false);
   reference.repeat_flip_rate.assign(layers, 0.0);
+  reference.redraw_flip_rate.assign(layers, 0.0);
   reference.tolerances = tolerances_of(reference.base);
   reference.cautious = cautious_tolerances_of(reference.base);
   const UnitLengths whole(reference.base.layout.sequences, {reference.base.layout.positions});
@@ -81,6 +91,15 @@ Expected<const Reference*> References::of(const Intervention& run) {
     if (!difference) return tl::unexpected(difference.error());
     take_in(*difference, reference);
     moves.push_back(first_layer(*repeat, *difference));
+  }
+  for (const Intervention* redraw : evidence_.runs(Intervention::Kind::redraw)) {
+    if (redraw->base != id) continue;
+    const auto trace = evidence_.trace(*redraw);
+    if (!trace) return tl::unexpected(trace.error());
+    const auto difference =
+        compare(reference.base, *trace, all_rows(reference.base.layout), reference.tolerances);
+    if (!difference) return tl::unexpected(difference.error());
+    take_redraw(*difference, reference);
   }
   reference.broken = broken_among(moves);
   return &made_.emplace(id, std::move(reference)).first->second;

@@ -21,6 +21,7 @@ struct Reference {
   std::vector<bool> stochastic_layers;  // (layers)
   std::vector<double> repeat_flip_rate;  // (layers) flips / decisions over all repeats, whatever their cause;
                                          // 0 without repeats
+  std::vector<double> redraw_flip_rate;  // (layers) the same of redraws: what routing leaves to chance
   /// Repeats that score half of the first layer's tokens grossly otherwise, where another repeat moves none
   /// there beyond tolerance: noise does not choose among repeats, so these repeat something else.
   std::vector<std::uint32_t> broken;

@@ -44,6 +44,19 @@ inline constexpr std::size_t nested_tokens = 8;
 
 Trials count_trials(std::span<const ComparedRow> rows);
 
+/// Visits the tokens of a trial that were redrawn: those at or after its cut, valid in both runs, that differ
+/// (all of them where no tokens are recorded).
+template <class Visit>
+void each_redrawn(const Trial& trial, Visit visit) {
+  const Trace &base = trial.of.compared->reference->base, &run = trial.of.compared->trace;
+  for (std::size_t position = trial.of.changed_row.cut; position < base.layout.positions; ++position) {
+    const std::size_t token = base.layout.token(trial.of.changed_row.row, position);
+    const bool known = !base.tokens.empty() && !run.tokens.empty();
+    if (known && base.tokens[token] == run.tokens[token]) continue;
+    if (base.is_valid(token) && run.is_valid(token)) visit(token);
+  }
+}
+
 /// Whether some layer of the base routes a valid token of a row before `cut`.
 bool routes_before(const Trace& base, std::size_t row, std::size_t cut);
 

@@ -151,8 +151,16 @@ class SuffixReplay {
   bool clean_ = false;
 };
 
+/// The base with its repeats and redraws.
+std::vector<Pair> unchanged_pairs(const std::vector<RecordedRun>& runs, LayerIndex index) {
+  auto out = pairs(runs, index, Intervention::Kind::repeat);
+  const auto redrawn = pairs(runs, index, Intervention::Kind::redraw);
+  out.insert(out.end(), redrawn.begin(), redrawn.end());
+  return out;
+}
+
 bool repeats_agree(const std::vector<RecordedRun>& runs, LayerIndex index) {
-  const auto repeats = pairs(runs, index, Intervention::Kind::repeat);
+  const auto repeats = unchanged_pairs(runs, index);
   return !repeats.empty() && std::ranges::all_of(repeats, [](const Pair& pair) {
     const Mask one = read_mask(*pair.before), other = read_mask(*pair.after);
     const auto entries = one.tokens() * one.experts();
@@ -162,7 +170,7 @@ bool repeats_agree(const std::vector<RecordedRun>& runs, LayerIndex index) {
 
 /// Whether a repeat saw the same scores and decided otherwise: a kernel or an exact count would not.
 bool something_was_drawn(const std::vector<RecordedRun>& runs, LayerIndex index) {
-  const auto repeats = pairs(runs, index, Intervention::Kind::repeat);
+  const auto repeats = unchanged_pairs(runs, index);
   return std::ranges::any_of(repeats, [](const Pair& pair) {
     if (pair.before->ranking() == nullptr || pair.after->ranking() == nullptr) return false;
     return replay::ranked_scores(pair.base->trace, *pair.before) ==

@@ -200,6 +200,7 @@ std::string contradicts_base(const Intervention& run, const Trace& output, const
       return "";
     case Kind::length:
     case Kind::repeat:
+    case Kind::redraw:
     case Kind::shuffle:
     case Kind::reroute:
     case Kind::foreign_batch:

@@ -17,11 +17,13 @@ std::optional<double> finite_bits(double layers, double bits) {
   return std::isfinite(bits) ? std::optional(layers * bits) : std::nullopt;
 }
 
-/// What expert choice of the arm's shape can carry; nothing for other rules, and where no k is named.
+/// What expert choice of the arm's shape can carry; nothing for other rules, where no k is named, and for
+/// documents, which are of any length.
 std::optional<Report::Experiment::Carried> carried_by(const Arm& arm, const Layout& batch) {
   const RuleSpec& rule = arm.model.router.rule;
   const auto k = number(rule.parameters, "k");
-  if (!k || !routing::chooses_in_chunks(routing::rule_traits(rule.id))) return std::nullopt;
+  const bool by_document = find(rule.parameters, "separator") != nullptr;
+  if (!k || by_document || !routing::chooses_in_chunks(routing::rule_traits(rule.id))) return std::nullopt;
   const auto experts = static_cast<double>(arm.model.experts);
   const auto layers = static_cast<double>(arm.model.layers - arm.model.dense_layers);
   const auto chunk = static_cast<std::uint64_t>(

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "input/files/directory_lock.h"
@@ -151,7 +152,8 @@ Expected<Report::Experiment::Arm> run_safely(ArmJob& job) {
   }
 }
 
-/// As many workers as there are threads and arms; each takes the next arm and its share of the threads.
+/// As many workers as there are threads and arms, or as the system grants; each takes the next arm and its
+/// share of the threads.
 void run_all(std::vector<ArmJob>& jobs,
              std::vector<std::optional<Expected<Report::Experiment::Arm>>>& results, unsigned threads,
              std::atomic<bool>& failed) {
@@ -167,7 +169,10 @@ void run_all(std::vector<ArmJob>& jobs,
     }
   };
   std::vector<std::jthread> crew;
-  for (unsigned worker = 1; worker < workers; ++worker) crew.emplace_back(work, worker);
+  try {
+    for (unsigned worker = 1; worker < workers; ++worker) crew.emplace_back(work, worker);
+  } catch (const std::system_error&) {  // those that are there do the work of the others
+  }
   work(0);
 }
 

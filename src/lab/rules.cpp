@@ -124,8 +124,9 @@ class Unchanged final : public Around {
 };
 
 /// expert-choice(streaming) with the rate and chunk of an expert-choice rule, row by row; nothing where
-/// its rate comes from a capacity.
+/// its rate comes from a capacity, or it routes by document.
 std::unique_ptr<RoutingRule> streaming_expert_choice(const RoutingRule& rule, const Layout& layout) {
+  if (find(rule.parameters(), "separator") != nullptr) return nullptr;
   Parameters parameters{{"scope", "sequence"}};
   for (const auto& [key, value] : rule.parameters()) {
     if (key == "k") parameters.emplace_back(key, value);

@@ -6,7 +6,7 @@ namespace pastonly::replay {
 
 CompetingTokens::CompetingTokens(const Trace& trace, const ReplayRule& rule)
     : layout_(trace.layout), per_sequence_(rule.per_sequence) {
-  if (std::ranges::find(trace.valid, 0) == trace.valid.end()) return;
+  if (rule.padding_counts || std::ranges::find(trace.valid, 0) == trace.valid.end()) return;
   std::vector<std::vector<std::size_t>> valid(groups());
   const std::size_t all = per_sequence_ ? layout_.positions : layout_.tokens();
   for (std::size_t g = 0; g < valid.size(); ++g) {

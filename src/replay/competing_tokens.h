@@ -8,8 +8,9 @@
 
 namespace pastonly::replay {
 
-/// Valid tokens (batch-major ids) in the order in which they compete: per sequence one group a row, else one
-/// group in router order. Lists are made only of what is asked for. Refers to the trace.
+/// Valid tokens (batch-major ids), with the padding where that counts, in the order in which they compete:
+/// per sequence one group a row, else one group in router order. Lists are made only of what is asked for.
+/// Refers to the trace.
 class CompetingTokens {
  public:
   CompetingTokens(const Trace& trace, const ReplayRule& rule);

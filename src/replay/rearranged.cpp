@@ -11,7 +11,7 @@ namespace {
 /// Applies the rule to one block and adds what moved.
 bool add_block(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
                std::span<const std::size_t> tokens, FlipCount& out) {
-  const Excerpt block = excerpt(trace, layer, tokens);
+  const Excerpt block = excerpt(trace, layer, rule, tokens);
   const auto mask = select_block(rule, block);
   if (mask) out.add(block.mask, *mask);
   return mask.has_value();

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "routing/identify/shared/apply_ranking.h"
 #include "routing/rule_facts.h"
 #include "routing/rule_ids.h"
 #include "routing/rule_traits.h"
@@ -32,17 +33,17 @@ std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule) {
 std::optional<ReplayRule> replay_rule(const Trace& trace, const LayerRecord& layer,
                                       const LayerFacts::Rule& rule) {
   if (!rule.id || !layer.ranking()) return std::nullopt;
-  // Replays read what was recorded; a rule that ranked something else is not applied to it.
-  const Value* ranking = rule.parameters.find("ranking");
-  if (ranking != nullptr && ranking->text() != nullptr && !ranking->text()->starts_with("log-"))
-    return std::nullopt;
   const auto made = make_identified(rule);
   if (!made) return std::nullopt;
   ReplayRule out;
   out.id = *rule.id;
   out.parameters = made->parameters();
+  const Value* ranking = rule.parameters.find("ranking");
+  if (ranking != nullptr && ranking->text() != nullptr) out.ranking = *ranking->text();
   const Value* scope = find(out.parameters, "scope");
+  if (scope != nullptr && *scope == "document") return std::nullopt;
   out.per_sequence = scope != nullptr && *scope == "sequence";
+  out.padding_counts = find(out.parameters, "padding") != nullptr;
   const Dependence dependence = made->dependence(trace.layout, layer.experts);
   out.random = dependence.random;
   out.future = dependence.future;
@@ -70,7 +71,18 @@ std::optional<ReplayRule> replay_rule(const Trace& trace, const LayerRecord& lay
   return out;
 }
 
-Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const std::size_t> tokens) {
+MatrixView<const float> ranked_rows(const LayerRecord& layer, std::size_t first, std::size_t count,
+                                    std::string_view ranking, std::vector<float>& scratch) {
+  const auto recorded = read_floats(*layer.ranking(), first, count, scratch);
+  if (ranking.empty()) return recorded;
+  if (recorded.data() != scratch.data()) scratch.assign(recorded.data(), recorded.data() + recorded.size());
+  for (std::size_t at = 0; at < recorded.size(); at += layer.experts)
+    routing::apply_ranking(std::span(scratch).subspan(at, layer.experts), ranking);
+  return {scratch.data(), count, layer.experts};
+}
+
+Excerpt excerpt(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
+                std::span<const std::size_t> tokens) {
   Excerpt out;
   const std::size_t experts = layer.experts;
   out.scores.resize(tokens.size() * experts);
@@ -79,7 +91,7 @@ Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const st
   for (std::size_t i = 0; i < tokens.size();) {
     std::size_t count = 1;  // neighbours are read together
     while (i + count < tokens.size() && tokens[i + count] == tokens[i] + count) ++count;
-    const auto scores = read_floats(*layer.ranking(), tokens[i], count, scratch);
+    const auto scores = ranked_rows(layer, tokens[i], count, rule.ranking, scratch);
     std::copy_n(scores.data(), scores.size(), &out.scores[i * experts]);
     read_mask(layer, tokens[i], count, {out.mask.view().row(i).data(), count * experts});
     i += count;
@@ -90,7 +102,7 @@ Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const st
   return out;
 }
 
-Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
+Excerpt excerpt(const LayerRecord& layer, const ReplayRule& rule, std::span<const std::size_t> tokens,
                 std::span<const std::size_t> experts) {
   Excerpt out;
   out.scores.reserve(tokens.size() * experts.size());
@@ -98,7 +110,7 @@ Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
   std::vector<float> scratch;
   std::vector<std::uint8_t> mask(layer.experts);
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const auto scores = read_floats(*layer.ranking(), tokens[i], 1, scratch);
+    const auto scores = ranked_rows(layer, tokens[i], 1, rule.ranking, scratch);
     read_mask(layer, tokens[i], 1, mask);
     for (std::size_t c = 0; c < experts.size(); ++c) {
       out.scores.push_back(scores(0, experts[c]));

@@ -23,27 +23,36 @@ std::unique_ptr<RoutingRule> make_identified(const LayerFacts::Rule& rule);
 struct ReplayRule {
   std::string id;
   Parameters parameters;
-  bool per_sequence = false;  ///< tokens of one sequence compete
-  bool alone = false;         ///< each token is selected on its own: nothing else can move it
-  bool future = false;        ///< depends on later tokens at equal length
-  bool random = false;        ///< drawn: cannot be applied again
-  std::size_t width = 0;      ///< tokens that compete: the chunk, the sequence or the whole batch
-  double k = 0.0;             ///< experts per token on average
+  std::string ranking;          ///< what it ranks in place of what was recorded (apply_ranking.h); "" = that
+  bool per_sequence = false;    ///< tokens of one sequence compete
+  bool padding_counts = false;  ///< padding competes as well
+  bool alone = false;           ///< each token is selected on its own: nothing else can move it
+  bool future = false;          ///< depends on later tokens at equal length
+  bool random = false;          ///< drawn: cannot be applied again
+  std::size_t width = 0;        ///< tokens that compete: the chunk, the sequence or the whole batch
+  double k = 0.0;               ///< experts per token on average
 };
-/// nullopt where the layer's rule is unknown, keeps no scores, or cannot be made from its parameters.
+/// nullopt where the layer's rule is unknown, keeps no scores, cannot be made from its parameters, or routes
+/// by document: where documents begin and end is no property of rearranged tokens.
 std::optional<ReplayRule> replay_rule(const Trace& trace, const LayerRecord& layer,
                                       const LayerFacts::Rule& rule);
 
+/// What the rule ranked for batch-major tokens [first, first + count), (count, experts): the recorded scores,
+/// or what `ranking` makes of them. Points into the file or into `scratch`.
+MatrixView<const float> ranked_rows(const LayerRecord& layer, std::size_t first, std::size_t count,
+                                    std::string_view ranking, std::vector<float>& scratch);
+
 /// What was recorded of some tokens, in the order given.
 struct Excerpt {
-  std::vector<float> scores;  // (tokens, experts)
+  std::vector<float> scores;  // (tokens, experts) as the rule ranked them
   Mask mask;                  // (tokens, experts)
   std::vector<std::int64_t> ids;
   MatrixView<const float> view() const noexcept { return {scores.data(), mask.tokens(), mask.experts()}; }
 };
-Excerpt excerpt(const Trace& trace, const LayerRecord& layer, std::span<const std::size_t> tokens);
+Excerpt excerpt(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
+                std::span<const std::size_t> tokens);
 /// Scores and mask of some experts only, (tokens, experts.size()); no ids.
-Excerpt excerpt(const LayerRecord& layer, std::span<const std::size_t> tokens,
+Excerpt excerpt(const LayerRecord& layer, const ReplayRule& rule, std::span<const std::size_t> tokens,
                 std::span<const std::size_t> experts);
 
 /// Changed and looked-at mask entries, by unit of sampling.

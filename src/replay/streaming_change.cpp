@@ -55,8 +55,8 @@ bool expert_choice(const Trace& trace, const LayerRecord& layer, const ReplayRul
   const double share = rule.k / static_cast<double>(layer.experts);
   for (const std::size_t c : sample(chunks.size(), fits, seed)) {
     const auto tokens = competing.tokens(chunks[c]);
-    const Excerpt chunk =
-        experts.size() < layer.experts ? excerpt(layer, tokens, experts) : excerpt(trace, layer, tokens);
+    const Excerpt chunk = experts.size() < layer.experts ? excerpt(layer, rule, tokens, experts)
+                                                         : excerpt(trace, layer, rule, tokens);
     if (!stream_expert_choice(chunk, share, out)) return false;
   }
   return true;
@@ -102,7 +102,7 @@ bool capped(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule
     const std::size_t first = rule.per_sequence ? trace.layout.token(g, 0) : 0;
     const std::size_t count = rule.per_sequence ? trace.layout.positions : trace.layout.tokens();
     for (std::size_t& token : tokens) token -= first;
-    const auto scores = read_floats(*layer.ranking(), first, count, floats);
+    const auto scores = ranked_rows(layer, first, count, rule.ranking, floats);
     out.add(tokens.size() * layer.experts,
             streamed_changes(scores, mask_rows(layer, first, count, bits), tokens, choice));
   }
@@ -122,7 +122,7 @@ bool few_tokens(const Trace& trace, const LayerRecord& layer, const ReplayRule& 
     const std::size_t group = rng.below(competing.groups());
     const std::size_t token = rng.below(std::min(longest, competing.size(group)));
     const std::size_t first = token / rule.width * rule.width;
-    const Excerpt visible = excerpt(trace, layer, competing.tokens({group, first, token - first + 1}));
+    const Excerpt visible = excerpt(trace, layer, rule, competing.tokens({group, first, token - first + 1}));
     RoutingContext context;
     context.layout = {1, visible.mask.tokens()};
     context.tokens = visible.ids;

@@ -1,7 +1,7 @@
 #include "replay/whole_run.h"
 
 #include "pastonly/router_order.h"
-#include "routing/identify/shared/apply_ranking.h"
+#include "replay/replay_rule.h"
 
 namespace pastonly::replay {
 namespace {
@@ -17,12 +17,9 @@ std::vector<T> in_router_order(const Layout& layout, std::size_t columns, std::s
 
 std::vector<float> ranked_scores(const Trace& trace, const LayerRecord& layer, std::string_view ranking) {
   std::vector<float> scratch;
-  const auto recorded = read_floats(*layer.ranking(), 0, trace.layout.tokens(), scratch);
-  std::vector<float> scores(recorded.data(), recorded.data() + recorded.size());
-  if (ranking.empty()) return scores;
-  for (std::size_t first = 0; first < scores.size(); first += layer.experts)
-    routing::apply_ranking(std::span(scores).subspan(first, layer.experts), ranking);
-  return scores;
+  const auto ranked = ranked_rows(layer, 0, trace.layout.tokens(), ranking, scratch);
+  if (ranked.data() == scratch.data()) return scratch;
+  return {ranked.data(), ranked.data() + ranked.size()};
 }
 
 Mask select_run(const RoutingRule& rule, const Trace& trace, std::span<const float> scores,

@@ -48,6 +48,16 @@ std::string figures(const Report& report, const TextStyle& style) {
   rows.push_back(
       {"next tokens", percent_text(seen.next_token), "of the positions: the very next token was redrawn"});
   rows.push_back({"pairs", percent_text(seen.pairs), "of all (position, later position)"});
+  if (seen.ids_before > 0) {
+    const std::string all = report.subject.vocab ? fmt::format("of {} token ids", *report.subject.vocab)
+                                                 : std::string("token ids");
+    rows.push_back({"tokens", fmt::format("{} before, {} redrawn", seen.ids_before, seen.ids_redrawn),
+                    fmt::format("{} stood before a cut, or were redrawn", all)});
+  }
+  if (seen.special > 0)
+    rows.push_back({"special tokens",
+                    fmt::format("{} before, {} redrawn", seen.special_before, seen.special_redrawn),
+                    fmt::format("of {}", seen.special)});
   if (const auto moved = moved_range(report)) {
     const bool same = percent_text(moved->first) == percent_text(moved->second);
     rows.push_back({"moved after the cut",

@@ -22,6 +22,11 @@ Json coverage_json(const Coverage& coverage) {
           {"positions", coverage.positions},
           {"next_token", coverage.next_token},
           {"pairs", coverage.pairs},
+          {"ids", {{"before", coverage.ids_before}, {"redrawn", coverage.ids_redrawn}}},
+          {"special",
+           {{"ids", coverage.special},
+            {"before", coverage.special_before},
+            {"redrawn", coverage.special_redrawn}}},
           {"map", std::move(map)}};
 }
 
@@ -42,6 +47,14 @@ Coverage coverage_of(const Fields& in) {
   out.positions = in.number("positions");
   out.next_token = in.number("next_token");
   out.pairs = in.number("pairs");
+  if (in.has("ids")) {  // else a report of an earlier version
+    const Fields ids = in.object("ids"), special = in.object("special");
+    out.ids_before = ids.count("before");
+    out.ids_redrawn = ids.count("redrawn");
+    out.special = special.count("ids");
+    out.special_before = special.count("before");
+    out.special_redrawn = special.count("redrawn");
+  }
   const Value map = in.value("map");
   const auto* bands = map.array();
   if (bands == nullptr) {

@@ -212,6 +212,7 @@ Json policy_json(const Policy& policy) {
            {{"positions", policy.coverage.positions},
             {"next_token", policy.coverage.next_token},
             {"pairs", policy.coverage.pairs},
+            {"special", policy.coverage.special},
             {"after_first_token", policy.coverage.after_first_token}}},
           {"alpha", policy.alpha},
           {"min_tokens", policy.min_tokens},

@@ -21,7 +21,7 @@ struct RuleRow {
 // dependence, maker; then the traits. docs/rules holds a page for each; a test compares the two.
 //
 // Places of simplicity are explicit, since "simple" has no formula. Rules that determine every decision stand
-// before those that chance or a free fit leaves open (from 22 on). Exact counts in every chunk are worth more
+// before those that chance or a free fit leaves open (from 26 on). Exact counts in every chunk are worth more
 // than one threshold or offset per expert, which happens to give them only by chance.
 constexpr std::array rows = {
     RuleRow{RuleInfo{ids::top_k, "Dropless token choice",
@@ -41,7 +41,7 @@ constexpr std::array rows = {
                      "loss-free balancing.",
                      "Within a batch, the bias b is a constant. Earlier batches have fixed it.", "",
                      "lower expert", "k bias=0 update_rate=0", Dependence{}, make_biased_top_k},
-            {.simplicity = 9, .asks = Asks::k, .mask_carries = MaskCarries::nothing}},
+            {.simplicity = 10, .asks = Asks::k, .mask_carries = MaskCarries::nothing}},
     RuleRow{RuleInfo{ids::biased_top_k_same_batch, "Loss-free balancing with the bias of the same batch",
                      "This is biased-top-k with the update in the wrong place: the loads of the batch itself "
                      "move the bias b (updates times, by update_rate each) before b selects experts for that "
@@ -51,9 +51,20 @@ constexpr std::array rows = {
                      "The loads of the whole batch decide the bias that each token meets. They include later "
                      "tokens and other sequences, and appended tokens change them.",
                      "Use biased-top-k: update the bias after the step, from the batch that has been routed.",
-                     "lower expert", "k bias=0 update_rate=0.001 updates=1 scope=batch order",
+                     "lower expert", "k bias=0 update_rate=0.001 updates=1 scope=batch order padding=skipped",
                      Dependence{.future = true, .batch = true, .length = true}, make_same_batch_bias},
-            {.simplicity = 21}},
+            {.simplicity = 25}},
+    RuleRow{RuleInfo{
+                ids::biased_top_k_prefix, "Loss-free balancing with a bias from the tokens before",
+                "Every token goes to the k experts with the largest s + b, as in biased-top-k. The bias b is "
+                "the token's own: it starts at the same value in every sequence, and after each token moves "
+                "by update_rate, down for experts with more than the mean load of the sequence so far, up "
+                "for experts with less.",
+                "A causal repair of biases and balancing that count the whole sequence or batch.",
+                "The loads that a token meets are those of the tokens before it.", "", "lower expert",
+                "k bias=0 update_rate=0.001 scope=sequence order padding=skipped", Dependence{},
+                make_prefix_bias},
+            {.simplicity = 15, .asks = Asks::k}},
     RuleRow{
         RuleInfo{ids::group_limited_top_k, "Group-limited token choice",
                  "Experts are divided into equal groups. A token first selects its topk_groups best "
@@ -66,7 +77,7 @@ constexpr std::array rows = {
                  "Groups and experts are selected from the token's own scores.", "",
                  "lower group, lower expert", "k groups topk_groups group_score=top2 group_mask=inf bias=0",
                  Dependence{}, make_group_limited_top_k},
-        {.simplicity = 10, .asks = Asks::k, .mask_carries = MaskCarries::nothing}},
+        {.simplicity = 11, .asks = Asks::k, .mask_carries = MaskCarries::nothing}},
     RuleRow{RuleInfo{ids::noisy_top_k, "Noisy token choice",
                      "Every token goes to the k experts with the largest s + eps * softplus(noise), where s "
                      "is the router score and eps is standard normal, drawn for each token and position.",
@@ -77,7 +88,7 @@ constexpr std::array rows = {
                      "token's noise can depend on the shape of the batch. Draw the noise per token and "
                      "position.",
                      "", "lower expert", "k noise=0", Dependence{.random = true}, make_noisy_top_k},
-            {.simplicity = 26}},
+            {.simplicity = 30}},
     RuleRow{
         RuleInfo{ids::switch_capacity, "Switch capacity, first come first served",
                  "Every token goes to its best expert. An expert keeps the first C tokens that choose "
@@ -93,9 +104,9 @@ constexpr std::array rows = {
                  "top-k without drops.",
                  "lower expert",
                  "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity overflow=dropped "
-                 "scope=batch order",
+                 "scope=batch order padding=skipped",
                  Dependence{.batch = true, .order = true, .length = true}, make_switch_capacity},
-        {.simplicity = 13, .asks = Asks::k_or_one}},
+        {.simplicity = 16, .asks = Asks::k_or_one}},
     RuleRow{
         RuleInfo{ids::token_major_capacity, "Token choice with capacity, first come first served",
                  "Tokens take slots in order: all k choices of a token come before those of the next "
@@ -111,18 +122,18 @@ constexpr std::array rows = {
                  "top-k without drops.",
                  "lower expert",
                  "k capacity|capacity_factor capacity_formula=megatron min_capacity overflow=dropped "
-                 "scope=batch order",
+                 "scope=batch order padding=skipped",
                  Dependence{.batch = true, .order = true, .length = true}, make_token_major_capacity},
-        {.simplicity = 14, .asks = Asks::k}},
+        {.simplicity = 17, .asks = Asks::k}},
     RuleRow{RuleInfo{ids::fixed_capacity, "Fixed capacity per sequence",
                      "This is token-major-capacity with a constant capacity C, applied to each sequence "
                      "separately.",
                      "transformers Switch Transformers (expert_capacity) before version 5.",
                      "Only earlier tokens of the same sequence take slots, and C is a constant. Nothing else "
                      "has an influence.",
-                     "", "lower expert", "k=1 capacity overflow=dropped scope=sequence order", Dependence{},
-                     make_fixed_capacity},
-            {.simplicity = 15, .asks = Asks::k_or_one}},
+                     "", "lower expert", "k=1 capacity overflow=dropped scope=sequence order padding=skipped",
+                     Dependence{}, make_fixed_capacity},
+            {.simplicity = 18, .asks = Asks::k_or_one}},
     RuleRow{RuleInfo{ids::gshard_top_2, "GShard: all first choices before any second",
                      "Slots are filled choice by choice, for any k of at least 2: all first choices take "
                      "slots before any second choice, all second choices before any third. An expert keeps "
@@ -136,9 +147,10 @@ constexpr std::array rows = {
                      "Use top-k without drops, or token-major-capacity, where a token's choices wait for "
                      "earlier tokens only.",
                      "lower expert",
-                     "k=2 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
+                     "k=2 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order "
+                     "padding=skipped",
                      Dependence{.future = true, .batch = true, .order = true, .length = true}, make_gshard},
-            {.simplicity = 16,
+            {.simplicity = 19,
              .asks = Asks::k,
              .fewest_experts = 2,
              .mask_carries = MaskCarries::second_choice,
@@ -156,10 +168,10 @@ constexpr std::array rows = {
                      "no dependence on other tokens.",
                      "Use top-k without drops, or token-major-capacity.", "lower expert",
                      "k=2 capacity|capacity_factor capacity_formula=megatron min_capacity second=kept "
-                     "threshold=0.5 input=probabilities scope=batch order",
+                     "threshold=0.5 input=probabilities scope=batch order padding=skipped",
                      Dependence{.future = true, .batch = true, .order = true, .length = true, .random = true},
                      make_gshard_random_second},
-            {.simplicity = 22, .fewest_experts = 2, .mask_carries = MaskCarries::second_choice}},
+            {.simplicity = 26, .fewest_experts = 2, .mask_carries = MaskCarries::second_choice}},
     RuleRow{RuleInfo{ids::batch_priority, "Batch-prioritised routing",
                      "Tokens are sorted by their largest score. In that order, all first choices take slots, "
                      "then all second choices, and so on.",
@@ -171,9 +183,10 @@ constexpr std::array rows = {
                      "Use top-k without drops, or token-major-capacity.",
                      "lower token, then lower expert; this is the only way in which the order of the "
                      "sequences has an effect",
-                     "k=2 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
+                     "k=2 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order "
+                     "padding=skipped",
                      Dependence{.future = true, .batch = true, .length = true}, make_batch_priority},
-            {.simplicity = 17,
+            {.simplicity = 20,
              .asks = Asks::k,
              .streaming = StreamingForm::capacity_by_priority,
              .sweep = {3, SweepForm::capacity_factors, 2}}},
@@ -192,12 +205,31 @@ constexpr std::array rows = {
                      "lower token, then lower expert; this is the only way in which the order of the "
                      "sequences has an effect",
                      "k capacity|capacity_factor capacity_formula=megatron min_capacity rank=score "
-                     "scope=batch order",
+                     "scope=batch order padding=skipped",
                      Dependence{.future = true, .batch = true, .length = true}, make_drop_by_score},
-            {.simplicity = 18,
+            {.simplicity = 21,
              .asks = Asks::k,
              .streaming = StreamingForm::capacity_by_score,
              .sweep = {2, SweepForm::capacity_factors}}},
+    RuleRow{RuleInfo{
+                ids::rank_capacity, "Capacity per expert-parallel rank",
+                "Every token chooses its k best experts. Experts are divided into equal groups, one for each "
+                "of the ranks that hold them. A rank lists the choices of its experts expert by expert, each "
+                "in the order of the tokens, keeps the first C of the list and drops the rest. Formulas take "
+                "the number of ranks for N.",
+                "Megatron moe_expert_rank_capacity_factor with the flex dispatcher and the hybridep backend "
+                "(megablocks formula over the tokens of all ranks; a budget rounded up to an alignment is "
+                "given as capacity).",
+                "A later token that chooses a lower expert of the rank takes a place before an earlier token "
+                "that chose a higher one. Tokens of all sequences share the rank's places. With a capacity "
+                "factor, C is computed from the number of tokens, so the length has an effect.",
+                "Leave the factor unset, or give it enough room that nothing is dropped. "
+                "token-major-capacity drops by the order of the tokens.",
+                "lower expert",
+                "k ranks=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch "
+                "order padding=skipped",
+                Dependence{.future = true, .batch = true, .order = true, .length = true}, make_rank_capacity},
+            {.simplicity = 22, .asks = Asks::k, .fewest_experts = 2}},
     RuleRow{RuleInfo{ids::random_token, "Random token selection",
                      "Every token chooses its k best experts. Each expert keeps C of the tokens that chose "
                      "it, at random, and drops the rest.",
@@ -208,10 +240,11 @@ constexpr std::array rows = {
                      "number of tokens, so the length has an effect.",
                      "Use top-k without drops, or token-major-capacity.",
                      "larger draw; lower expert among equal scores",
-                     "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
+                     "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order "
+                     "padding=skipped",
                      Dependence{.future = true, .batch = true, .order = true, .length = true, .random = true},
                      make_random_token},
-            {.simplicity = 24, .asks = Asks::k}},
+            {.simplicity = 28, .asks = Asks::k}},
     RuleRow{RuleInfo{ids::unstable_capacity, "Capacity by an unstable sort",
                      "Each expert takes the C largest entries of its column of zeros and ones. All tokens "
                      "that chose the expert tie, and the sorting kernel decides which of them stay. The rule "
@@ -224,26 +257,29 @@ constexpr std::array rows = {
                      "the number of tokens, so the length has an effect.",
                      "Use top-k without drops, or a stable sort (token-major-capacity).",
                      "left to the kernel; lower expert among equal scores",
-                     "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
+                     "k=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order "
+                     "padding=skipped",
                      Dependence{.future = true, .batch = true, .order = true, .length = true},
                      make_unstable_capacity},
-            {.simplicity = 23, .asks = Asks::k}},
+            {.simplicity = 27, .asks = Asks::k}},
     RuleRow{RuleInfo{ids::expert_choice, "Expert choice",
                      "The tokens are cut into chunks, in order. In each chunk of w tokens, every expert "
                      "takes the C tokens with the largest score for it. C = max(1, floor(k w / N)), or as a "
                      "capacity parameter says. Without a chunk parameter, all tokens routed together form "
-                     "one chunk.",
+                     "one chunk. With scope=document, the documents packed into a row are routed separately: "
+                     "each ends with the token id separator.",
                      "Expert choice (Zhou et al. 2022); flaxformer ExpertsChooseMaskedRouter; vmoe top items "
                      "per expert; mesh expert_selection.",
                      "A token is taken if few enough tokens of its chunk have a higher score, and later "
                      "tokens of the chunk count. Unless the chunk lies inside one sequence, tokens of other "
-                     "sequences count as well. Appended tokens compete too.",
+                     "sequences count as well. Appended tokens compete too. Within documents, C and the "
+                     "competitors also depend on where later tokens end the document.",
                      "Use top-k with a bias or an auxiliary loss. expert-choice(streaming) keeps the idea "
                      "and compares with earlier tokens only.",
                      "lower token; between sequences of one chunk this is one way in which their order has "
                      "an effect",
                      "k|capacity|capacity_factor capacity_formula=megatron min_capacity chunk scope=batch "
-                     "order",
+                     "separator order padding=skipped",
                      Dependence{.future = true, .batch = true, .length = true}, make_expert_choice},
             {.simplicity = 6,
              .asks = Asks::expert,
@@ -261,19 +297,19 @@ constexpr std::array rows = {
                  "decides which ones. Appended tokens compete too.",
                  "Use top-k, or expert-choice(streaming).", "lower token",
                  "k|capacity|capacity_factor capacity_formula=megatron min_capacity chunk scope=batch "
-                 "order",
+                 "order padding=skipped",
                  Dependence{.future = true, .batch = true, .order = true, .length = true, .random = true},
                  make_expert_choice_shuffled},
-        {.simplicity = 25, .asks = Asks::expert, .streaming = StreamingForm::shuffled_chunk_rank}},
+        {.simplicity = 29, .asks = Asks::expert, .streaming = StreamingForm::shuffled_chunk_rank}},
     RuleRow{RuleInfo{ids::expert_choice_streaming, "Streaming expert choice",
                      "An expert takes token t of a chunk (counted from 0) if the token's score ranks among "
                      "the best ceil(R (t + 1)) of the tokens 0..t of the chunk, where R = k/N.",
                      "The form of expert choice that a deployment can run: it needs no later tokens.",
                      "A token is compared with earlier tokens of its chunk only. If a chunk spans several "
                      "rows of a flattened batch, earlier rows have an influence.",
-                     "", "the earlier token ranks first", "k chunk scope=sequence order", Dependence{},
-                     make_expert_choice_streaming},
-            {.simplicity = 12, .asks = Asks::expert}},
+                     "", "the earlier token ranks first", "k chunk scope=sequence order padding=skipped",
+                     Dependence{}, make_expert_choice_streaming},
+            {.simplicity = 13, .asks = Asks::expert}},
     RuleRow{
         RuleInfo{ids::expert_threshold, "Threshold per expert",
                  "A token goes to every expert i with s_i > theta_i, where s_i is the router score and "
@@ -286,7 +322,33 @@ constexpr std::array rows = {
                  "The token's own scores are compared with constants.", "",
                  "a score equal to the threshold does not pass", "thresholds|mass most", Dependence{},
                  make_expert_threshold},
-        {.simplicity = 11, .mask_carries = MaskCarries::nothing}},
+        {.simplicity = 12, .mask_carries = MaskCarries::nothing}},
+    RuleRow{
+        RuleInfo{
+            ids::sequence_top_k, "Sequence top-k and batch top-k",
+            "Of all pairs of a token and an expert in a sequence of S tokens, the k S with the largest "
+            "scores are taken: one budget, so that some tokens get more than k experts and some none. "
+            "With scope=batch, all tokens of the batch share the budget (batch top-k).",
+            "SeqTopK (Route Experts by Sequence, not by Token, arXiv 2511.06494) in training and prefill; "
+            "batch top-k as in BatchTopK sparse autoencoders, in training.",
+            "A pair is taken if few enough pairs of the sequence have a larger score, and those of later "
+            "tokens count. Appended tokens compete too. Each sequence is routed separately, so other "
+            "sequences have no influence, unless the scope is the batch.",
+            "Use sequence-top-k(streaming), in training as well, or expert-threshold: one threshold that "
+            "earlier batches have fixed.",
+            "lower token, then lower expert", "k scope=sequence separator order padding=skipped",
+            Dependence{.future = true, .length = true}, make_sequence_top_k},
+        {.simplicity = 9}},
+    RuleRow{
+        RuleInfo{
+            ids::sequence_top_k_streaming, "Streaming sequence top-k",
+            "Token t of a sequence (counted from 0) gets an expert if its score for it ranks among the k "
+            "(t + 1) largest of all pairs of the tokens 0..t with an expert.",
+            "Online SeqTopK, its form in decoding: the scores of earlier tokens are kept in a cache.",
+            "A token's pairs are compared with those of earlier tokens of its sequence only.", "",
+            "the earlier token, then the lower expert ranks first",
+            "k scope=sequence separator order padding=skipped", Dependence{}, make_sequence_top_k_streaming},
+        {.simplicity = 14}},
     RuleRow{RuleInfo{ids::sinkhorn, "Sinkhorn balancing",
                      "The matrix of exp(logits) over all tokens is scaled until every token has weight 1/T "
                      "and every expert has weight 1/N. Every token then goes to its k largest entries of the "
@@ -297,9 +359,9 @@ constexpr std::array rows = {
                      "The column factors are sums over all tokens of the batch: later tokens, other "
                      "sequences and appended tokens.",
                      "Use top-k with an auxiliary loss or a loss-free bias.", "lower expert",
-                     "k=1 tolerance=0.0001 iterations=10000 input=logits scope=batch order",
+                     "k=1 tolerance=0.0001 iterations=10000 input=logits scope=batch order padding=skipped",
                      Dependence{.future = true, .batch = true, .length = true}, make_sinkhorn},
-            {.simplicity = 20, .sweep = {6, SweepForm::plain}}},
+            {.simplicity = 24, .sweep = {6, SweepForm::plain}}},
     RuleRow{RuleInfo{ids::assignment, "Balanced assignment (BASE layers)",
                      "An auction assigns one expert to every token and exactly T/N tokens to every expert, "
                      "close to the largest total score. If N does not divide T, some experts take one token "
@@ -308,7 +370,7 @@ constexpr std::array rows = {
                      "One assignment is solved for all tokens at once, so any token can displace any other: "
                      "later tokens, tokens of other sequences and appended tokens.",
                      "Use top-k with an auxiliary loss or a loss-free bias.",
-                     "lower token, then lower expert", "scope=batch order",
+                     "lower token, then lower expert", "scope=batch order padding=skipped",
                      Dependence{.future = true, .batch = true, .length = true}, make_assignment},
             {.simplicity = 7, .sweep = {7, SweepForm::plain, 1, 1}}},
     RuleRow{
@@ -322,9 +384,10 @@ constexpr std::array rows = {
                  "compete for the slots, in batch order. With a capacity factor, C is computed from the "
                  "number of tokens, so the length has an effect.",
                  "Use token-major-capacity, or top-k without drops.", "lower expert",
-                 "k=2 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order",
+                 "k=2 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch order "
+                 "padding=skipped",
                  Dependence{.future = true, .batch = true, .order = true, .length = true}, make_next_choice},
-        {.simplicity = 19, .sweep = {5, SweepForm::no_spare_capacity}}},
+        {.simplicity = 23, .sweep = {5, SweepForm::no_spare_capacity}}},
     RuleRow{RuleInfo{ids::mixture_of_depths, "Mixture of depths",
                      "A block processes the int(capacity_factor S) tokens with the largest score of each "
                      "sequence of S positions, at least one. The other tokens skip the block. With "
@@ -334,7 +397,7 @@ constexpr std::array rows = {
                      "sequence. The length matters because the number of processed tokens is computed from "
                      "it. Each sequence is routed separately, so other sequences have no influence.",
                      "Use mixture-of-depths(predictor), in training as well.", "lower token",
-                     "capacity|capacity_factor=0.125 strict=false scope=sequence order",
+                     "capacity|capacity_factor=0.125 strict=false scope=sequence order padding=skipped",
                      Dependence{.future = true, .length = true}, make_mixture_of_depths},
             {.simplicity = 5, .asks = Asks::expert, .streaming = StreamingForm::chunk_rank}},
     RuleRow{RuleInfo{ids::mixture_of_depths_predictor, "Mixture of depths by a predictor",
@@ -363,7 +426,7 @@ constexpr std::array rows = {
                      "Each dispatch weight has all tokens in its denominator, and each slot mixes them: "
                      "later tokens, other sequences and appended tokens.",
                      "Use top-k. There is no causal form of mixing tokens.",
-                     "none, because nothing is selected", "scope=batch order",
+                     "none, because nothing is selected", "scope=batch order padding=skipped",
                      Dependence{.future = true, .batch = true, .length = true}, make_soft_moe},
             {.simplicity = 3, .more_than_selection = true}},
     RuleRow{RuleInfo{ids::quantile_balancing, "Quantile balancing",

@@ -116,8 +116,8 @@ std::uint64_t distinct_tokens(evidence::Observations& observations) {
   using Kind = Intervention::Kind;
   std::uint64_t tokens = 0;
   for (const Intervention& run : observations.runs()) {
-    if (run.kind == Kind::repeat || run.kind == Kind::shuffle || run.kind == Kind::reroute ||
-        run.kind == Kind::stream)
+    if (run.kind == Kind::repeat || run.kind == Kind::redraw || run.kind == Kind::shuffle ||
+        run.kind == Kind::reroute || run.kind == Kind::stream)
       continue;
     const auto trace = observations.trace(run);
     if (!trace) continue;

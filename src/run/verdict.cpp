@@ -143,7 +143,8 @@ void unsettled_changes(const Outcomes& outcomes, const Policy& policy, Reasons& 
     const bool asked = check == check_id::causal_mask || std::ranges::count(policy.require, check) > 0;
     if (ran == nullptr || !asked) continue;
     for (const Claim& claim : ran->claims) {
-      if (claim.id == claim::unsettled || claim.id == claim::unrecorded_decisions)
+      if (claim.id == claim::unsettled || claim.id == claim::unrecorded_decisions ||
+          claim.id == claim::unanswered)
         reasons.push_back(fmt::format("{}: {}. {}", check, claim.message, claim.help));
     }
   }
@@ -178,6 +179,18 @@ void uncovered(const Coverage& seen, const Policy::RequiredCoverage& wanted, Rea
           fmt::format("the positions of a row were compared (cuts at {} to {} of {})", seen.least_cut,
                       seen.most_cut, seen.length));
   require(seen.next_token, wanted.next_token, "the positions had their very next token redrawn");
+  if (wanted.special > 0.0 && seen.special == 0) {
+    reasons.push_back(
+        "the policy requires special tokens in the trials, and nobody says which ids are special (a plan "
+        "says it in "
+        "model.special)");
+  } else if (wanted.special > 0.0) {
+    const auto share = [&](std::uint64_t ids) {
+      return static_cast<double>(ids) / static_cast<double>(seen.special);
+    };
+    require(share(seen.special_before), wanted.special, "the special tokens stood before a cut");
+    require(share(seen.special_redrawn), wanted.special, "the special tokens were redrawn");
+  }
   require(seen.pairs, wanted.pairs, "the pairs of a position and a later one were covered by a trial");
 }
 
@@ -216,7 +229,9 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
   if (limit->planted_share) {
     if (*limit->planted_share > policy.limits.planted_share) {
       reasons.push_back(fmt::format(
-          "unchanged runs change by themselves: {}; the policy allows {:.2g}%",
+          "unchanged runs change by themselves: {}; the policy allows {:.2g}%. Run all of the plan under one "
+          "seed, "
+          "so that a token meets the same draws in every run, or record more suffix runs",
           *limit->planted_share >= 1.0
               ? std::string("no leak would be told from that")
               : fmt::format("a leak would be told from that where it changes {:.2g}% of a layer's decisions "

@@ -130,7 +130,11 @@ bool same_coverage(const Coverage& a, const Coverage& b) {
   const bool counts = a.length == b.length && a.least_cut == b.least_cut && a.most_cut == b.most_cut &&
                       a.least_before == b.least_before && a.most_before == b.most_before &&
                       a.farthest == b.farthest;
-  return counts && close(a.positions, b.positions) && close(a.next_token, b.next_token) &&
+  const bool same_ids =
+      a.ids_before == 0 ||  // or a report of an earlier version
+      (a.ids_before == b.ids_before && a.ids_redrawn == b.ids_redrawn && a.special == b.special &&
+       a.special_before == b.special_before && a.special_redrawn == b.special_redrawn);
+  return counts && same_ids && close(a.positions, b.positions) && close(a.next_token, b.next_token) &&
          close(a.pairs, b.pairs) && std::ranges::equal(a.map, b.map, [](const auto& one, const auto& other) {
            return std::ranges::equal(one, other, [](double x, double y) { return close(x, y); });
          });

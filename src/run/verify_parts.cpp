@@ -121,6 +121,7 @@ Value::Object rules_value(const Policy& policy) {
           {"coverage.positions", policy.coverage.positions},
           {"coverage.next_token", policy.coverage.next_token},
           {"coverage.pairs", policy.coverage.pairs},
+          {"coverage.special", policy.coverage.special},
           {"coverage.after_first_token", policy.coverage.after_first_token},
           {"alpha", policy.alpha},
           {"min_tokens", policy.min_tokens},

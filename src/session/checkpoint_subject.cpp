@@ -187,6 +187,7 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
           ? request.checkpoint.budget
           : static_cast<std::uint64_t>(std::clamp(budget_work / active_weights(description), 0x1p12, 0x1p18));
   live.files = out.checkpoint->files();
+  live.special_tokens = description.special_tokens;
   add_issues(*out.checkpoint, false, live.issues);
   auto draw = draw_of(request, description, live.layout.positions, policy);
   if (!draw) return tl::unexpected(draw.error());

@@ -24,7 +24,7 @@ FileHashes::FileHashes(std::vector<FileRecord> files)
     : files_(std::move(files)), written_(last_written(files_)) {
   try {
     thread_ = std::thread([this] { hash_all(); });
-  } catch (const std::system_error&) {  // no room for one more thread: `wait` hashes
+  } catch (const std::system_error&) {  // no thread to be had: whoever waits hashes
   }
 }
 
@@ -54,10 +54,7 @@ void FileHashes::hash_each() {
 }
 
 Expected<std::vector<FileRecord>> FileHashes::wait() {
-  if (thread_.joinable())
-    thread_.join();
-  else
-    hash_all();
+  thread_.joinable() ? thread_.join() : hash_all();
   if (!result_ && result_.error().message.empty())
     return input_error("not enough memory to hash the files that were audited");
   if (!result_) return tl::unexpected(result_.error());

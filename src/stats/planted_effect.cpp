@@ -29,12 +29,11 @@ void plant(const std::vector<double>& room, double share, CounterRng& rng, Match
   }
 }
 
-bool found(const CountedStrata& counted, double share, double level, std::uint64_t seed) {
+bool found(const Planting& planted, double share, double level, std::uint64_t seed) {
   int times = 0;
   for (int planting = 0; planting < plantings; ++planting) {
     CounterRng rng(seed, 0x706c'616e'74ULL + static_cast<std::uint64_t>(planting));
-    std::vector<MatchedStratum> strata = counted.strata;
-    for (std::size_t i = 0; i < strata.size(); ++i) plant(counted.room[i], share, rng, strata[i]);
+    const auto strata = planted(share, rng);
     times +=
         matched_permutation_p(strata, seed + static_cast<std::uint64_t>(planting), 9'999) <= level ? 1 : 0;
     if (planting - times >= plantings - needed) return false;
@@ -44,11 +43,19 @@ bool found(const CountedStrata& counted, double share, double level, std::uint64
 
 }  // namespace
 
-std::optional<double> least_planted_share(const CountedStrata& counted, double level, std::uint64_t seed) {
+std::optional<double> least_planted_share(const Planting& planted, double level, std::uint64_t seed) {
   for (const double share : {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0}) {
-    if (found(counted, share, level, seed)) return share;
+    if (found(planted, share, level, seed)) return share;
   }
   return std::nullopt;
+}
+
+Planting planted_counts(CountedStrata counted) {
+  return [counted = std::move(counted)](double share, CounterRng& rng) {
+    std::vector<MatchedStratum> strata = counted.strata;
+    for (std::size_t i = 0; i < strata.size(); ++i) plant(counted.room[i], share, rng, strata[i]);
+    return strata;
+  };
 }
 
 }  // namespace pastonly::stats

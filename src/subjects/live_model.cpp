@@ -72,7 +72,8 @@ class LiveModel final : public Subject {
              std::move(options_.files),
              {},
              {},
-             std::move(options_.issues)};
+             std::move(options_.issues),
+             options_.special_tokens};
     if (options_.decorate) return;
     for (const RoutingRule* rule : model_->facts().rules) {
       if (rule != nullptr) info_.rules.emplace_back(rule->id());
@@ -91,6 +92,11 @@ class LiveModel final : public Subject {
   Subject* causal_baseline() const noexcept override { return options_.causal_baseline.get(); }
 
  private:
+  /// The base's draws, whatever is changed: what then changes is no chance.
+  std::uint64_t chance_of(const Intervention& run) const {
+    return derive(options_.seed, Purpose::chance, run.base.value_or(run.id),
+                  run.kind == Kind::redraw ? run.seed : 0);
+  }
   ActiveRules rules(const Intervention& run, std::uint64_t chance) const {
     return own_rules(model_->facts(), options_.decorate, run, chance);
   }
@@ -197,7 +203,7 @@ Expected<TraceData> LiveModel::pass(const TokenBatch& batch, const runtime::Obse
 Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& batch) {
   runtime::ObserveOptions how;
   how.mode = options_.mode;
-  how.seed = derive(options_.seed, Purpose::chance, run.id);
+  how.seed = chance_of(run);
   std::unique_ptr<RoutingRule> other;
   ActiveRules in_force;
   if (run.kind == Kind::reroute || (run.kind == Kind::foreign_batch && !run.rule.empty())) {
@@ -237,7 +243,7 @@ Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch
   past.tokens.assign(first, first + static_cast<std::ptrdiff_t>(position) + 1);
   runtime::ObserveOptions how;
   how.mode = options_.mode;
-  how.seed = derive(options_.seed, Purpose::chance, run.id, row, position + 1);
+  how.seed = chance_of(run);
   const ActiveRules in_force = rules(run, how.seed);
   how.rules = in_force.rules;
   const bool predicts = position + 1 < batch.layout.positions;

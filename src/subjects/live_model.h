@@ -34,6 +34,7 @@ struct LiveOptions {
   std::uint64_t budget = std::uint64_t{1} << 18;  ///< Capabilities::budget
   std::vector<FileRecord> files;                  ///< what the model was read from, for reports
   std::vector<TraceIssue> issues;                 ///< SubjectInfo::issues
+  std::vector<std::int64_t> special_tokens = {};  ///< SubjectInfo::special_tokens
   std::shared_ptr<Subject> causal_baseline;       ///< Subject::twin(), of the same layout and seed
 };
 
@@ -48,8 +49,8 @@ struct LiveOptions {
 ///   batch, drawn from (base, seed) and routed alike (routing/wrappers/foreign_batch.h).
 /// - stream: see Intervention::every; a row is run alone.
 /// The plan also reroutes to top-k with as many experts per token. Chance in routing (noise, random choices)
-/// is drawn anew for every run id. Traces hold tokens, masks, scores, gates, bias and log-probabilities
-/// (softmax in double), stage dispatched.
+/// is drawn for each base, and anew for a redraw. Traces hold tokens, masks, scores, gates, bias and
+/// log-probabilities (softmax in double), stage dispatched.
 ///
 /// `observe` may be called from several threads. The model must outlive the subject and must not be trained
 /// meanwhile. Usage errors: a plan of one sequence, or of those told, beyond `memory`, draws of the wrong

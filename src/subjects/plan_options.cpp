@@ -123,6 +123,7 @@ std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& la
   Plan plan;
   plan.add(Kind::base);
   for (std::size_t i = 0; i < options.repeats; ++i) plan.add(Kind::repeat);
+  for (std::size_t i = 0; i < options.redraws; ++i) plan.add(Kind::redraw).seed = 1 + i;
   plan.add_suffixes(options, layout);
   for (const auto& keep : options.batch) plan.add(Kind::batch).keep = keep;
   if (options.order && layout.sequences > 1) {
@@ -167,10 +168,9 @@ void fill_with_trials(const Layout& layout, const WantedTrials& wanted, PlanOpti
 PlanOptions standard_plan(const Layout& layout, bool chance, const WantedTrials& wanted) {
   PlanOptions options;
   options.all_at_once = false;
-  options.repeats = chance ? 5 : 2;
-  options.cut_count = chance ? 4 : std::clamp<std::size_t>(layout.sequences, 4, 8);
+  options.redraws = chance ? 1 : 0;
+  options.cut_count = std::clamp<std::size_t>(layout.sequences, 4, 8);
   options.single_rows = 1;
-  options.resamples = chance ? 6 : 2;
   if (layout.sequences > 1) {
     std::vector<std::size_t> but_last(layout.sequences - 1);
     std::iota(but_last.begin(), but_last.end(), std::size_t{0});
@@ -182,7 +182,7 @@ PlanOptions standard_plan(const Layout& layout, bool chance, const WantedTrials&
   options.shuffles = 2;
   options.more_bases = layout.sequences > 1 ? 2 : 0;
   options.stream_tokens = 512;
-  if (!chance) fill_with_trials(layout, wanted, options);
+  fill_with_trials(layout, wanted, options);
   return options;
 }
 

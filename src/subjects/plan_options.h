@@ -17,6 +17,7 @@ struct PlanOptions {
     std::vector<std::size_t> rows;
   };
   std::size_t repeats = 2;
+  std::size_t redraws = 0;
   std::vector<std::size_t> cuts;  ///< empty = choose_cuts
   std::size_t cut_count = 4;
   std::vector<Rows> rows;  ///< of every cut; empty = single rows in turn, and all rows at once if so told
@@ -38,9 +39,9 @@ struct PlanOptions {
   std::size_t stream_tokens = 0;  ///< tokens to stream, about; 0 = no stream run
 };
 
-/// Ids from 0: base, repeats, suffixes (every cut x rows x resample), batch, order, length, shuffle, reroute,
-/// stream: of at most 32 rows, evenly spread, every n-th position, n a prime, so that it meets every place
-/// within chunks; then the further bases, and the grouped suffixes. `layout` without padding.
+/// Ids from 0: base, repeats, redraws, suffixes (every cut x rows x resample), batch, order, length, shuffle,
+/// reroute, stream: of at most 32 rows, evenly spread, every n-th position, n a prime, so that it meets every
+/// place within chunks; then the further bases, and the grouped suffixes. `layout` without padding.
 std::vector<Intervention> make_plan(const PlanOptions& options, const Layout& layout);
 
 /// How many independent draws of futures a plan holds.
@@ -55,9 +56,7 @@ std::uint64_t standard_cost(const Layout& layout);
 /// What a live subject is asked first: single rows at cuts that leave no chunk width unseen, then every row
 /// at once at cuts of its own until there are as many draws as wanted; every other sequence replaced, the
 /// order reversed, one token and half a sequence more, two shuffles, a sample streamed (64 to 512 tokens, of
-/// what the suffixes leave). `chance`: routing is drawn anew in every run; then a run of several rows shows
-/// nothing: fewer rows are redrawn, and the base repeated, often enough for a permutation test to reach p =
-/// 0.002.
+/// what the suffixes leave). `chance`: routing draws at random; then the base is redrawn as well.
 PlanOptions standard_plan(const Layout& layout, bool chance, const WantedTrials& wanted = {});
 
 }  // namespace pastonly::subjects

@@ -146,6 +146,7 @@ Expected<void> RecordedPlan::open(const input::Stop& stop) {
   for (const input::Plan::Remark& remark : plan->remarks)
     info_.issues.push_back({TraceIssue::Kind::oddity, remark.id, remark.message, {}, 0});
   if (plan->model && !options_.experts) options_.experts = plan->model->experts;
+  if (plan->model) info_.special_tokens = plan->model->special;
   if (auto sorted = sort_runs(*plan, stop); !sorted) return sorted;
   if (runs_.empty()) {
     if (plan->model && plan->model->vocab) info_.vocab = *plan->model->vocab;

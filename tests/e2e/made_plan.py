@@ -80,11 +80,13 @@ class MadePlan:
     """Runs are added one by one; write() makes the directory."""
 
     def __init__(self, folder, model=causal, sequences=4, positions=64, left_padding=0, right_padding=0,
-                 layout="batch-major", seed=1, said=None, mode="train", layers=LAYERS):
+                 layout="batch-major", seed=1, said=None, mode="train", layers=LAYERS, first=None):
         self.folder, self.model, self.layout, self.said = folder, model, layout, said
         self.mode, self.layers = mode, layers
         self.draw = random.Random(seed)
         self.base = [self.tokens(positions) for _ in range(sequences)]
+        if first is not None:
+            self.base = [[first] + row[1:] for row in self.base]
         self.valid = [[int(left_padding <= p < positions - right_padding) for p in range(positions)]
                       for _ in range(sequences)]
         self.runs, self.drawn = [], []
@@ -142,7 +144,7 @@ class MadePlan:
             tensors[f"layers.{layer}.mask"] = ("U8", (*shape, EXPERTS), mask)
         safetensors(self.folder / f"{number:04}.out.safetensors", tensors,
                     {"schema": "pastonly.trace/1", "mode": self.mode, "stage": "dispatched", "layout": self.layout,
-                     "vocab": str(VOCAB)})
+                     "vocab": str(2 * VOCAB)})
 
     def write(self):
         plan = {"schema": "pastonly.plan/1", "runs": self.runs}

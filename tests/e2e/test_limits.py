@@ -60,6 +60,47 @@ class Limits(unittest.TestCase):
         report = self.audited(plan, expect=3)
         self.assertEqual(report["detection_limit"]["trials"], 0)
 
+    def test_special_tokens_are_counted_apart(self):
+        plan = self.plan(said={"special": [100, 101]}, first=100)  # which are never drawn
+        plan.suffixes([19, 36, 47, 53])
+        policy = self.policy(coverage={"special": 0.5})
+        self.assertEqual(self.audited(plan, expect=0)["detection_limit"]["coverage"]["special"],
+                         {"ids": 2, "before": 1, "redrawn": 0})
+        reasons = " ".join(self.audited(plan, "--policy", policy, expect=3)["verdict_reasons"])
+        self.assertIn("0.0% of the special tokens were redrawn; the policy requires 50.0%", reasons)
+        rows = plan.redrawn(0, 19)
+        rows[0][30:32] = [100, 101]
+        plan.suffix(0, 19, rows=rows, resample=9)
+        report = self.audited(plan, "--policy", policy, expect=0)
+        self.assertEqual(report["detection_limit"]["coverage"]["special"], {"ids": 2, "before": 1, "redrawn": 2})
+        unsaid = self.plan()
+        unsaid.suffixes([19, 36, 47, 53])
+        reasons = " ".join(self.audited(unsaid, "--policy", policy, expect=3)["verdict_reasons"])
+        self.assertIn("nobody says which ids are special", reasons)
+
+    def test_decisions_that_no_token_changes(self):
+        def one_answer(mask, favourite=0.0):
+            """Scores that follow their tokens, beside one mask for all."""
+            def model(rows, valid):
+                honest = causal(rows, valid)
+
+                def route(layer, row, position):
+                    scores = honest(layer, row, position)[0]
+                    return [score + favourite * chosen for score, chosen in zip(scores, mask)], list(mask)
+                return route
+            return model
+        for name, mask in (("everything", [1] * 8), ("the same two", [1, 1] + [0] * 6)):
+            with self.subTest(name):
+                plan = self.plan(one_answer(mask))
+                plan.suffixes([19, 36, 47, 53])
+                report = self.audited(plan, expect=3)
+                self.assertIn("unanswered", [finding["claim"] for finding in report["findings"]])
+                self.assertIn("layers 0, 1: no redrawn token is routed otherwise", " ".join(report["verdict_reasons"]))
+        with self.subTest("a router that learned one answer"):
+            plan = self.plan(one_answer([1, 1] + [0] * 6, favourite=2.0))
+            plan.suffixes([19, 36, 47, 53])
+            self.audited(plan, expect=0)
+
     def test_redrawn_padding_is_no_trial(self):
         plan = self.plan(right_padding=16)
         for row in range(4):
@@ -162,6 +203,8 @@ class Limits(unittest.TestCase):
         self.assertEqual((seen["length"], seen["cuts"], seen["tokens_before"]), (64, [3, 11], [3, 11]))
         self.assertAlmostEqual(seen["positions"], 11 / 63)
         self.assertAlmostEqual(seen["next_token"], 4 / 63)
+        self.assertGreater(seen["ids"]["before"], 16)
+        self.assertEqual(seen["special"], {"ids": 0, "before": 0, "redrawn": 0})
         self.assertEqual(seen["farthest"], 63)
         text = run("audit", folder).stdout
         self.assertIn("at 3 to 11 of 64", text)

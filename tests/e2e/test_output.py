@@ -152,6 +152,16 @@ class Limits(unittest.TestCase):
                 self.assertRegex(done.stderr, b"not enough memory", limit)
         self.assertEqual(seen, {0, 2})
 
+    def test_threads_that_the_system_refuses_are_no_signal(self):
+        path = self.path / "experiment.json"
+        path.write_text(json.dumps(EXPERIMENT | {"model": EXPERIMENT["model"] | {"width": 256, "expert_width": 256}}))
+        for few in range(60 * 2**20, 310 * 2**20, 25 * 2**20):
+            done = start("lab", path, "--no-checks", "-q", "--threads", 16, "--out", self.path / f"lab-{few}", capture_output=True,
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (few, few)))
+            self.assertIn(done.returncode, (0, 2), f"{few}: {done.stderr}")
+            self.assertEqual(done.returncode == 2, done.stderr.startswith(b"pastonly: "), f"{few}: {done.stderr}")
+            self.assertNotIn(b"internal error", done.stderr)
+
     def test_no_steps(self):
         done = self.experiment({"training": {"steps": 0}})
         self.assertEqual(done.returncode, 4)

@@ -41,6 +41,12 @@ Expected<void> damage(std::string_view kind, TraceData& data) {
       if (!layer.scores.empty()) layer.scores[5] = -1e9F;
       if (!layer.logits.empty()) layer.logits[5] = -1e9F;
     }
+  } else if (kind == "masked-padding" && !data.valid.empty()) {
+    for (TraceData::Layer& layer : data.layers) {
+      for (std::size_t t = 0; t < data.layout.tokens(); ++t) {
+        if (data.valid[t] == 0) clear_token(layer, t);
+      }
+    }
   } else if (kind == "extreme-log-prob" && data.log_probs.size() > 1) {
     data.log_probs[1] = -1e9;
   } else {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
-#include <tbb/parallel_for.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +11,8 @@
 #include <memory>
 #include <new>
 #include <optional>
+
+#include "stats/parallel.h"
 
 namespace pastonly::input {
 
@@ -100,7 +101,7 @@ std::string sha256_text(std::string_view text) {
 
 Expected<void> hash_files(std::vector<FileRecord>& files) {
   std::vector<std::optional<Error>> errors(files.size());
-  tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
+  stats::parallel_for(files.size(), [&](std::size_t i) {
     if (!files[i].sha256.empty()) return;
     auto hashed = hash_file(files[i].path);
     if (!hashed) {

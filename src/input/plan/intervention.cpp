@@ -17,6 +17,8 @@ std::string_view name(Intervention::Kind kind) noexcept {
       return "base";
     case Intervention::Kind::repeat:
       return "repeat";
+    case Intervention::Kind::redraw:
+      return "redraw";
     case Intervention::Kind::suffix:
       return "suffix";
     case Intervention::Kind::batch:

@@ -26,9 +26,10 @@ struct KindKeys {
   std::array<std::string_view, 4>
       keys;  // besides id and kind; "" ends the list; of a suffix, "cut" or "cuts"
 };
-constexpr std::array<KindKeys, 9> kind_keys{{
+constexpr std::array<KindKeys, 10> kind_keys{{
     {RunKind::base, {}},
     {RunKind::repeat, {"base"}},
+    {RunKind::redraw, {"base", "seed"}},
     {RunKind::suffix, {"base", "cut", "rows", "resample"}},
     {RunKind::batch, {"base", "keep"}},
     {RunKind::order, {"base", "permutation"}},
@@ -198,6 +199,7 @@ Intervention RunReader::read() {
     case RunKind::length:
       run.append = number("append", 1, u63);
       break;
+    case RunKind::redraw:
     case RunKind::shuffle:
       run.seed = number("seed", 0, u64);
       break;
@@ -246,8 +248,15 @@ std::string read_model(const Json& json, Plan::Model& model) {
       const auto layers = layer_numbers(value);
       if (!layers) return "'model.layers' holds something that is not a layer number";
       model.layers = *layers;
+    } else if (key == "special" && value.is_array()) {
+      for (const Json& id : value) {
+        if (!id.is_number_unsigned() || id.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
+          return "'model.special' holds something that is no token id";
+        model.special.push_back(id.get<std::int64_t>());
+      }
     } else {
-      return fmt::format("'model' has no key '{}' (layers, experts, top_k, vocab)", key.substr(0, 40));
+      return fmt::format("'model' has no key '{}' (layers, experts, top_k, vocab, special)",
+                         key.substr(0, 40));
     }
   }
   return "";

@@ -19,6 +19,7 @@ struct Plan {
   struct Model {
     std::vector<std::uint32_t> layers;
     std::optional<std::size_t> experts, top_k, vocab;
+    std::vector<std::int64_t> special;  ///< ids of beginning, end, padding and the like
   };
   /// What is odd about the recorded model itself, whatever its runs show: `pastonly audit --record` writes
   /// it.

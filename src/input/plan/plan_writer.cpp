@@ -40,6 +40,7 @@ nlohmann::ordered_json to_json(const Intervention& run) {
     case Intervention::Kind::length:
       json["append"] = run.append;
       break;
+    case Intervention::Kind::redraw:
     case Intervention::Kind::shuffle:
       json["seed"] = run.seed;
       break;
@@ -67,6 +68,7 @@ nlohmann::ordered_json to_json(const Plan::Model& model) {
   if (model.experts) json["experts"] = *model.experts;
   if (model.top_k) json["top_k"] = *model.top_k;
   if (model.vocab) json["vocab"] = *model.vocab;
+  if (!model.special.empty()) json["special"] = model.special;
   return json;
 }
 

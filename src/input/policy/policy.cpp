@@ -174,6 +174,7 @@ std::string PolicyReader::read_coverage(const Json& value) {
     double* share = key == "positions"    ? &policy_.coverage.positions
                     : key == "next_token" ? &policy_.coverage.next_token
                     : key == "pairs"      ? &policy_.coverage.pairs
+                    : key == "special"    ? &policy_.coverage.special
                                           : nullptr;
     if (share != nullptr) {
       if (auto why = number_between(wanted, "coverage." + key, 0.0, 1.0, *share); !why.empty()) return why;
@@ -181,8 +182,9 @@ std::string PolicyReader::read_coverage(const Json& value) {
       if (!wanted.is_boolean()) return "'coverage.after_first_token' is neither true nor false";
       policy_.coverage.after_first_token = wanted.get<bool>();
     } else {
-      return fmt::format("unknown key 'coverage.{}' (positions, next_token, pairs, after_first_token)",
-                         key.substr(0, 60));
+      return fmt::format(
+          "unknown key 'coverage.{}' (positions, next_token, pairs, special, after_first_token)",
+          key.substr(0, 60));
     }
   }
   return "";

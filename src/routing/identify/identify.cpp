@@ -6,20 +6,25 @@
 
 #include "routing/identify/capacity/capacity_rules.h"
 #include "routing/identify/capacity/random_second_fit.h"
+#include "routing/identify/capacity/rank_fit.h"
+#include "routing/identify/chunks/document_fit.h"
 #include "routing/identify/chunks/expert_choice_fit.h"
 #include "routing/identify/chunks/streaming_fit.h"
 #include "routing/identify/offsets/group_limited_fit.h"
 #include "routing/identify/offsets/offset_rules.h"
+#include "routing/identify/offsets/prefix_bias_fit.h"
 #include "routing/identify/shared/findings.h"
 #include "routing/identify/shared/run_set.h"
 #include "routing/identify/shared/simplicity.h"
 #include "routing/identify/simple/balanced_scores.h"
 #include "routing/identify/simple/column_gates.h"
 #include "routing/identify/simple/cut_choice_fit.h"
+#include "routing/identify/simple/sequence_top_k_fit.h"
 #include "routing/identify/simple/simple_rules.h"
 #include "routing/identify/simple/token_choice_fit.h"
 #include "routing/identify/transforms/transformed_runs.h"
 #include "routing/loosely_fitted.h"
+#include "routing/rule_facts.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::routing {
@@ -58,17 +63,22 @@ void try_all(const RunSet& runs, Findings& findings) {
   try_top_k(runs, findings);
   try_expert_choice(runs, findings);
   try_threshold(runs, findings);
+  try_document_expert_choice(runs, findings);
+  try_sequence_top_k(runs, findings);
   try_assignment(runs, findings);
   try_offset_rules(runs, findings);
   try_group_limited(runs, findings);
   try_hash(runs, findings);
   try_streaming(runs, findings);
+  try_streaming_top_k(runs, findings);
+  try_prefix_bias(runs, findings);
   try_capacity_rules(runs, findings);
   try_random_second(runs, findings);
   try_column_gates(runs, findings);
   try_balanced_scores(runs, findings);
   try_shuffled_expert_choice(runs, findings);
   try_cut_choice(runs, findings);
+  try_rank_capacity(runs, findings);
 }
 
 /// What explains the runs as they were recorded, the simplest first.
@@ -129,6 +139,22 @@ void try_transforms(std::span<const LayerRun> runs, Findings& findings) {
     for (auto& one : found.candidates) write_transform(transform, one);
     findings = std::move(found);
     return;
+  }
+}
+
+/// Padding that was routed is among the tokens that a rule saw: a rule that is told its padding has to count
+/// it.
+void write_padding(std::span<const LayerRun> runs, Findings& findings) {
+  const bool routed = std::ranges::any_of(runs, [](const LayerRun& run) {
+    return std::ranges::find(run.valid, 0) != run.valid.end() && skipped_tokens(run).empty();
+  });
+  if (!routed) return;
+  for (auto& one : findings.candidates) {
+    const RuleInfo* const info = find_rule(one.id);
+    if (info == nullptr || !takes(*info, "padding")) continue;
+    Value::Object parameters = *one.parameters.object();
+    parameters.emplace_back("padding", "counts");
+    one.parameters = std::move(parameters);
   }
 }
 
@@ -223,6 +249,7 @@ Identification identify(std::span<const LayerRun> runs, std::vector<RunProfile> 
   } else if (rests_on_a_fit(findings, filled)) {
     try_rounded(filled, findings);
   }
+  write_padding(filled, findings);
   found.rule.candidates = std::move(findings.candidates);
   found.rejected = std::move(findings.rejected);
   state_simplest(found);

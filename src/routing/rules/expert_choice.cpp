@@ -118,7 +118,7 @@ class ShuffledExpertChoice final : public GroupedRule {
 
 Made make_expert_choice(const Parameters& parameters) {
   ParameterReader reader(ids::expert_choice, parameters);
-  return finished(reader, std::make_unique<ExpertChoice>(read_chunks(reader)));
+  return finished(reader, std::make_unique<ExpertChoice>(read_chunks(reader, false, true)));
 }
 
 Made make_expert_choice_shuffled(const Parameters& parameters) {

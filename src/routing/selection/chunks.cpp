@@ -41,7 +41,7 @@ Parameters ChunkOptions::write() const {
   return parameters;
 }
 
-ChunkOptions read_chunks(ParameterReader& reader, bool per_sequence) {
+ChunkOptions read_chunks(ParameterReader& reader, bool per_sequence, bool documents) {
   ChunkOptions options;
   const bool by_capacity = reader.has("capacity") || reader.has("capacity_factor") ||
                            reader.has("capacity_formula") || reader.has("min_capacity");
@@ -52,7 +52,7 @@ ChunkOptions read_chunks(ParameterReader& reader, bool per_sequence) {
   options.k = reader.number("k", by_capacity ? std::optional(1.0) : std::nullopt, 1e-9);
   if (by_capacity) options.capacity = read_capacity(reader);
   options.chunk = reader.count("chunk", 0);
-  options.grouping = read_grouping(reader, per_sequence);
+  options.grouping = read_grouping(reader, per_sequence, documents);
   return options;
 }
 

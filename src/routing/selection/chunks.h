@@ -25,7 +25,7 @@ struct ChunkOptions {
   /// The keys k or capacity..., chunk, scope, order.
   Parameters write() const;
 };
-ChunkOptions read_chunks(ParameterReader& reader, bool per_sequence = false);
+ChunkOptions read_chunks(ParameterReader& reader, bool per_sequence = false, bool documents = false);
 
 /// The dependence of a rule whose tokens compete inside chunks and see all of them. With a chunk that
 /// divides the row, `length` speaks of appended whole chunks: any other number of tokens appended to

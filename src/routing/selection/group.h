@@ -11,10 +11,10 @@
 namespace pastonly::routing {
 
 /// The tokens that compete with one another, in the order in which the rule takes them: the whole
-/// batch, or one sequence of it.
+/// batch, one sequence of it, or one document of a sequence.
 struct Group {
-  MatrixView<const float> scores{};     // (tokens, experts)
-  Layout layout{};                      ///< of these tokens: one sequence where routed per sequence
+  MatrixView<const float> scores{};  // (tokens, experts)
+  Layout layout{};                   ///< of these tokens: one sequence where routed per sequence or document
   std::span<const std::size_t> rows{};  ///< row of the outcome for each token; empty = first_row + i
   std::size_t first_row = 0;
   std::span<const std::uint8_t> valid{};  // (tokens) 0 = padding, takes no slot; empty = all valid
@@ -34,13 +34,18 @@ struct Group {
 struct GroupingOptions {
   bool per_sequence = false;        ///< scope=sequence
   std::optional<TokenOrder> order;  ///< order=...; absent: as the batch's layout says
+  /// scope=document: the documents packed into a row are routed separately. Each ends with this token id;
+  /// where ids are unknown a row is one document.
+  std::optional<std::int64_t> separator;
+  bool padding_counts = false;  ///< padding=counts: padding is routed as any token is
 
-  /// The layout of one group of a batch laid out so.
+  /// The layout of one group of a batch laid out so; of documents the longest possible.
   Layout group_layout(const Layout& layout) const noexcept;
-  /// The keys scope and order.
+  /// The keys scope, separator, order and padding.
   void write(Parameters& parameters) const;
 };
-GroupingOptions read_grouping(ParameterReader& reader, bool per_sequence = false);
+/// `documents`: whether the rule may be routed by document.
+GroupingOptions read_grouping(ParameterReader& reader, bool per_sequence = false, bool documents = false);
 
 /// A rule whose tokens compete within groups: cuts a batch into groups, hands each to `route`.
 class GroupedRule : public RoutingRule {
@@ -60,6 +65,8 @@ class GroupedRule : public RoutingRule {
   virtual void route(const Group& group, Routing& out) const = 0;
   /// The dependence within one group laid out so. With one sequence, batch and order are cleared.
   virtual Dependence group_dependence(const Layout& layout, std::size_t experts) const = 0;
+  /// Of documents of any length up to `positions`.
+  Dependence document_dependence(std::size_t positions, std::size_t experts) const;
 
   GroupingOptions grouping_;
 };

@@ -1,6 +1,7 @@
 #include "comparison/trials.h"
 
 #include <deque>
+#include <set>
 
 #include "catch.h"
 #include "comparison/coverage.h"
@@ -134,7 +135,26 @@ TEST_CASE("coverage agrees with its definition", "[trials][coverage]") {
     for (std::size_t i = 0; i < 1 + rng.below(6); ++i)
       set.add(rng.below(trial_rows), 4 + rng.below(trial_length - 8), rng.bits64());
     const auto trials = set.count();
-    const Coverage seen = comparison::coverage_of(trials.rows);
+    const std::int64_t special[] = {0, 1, 2, 2, 1'000'000};
+    const Coverage seen = comparison::coverage_of(trials.rows, special);
+    std::set<std::int64_t> before, redrawn;
+    for (const auto& trial : trials.rows) {
+      const Trace &base = trial.of.compared->reference->base, &run = trial.of.compared->trace;
+      for (std::size_t p = 0; p < base.layout.positions; ++p) {
+        const std::size_t token = base.layout.token(trial.of.changed_row.row, p);
+        if (!base.is_valid(token)) continue;
+        if (p < trial.of.changed_row.cut) {
+          before.insert(base.tokens[token]);
+        } else if (base.tokens[token] != run.tokens[token]) {
+          redrawn.insert({base.tokens[token], run.tokens[token]});
+        }
+      }
+    }
+    CHECK(seen.ids_before == before.size());
+    CHECK(seen.ids_redrawn == redrawn.size());
+    CHECK(seen.special == 4);
+    CHECK(seen.special_before == before.count(0) + before.count(1) + before.count(2));
+    CHECK(seen.special_redrawn == redrawn.count(0) + redrawn.count(1) + redrawn.count(2));
     std::size_t length = 0;
     for (const auto& trial : trials.rows) length = std::max(length, trial.end_valid);
     REQUIRE(seen.length == length);

@@ -14,9 +14,9 @@ namespace {
 TEST_CASE("a written plan reads back as it was", "[input]") {
   using Kind = Intervention::Kind;
   input::Plan plan;
-  plan.model = input::Plan::Model{{0, 2}, 8, 2, 64};
+  plan.model = input::Plan::Model{{0, 2}, 8, 2, 64, {0, 63}};
   for (const Kind kind : {Kind::base, Kind::repeat, Kind::suffix, Kind::suffix, Kind::batch, Kind::order,
-                          Kind::length, Kind::shuffle, Kind::reroute}) {
+                          Kind::length, Kind::shuffle, Kind::reroute, Kind::redraw}) {
     Intervention run;
     run.id = static_cast<std::uint32_t>(plan.runs.size());
     run.kind = kind;
@@ -33,6 +33,7 @@ TEST_CASE("a written plan reads back as it was", "[input]") {
   plan.runs[6].append = 32;
   plan.runs[7].seed = ~std::uint64_t{0};
   plan.runs[8].rule = "expert-choice,chunk=64";
+  plan.runs[9].seed = 3;
   plan.remarks = {{"own-code", "names code of its own"}, {"unread-keys", "x"}};
   const TemporaryDirectory directory;
   REQUIRE(input::write_plan(directory.path() / "plan", plan));

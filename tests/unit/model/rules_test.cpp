@@ -23,13 +23,14 @@ RouterConfig router(RuleSpec rule, Score score = Score::softmax, Gate gate = Gat
 std::map<std::string, RouterConfig> routers() {
   const Parameters capacity{{"k", 2}, {"capacity_factor", 1.0}};
   std::map<std::string, RouterConfig> all;
-  for (const char* id : {"top-k", "biased-top-k(same-batch)", "quantile-balancing", "assignment", "sinkhorn",
-                         "hash", "expert-choice(streaming)"})
+  for (const char* id :
+       {"top-k", "biased-top-k(same-batch)", "quantile-balancing", "assignment", "sinkhorn", "hash",
+        "expert-choice(streaming)", "biased-top-k(prefix)", "sequence-top-k", "sequence-top-k(streaming)"})
     all[id] = router({id, {{"k", 2}}});
   all["assignment"].rule.parameters = {};
   for (const char* id :
        {"token-major-capacity", "gshard-top-2", "gshard-top-2(random-second)", "batch-priority",
-        "drop-by-score", "random-token", "unstable-capacity", "next-choice"})
+        "drop-by-score", "random-token", "unstable-capacity", "next-choice", "rank-capacity"})
     all[id] = router({id, capacity});
   all["biased-top-k"] = router({"biased-top-k", {{"k", 2}, {"update_rate", 0.01}}}, Score::sigmoid);
   all["group-limited-top-k"] = router({"group-limited-top-k", {{"k", 2}, {"groups", 3}, {"topk_groups", 2}}});

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/elementary.h"
+#include "pastonly/layout.h"
 #include "routing/selection/order_key.h"
 
 namespace pastonly::routing {

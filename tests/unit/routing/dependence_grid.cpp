@@ -7,7 +7,7 @@ using pastonly::TokenOrder;
 
 namespace {
 
-constexpr std::array<std::string_view, 105> rule_texts = {
+constexpr std::array<std::string_view, 127> rule_texts = {
     "top-k,k=1",
     "top-k,k=3",
     "biased-top-k,k=2,bias=[0.3;-0.2;0;0.1]",
@@ -112,6 +112,28 @@ constexpr std::array<std::string_view, 105> rule_texts = {
     "mixture-of-depths,capacity=8",
     "mixture-of-depths,capacity=8,strict=true,scope=batch",
     "mixture-of-depths(predictor)",
+    "biased-top-k(prefix),k=2,update_rate=0.3",
+    "biased-top-k(prefix),k=2,update_rate=0.3,scope=batch",
+    "biased-top-k(prefix),k=4,update_rate=0.3,scope=batch",
+    "rank-capacity,k=2,ranks=2,capacity=5",
+    "rank-capacity,k=1,ranks=2,capacity=3",
+    "rank-capacity,k=2,ranks=1,capacity_factor=0.75",
+    "rank-capacity,k=2,ranks=4,capacity=3",
+    "rank-capacity,k=2,ranks=2,capacity=100",
+    "rank-capacity,k=2,ranks=2,capacity=4,scope=sequence",
+    "rank-capacity,k=2,ranks=2,capacity_factor=2",
+    "sequence-top-k,k=1",
+    "sequence-top-k,k=2,scope=batch",
+    "sequence-top-k,k=4",
+    "sequence-top-k,k=1,scope=document,separator=0",
+    "sequence-top-k(streaming),k=1",
+    "sequence-top-k(streaming),k=2,scope=batch",
+    "sequence-top-k(streaming),k=4,scope=batch",
+    "sequence-top-k(streaming),k=1,scope=document,separator=0",
+    "expert-choice,k=2,scope=document,separator=0",
+    "expert-choice,k=4,scope=document,separator=0",
+    "expert-choice,capacity=2,scope=document,separator=0",
+    "token-major-capacity,k=2,capacity=3,padding=counts",
     "quantile-balancing,k=2,thresholds=[0.1;0;0.3;0.2]",
 };
 

@@ -171,9 +171,13 @@ Observe observe_mask(const RoutingRule& rule, TokenOrder order) {
       }
     };
     each([&](std::size_t own, std::size_t routed) { scores[routed] = batch.values[own]; });
+    // A token's id follows from its scores, so that what is redrawn may end a document, or no longer.
+    std::vector<std::int64_t> ids(layout.tokens());
+    for (std::size_t t = 0; t < ids.size(); ++t) ids[t] = scores[t * batch.width] > 0.5F ? 0 : 1;
     RoutingContext context;
     context.layout = layout;
     context.seed = seed;
+    context.tokens = ids;
     Routing out;
     rule.select({scores.data(), layout.tokens(), batch.width}, context, out);
     each([&](std::size_t own, std::size_t routed) { decisions[own] = out.mask.view().data()[routed]; });

@@ -46,18 +46,23 @@ class Grid {
   explicit Grid(std::size_t repetitions) : repetitions_(repetitions) {}
 
   std::vector<IdentifyCase> run() {
+    each_shape([&] { add_all(); });
+    each_shape([&] { add_budgets(); });
+    return std::move(cases_);
+  }
+
+ private:
+  template <class Add>
+  void each_shape(Add add) {
     for (const std::size_t experts : {4, 8, 16, 64}) {
       for (const bool ties : {false, true}) {
         shape_.experts = experts;
         shape_.ties = ties;
         shape_.layout = {4, 64, TokenOrder::batch_major};
-        for (std::size_t r = 0; r < repetitions_; ++r) add_all();
+        for (std::size_t r = 0; r < repetitions_; ++r) add();
       }
     }
-    return std::move(cases_);
   }
-
- private:
   void add(std::string id, Parameters parameters, Ids accepted = {}) {
     auto one = shape_;
     one.seed = seed_++;
@@ -100,6 +105,20 @@ class Grid {
     add("group-limited-top-k",
         {{"k", k}, {"groups", 4}, {"topk_groups", 2}, {"bias", draw_array(n, spread, seed_)}},
         {"top-k", "biased-top-k"});
+  }
+  void add_budgets() {
+    const std::size_t tokens = shape_.layout.tokens(), n = shape_.experts;
+    for (const std::size_t k : {1, 2, 4}) {
+      if (k >= n) continue;
+      add("biased-top-k(prefix)", {{"k", k}, {"update_rate", 0.3 / static_cast<double>(n)}}, {"top-k"});
+      add("sequence-top-k", {{"k", k}});
+      add("sequence-top-k", {{"k", k}, {"scope", "batch"}});
+      add("sequence-top-k(streaming)", {{"k", k}});
+      for (const double factor : {0.5, 1.0, 1.25}) {
+        const auto budget = static_cast<std::size_t>(factor * static_cast<double>(4 * tokens * k / n));
+        add("rank-capacity", {{"k", k}, {"ranks", n / 4}, {"capacity", budget}}, {"top-k"});
+      }
+    }
   }
   void add_capacities(std::size_t k) {
     const std::size_t tokens = shape_.layout.tokens(), n = shape_.experts;

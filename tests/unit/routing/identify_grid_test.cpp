@@ -25,6 +25,12 @@ bool admits(const Value* reported, std::int64_t truth) {
 
 /// k, capacity, chunk and groups of the true rule, where the candidate names them.
 bool parameters_recovered(const IdentifyCase& which, const RuleCandidate& candidate) {
+  // Some numbers of ranks, each with its capacity, explain the same drops.
+  if (const auto* others = candidate.parameters.array("ranks_or")) {
+    for (const Value& one : *others) {
+      if (one.integer("ranks") == find(which.parameters, "ranks")->integer()) return true;
+    }
+  }
   for (const auto& [key, value] : which.parameters) {
     const auto truth = value.integer();
     if (!truth) continue;
@@ -89,9 +95,9 @@ Replay replay(const Trace& trace, const routing::Identification& found, bool tie
   const Mask recorded = read_mask(layer);
   for (const auto& candidate : found.rule.candidates) {
     if (left_to_chance(candidate.id)) continue;
-    const auto rule = candidate_rule(candidate.id, candidate.parameters, trace.layout);
+    const auto rule = routing::candidate_rule(candidate.id, candidate.parameters, trace.layout);
     if (!rule) continue;
-    const auto scores = candidate_scores(layer, candidate.parameters, trace.layout);
+    const auto scores = routing::candidate_scores(layer, candidate.parameters, trace.layout);
     RoutingContext context;
     context.layout = trace.layout;
     context.tokens = trace.tokens;

@@ -12,7 +12,8 @@ namespace pastonly::routing {
 namespace {
 
 // What identification says beyond a rule's own parameters.
-constexpr std::array<std::string_view, 5> notes{"capacities", "chunk_or", "fit", "refitted", "ranking"};
+constexpr std::array<std::string_view, 7> notes{"capacities", "chunk_or", "documents", "fit",
+                                                "ranks_or",   "refitted", "ranking"};
 
 /// A range stands for its lower end.
 Value fixed(const Value& value) {

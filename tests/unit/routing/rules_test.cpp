@@ -91,6 +91,10 @@ constexpr std::string_view examples[] = {
     "k-means(same-batch),k=2",
     "expert-autonomy,k=2",
     "hash,k=2,table=[0;1;2;3;1;3]",
+    "biased-top-k(prefix),k=2,bias=[0.5;-0.25;0;0.125]",
+    "rank-capacity,k=2,ranks=2,capacity_factor=1",
+    "sequence-top-k,k=1",
+    "sequence-top-k(streaming),k=1",
 };
 
 }  // namespace

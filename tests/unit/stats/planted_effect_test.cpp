@@ -29,9 +29,9 @@ stats::CountedStrata counts(double mean, std::size_t controls, std::uint64_t see
 }  // namespace
 
 TEST_CASE("the least planted share grows with the noise and falls with controls", "[noise]") {
-  const auto still = stats::least_planted_share(counts(0.0, 12, 1), 0.01, 1);
-  const auto noisy = stats::least_planted_share(counts(100.0, 12, 1), 0.01, 1);
-  const auto few = stats::least_planted_share(counts(100.0, 2, 1), 0.01, 1);
+  const auto still = stats::least_planted_share(stats::planted_counts(counts(0.0, 12, 1)), 0.01, 1);
+  const auto noisy = stats::least_planted_share(stats::planted_counts(counts(100.0, 12, 1)), 0.01, 1);
+  const auto few = stats::least_planted_share(stats::planted_counts(counts(100.0, 2, 1)), 0.01, 1);
   REQUIRE(still);
   REQUIRE(noisy);
   CHECK(*still <= 0.001);
@@ -42,5 +42,5 @@ TEST_CASE("the least planted share grows with the noise and falls with controls"
   stats::CountedStrata pair;
   pair.strata.push_back({1, 2, {0.0, 0.0}});
   pair.room.push_back({1000.0});
-  CHECK_FALSE(stats::least_planted_share(pair, 0.05, 1));
+  CHECK_FALSE(stats::least_planted_share(stats::planted_counts(pair), 0.05, 1));
 }

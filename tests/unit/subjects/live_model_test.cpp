@@ -365,16 +365,45 @@ TEST_CASE("a live model replaces sequences of several batches", "[live]") {
   CHECK_FALSE(claims(run_check(audits::causal_mask_check, *subject), "flip"));
 }
 
-TEST_CASE("chance is drawn anew in every run of a live model", "[live]") {
+TEST_CASE("a live model holds the draws of a base, and redraws show that there are any", "[live]") {
   auto config = small_config("top-k,k=2");
   config.router.score = model::Score::noisy;
   const auto model = small_model(config);
   const auto subject = live(model, small_live());
+  const Trace base = observed(*subject, change(Kind::base, 0));
+  require_equal(base, observed(*subject, change(Kind::repeat)));
+  Intervention redraw = change(Kind::redraw);
+  redraw.seed = 1;
+  const Trace redrawn = observed(*subject, redraw);
+  CHECK(redrawn.tokens == base.tokens);
+  CHECK_FALSE(read_mask(redrawn.layers[0]) == read_mask(base.layers[0]));
   const auto ran = run_check(audits::causal_mask_check, *subject);
   CHECK(claims(ran, "stochastic"));
   CHECK_FALSE(claims(ran, "flip"));
+  CHECK(ran.detection_limit->trials >= 120);
+  CHECK(ran.detection_limit->trial_rate < 0.03);
   subjects::LiveOptions eval = small_live();
   eval.mode = Mode::eval;
   const auto quiet = run_check(audits::causal_mask_check, *live(model, eval));
   CHECK_FALSE(claims(quiet, "stochastic"));
+}
+
+TEST_CASE("with its draws held, a random rule's dependence is proven", "[live]") {
+  for (const std::string_view rule :
+       {"random-token,k=2,capacity_factor=1.0", "expert-choice(shuffled),k=2,chunk=8"}) {
+    CAPTURE(rule);
+    const auto model = small_model(small_config(rule));
+    const auto ran = run_check(audits::causal_mask_check, *live(model, small_live()));
+    CHECK(claims(ran, "stochastic"));
+    const auto flip = std::ranges::find(ran.claims, "flip", &Claim::id);
+    REQUIRE(flip != ran.claims.end());
+    CHECK(flip->basis == Claim::Basis::proof);
+  }
+  const auto noisy = small_model(small_config("noisy-top-k,k=2"));
+  const auto ran = run_check(audits::causal_mask_check, *live(noisy, small_live()));
+  CHECK(claims(ran, "stochastic"));
+  CHECK_FALSE(claims(ran, "flip"));
+  CHECK_FALSE(claims(run_check(audits::batch_isolation_check, *live(noisy, small_live())), "flip"));
+  CHECK_FALSE(claims(run_check(audits::length_invariance_check, *live(noisy, small_live())), "flip"));
+  CHECK_FALSE(claims(run_check(audits::order_invariance_check, *live(noisy, small_live())), "flip"));
 }

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "routing/identify/chunks/chunk_capacity.h"
 #include "routing/identify/chunks/chunk_fit.h"
 #include "routing/identify/shared/candidate_parameters.h"
 #include "routing/rule_ids.h"
@@ -13,41 +13,6 @@ namespace pastonly::routing::hypotheses {
 namespace {
 
 constexpr std::size_t width_limit = 1024;  // balanced prefixes that are tried as a chunk
-
-using Capacities = std::map<std::size_t, std::size_t>;
-
-/// C where one serves chunks of every size.
-std::optional<std::size_t> common_capacity(const Capacities& capacity) {
-  std::size_t most = 0;
-  for (const auto& [size, tokens] : capacity) most = std::max(most, tokens);
-  const bool common =
-      std::ranges::all_of(capacity, [&](const auto& one) { return one.second == std::min(most, one.first); });
-  return common ? std::optional(most) : std::nullopt;
-}
-
-/// k where C = max(1, floor(k w / N)) for every size w: a whole number if one serves.
-std::optional<double> common_k(const Capacities& capacity, std::size_t experts) {
-  double least = 0.0, below = static_cast<double>(experts) + 1.0;
-  for (const auto& [size, tokens] : capacity) {
-    const double per_slot = static_cast<double>(experts) / static_cast<double>(size);
-    if (tokens > 1) least = std::max(least, static_cast<double>(tokens) * per_slot);
-    below = std::min(below, static_cast<double>(tokens + 1) * per_slot);
-  }
-  if (!(least < below)) return std::nullopt;
-  const double whole = std::ceil(least);
-  if (whole < below && whole >= 1.0) return whole;
-  return least > 0.0 ? std::optional(least) : std::nullopt;
-}
-
-void write_capacity(const Capacities& capacity, std::size_t experts, Value::Object& parameters) {
-  if (const auto common = common_capacity(capacity)) {
-    parameters.emplace_back("capacity", *common);
-  } else if (const auto k = common_k(capacity, experts)) {
-    parameters.emplace_back("k", *k == std::floor(*k) ? Value(static_cast<std::int64_t>(*k)) : Value(*k));
-  } else {
-    parameters.emplace_back("capacities", capacity_list(capacity));
-  }
-}
 
 /// Whether the counts of a fixed width mean anything: with one expert every count is even, so some
 /// width must come back with the same C, and the rest must follow a formula.

@@ -109,6 +109,7 @@ void try_shuffled_expert_choice(const RunSet& runs, Findings& findings) {
   const auto exact =
       std::ranges::find(findings.candidates, std::string(ids::expert_choice), &RuleCandidate::id);
   if (exact != findings.candidates.end()) {
+    if (exact->parameters.text("scope") != nullptr && *exact->parameters.text("scope") == "document") return;
     // The permutation may have been the identity.
     findings.accept(id, *exact->parameters.object());
     return;

@@ -21,6 +21,11 @@ float without_last_bits(float value, unsigned bits) {
 }  // namespace
 
 void apply_ranking(std::span<float> row, std::string_view ranking) {
+  constexpr std::string_view of = " of ";
+  if (const std::size_t at = ranking.find(of); at != std::string_view::npos) {
+    apply_ranking(row, ranking.substr(at + of.size()));
+    ranking = ranking.substr(0, at);
+  }
   if (ranking == "log-score") {
     for (float& score : row) score = kernels::log(score);
   } else if (ranking == "log-odds") {

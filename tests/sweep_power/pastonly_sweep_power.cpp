@@ -1,0 +1,127 @@
+// Measures what the forensic sweep finds of leaks that training taught a model, and whether the limit that it
+// states covers them. Small models are trained on tokens of a known source, where nothing but a leak lowers
+// the loss below the source's own: what a model gains under the rule of its training is therefore known. Each
+// is audited after several lengths of training, as a checkpoint that declares top-k would be, in batches of
+// the shape of its training and of another. Prints tables in Markdown, which docs/checks/forensic-sweep.md
+// quotes.
+//
+//     pastonly_sweep_power [MODELS_PER_ROW [FIRST_SEED]]
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "pastonly/policy.h"
+#include "stats/interval.h"
+#include "stats/parallel.h"
+#include "sweep_power/audited_model.h"
+#include "sweep_power/rows.h"
+
+using namespace pastonly;
+using namespace pastonly::sweep_power;
+
+namespace {
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+/// Audits of one cell, or of one size of leak.
+struct Tally {
+  std::vector<double> leaks, limits;
+  std::size_t found = 0, too_low = 0, passed = 0, passed_wrongly = 0;
+
+  void add(const Audited& one, const Swept& swept, const Policy& policy) {
+    const double allowed = policy.limits.sweep_bits;
+    const bool passes = !swept.found && swept.limit <= allowed;
+    leaks.push_back(one.leak);
+    limits.push_back(swept.limit);
+    found += swept.found;
+    too_low += swept.limit < one.surely;
+    passed += passes;
+    passed_wrongly += passes && one.surely > allowed;
+  }
+};
+
+constexpr double sizes[] = {0.001, 0.003, 0.01, 0.03, 0.1};  // bits per token
+constexpr std::size_t size_count = std::size(sizes) + 1;
+
+std::string size_name(std::size_t i) {
+  if (i == 0) return fmt::format("below {}", sizes[0]);
+  return i + 1 == size_count ? fmt::format("from {}", sizes[i - 1])
+                             : fmt::format("{} to {}", sizes[i - 1], sizes[i]);
+}
+
+/// What was found in batches of one shape, by the size of the leak.
+struct Table {
+  Tally causal, untried, by_size[size_count];
+
+  void add(const Row& row, const Audited& one, const Swept& swept, const Policy& policy) {
+    const auto size = std::ranges::upper_bound(sizes, one.leak) - std::begin(sizes);
+    Tally& kind = row.kind == Row::Kind::causal    ? causal
+                  : row.kind == Row::Kind::untried ? untried
+                                                   : by_size[size];
+    kind.add(one, swept, policy);
+  }
+  void print(const char* shape, double alpha) const {
+    fmt::print(
+        "\n| {} | audits | found | limit | too low | pass | wrongly |\n|---|---|---|---|---|---|---|\n",
+        shape);
+    const auto line = [](const std::string& name, const Tally& tally) {
+      if (tally.leaks.empty()) return;
+      fmt::print("| {} | {} | {} | {:.4f} | {} | {} | {} |\n", name, tally.leaks.size(), tally.found,
+                 median(tally.limits), tally.too_low, tally.passed, tally.passed_wrongly);
+    };
+    line("none: causal rules", causal);
+    for (std::size_t i = 0; i < size_count; ++i) line(size_name(i), by_size[i]);
+    line("rules that are not tried", untried);
+    const auto at_most = stats::clopper_pearson_upper(causal.found, causal.leaks.size(), alpha);
+    fmt::print("\nAccused without a leak: {} of {}, at most {:.1f}%.\n", causal.found, causal.leaks.size(),
+               100.0 * at_most);
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto argument = [&](int index, std::uint64_t fallback) {
+    return argc > index ? std::strtoull(argv[index], nullptr, 10) : fallback;
+  };
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const std::size_t models = argument(1, 5);
+  const std::uint64_t first_seed = argument(2, 1);
+  const Policy policy;
+  Table same, other;
+  std::string heads, rules;
+  for (const std::size_t steps : lengths) {
+    heads += fmt::format(" | {} steps", steps);
+    rules += "---|";
+  }
+  fmt::print("| trained under | batch{} |\n|---|---|{}\n", heads, rules);
+  for (const Row& row : rows()) {
+    std::vector<std::vector<Audited>> done(models);
+    stats::parallel_for(models,
+                        [&](std::size_t i) { done[i] = train_and_audit(row, first_seed + i, policy); });
+    fmt::print("| `{}`{} | {} x {}", row.rule, row.source.kind == "markov" ? ", Markov" : "",
+               row.layout().sequences, row.positions);
+    for (std::size_t n = 0; n < std::size(lengths); ++n) {
+      Tally cell;
+      for (const auto& model : done) {
+        cell.add(model[n], model[n].same, policy);
+        same.add(row, model[n], model[n].same, policy);
+        other.add(row, model[n], model[n].other, policy);
+      }
+      fmt::print(" | {:+.3f}, {}, {:.3f}", median(cell.leaks), cell.found, median(cell.limits));
+    }
+    fmt::print(" |\n");
+  }
+  same.print("leak, batches as in training", policy.alpha);
+  other.print("leak, batches of another shape", policy.alpha);
+  return 0;
+}
