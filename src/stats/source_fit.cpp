@@ -6,6 +6,7 @@
 #include <array>
 
 #include "kernels/elementary.h"
+#include "pastonly/layout.h"
 #include "stats/e_process.h"
 
 namespace pastonly::stats {

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "kernels/elementary.h"
+#include "pastonly/layout.h"
 
 namespace pastonly::stats {
 namespace {

@@ -44,6 +44,18 @@ TEST_CASE("tokens of the source do not contradict it", "[stats][source]") {
   CHECK(fitted({5}, 64, 1).gain().predictor_bits == 0.0);
 }
 
+TEST_CASE("a true source is refuted no more often than at the level", "[stats][source]") {
+  for (const std::uint64_t vocab : {4, 16, 64}) {
+    int refuted = 0;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+      const double most = fitted(drawn(1000 + seed, 1024, vocab), vocab, 32).log2_supremum();
+      refuted += most > std::log2(20.0) ? 1 : 0;
+    }
+    CAPTURE(vocab, refuted);
+    CHECK(refuted <= 20);  // 10 at most are expected; 20 are exceeded once in 500
+  }
+}
+
 TEST_CASE("tokens of a Markov source do not contradict it", "[stats][source]") {
   const auto source = TokenSource::make(Source{"markov", 16, 2, 4, 3});
   REQUIRE(source);
