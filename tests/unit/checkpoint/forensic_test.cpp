@@ -162,45 +162,4 @@ TEST_CASE("an untrained checkpoint is not accused by the sweep", "[checkpoint][f
   }
 }
 
-TEST_CASE("how often the sweep accuses", "[.rates][forensic]") {
-  struct Row {
-    std::string_view rule;
-    Layout layout;
-    std::size_t steps;
-    std::uint64_t seeds;
-    enum class Kind { causal, leaky, tried } kind;
-  };
-  constexpr Layout wide{8, 32}, rows{16, 16};
-  using enum Row::Kind;
-  for (const Row& row : {
-           Row{"top-k,k=2", wide, 300, 40, causal},
-           Row{"biased-top-k,k=2,update_rate=0.01", wide, 300, 40, causal},
-           Row{"token-major-capacity,k=2,capacity_factor=1", wide, 300, 40, causal},
-           Row{"top-k,k=2", rows, 1500, 20, causal},
-           Row{"fixed-capacity,k=2,capacity=5", rows, 1500, 20, causal},
-           Row{"expert-choice,k=2,chunk=8", wide, 300, 40, leaky},
-           Row{"expert-choice,k=2,chunk=16", wide, 300, 40, leaky},
-           Row{"expert-choice,k=2,chunk=64", wide, 300, 40, tried},
-           Row{"expert-choice,k=2", wide, 300, 40, tried},
-           Row{"expert-choice,k=2,scope=sequence", rows, 1500, 20, leaky},
-           Row{"drop-by-score,k=2,capacity_factor=1", wide, 300, 40, tried},
-           Row{"drop-by-score,k=2,capacity_factor=1,scope=sequence", rows, 1500, 20, leaky},
-           Row{"batch-priority,k=2,capacity_factor=1,scope=sequence", rows, 1500, 20, tried},
-           Row{"sinkhorn,k=2,scope=sequence", rows, 1500, 20, tried},
-       }) {
-    std::size_t accused = 0;
-    for (std::uint64_t seed = 1; seed <= row.seeds; ++seed) {
-      const TemporaryDirectory directory;
-      train_and_save(row.rule, seed, directory.path(), row.layout, row.steps);
-      const auto report =
-          audited(directory.path(), std::nullopt, {"causal-mask", "forensic-sweep"}, row.layout);
-      accused += finding(report, "forensic-sweep") != nullptr ? 1 : 0;
-    }
-    WARN(row.rule << ", batch " << row.layout.sequences << " x " << row.layout.positions << ", " << row.steps
-                  << " steps: accused " << accused << " of " << row.seeds);
-    if (row.kind == leaky) CHECK(2 * accused > row.seeds);
-    if (row.kind == causal) CHECK(10 * accused <= row.seeds);
-  }
-}
-
 }  // namespace pastonly::checkpoint
