@@ -54,7 +54,10 @@ bool all_explained(const CheckContext& context, const comparison::RunComparisons
     if (rule.explained < 1.0 || !replay::replay_rule(base, base.layers[l], rule)) return false;
     const auto made = replay::make_identified(rule);
     const Dependence dependence = made->dependence(base.layout, base.layers[l].experts);
-    return dependence.*axis && !dependence.random;  // later layers may only pass it on
+    // A length or an order that a rule does not depend on at whole chunks, it may depend on elsewhere.
+    const bool company = axis == &Dependence::length || axis == &Dependence::order;
+    const bool depends = dependence.*axis || (company && (dependence.future || dependence.batch));
+    return depends && !dependence.random;  // later layers may only pass it on
   }
   return false;
 }
