@@ -11,6 +11,7 @@
 #include "comparison/run_comparison.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
+#include "replay/replay_rule.h"
 
 namespace pastonly::audits {
 namespace {
@@ -91,6 +92,24 @@ void advise_on_scores(const CheckContext& context, Ran& out) {
   }
 }
 
+/// Whether decisions alone changed, and the rule of the first layer that flips makes every one of them
+/// without a look at the future: sequences that share a capacity move one another, and batch-isolation says
+/// so.
+bool moved_by_company(const CheckContext& context, const comparison::RunComparisons& together) {
+  const auto rules = context.observations.rules();
+  if (!rules) return false;
+  const Trace& base = together.runs.front().reference->base;
+  for (std::size_t l = 0; l < together.tally.layers.size() && l < rules->size(); ++l) {
+    const comparison::LayerTally& layer = together.tally.layers[l];
+    if (!layer.changed) continue;
+    const auto made = replay::make_identified((*rules)[l]);
+    if (!made || layer.scores_moved > 0 || (*rules)[l].explained < 1.0) return false;
+    const Dependence dependence = made->dependence(base.layout, base.layers[l].experts);
+    return dependence.batch && !dependence.future && !dependence.random;
+  }
+  return false;
+}
+
 /// Runs that changed several rows: what they show is a claim only if no single-row run explains it.
 Expected<void> report_ambiguous(const CheckContext& context, comparison::References& references,
                                 const SuffixStudy& study, const comparison::RunComparisons& together,
@@ -105,7 +124,7 @@ Expected<void> report_ambiguous(const CheckContext& context, comparison::Referen
   if (!together.tally.changed() || future.tally.changed()) return {};
   const auto others = comparison::compare_runs(context.observations, references, study.others(base.layout));
   if (!others) return tl::unexpected(others.error());
-  if (others->tally.changed()) return {};
+  if (others->tally.changed() || moved_by_company(context, together)) return {};
   const auto evidence = report_dependence(context, references, together, {}, future_or_batch_words, out);
   if (!evidence) return tl::unexpected(evidence.error());
   return {};
