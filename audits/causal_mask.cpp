@@ -11,7 +11,6 @@
 #include "comparison/run_comparison.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
-#include "replay/replay_rule.h"
 
 namespace pastonly::audits {
 namespace {
@@ -92,28 +91,13 @@ void advise_on_scores(const CheckContext& context, Ran& out) {
   }
 }
 
-/// Whether decisions alone changed, and the rule of the first layer that flips makes every one of them
-/// without a look at the future: sequences that share a capacity move one another, and batch-isolation says
-/// so.
-bool moved_by_company(const CheckContext& context, const comparison::RunComparisons& together) {
-  const auto rules = context.observations.rules();
-  if (!rules) return false;
-  const Trace& base = together.runs.front().reference->base;
-  for (std::size_t l = 0; l < together.tally.layers.size() && l < rules->size(); ++l) {
-    const comparison::LayerTally& layer = together.tally.layers[l];
-    if (!layer.changed) continue;
-    const auto made = replay::make_identified((*rules)[l]);
-    if (!made || layer.scores_moved > 0 || (*rules)[l].explained < 1.0) return false;
-    const Dependence dependence = made->dependence(base.layout, base.layers[l].experts);
-    return dependence.batch && !dependence.future && !dependence.random;
-  }
-  return false;
-}
-
-/// Runs that changed several rows: what they show is a claim only if no single-row run explains it.
+/// Runs that changed several rows: what they show is a claim only if no single-row run explains it. Where
+/// every row that moved was redrawn alone, and none moved, the other rows moved it: batch-isolation's
+/// business.
 Expected<void> report_ambiguous(const CheckContext& context, comparison::References& references,
                                 const SuffixStudy& study, const comparison::RunComparisons& together,
-                                const comparison::RunComparisons& future, Ran& out) {
+                                const comparison::RunComparisons& future, const GroupedRows& grouped,
+                                Ran& out) {
   if (together.runs.empty()) return {};
   const Trace& base = together.runs.front().reference->base;
   const auto figures =
@@ -122,9 +106,10 @@ Expected<void> report_ambiguous(const CheckContext& context, comparison::Referen
       figures.begin(), figures.end(), std::back_inserter(out.measurements),
       [](const Measurement& figure) { return figure.name == measurement::several_rows_flip_rate_decisions; });
   if (!together.tally.changed() || future.tally.changed()) return {};
+  if (grouped.settled() && !grouped.stochastic) return {};
   const auto others = comparison::compare_runs(context.observations, references, study.others(base.layout));
   if (!others) return tl::unexpected(others.error());
-  if (others->tally.changed() || moved_by_company(context, together)) return {};
+  if (others->tally.changed()) return {};
   const auto evidence = report_dependence(context, references, together, {}, future_or_batch_words, out);
   if (!evidence) return tl::unexpected(evidence.error());
   return {};
@@ -179,7 +164,7 @@ Outcome run_causal_mask(const CheckContext& context) {
   report_limit(context, *study, *future, *evidence, *grouped, out);
   report_origins(context, *future, *evidence, out);
   advise_on_scores(context, out);
-  if (auto done = report_ambiguous(context, references, *study, *together, *future, out); !done)
+  if (auto done = report_ambiguous(context, references, *study, *together, *future, *grouped, out); !done)
     return done.error();
   report_chance(*future, out);
   if (!future->runs.empty()) report_derived(future->runs.front().reference->base, out);

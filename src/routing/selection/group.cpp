@@ -56,14 +56,14 @@ void gather(MatrixView<const float> scores, const RoutingContext& context, const
   }
 }
 
-/// All groups of a batch.
-std::vector<Extent> extents(const GroupingOptions& grouping, const RoutingContext& context) {
+/// Visits all groups of a batch in order. A training step calls this for every layer, and asks for no memory.
+template <class Visit>
+void each_extent(const GroupingOptions& grouping, const RoutingContext& context, Visit visit) {
   const Layout& batch = context.layout;
   const Layout layout = grouping.group_layout(batch);
-  std::vector<Extent> all;
   if (!grouping.separator || context.tokens.empty()) {
-    for (std::size_t row = 0; row < batch.sequences; row += layout.sequences) all.push_back({row, 0, layout});
-    return all;
+    for (std::size_t row = 0; row < batch.sequences; row += layout.sequences) visit(Extent{row, 0, layout});
+    return;
   }
   for (std::size_t row = 0; row < batch.sequences; ++row) {
     std::size_t first = 0;
@@ -71,11 +71,10 @@ std::vector<Extent> extents(const GroupingOptions& grouping, const RoutingContex
       const bool ends = position + 1 == batch.positions ||
                         context.tokens[batch.router_index(row, position)] == *grouping.separator;
       if (!ends) continue;
-      all.push_back({row, first, {1, position + 1 - first, layout.order}});
+      visit(Extent{row, first, {1, position + 1 - first, layout.order}});
       first = position + 1;
     }
   }
-  return all;
 }
 
 }  // namespace
@@ -119,7 +118,7 @@ void GroupedRule::select(MatrixView<const float> scores, const RoutingContext& c
                             ? context.layout.order == TokenOrder::batch_major || context.layout.sequences == 1
                             : one.order == context.layout.order;
   Gathered gathered;
-  for (const Extent& extent : extents(grouping_, context)) {
+  each_extent(grouping_, context, [&](const Extent& extent) {
     Group group{.layout = extent.layout, .seed = context.seed};
     const std::size_t size = extent.layout.tokens();
     if (in_place) {
@@ -136,7 +135,7 @@ void GroupedRule::select(MatrixView<const float> scores, const RoutingContext& c
     }
     if (grouping_.padding_counts) group.valid = {};
     route(group, out);
-  }
+  });
 }
 
 Parameters GroupedRule::parameters() const {

@@ -92,9 +92,9 @@ TEST_CASE("tokens of another source contradict it", "[stats][source]") {
   CHECK(fitted(walk, 64).log2_e() > 20.0);
   // The same behind padding is not looked at.
   const std::vector<std::uint8_t> invalid(walk.size(), 0);
-  SourceFit unseen;
-  unseen.add(uniform(64), walk, invalid, 128);
-  CHECK(unseen.log2_e() == 0.0);
+  SourceFit padded;
+  padded.add(uniform(64), walk, invalid, 128);
+  CHECK(padded.log2_e() == 0.0);
 }
 
 TEST_CASE("dependences that no pair of neighbours shows are found", "[stats][source]") {
