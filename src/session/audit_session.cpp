@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
+#include <system_error>
 
 #include "recording/recording.h"
 #include "run/audit.h"
@@ -143,10 +145,26 @@ Expected<Report> audit_all(const AuditRequest& request, const Environment& envir
   return report;
 }
 
+/// "" or the recording that is given twice.
+std::string given_twice(const AuditRequest& request) {
+  std::vector<std::string> seen{request.subject};
+  for (const std::string& path : request.beside) {
+    std::error_code ignored;
+    for (const std::string& other : seen) {
+      if (std::filesystem::equivalent(path, other, ignored)) return path;
+    }
+    seen.push_back(path);
+  }
+  return "";
+}
+
 }  // namespace
 
 Expected<Report> run_audit(const AuditRequest& request, const Environment& environment) {
   TimedRun run(environment);
+  if (const std::string path = given_twice(request); !path.empty())
+    return usage_error(
+        fmt::format("{} is given twice; recordings that are judged together must differ", path));
   for (const std::string& path : request.beside) {
     if (is_checkpoint(path) || is_checkpoint(request.subject))
       return usage_error(

@@ -52,6 +52,12 @@ class Together(unittest.TestCase):
         report = audit(served, trained, "--policy", "release", expect=3)
         self.assertIn(f"{trained}: no run changes later tokens", " ".join(report["verdict_reasons"]))
 
+    def test_one_recording_given_twice_is_refused(self):
+        plan = self.plan("once", "train")
+        done = run("audit", plan, f"{self.path}/./once")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("is given twice", done.stderr)
+
     def test_recordings_of_another_model_are_refused(self):
         served = self.plan("eval", "eval")
         other = self.path / "other"

@@ -4,7 +4,7 @@
 //
 //     pastonly_toy_noise_rates [MODELS_PER_CELL [FIRST_SEED [NOISE [DRAWS]]]]
 //
-// DRAWS: futures drawn for each cut and row, 2 unless told; more of them find smaller leaks.
+// NOISE: this one alone. DRAWS: only what is found of it where each cut and row has so many futures, not 2.
 
 #include <fmt/format.h>
 
@@ -145,12 +145,13 @@ std::string false_alarms(const Check& check, const Noise& noise, std::size_t mod
 }
 
 /// Planted leaks found with 2 repeats, at each share of decisions touched.
-std::string power(const Noise& noise, std::size_t models, std::uint64_t first_seed) {
+std::string power(const Noise& noise, std::size_t models, std::uint64_t first_seed, std::size_t draws = 2) {
   std::string out;
   for (const double size : leak_sizes) {
     std::size_t found = 0;
     for (std::size_t i = 0; i < models; ++i) {
       toy::Recipe recipe = recipe_of(first_seed + i, noise, 2);
+      recipe.plan.resamples = draws;
       recipe.model.weak_leak = toy::WeakLeak{1, size, toy::WeakLeak::Kind::swap};
       found += audited(audits::causal_mask_check, recipe) == accused;
     }
@@ -180,6 +181,11 @@ int main(int argc, char** argv) {
   fmt::print("|---|---|---|---|---|{}\n", rules);
   for (const Noise& noise : noises()) {
     if (argc > 3 && noise.name != argv[3]) continue;
+    if (argc > 4) {
+      const std::size_t draws = argument(4, 2);
+      fmt::print("| {}, {} draws{} |\n", noise.name, draws, power(noise, models, first_seed, draws));
+      return 0;
+    }
     fmt::print("| {}", noise.name);
     audits += models * std::size(repeat_counts);
     for (std::size_t a = 0; a < std::size(axes); ++a)
