@@ -10,6 +10,7 @@
 
 #include "audits/shared/place_noise.h"
 #include "comparison/idle_runs.h"
+#include "comparison/tolerances.h"
 #include "kernels/elementary.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -86,6 +87,32 @@ std::size_t repeats_missing(const comparison::NoiseTest& noise, std::size_t rows
   const double needed = treated * kernels::pow(alpha, -1.0 / shown) - treated;
   const double have = static_cast<double>(noise.repeats + noise.neutral);
   return needed <= have ? 1 : static_cast<std::size_t>((needed - have) / static_cast<double>(rows)) + 1;
+}
+
+/// Whether what moved is what products in 16 bits round, as far down as the model goes, where no run says how
+/// far that is: no decision moved on its own, and nothing by a tenth of the scores. A change of the future
+/// has controls of the same shapes, and needs no such allowance.
+bool moved_by_rounding(const comparison::RunComparisons& compared_runs, const Judgement& judged,
+                       const DependenceWords& words) {
+  const comparison::NoiseTest& noise = judged.evidence.noise;
+  return judged.evidence.strength == Strength::unsettled && words.axis != &Dependence::future &&
+         compared_runs.tally.flips() == 0 && !noise.treated_flip && !noise.treated_gross &&
+         comparison::says_16_bits(compared_runs.runs.front().reference->base);
+}
+
+void report_numerical(const comparison::RunComparisons& compared_runs, const DependenceWords& words,
+                      Ran& out) {
+  Claim claim;
+  claim.id = claim::numerical;
+  claim.basis = Claim::Basis::observation;
+  claim.layers = changed_layers(compared_runs);
+  claim.message = fmt::format(
+      "{} moved when {}, by less than a tenth of the scores, and no decision but at ties: products in 16 "
+      "bits "
+      "round so where other tokens change their shapes; a dependence so small is not excluded",
+      drift_sentence(compared_runs.tally), words.change);
+  claim.help = "To exclude it, record in float32, or with kernels whose sums do not depend on shapes.";
+  out.claims.push_back(std::move(claim));
 }
 
 void report_undecided(const CheckContext& context, const comparison::RunComparisons& compared_runs,
@@ -222,6 +249,8 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
     judged = judge_change(context, *std::move(noise), compared_runs, words.axis);
     if (judged.evidence.strength >= Strength::statistical)
       report_change(compared_runs, judged, words, out);
+    else if (moved_by_rounding(compared_runs, judged, words))
+      report_numerical(compared_runs, words, out);
     else
       report_undecided(context, compared_runs, judged, words, out);
   } else {

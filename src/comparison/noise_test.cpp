@@ -129,6 +129,7 @@ bool survey_controls(const Study& study, std::size_t layers, NoiseTest& out) {
       shows = shows || unit.own + unit.beyond > 0.0;
       bool& flips = treated ? out.treated_flip : out.controls_flip;
       flips = flips || unit.own > 0.0;
+      out.treated_gross = out.treated_gross || (treated && unit.gross > 0.0);
       if (treated) continue;
       out.controls_move = out.controls_move || unit.beyond > 0.0;
       still = still && unit.flips + unit.movement + unit.gates == 0.0;

@@ -33,6 +33,7 @@ struct NoiseTest {
   bool controls_flip = false;       ///< some control shows a flip of its own
   bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
   bool treated_flip = false;        ///< some treated region shows a flip of its own
+  bool treated_gross = false;       ///< some treated region shows a movement that no rounding makes
   /// Where the test rejects nothing though controls flip or move: the share of a layer's decisions before the
   /// cut that a leak would have to change to be found, measured by planting (stats/planted_effect.h), at the
   /// layer where that is hardest. nullopt elsewhere; 1 also where nothing would be found.

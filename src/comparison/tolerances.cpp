@@ -117,6 +117,13 @@ Tolerances make(const Trace& base, double fine) {
 
 }  // namespace
 
+bool says_16_bits(const Trace& base) {
+  if (base.compute) return coarse(*base.compute);
+  return std::ranges::any_of(base.layers, [](const LayerRecord& layer) {
+    return layer.ranking() != nullptr && coarse(layer.ranking()->type);
+  });
+}
+
 Tolerances tolerances_of(const Trace& base) { return make(base, fine_share); }
 Tolerances cautious_tolerances_of(const Trace& base) {
   return make(base, base.compute && !coarse(*base.compute) ? fine_share : coarse_share);

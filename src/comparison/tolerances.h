@@ -17,4 +17,8 @@ Tolerances tolerances_of(const Trace& base);
 /// 16 bits, unless Trace::compute says otherwise.
 Tolerances cautious_tolerances_of(const Trace& base);
 
+/// Whether the trace says that its scores were computed in 16 bits, by Trace::compute or by how they are
+/// stored.
+bool says_16_bits(const Trace& base);
+
 }  // namespace pastonly::comparison
