@@ -131,12 +131,21 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
     }
   }
   if (evidence.strength == Evidence::Strength::none) {
-    const bool seen = test.controls_alike();
+    const bool seen = test.tested && test.controls_alike();
     evidence.strength = seen ? Evidence::Strength::noise : Evidence::Strength::unsettled;
-    out.bound = !test.possible()
-                    ? std::string("no repeat is recorded")
-                    : fmt::format("{} show {} (p = {:.2g})", controls,
-                                  seen ? "the like" : "none of it, which is too few to tell", test.p_value);
+    if (!test.possible())
+      out.bound = "no repeat is recorded";
+    else if (test.neutral_moved)
+      out.bound =
+          "rows that were left alone show more than repeats do, so what was redrawn in other rows moves "
+          "them, and "
+          "they say nothing of noise";
+    else
+      out.bound = fmt::format("{} show {} (p = {:.2g})", controls,
+                              seen                 ? "the like"
+                              : test.controls_flip ? "less of it, and are too few to tell"
+                                                   : "none of it, which is too few to tell",
+                              test.p_value);
     return out;
   }
   evidence.layers = changed_layers(compared_runs);

@@ -203,6 +203,33 @@ std::vector<NoiseStudy::Row> NoiseStudy::rows(Controls controls) const {
   return out;
 }
 
+stats::MatchedStratum NoiseStudy::standing(const std::vector<RowValues>& rows) {
+  struct Mean {
+    Role role = Role::repeat;
+    double sum = 0.0, count = 0.0;
+  };
+  std::map<std::uint32_t, Mean> runs;
+  for (const RowValues& row : rows) {
+    for (const RunValue& one : row) {
+      double below = 0.0;  // ties by half
+      for (const RunValue& other : row)
+        below += other.value < one.value ? 1.0 : other.value == one.value ? 0.5 : 0.0;
+      Mean& mean = runs[one.run];
+      if (one.role != Role::repeat) mean.role = one.role;
+      mean.sum += below / static_cast<double>(row.size());
+      mean.count += 1.0;
+    }
+  }
+  std::vector<double> treated, repeats;
+  for (const auto& [run, mean] : runs)
+    (mean.role == Role::repeat ? repeats : treated).push_back(mean.sum / mean.count);
+  stats::MatchedStratum out{treated.size(), treated.size() + repeats.size(), {}};
+  treated.insert(treated.end(), repeats.begin(), repeats.end());
+  for (std::size_t k = 0; k < out.treated; ++k)
+    out.values.insert(out.values.end(), treated.begin(), treated.end());
+  return out;
+}
+
 stats::MatchedStratum NoiseStudy::strangeness_of(
     const Row& row, std::size_t layer, std::span<const stats::DecisionBits* const> decisions) const {
   stats::MatchedStratum out = row.empty();

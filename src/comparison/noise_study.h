@@ -72,6 +72,24 @@ class NoiseStudy {
     }
     return out;
   }
+  /// One stratum for each base, of whole runs: those with regions of the role, against the repeats. A run's
+  /// value is how high it stands among the runs that hold a row, averaged over its rows, so that a noise that
+  /// all rows of a run share is one observation. value(unit) of a region at its full length.
+  template <class ValueOf>
+  std::vector<stats::MatchedStratum> by_run(Role role, ValueOf value) const {
+    std::vector<stats::MatchedStratum> out;
+    for (const auto& [id, base] : bases_) {
+      std::vector<RowValues> rows(base.lengths.size());
+      for (const auto& [run, member] : base.members) {
+        for (std::size_t r = 0; r < member.regions.size(); ++r) {
+          if (member.roles[r] != role && member.roles[r] != Role::repeat) continue;
+          rows[member.regions[r].base_row].push_back({run, member.roles[r], value(member.difference, r)});
+        }
+      }
+      out.push_back(standing(rows));
+    }
+    return out;
+  }
   /// How unlike the other runs each one decides at a drawn layer.
   std::vector<stats::MatchedStratum> strangeness(Controls controls, std::size_t layer) const;
 
@@ -112,6 +130,14 @@ class NoiseStudy {
       }
     }
   };
+
+  struct RunValue {
+    std::uint32_t run = 0;
+    Role role = Role::repeat;
+    double value = 0.0;
+  };
+  using RowValues = std::vector<RunValue>;
+  static stats::MatchedStratum standing(const std::vector<RowValues>& rows);
 
   Expected<void> add(References& references, std::span<const RunRegions> runs, Role role);
   void add_repeats();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <numeric>
 
 #include "comparison/noise_study.h"
@@ -47,6 +48,24 @@ Tests any_change(const Study& study, std::size_t layers, std::uint64_t seed) {
   return out;
 }
 
+/// Holm over all that somebody shows; what nobody shows is no test. p_values: (layers + 1, kinds).
+Tests corrected(const std::vector<double>& p_values, std::size_t layers, std::size_t kinds) {
+  std::vector<double> asked;
+  for (const double p : p_values) {
+    if (p < 1.0) asked.push_back(p);
+  }
+  const auto adjusted = stats::holm_adjusted(asked);
+  Tests out;
+  out.places.assign(layers + 1, 1.0);
+  for (std::size_t i = 0, next = 0; i < p_values.size(); ++i) {
+    if (!(p_values[i] < 1.0)) continue;
+    double& place = out.places[i / kinds];
+    place = std::min(place, adjusted[next++]);
+    out.least = std::min(out.least, place);
+  }
+  return out;
+}
+
 Tests kind_by_kind(const Study& study, std::size_t layers, Study::Controls controls,
                    std::span<const Units> kinds, std::uint64_t seed) {
   std::vector<double> p_values((layers + 1) * kinds.size());
@@ -62,21 +81,23 @@ Tests kind_by_kind(const Study& study, std::size_t layers, Study::Controls contr
     p_values[i] = stats::matched_permutation_p(
         strange ? study.strangeness(controls, place) : study.strata(controls, value), seed + i);
   });
-  // What nobody shows is no test.
-  std::vector<double> asked;
-  for (const double p : p_values) {
-    if (p < 1.0) asked.push_back(p);
-  }
-  const auto corrected = stats::holm_adjusted(asked);
-  Tests out;
-  out.places.assign(layers + 1, 1.0);
-  for (std::size_t i = 0, next = 0; i < p_values.size(); ++i) {
-    if (!(p_values[i] < 1.0)) continue;
-    double& place = out.places[i / kinds.size()];
-    place = std::min(place, corrected[next++]);
-    out.least = std::min(out.least, place);
-  }
-  return out;
+  return corrected(p_values, layers, kinds.size());
+}
+
+/// Runs of the role against the repeats, run by run: flips that no moved score explains, and gross movements.
+Tests run_by_run(const Study& study, std::size_t layers, Study::Role role, std::uint64_t seed) {
+  constexpr Units kinds[] = {&UnitChange::own, &UnitChange::gross};
+  std::vector<double> p_values((layers + 1) * std::size(kinds));
+  stats::parallel_for(p_values.size(), [&](std::size_t i) {
+    const std::size_t place = i / std::size(kinds);
+    const Units kind = kinds[i % std::size(kinds)];
+    const auto value = [&](const Difference& difference, std::size_t region) {
+      const auto& units = Study::units_of(difference, place);
+      return units.empty() || units[region].empty() ? 0.0 : units[region].back().*kind;
+    };
+    p_values[i] = stats::matched_permutation_p(study.by_run(role, value), seed + i);
+  });
+  return corrected(p_values, layers, std::size(kinds));
 }
 
 void take(const Tests& tests, double factor, NoiseTest& out) {
@@ -160,8 +181,12 @@ Expected<NoiseTest> test_noise(evidence::Observations& observations, References&
   out.layers.assign(layers, 1.0);
   const bool still = survey_controls(study, layers, out);
   const bool quiet = std::ranges::all_of(out.repeats_quiet, [](bool one) { return one; });
-  const bool against_neutral = out.neutral > 0;
+  out.neutral_moved = out.neutral > 0 && out.repeats > 0 && !still &&
+                      run_by_run(study, layers, Study::Role::neutral, seed + 2'000'000).least <= alpha;
+  const bool against_neutral = out.neutral > 0 && !out.neutral_moved;
   const bool against_repeats = out.repeats > 0 && (quiet || study.one_row());
+  const bool by_run = out.repeats > 0 && !against_repeats && out.neutral == 0;
+  out.tested = against_neutral || against_repeats || by_run;
   const double factor = against_neutral && against_repeats && !still ? 2.0 : 1.0;
   constexpr Units all_kinds[] = {&UnitChange::flips, &UnitChange::movement, &UnitChange::gates};
   constexpr Units own_kinds[] = {&UnitChange::own, &UnitChange::gross};
@@ -172,6 +197,7 @@ Expected<NoiseTest> test_noise(evidence::Observations& observations, References&
   }
   if (against_repeats && !(against_neutral && still))
     take(kind_by_kind(study, layers, Study::Controls::repeats, own_kinds, seed + 1'000'000), factor, out);
+  if (by_run) take(run_by_run(study, layers, Study::Role::treated, seed + 3'000'000), 1.0, out);
   if (out.p_value > alpha && (out.controls_flip || out.controls_move)) {
     const double tests = factor * static_cast<double>((layers + 1) * std::size(all_kinds));
     const Study::Controls controls = against_neutral ? Study::Controls::neutral : Study::Controls::repeats;

@@ -25,11 +25,16 @@ namespace pastonly::comparison {
 /// - the repeats alone, where they show nothing themselves, or the batch is one row: against them only flips
 ///   count that a token's moved scores do not explain, and movements that no rounding makes, for what a run
 ///   changes also changes the shapes of products.
+/// - the repeats run by run, where they show something and nothing is neutral: own flips and gross movements.
 /// Each set's p-values are corrected over layers and kinds (Holm), and doubled where both sets are used.
+/// Neutral regions that show more than repeats do, run by run, are moved by what was changed, and are no
+/// controls.
 struct NoiseTest {
   double p_value = 1.0;
   std::vector<double> layers;       // (layers) p-values as corrected
   std::vector<bool> repeats_quiet;  // (layers) no repeat shows a flip of its own, nor gross movement
+  bool tested = false;              ///< some set of controls could be held against the treated
+  bool neutral_moved = false;       ///< neutral regions are moved by what was changed elsewhere
   bool controls_flip = false;       ///< some control shows a flip of its own
   bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
   bool treated_flip = false;        ///< some treated region shows a flip of its own
