@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "pastonly/names.h"
@@ -18,14 +21,31 @@ constexpr std::string_view bits_per_token = "bits per token";
 
 stats::LossCurve curve_of(const input::TrainingLog& log) { return {log.steps, log.losses}; }
 
+/// The last step that every run has reached: who trained on is no better for it.
+double common_end(std::span<const losses::LoggedArm> arms) {
+  double end = std::numeric_limits<double>::infinity();
+  for (const losses::LoggedArm& arm : arms) {
+    for (const auto& log : arm.seeds) {
+      if (!log.steps.empty()) end = std::min(end, log.steps.back());
+    }
+  }
+  return end;
+}
+
+std::optional<double> loss_at(const input::TrainingLog& log, double end) {
+  const auto points = static_cast<std::size_t>(std::ranges::upper_bound(log.steps, end) - log.steps.begin());
+  return stats::final_loss({std::span(log.steps).first(points), std::span(log.losses).first(points)});
+}
+
 std::vector<stats::SweepArm> sweep_of(std::span<const losses::LoggedArm> arms) {
+  const double end = common_end(arms);
   std::vector<stats::SweepArm> out;
   for (const losses::LoggedArm& arm : arms) {
     stats::SweepArm& one =
         out.emplace_back(stats::SweepArm{arm.chunk, arm.causal, arm.evaluated, arm.against});
     if (!arm.evaluated.empty()) continue;
     for (const auto& log : arm.seeds) {
-      if (const auto loss = stats::final_loss(curve_of(log))) one.losses.push_back(*loss);
+      if (const auto loss = loss_at(log, end)) one.losses.push_back(*loss);
     }
   }
   return out;
@@ -48,13 +68,14 @@ void add_mean(const losses::LoggedArm& arm, std::string_view name, std::string_v
       {measurement::of(name, arm.label), mean_of(values), {}, {}, std::string(unit), values.size(), {}});
 }
 
-/// Where the curves of the first causal arm end, mean over seeds.
+/// Where the curves of the first causal arm end, at the common step, mean over seeds.
 std::optional<double> baseline_end(std::span<const losses::LoggedArm> arms) {
   const auto baseline = std::ranges::find(arms, true, &losses::LoggedArm::causal);
   if (baseline == arms.end()) return std::nullopt;
+  const double end = common_end(arms);
   std::vector<double> ends;
   for (const auto& log : baseline->seeds) {
-    if (const auto loss = stats::final_loss(curve_of(log))) ends.push_back(*loss);
+    if (const auto loss = loss_at(log, end)) ends.push_back(*loss);
   }
   return ends.empty() ? std::nullopt : std::optional(mean_of(ends));
 }

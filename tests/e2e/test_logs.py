@@ -55,6 +55,13 @@ class Logs(unittest.TestCase):
         self.assertTrue(drop["lower"] < drop["value"] < drop["upper"])
         self.assertEqual(run("verify", report).returncode, 0)
 
+    def test_runs_are_compared_at_the_last_step_that_all_have(self):
+        named = [("chunk=8", self.jsonl("a", losses(5.5, 1))), ("chunk=8", self.jsonl("b", losses(5.5, 2))),
+                 ("causal", self.jsonl("c", losses(5.5, 3)[:20])), ("causal", self.jsonl("d", losses(5.5, 4)[:20]))]
+        logs = [part for label, path in named for part in ("--log", f"{label}:{path}")]
+        done = run("audit", *logs, "--unit", "bits")
+        self.assertEqual(done.returncode, 3, done.stdout)
+
     def test_nats_are_the_default(self):
         report = str(self.path / "report.json")
         run("audit", *self.logs(5.0, 5.5), "-o", "json=" + report)
