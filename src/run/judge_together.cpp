@@ -65,6 +65,7 @@ Expected<void> judge_together(const Policy& policy, std::string_view today, Repo
     all.push_back(&other);
   }
   std::vector<Outcomes> outcomes;
+  outcomes.reserve(all.size());
   for (const Report* one : all) outcomes.push_back(outcomes_of(*one));
   for (std::size_t i = 0; i < all.size(); ++i) {
     Company company;
