@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <tuple>
 
 #include "comparison/rounding.h"
@@ -51,15 +52,18 @@ class UnitSums {
     std::vector<UnitChange> out;
     UnitChange sum;
     std::size_t done = 0;
+    double gates = 0.0, same_experts = 0.0;
     for (const std::size_t length : lengths_) {
       for (; done < length; ++done) {
         sum.flips += each_[done].flips;
         sum.own += each_[done].own;
         sum.movement += each_[done].movement;
-        sum.gates += each_[done].gates;
+        gates += each_[done].gates;
+        same_experts += each_[done].flips == 0.0 ? 1.0 : 0.0;
         sum.beyond += each_[done].beyond;
         sum.gross += each_[done].gross;
       }
+      sum.gates = gates / std::max(same_experts, 1.0);
       out.push_back(sum);
     }
     return out;
@@ -159,10 +163,12 @@ class LayerComparison {
   bool decisions(std::size_t index, const Region& region, std::size_t s, double moved, bool beyond) {
     const std::size_t experts = base_layer_.experts;
     bool counted = false;
+    std::size_t chosen_before = 0, chosen_after = 0;
     for (std::size_t e = 0; e < experts; ++e) {
       const bool was = before_.mask[s * experts + e] != 0;
       const bool is = after_.mask[s * experts + e] != 0;
-      out_.routes += was ? 1 : 0;
+      chosen_before += was ? 1 : 0;
+      chosen_after += is ? 1 : 0;
       if (was == is) continue;
       const Flip flip{region.base_row, region.run_row, s, e, is, !beyond, moved, index};
       if (out_.scored && !beyond && moved > 0.0) {
@@ -172,6 +178,9 @@ class LayerComparison {
         counted = true;
       }
     }
+    out_.routes += chosen_before;
+    if (!experts_per_token_) experts_per_token_ = chosen_before;
+    slots_ = slots_ || chosen_before != *experts_per_token_ || chosen_after != *experts_per_token_;
     return counted;
   }
 
@@ -214,7 +223,7 @@ class LayerComparison {
     std::vector<Flip> rounding;
     if (!doubtful_.empty()) {
       const auto is_rounding =
-          tell_rounding({base_, base_layer_, regions, tolerance_.scores, movement_}, doubtful_);
+          tell_rounding({base_, base_layer_, regions, tolerance_.scores, movement_, slots_}, doubtful_);
       for (std::size_t i = 0; i < doubtful_.size(); ++i) {
         (is_rounding[i] ? rounding : certain_).push_back(doubtful_[i]);
         if (!is_rounding[i] && (i == 0 || doubtful_[i].position != doubtful_[i - 1].position))
@@ -222,7 +231,7 @@ class LayerComparison {
       }
     }
     if (!out_.scored && certain_.size() * unscored_share <= out_.decisions) rounding.swap(certain_);
-    if (!rounding.empty()) taint(rounding);
+    if (slots_ && !rounding.empty()) taint(rounding);
     count_own();
     for (const Flip& flip : rounding) {
       excused_[flip.row] = std::min(excused_[flip.row], flip.position);
@@ -274,6 +283,8 @@ class LayerComparison {
   double gross_;
   std::vector<std::size_t>& excused_;  // (base rows)
   bool gated_ = false;
+  std::optional<std::size_t> experts_per_token_;
+  bool slots_ = false;     // tokens have unlike numbers of experts: those of one expert compete
   double movement_ = 0.0;  // the largest within tolerance
   RowView before_, after_;
   std::vector<Flip> certain_, doubtful_;

@@ -23,13 +23,14 @@ struct Tolerance {
   double gates = 0.0;
 };
 
-/// What the first positions of a row show in one layer of one run: sums over tokens. Comparable between runs
-/// at equal row and length.
+/// What the first positions of a row show in one layer of one run: sums over tokens, but for gates. Comparable
+/// between runs at equal row and length.
 struct UnitChange {
   double flips = 0.0;     ///< mask entries that differ, rounding included
   double own = 0.0;       ///< of these the ones that neither rounding nor the token's moved scores explain
   double movement = 0.0;  ///< largest change of a score
-  double gates = 0.0;     ///< largest change of a gate, of tokens whose experts are the same
+  double gates = 0.0;     ///< largest change of a gate: mean over the tokens whose experts are the same, for a
+                          ///< run with more flips has fewer of them
   double beyond = 0.0;    ///< tokens with a score or gate beyond tolerance
   double gross = 0.0;     ///< tokens with one that no rounding moves so far
 };
@@ -108,11 +109,12 @@ struct Difference {
 /// tolerance: it is rounding (1) if another expert of the token scores within it (with the recorded bias or
 /// without), or (2) if the token exchanged two experts i and j and no other token contradicts a boundary of
 /// s_i - s_j at this token's value (a constant bias shifts the boundary, so it is taken from the decisions
-/// themselves; not where the bias is recorded, nor where 95% of the tokens simply take their best), or (3) if
-/// another token, unmoved as well and with a score for that expert within the tolerance, flipped the other
-/// way, or (4) if another token's score for that expert is as close as what was seen to move. What follows
-/// from a rounding flip is no evidence either: flips of the same expert in the same layer are counted with
-/// it, and its token and the later ones of its row are left out of later layers and log-probabilities.
+/// themselves; not where the bias is recorded, nor where 95% of the tokens simply take their best). Where
+/// tokens have unlike numbers of experts, so that they may compete for an expert's slots, it is rounding as
+/// well (3) if another token, unmoved too and with a score for that expert within the tolerance, flipped the
+/// other way, or (4) if another token's score for that expert is as close as what was seen to move; and flips
+/// of the same expert in the same layer follow from a rounding flip. Its token and the later ones of its row
+/// are left out of later layers and log-probabilities.
 ///
 /// Without scores at a layer, flips there count if they are more than one in 100,000 decisions.
 /// NaN equals NaN and differs from everything else by infinity.

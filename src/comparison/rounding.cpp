@@ -130,6 +130,7 @@ std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const 
                       gap >= boundary.highest_refused - 2.0 * context.tolerance;
     if (fits && !unbiased && context.layer.bias.empty()) rounding[out] = rounding[in] = true;
   });
+  if (!context.slots) return rounding;
   // Two tokens that changed places in one expert's column.
   std::map<std::size_t, std::vector<std::size_t>> columns;
   for (std::size_t i = 0; i < flips.size(); ++i) columns[flips[i].expert].push_back(i);

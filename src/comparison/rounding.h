@@ -15,6 +15,7 @@ struct RoundingContext {
   std::span<const Region> regions;
   double tolerance = 0.0;
   double movement = 0.0;  ///< the largest difference of a score within the tolerance that was seen
+  bool slots = false;     ///< tokens have unlike numbers of experts, so that one may lose its place to another
 };
 
 /// For each flip whether rounding may be all there is to it: see compare(). The flips are those of tokens
