@@ -266,10 +266,11 @@ class LayerComparison {
   void taint(std::vector<Flip>& rounding) {
     std::vector<bool> touched(base_layer_.experts, false);
     for (const Flip& flip : rounding) touched[flip.expert] = true;
-    const auto follows = std::stable_partition(certain_.begin(), certain_.end(),
-                                               [&](const Flip& flip) { return !touched[flip.expert]; });
-    rounding.insert(rounding.end(), follows, certain_.end());
-    certain_.erase(follows, certain_.end());
+    const auto exchange = exchanged(certain_);
+    std::vector<Flip> kept;
+    for (std::size_t i = 0; i < certain_.size(); ++i)
+      (touched[certain_[i].expert] && !exchange[i] ? rounding : kept).push_back(certain_[i]);
+    certain_ = std::move(kept);
     if (certain_.empty()) out_.own_changes = 0;
   }
 

@@ -23,16 +23,16 @@ struct Tolerance {
   double gates = 0.0;
 };
 
-/// What the first positions of a row show in one layer of one run: sums over tokens, but for gates. Comparable
-/// between runs at equal row and length.
+/// What the first positions of a row show in one layer of one run: sums over tokens, but for gates.
+/// Comparable between runs at equal row and length.
 struct UnitChange {
   double flips = 0.0;     ///< mask entries that differ, rounding included
   double own = 0.0;       ///< of these the ones that neither rounding nor the token's moved scores explain
   double movement = 0.0;  ///< largest change of a score
-  double gates = 0.0;     ///< largest change of a gate: mean over the tokens whose experts are the same, for a
-                          ///< run with more flips has fewer of them
-  double beyond = 0.0;    ///< tokens with a score or gate beyond tolerance
-  double gross = 0.0;     ///< tokens with one that no rounding moves so far
+  double gates = 0.0;   ///< largest change of a gate: mean over the tokens whose experts are the same, for a
+                        ///< run with more flips has fewer of them
+  double beyond = 0.0;  ///< tokens with a score or gate beyond tolerance
+  double gross = 0.0;   ///< tokens with one that no rounding moves so far
 };
 /// By base row, ascending: up to which positions units are asked for.
 using UnitLengths = std::vector<std::vector<std::size_t>>;

@@ -106,6 +106,18 @@ bool same_token(const Flip& a, const Flip& b) { return a.row == b.row && a.posit
 
 }  // namespace
 
+std::vector<bool> exchanged(std::span<const Flip> flips) {
+  std::vector<bool> out(flips.size(), false);
+  for (std::size_t first = 0, end = 0; first < flips.size(); first = end) {
+    bool in = false, gone = false;
+    for (end = first; end < flips.size() && same_token(flips[first], flips[end]); ++end)
+      (flips[end].after ? in : gone) = true;
+    std::fill(out.begin() + static_cast<std::ptrdiff_t>(first),
+              out.begin() + static_cast<std::ptrdiff_t>(end), in && gone);
+  }
+  return out;
+}
+
 std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips) {
   std::vector<bool> rounding(flips.size(), false);
   ScoreLookup score(context.base, context.layer);
@@ -146,8 +158,10 @@ std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const 
       }
     }
   }
+  const auto in_exchange = exchanged(flips);
   for (std::size_t i = 0; i < flips.size(); ++i) {
-    if (!rounding[i]) rounding[i] = near_neighbour(context, flips[i], score(flips[i], flips[i].expert));
+    if (!rounding[i] && !in_exchange[i])
+      rounding[i] = near_neighbour(context, flips[i], score(flips[i], flips[i].expert));
   }
   return rounding;
 }
