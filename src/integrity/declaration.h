@@ -1,0 +1,16 @@
+#pragma once
+
+#include <optional>
+
+#include "pastonly/error.h"
+#include "pastonly/trace.h"
+
+namespace pastonly::integrity {
+
+/// Holds the rule that a trace declares (Trace::rule) against the table of rules and the experts of every
+/// layer. Input errors, naming file and key: a text that is no rule, parameters that the rule does not take.
+/// A name that no rule has is an oddity: people have rules of their own, and what cannot be applied counts as
+/// not declared. nullopt where nothing is declared, or all is well.
+Expected<std::optional<TraceIssue>> check_declaration(const Trace& trace);
+
+}  // namespace pastonly::integrity
