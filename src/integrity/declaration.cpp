@@ -26,11 +26,14 @@ TraceIssue unknown_rule(const Trace& trace, std::string_view id) {
 
 }  // namespace
 
-Expected<std::optional<TraceIssue>> check_declaration(const Trace& trace) {
-  if (trace.rule.empty()) return std::nullopt;
+Expected<void> check_declaration(Trace& trace) {
+  if (trace.rule.empty()) return {};
   const auto spec = input::declared_rule(trace);
   if (!spec) return tl::unexpected(spec.error());
-  if (find_rule(spec->id) == nullptr) return unknown_rule(trace, spec->id);
+  if (find_rule(spec->id) == nullptr) {
+    trace.issues.push_back(unknown_rule(trace, spec->id));
+    return {};
+  }
   const auto refuse = [&](std::string_view why) {
     return input_error(input::printable(fmt::format("{}: __metadata__ rule: {}", trace.path, why)));
   };
@@ -40,7 +43,7 @@ Expected<std::optional<TraceIssue>> check_declaration(const Trace& trace) {
     if (const auto fits = routing::fits_experts(**rule, layer.experts); !fits)
       return refuse(fmt::format("layer {}: {}", raw(layer.index), fits.error().message));
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace pastonly::integrity

@@ -157,6 +157,7 @@ std::string check_statements(const Trace& output, const Trace& base) {
     return fmt::format("stage {}, its base says {}", name(output.stage), name(base.stage));
   }
   if (output.vocab != base.vocab) return "'vocab' differs from its base";
+  if (output.compute != base.compute) return "'compute' differs from its base";
   if (output.order_known != base.order_known)
     return "one of run and base states its 'layout', the other does not";
   if (output.log_probs.empty() != base.log_probs.empty())

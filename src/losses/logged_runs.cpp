@@ -80,11 +80,19 @@ Expected<LoggedArm*> arm_of(std::string_view label, std::vector<LoggedArm>& arms
   return &arms.emplace_back(*std::move(arm));
 }
 
-/// Two seeds of one arm never log the same numbers.
-const input::TrainingLog* causal_baseline(const input::TrainingLog& log, const std::vector<LoggedArm>& arms) {
+/// Whether one log is the other, or its beginning. Two runs never log the same numbers; a first loss they
+/// may.
+bool same_run(const input::TrainingLog& one, const input::TrainingLog& other) {
+  const auto points = static_cast<std::ptrdiff_t>(std::min(one.steps.size(), other.steps.size()));
+  const bool equal = std::equal(one.steps.begin(), one.steps.begin() + points, other.steps.begin()) &&
+                     std::equal(one.losses.begin(), one.losses.begin() + points, other.losses.begin());
+  return equal && (points > 1 || one.steps.size() == other.steps.size());
+}
+
+const input::TrainingLog* seen_before(const input::TrainingLog& log, const std::vector<LoggedArm>& arms) {
   for (const LoggedArm& arm : arms) {
     for (const input::TrainingLog& other : arm.seeds) {
-      if (other.steps == log.steps && other.losses == log.losses) return &other;
+      if (same_run(log, other)) return &other;
     }
   }
   return nullptr;
@@ -103,7 +111,7 @@ Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs, in
     if (!arm) return tl::unexpected(arm.error());
     auto log = input::read_training_log(text.substr(colon + 1), unit, stop);
     if (!log) return tl::unexpected(log.error());
-    if (const auto* same = causal_baseline(*log, arms))
+    if (const auto* same = seen_before(*log, arms))
       return usage_error(fmt::format("--log: {} and {} are the same run", same->path, log->path));
     (*arm)->seeds.push_back(*std::move(log));
   }

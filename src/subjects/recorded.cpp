@@ -1,6 +1,7 @@
 #include "subjects/recorded.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -10,6 +11,8 @@
 #include <utility>
 
 #include "input/plan/plan.h"
+#include "input/plan/unplanned_outputs.h"
+#include "input/text/printable.h"
 #include "integrity/declaration.h"
 #include "integrity/plan_facts.h"
 #include "integrity/response.h"
@@ -48,15 +51,6 @@ FileRecord record_file(const fs::path& path) {
   std::error_code unreadable;
   const auto bytes = fs::file_size(path, unreadable);
   return {path.string(), unreadable ? 0 : bytes, ""};
-}
-
-/// Refuses a declared rule that cannot be what it says, notes one that nobody knows.
-Expected<Trace> with_declaration_checked(Expected<Trace> trace) {
-  if (!trace) return trace;
-  auto issue = integrity::check_declaration(*trace);
-  if (!issue) return tl::unexpected(issue.error());
-  if (*issue) trace->issues.push_back(*std::move(*issue));
-  return trace;
 }
 
 /// What both kinds of recorded subject have.
@@ -183,6 +177,14 @@ Expected<void> RecordedPlan::open(const input::Stop& stop) {
   if (plan->model) {
     if (auto taken = take_model(*plan->model); !taken) return taken;
   }
+  if (const auto names = input::unplanned_outputs(directory_, *plan); !names.empty()) {
+    info_.issues.push_back({TraceIssue::Kind::oddity,
+                            "unplanned-output",
+                            input::printable(fmt::format("{}: of no run in plan.json, and not read: {}",
+                                                         directory_.string(), fmt::join(names, ", "))),
+                            {},
+                            names.size()});
+  }
   if (auto sorted = sort_runs(*plan, stop); !sorted) return sorted;
   if (runs_.empty()) {
     if (model_.vocab) info_.vocab = *model_.vocab;
@@ -199,8 +201,9 @@ Expected<void> RecordedPlan::open(const input::Stop& stop) {
 Expected<Trace> RecordedPlan::load(const Intervention& run) const {
   const auto given = input::read_tokens(input_path(run.id));
   if (!given) return tl::unexpected(given.error());
-  auto trace = with_declaration_checked(input::read_trace(output_path(run.id), options_, &*given));
+  auto trace = input::read_trace(output_path(run.id), options_, &*given);
   if (!trace) return trace;
+  if (const auto good = integrity::check_declaration(*trace); !good) return tl::unexpected(good.error());
   if (!trace->vocab && model_.vocab) trace->vocab = *model_.vocab;
   if (const auto why = integrity::contradicts_input(*trace, *given); !why.empty()) {
     return input_error(fmt::format("{}: {} ({})", trace->path, why, input_path(run.id).string()));
@@ -255,8 +258,9 @@ Expected<std::unique_ptr<Subject>> open_recorded(const fs::path& path, const inp
     if (auto opened = plan->open(stop); !opened) return tl::unexpected(opened.error());
     return std::unique_ptr<Subject>(std::move(plan));
   }
-  auto trace = with_declaration_checked(input::read_trace(path, options));
+  auto trace = input::read_trace(path, options);
   if (!trace) return tl::unexpected(trace.error());
+  if (const auto good = integrity::check_declaration(*trace); !good) return tl::unexpected(good.error());
   return std::unique_ptr<Subject>(std::make_unique<RecordedTrace>(path, std::move(*trace)));
 }
 

@@ -206,8 +206,22 @@ TEST_CASE("a plan's word on its model is held against its traces, and a declared
     small.outputs[2].rule = R"({"id": "expert-choice", "k": 1})";
   });
   CHECK(contains(two, "0002.out.safetensors: declares the rule expert-choice, its base top-k"));
+  CHECK(contains(observe(2, [](SmallPlan& small) { small.outputs[2].compute = DType::bf16; }),
+                 "'compute' differs from its base"));
   CHECK(contains(declares(R"({"id": "top-k", "k": 0})"),
                  "0002.out.safetensors: __metadata__ rule: rule top-k"));
+}
+
+TEST_CASE("an output of no run is noted", "[recorded]") {
+  const SmallPlan small;
+  const TemporaryDirectory directory;
+  small.write(directory.path());
+  CHECK((*subjects::open_recorded(directory.path()))->info().issues.empty());
+  REQUIRE(input::write_trace(directory.path() / "7.out.safetensors", trace_of(base_tokens())));
+  const auto issues = (*subjects::open_recorded(directory.path()))->info().issues;
+  REQUIRE(issues.size() == 1);
+  CHECK(issues.front().id == "unplanned-output");
+  CHECK(contains(issues.front().message, "not read: 7.out.safetensors"));
 }
 
 TEST_CASE("a suffix equal to its base is noted, not refused", "[recorded]") {
