@@ -153,6 +153,15 @@ inline constexpr const char* anomalous_loss = "anomalous-loss";
 inline constexpr const char* chunk_drop = "chunk-drop";
 inline constexpr const char* lone_run = "lone-run";
 
+inline constexpr std::string_view all[] = {
+    flip,           future_or_batch, change,        rounding,      stochastic,
+    within_noise,   numerical,       unsettled,     broken_repeat, unrecorded_decisions,
+    unanswered,     noise_by_place,  leaky_rule,    unexplained,   broken_declaration,
+    moving_state,   biased_gate,     contradiction, oddity,        own_code,
+    idle_expert,    drop_rate,       routing_leak,  decodable,     below_entropy,
+    unlike_source,  used_leak,       reliance,      streaming_gap, twin_gap,
+    anomalous_loss, chunk_drop,      lone_run};
+
 /// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {
   return id == rounding || id == stochastic || id == within_noise || id == numerical || id == unsettled ||

@@ -98,6 +98,8 @@ struct RuleSpec {
   Parameters parameters;
 };
 Expected<RuleSpec> parse_rule(std::string_view text);
+/// Whether the rule exists and takes these parameters; k may be left out, which the model it is for may have.
+Expected<void> check_rule(const RuleSpec& spec);
 /// The text that parse_rule reads back. Parameters that are null or objects are left out.
 std::string format_rule(const RuleSpec& spec);
 

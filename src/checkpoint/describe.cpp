@@ -8,6 +8,7 @@
 #include "checkpoint/unread_keys.h"
 #include "input/files/mapped_file.h"
 #include "input/text/printable.h"
+#include "routing/fits_experts.h"
 
 namespace pastonly::checkpoint {
 namespace {
@@ -135,8 +136,10 @@ Expected<Description> describe(const input::Json& json, const std::string& file)
     config.reject("num_hidden_layers", "no layer has experts, so there is no routing to audit");
   list_unread(config, out);
   if (auto done = config.finish(); !done) return tl::unexpected(done.error());
-  if (const auto rule = make_rule(out.router.rule.id, out.router.rule.parameters); !rule)
-    return input_error(fmt::format("{}: {}", file, rule.error().message));
+  const auto rule = make_rule(out.router.rule.id, out.router.rule.parameters);
+  if (!rule) return input_error(fmt::format("{}: {}", file, rule.error().message));
+  const auto fits = routing::fits_experts(**rule, out.router.experts);
+  if (!fits) return input_error(fmt::format("{}: {}", file, fits.error().message));
   return out;
 }
 

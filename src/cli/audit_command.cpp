@@ -6,11 +6,12 @@
 #include "cli/commands.h"
 #include "cli/long_run.h"
 #include "cli/messages.h"
-#include "cli/nearest.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
+#include "cli/validators.h"
 #include "input/policy/policy.h"
 #include "input/policy/source_text.h"
+#include "input/text/nearest.h"
 #include "pastonly/check.h"
 #include "session/audit_session.h"
 #include "session/clock.h"
@@ -34,13 +35,23 @@ Expected<void> known_checks(const std::vector<std::string>& ids) {
   for (const Check& check : all_checks()) all.emplace_back(check.id);
   for (const std::string& id : ids) {
     if (find_check(id) == nullptr) {
-      const std::string near = did_you_mean(id, all);
+      const std::string near = input::did_you_mean(id, all);
       return usage_error(
           fmt::format("--check {}: no check has that id{}", id,
                       near.empty() ? fmt::format("; there are {}", fmt::join(all, ", ")) : near));
     }
   }
   return {};
+}
+
+/// An option that would say something of another subject, beside training logs.
+std::string foreign_to_logs(const AuditArguments& arguments, const input::TraceOptions& options) {
+  if (!arguments.checks.empty()) return "--check";
+  if (!arguments.source.empty()) return "--source";
+  const Value said = session::to_value(options);
+  if (said.object()->empty()) return session::given(arguments.checkpoint).value_or("");
+  const std::string& key = said.object()->front().first;
+  return key == "top_k" ? "--top-k" : "--" + key;
 }
 
 Expected<session::AuditRequest> request_of(const AuditArguments& arguments, const Session& session) {
@@ -61,6 +72,8 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   if (subject.empty() && arguments.logs.empty())
     return usage_error(
         "audit needs a trace file, a plan directory, a checkpoint, or training logs (--log LABEL:FILE)");
+  if (const auto option = foreign_to_logs(arguments, *options); !option.empty() && !arguments.logs.empty())
+    return usage_error(fmt::format("{} has no meaning beside --log, which takes --unit alone", option));
   CheckpointOptions checkpoint = arguments.checkpoint;
   if (checkpoint.rule.empty() && session::is_checkpoint(subject)) checkpoint.rule = policy->rule;
   const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
@@ -118,7 +131,8 @@ void add_audit(CLI::App& app, Session& session) {
   command
       ->add_option("--source", arguments->source,
                    "Source that the tokens were drawn from: uniform:VOCAB or markov:vocab=V,order=M,...")
-      ->type_name("SOURCE");
+      ->type_name("SOURCE")
+      ->check(not_empty());
   command
       ->add_option("--log", arguments->logs,
                    "Audit training logs instead: LABEL:FILE, with the label chunk=N or causal; repeatable")
@@ -127,7 +141,8 @@ void add_audit(CLI::App& app, Session& session) {
   command->add_option("--unit", arguments->unit, "Unit of the losses in the logs: nats or bits")
       ->type_name("UNIT")
       ->check(CLI::IsMember({"nats", "bits"}))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->needs("--log");
   add_output_option(*command, session);
   add_checkpoint_options(*command, arguments->checkpoint, true);
   add_trace_options(*command, arguments->trace);

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/nearest.h"
 #include "cli/outputs.h"
+#include "input/text/nearest.h"
 #include "pastonly/check.h"
+#include "pastonly/names.h"
 #include "pastonly/routing_rule.h"
 #include "report/paragraph.h"
 
@@ -60,7 +63,7 @@ std::string explained(const Check& check) {
 
 /// The nearest names; where none is near, all checks and the way to the rules.
 std::string suggestion(const std::string& id, const std::vector<std::string>& all) {
-  if (auto near = did_you_mean(id, all); !near.empty()) return near;
+  if (auto near = input::did_you_mean(id, all); !near.empty()) return near;
   std::string checks;
   for (const Check& check : all_checks()) checks += (checks.empty() ? "" : ", ") + std::string(check.id);
   return "; `pastonly rules` lists the rules, the checks are " + checks;
@@ -68,6 +71,20 @@ std::string suggestion(const std::string& id, const std::vector<std::string>& al
 
 /// Of a rule or finding as reports write it: "expert-choice,k=2,chunk=8", "causal-mask/flip".
 std::string id_in(const std::string& text) { return text.substr(0, text.find_first_of(",/ ")); }
+
+/// Of what stands after the id: "" or what is wrong with it.
+std::string misread(const std::string& text, const std::string& id) {
+  const char after = text.size() > id.size() ? text[id.size()] : ' ';
+  if (after == ',' && find_rule(id) == nullptr) return id + " is a check, and takes no parameters";
+  if (after == '/' && find_check(id) == nullptr) return id + " is a rule, and has no findings";
+  const std::string finding = after == '/' ? text.substr(id.size() + 1) : "";
+  if (after == '/' && std::ranges::find(claim::all, finding) == std::ranges::end(claim::all))
+    return fmt::format("no finding is called '{}'; there are {}", finding, fmt::join(claim::all, ", "));
+  if (after != ',') return "";
+  const auto spec = parse_rule(text);
+  const auto good = spec ? check_rule(*spec) : tl::unexpected(spec.error());
+  return good ? "" : good.error().message;
+}
 
 int run_command(const std::string& text) {
   const std::string id = id_in(text);
@@ -82,6 +99,7 @@ int run_command(const std::string& text) {
     return complain(
         {Error::Kind::usage, fmt::format("no rule or check is called {}{}", text, suggestion(id, all))});
   }
+  if (const std::string why = misread(text, id); !why.empty()) return complain({Error::Kind::usage, why});
   const auto printed = print(page);
   return printed ? 0 : complain(printed.error());
 }
@@ -91,7 +109,10 @@ int run_command(const std::string& text) {
 void add_explain(CLI::App& app, Session& session) {
   auto id = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("explain", "Explain a routing rule or a check");
-  command->add_option("id", *id, "A rule id from `pastonly rules`, or a check id from a report")->required();
+  command
+      ->add_option("id", *id,
+                   "A rule id from `pastonly rules`, alone or with parameters, or a check id from a report")
+      ->required();
   command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
   add_session_options(*command, session, Shown::none);
   command->callback([id, &session] { session.exit_code = run_command(*id); });

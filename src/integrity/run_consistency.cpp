@@ -6,6 +6,7 @@
 #include <numeric>
 #include <span>
 
+#include "input/trace/declared_rule.h"
 #include "integrity/token_changes.h"
 
 namespace pastonly::integrity {
@@ -141,6 +142,14 @@ std::string check_layers(const Trace& output, const Trace& base) {
   return "";
 }
 
+/// Parameters may move between runs, as a bias does in training; what rule it is may not.
+std::string check_declared(const Trace& output, const Trace& base) {
+  if (output.rule.empty() || base.rule.empty() || output.rule == base.rule) return "";
+  const auto rule = input::declared_rule(output), was = input::declared_rule(base);
+  if (!rule || !was || rule->id == was->id) return "";
+  return fmt::format("declares the rule {}, its base {}", rule->id, was->id);
+}
+
 std::string check_statements(const Trace& output, const Trace& base) {
   if (output.mode != base.mode)
     return fmt::format("mode {}, its base says {}", name(output.mode), name(base.mode));
@@ -148,6 +157,7 @@ std::string check_statements(const Trace& output, const Trace& base) {
     return fmt::format("stage {}, its base says {}", name(output.stage), name(base.stage));
   }
   if (output.vocab != base.vocab) return "'vocab' differs from its base";
+  if (output.compute != base.compute) return "'compute' differs from its base";
   if (output.order_known != base.order_known)
     return "one of run and base states its 'layout', the other does not";
   if (output.log_probs.empty() != base.log_probs.empty())
@@ -183,12 +193,16 @@ std::string contradicts_input(const Trace& output, const input::TokensFile& inpu
 }
 
 std::string contradicts_other_base(const Trace& output, const Trace& first) {
-  return check_statements(output, first);
+  if (auto why = check_statements(output, first); !why.empty()) return why;
+  return check_declared(output, first);
 }
 
 std::string contradicts_base(const Intervention& run, const Trace& output, const Trace& base) {
   if (auto why = check_shape(run, output, base); !why.empty()) return why;
   if (auto why = check_statements(output, base); !why.empty()) return why;
+  if (run.kind != Kind::reroute) {
+    if (auto why = check_declared(output, base); !why.empty()) return why;
+  }
   switch (run.kind) {
     case Kind::suffix:
       return check_suffix(run, output, base);

@@ -33,6 +33,14 @@ bool substitute(Json& json, const std::string& name, const Json& value) {
   return found;
 }
 
+/// The same of an arm; whether any was there besides its name.
+bool substitute_in_arm(Json& arm, const std::string& name, const Json& value) {
+  bool used = false;
+  for (auto member = arm.begin(); member != arm.end(); ++member)
+    used = (substitute(*member, name, value) && member.key() != "name") || used;
+  return used;
+}
+
 }  // namespace
 
 Expected<std::vector<Json>> expand_sweep(const Json& entry, std::string_view where) {
@@ -55,9 +63,9 @@ Expected<std::vector<Json>> expand_sweep(const Json& entry, std::string_view whe
     for (const Json& arm : arms) {
       for (const Json& value : values) {
         more.push_back(arm);
-        if (!substitute(more.back(), name, value)) {
-          return usage_error(fmt::format("{}.sweep.{}: no string of the arm contains {{{}}}", where,
-                                         name.substr(0, 60), name));
+        if (!substitute_in_arm(more.back(), name, value)) {
+          return usage_error(fmt::format("{}.sweep.{}: no string of the arm contains {{{}}}, its name aside",
+                                         where, name.substr(0, 60), name));
         }
       }
     }

@@ -25,9 +25,10 @@ struct LoggedArm {
 };
 
 /// Reads "LABEL:PATH" each; runs of equal labels become one arm, arms stand in the order in which their
-/// labels first appear. A label is words and KEY=VALUE, separated by commas. Usage errors: no label, a chunk
-/// that is no number, several different baselines, one run given twice. Input errors: of reading the logs.
-/// Interrupted once `stop` says yes.
+/// labels first appear. A label is words and KEY=VALUE, separated by commas, in any order. Usage errors: no
+/// label, an empty word or one that stands twice, a chunk that is no number or has leading zeros, several
+/// chunks, "Causal" or " chunk=8" for what they look like, several different baselines, one run given twice,
+/// or a part of it beside it. Input errors: of reading the logs. Interrupted once `stop` says yes.
 Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs, input::LossUnit unit,
                                            const input::Stop& stop = input::go_on);
 

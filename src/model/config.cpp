@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "model/router_state.h"
+#include "routing/fits_experts.h"
 #include "routing/rule_ids.h"
 
 namespace pastonly::model {
@@ -133,7 +134,8 @@ Expected<void> validate(const ModelConfig& c) {
   if (auto checked = r.result(); !checked) return checked;
   auto rule = make_layer_rule(c.router, c.router.rule.parameters);
   if (!rule) return tl::unexpected<Error>(rule.error());
-  return {};
+  if (c.dense_layers == c.layers) return {};
+  return routing::fits_experts(**rule, c.experts);
 }
 
 Expected<void> validate(const ModelConfig& c, const TrainingConfig& t) {

@@ -4,14 +4,19 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
+
+#include "routing/rule_facts.h"
 
 namespace pastonly::routing {
 
 namespace {
 
+/// Finite as a float as well, which scores and biases are.
 std::optional<double> finite_number(const Value& value) {
+  constexpr double largest = std::numeric_limits<float>::max();
   const auto number = value.number();
-  return number && std::isfinite(*number) ? number : std::nullopt;
+  return number && std::abs(*number) <= largest ? number : std::nullopt;
 }
 
 }  // namespace
@@ -48,7 +53,7 @@ std::size_t ParameterReader::count(std::string_view key, std::optional<std::size
                                    std::size_t minimum) {
   const Value* value = take(key);
   if (value == nullptr) {
-    if (!fallback) reject(fmt::format("parameter '{}' is missing: give a whole number", key));
+    if (!fallback) missing(key, "a whole number");
     return fallback.value_or(minimum);
   }
   const auto number = finite_number(*value);
@@ -64,7 +69,7 @@ std::size_t ParameterReader::count(std::string_view key, std::optional<std::size
 double ParameterReader::number(std::string_view key, std::optional<double> fallback, double minimum) {
   const Value* value = take(key);
   if (value == nullptr) {
-    if (!fallback) reject(fmt::format("parameter '{}' is missing: give a number", key));
+    if (!fallback) missing(key, "a number");
     return fallback.value_or(minimum);
   }
   const auto read = finite_number(*value);
@@ -74,6 +79,16 @@ double ParameterReader::number(std::string_view key, std::optional<double> fallb
     return fallback.value_or(minimum);
   }
   return *read;
+}
+
+double ParameterReader::positive(std::string_view key, std::optional<double> fallback) {
+  const Value* value = take(key);
+  if (value == nullptr && !fallback) missing(key, "a number");
+  if (value == nullptr) return fallback.value_or(1.0);
+  const auto read = finite_number(*value);
+  if (read && *read > 0.0) return *read;
+  wrong(key, "a finite number above 0");
+  return 1.0;
 }
 
 bool ParameterReader::flag(std::string_view key, bool fallback) {
@@ -122,6 +137,10 @@ void ParameterReader::reject(std::string message) {
   if (error_.empty()) error_ = std::move(message);
 }
 
+void ParameterReader::missing(std::string_view key, std::string_view what) {
+  if (missing_.empty()) missing_ = fmt::format("parameter '{}' is missing: give {}", key, what);
+}
+
 void ParameterReader::wrong(std::string_view key, std::string_view expected) {
   reject(fmt::format("parameter '{}' must be {}", key, expected));
 }
@@ -129,12 +148,16 @@ void ParameterReader::wrong(std::string_view key, std::string_view expected) {
 Expected<void> ParameterReader::finish() const {
   if (!error_.empty()) return usage_error(fmt::format("rule {}: {}", rule_, error_));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (!asked_[i]) {
+    if (asked_[i]) continue;
+    const std::string& key = parameters_[i].first;
+    const RuleInfo* const info = find_rule(rule_);
+    if (info != nullptr && takes(*info, key))
       return usage_error(
-          fmt::format("rule {}: unknown parameter '{}'; `pastonly explain '{}'` lists its parameters", rule_,
-                      parameters_[i].first, rule_));
-    }
+          fmt::format("rule {}: parameter '{}' has no meaning beside the others; leave it out", rule_, key));
+    return usage_error(fmt::format(
+        "rule {}: unknown parameter '{}'; `pastonly explain '{}'` lists its parameters", rule_, key, rule_));
   }
+  if (!missing_.empty()) return usage_error(fmt::format("rule {}: {}", rule_, missing_));
   return {};
 }
 

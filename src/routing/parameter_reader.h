@@ -13,8 +13,9 @@
 
 namespace pastonly::routing {
 
-/// Reads a rule's parameters key by key. The first thing wrong is kept and returned by `finish`, so a
-/// rule reads everything it knows and checks once; keys that nobody asked for are an error as well.
+/// Reads a rule's parameters key by key, and says in `finish` what is wrong with them, so a rule reads
+/// everything it knows and checks once: first values that are wrong, then keys that nobody asked for, then
+/// what is missing.
 class ParameterReader {
  public:
   ParameterReader(std::string_view rule, const Parameters& parameters);
@@ -24,6 +25,8 @@ class ParameterReader {
   std::size_t count(std::string_view key, std::optional<std::size_t> fallback, std::size_t minimum = 1);
   /// A finite number >= minimum.
   double number(std::string_view key, std::optional<double> fallback, double minimum);
+  /// A finite number above 0; missing without a fallback is an error (and reads as 1).
+  double positive(std::string_view key, std::optional<double> fallback);
   bool flag(std::string_view key, bool fallback);
   /// One of `choices`, by its position among them.
   std::size_t choice(std::string_view key, std::initializer_list<std::string_view> choices,
@@ -32,7 +35,8 @@ class ParameterReader {
   std::vector<float> array(std::string_view key);
   /// Says what is wrong beyond a single key ("give capacity or capacity_factor, not both").
   void reject(std::string message);
-  /// The first error, or an error for the first key that was never asked for.
+  /// Says that a key must be given; `what` follows "give".
+  void missing(std::string_view key, std::string_view what);
   Expected<void> finish() const;
 
  private:
@@ -41,8 +45,8 @@ class ParameterReader {
 
   std::string rule_;
   const Parameters& parameters_;
-  std::vector<bool> asked_;  // (parameters)
-  std::string error_;
+  std::vector<bool> asked_;      // (parameters)
+  std::string error_, missing_;  // the first of each, "" while there is none
 };
 
 }  // namespace pastonly::routing

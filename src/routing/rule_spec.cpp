@@ -46,6 +46,8 @@ Expected<Value> parse_value(std::string_view key, std::string_view text) {
     if (item.empty())
       return usage_error(fmt::format("rule parameter '{}': the array has an empty item", key));
     items.push_back(to_value(item));
+    if (end + 1 == text.size())
+      return usage_error(fmt::format("rule parameter '{}': the array ends in ';'", key));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return Value(std::move(items));
@@ -110,6 +112,15 @@ Expected<std::unique_ptr<RoutingRule>> make_rule(std::string_view id, const Para
   if (info == nullptr)
     return usage_error(fmt::format("no routing rule '{}'; `pastonly rules` lists them", id));
   return info->make(parameters);
+}
+
+Expected<void> check_rule(const RuleSpec& spec) {
+  const auto made = make_rule(spec.id, spec.parameters);
+  if (made) return {};
+  Parameters with_k = spec.parameters;
+  with_k.emplace_back("k", std::int64_t{2});  // every rule that takes k takes two, or has a k of its own
+  if (make_rule(spec.id, with_k)) return {};
+  return tl::unexpected<Error>(made.error());
 }
 
 }  // namespace pastonly

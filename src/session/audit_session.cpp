@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <system_error>
@@ -128,6 +129,26 @@ Expected<Report> audit_subject(const AuditRequest& request, const Environment& e
   return report;
 }
 
+/// A trace file or the output of a plan's run: what was observed.
+bool is_output(const Report& report, const FileRecord& file) {
+  return report.subject.kind == "trace" || file.path.ends_with(".out.safetensors");
+}
+
+/// "" or what is wrong: no run of `one` may be the copy of a run of `other`, or it would count as two.
+std::string same_run(const Report& one, const Report& other) {
+  for (const FileRecord& file : one.subject.files) {
+    const auto same = std::ranges::find_if(other.subject.files, [&](const FileRecord& earlier) {
+      return earlier.sha256 == file.sha256 && is_output(other, earlier);
+    });
+    if (is_output(one, file) && same != other.subject.files.end())
+      return fmt::format(
+          "{} is {} byte for byte; recordings that are judged together must differ, so give each "
+          "once",
+          file.path, same->path);
+  }
+  return "";
+}
+
 /// One after the other, then one verdict.
 Expected<Report> audit_all(const AuditRequest& request, const Environment& environment, const TimedRun& run) {
   auto report = audit_subject(request, environment, run);
@@ -137,6 +158,9 @@ Expected<Report> audit_all(const AuditRequest& request, const Environment& envir
     other.subject = path;
     auto audited = audit_subject(other, environment, run);
     if (!audited) return audited;
+    std::string twice = same_run(*audited, *report);
+    for (const Report& earlier : report->beside) twice = twice.empty() ? same_run(*audited, earlier) : twice;
+    if (!twice.empty()) return usage_error(twice);
     audited->run = run.record(request.seed);
     report->beside.push_back(*std::move(audited));
   }

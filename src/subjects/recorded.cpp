@@ -1,6 +1,7 @@
 #include "subjects/recorded.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -10,6 +11,10 @@
 #include <utility>
 
 #include "input/plan/plan.h"
+#include "input/plan/unplanned_outputs.h"
+#include "input/text/printable.h"
+#include "integrity/declaration.h"
+#include "integrity/plan_facts.h"
 #include "integrity/response.h"
 #include "integrity/run_consistency.h"
 
@@ -105,14 +110,38 @@ class RecordedPlan : public Recorded {
   };
   fs::path input_path(std::uint32_t id) const { return directory_ / input::input_name(id); }
   fs::path output_path(std::uint32_t id) const { return directory_ / input::output_name(id); }
+  Expected<void> take_model(const input::Plan::Model& model);
   Expected<void> sort_runs(const input::Plan& plan, const input::Stop& stop);
+  Expected<void> check_model(const Trace& first);
   Expected<Trace> load(const Intervention& run) const;
   Expected<Trace> base(const Intervention& run);
 
   fs::path directory_;
   input::TraceOptions options_;
+  input::Plan::Model model_;             // what the plan says of it
   std::map<std::uint32_t, Base> bases_;  // keys fixed from the start: lookups need no lock
 };
+
+Expected<void> RecordedPlan::take_model(const input::Plan::Model& model) {
+  model_ = model;
+  if (model.experts && options_.experts && *model.experts != *options_.experts)
+    return usage_error(fmt::format("--experts {}: {} says {} ('model.experts')", *options_.experts,
+                                   (directory_ / "plan.json").string(), *model.experts));
+  options_.stated_experts = model.experts;
+  info_.special_tokens = model.special;
+  return {};
+}
+
+/// The plan's word on the model against the first base; all other runs must agree with that one.
+Expected<void> RecordedPlan::check_model(const Trace& first) {
+  if (const auto why = integrity::contradicts_plan(model_, first); !why.empty())
+    return input_error(fmt::format("{}: {} ({})", (directory_ / "plan.json").string(), why, first.path));
+  for (const std::uint32_t layer : model_.layers) {
+    if (std::ranges::find(first.layers, LayerIndex{layer}, &LayerRecord::index) == first.layers.end())
+      info_.unrecorded_layers.push_back(layer);
+  }
+  return {};
+}
 
 /// Splits the plan into what was recorded and what was not; a run without its base tells nothing.
 Expected<void> RecordedPlan::sort_runs(const input::Plan& plan, const input::Stop& stop) {
@@ -145,22 +174,27 @@ Expected<void> RecordedPlan::open(const input::Stop& stop) {
   info_.files = {record_file(directory_ / "plan.json")};
   for (const input::Plan::Remark& remark : plan->remarks)
     info_.issues.push_back({TraceIssue::Kind::oddity, remark.id, remark.message, {}, 0});
-  if (plan->model && !options_.experts) options_.experts = plan->model->experts;
-  if (plan->model) info_.special_tokens = plan->model->special;
+  if (plan->model) {
+    if (auto taken = take_model(*plan->model); !taken) return taken;
+  }
+  if (const auto names = input::unplanned_outputs(directory_, *plan); !names.empty()) {
+    info_.issues.push_back({TraceIssue::Kind::oddity,
+                            "unplanned-output",
+                            input::printable(fmt::format("{}: of no run in plan.json, and not read: {}",
+                                                         directory_.string(), fmt::join(names, ", "))),
+                            {},
+                            names.size()});
+  }
   if (auto sorted = sort_runs(*plan, stop); !sorted) return sorted;
   if (runs_.empty()) {
-    if (plan->model && plan->model->vocab) info_.vocab = *plan->model->vocab;
+    if (model_.vocab) info_.vocab = *model_.vocab;
     return {};
   }
   const auto first = base(runs_.front());
   if (!first) return tl::unexpected(first.error());
   describe(*first, info_);
   capabilities_ = capabilities_of(*first);
-  for (const std::uint32_t layer : plan->model ? plan->model->layers : std::vector<std::uint32_t>{}) {
-    if (std::ranges::find(first->layers, LayerIndex{layer}, &LayerRecord::index) == first->layers.end())
-      info_.unrecorded_layers.push_back(layer);
-  }
-  return {};
+  return check_model(*first);
 }
 
 /// Reads a run's output and holds it against its input.
@@ -169,6 +203,8 @@ Expected<Trace> RecordedPlan::load(const Intervention& run) const {
   if (!given) return tl::unexpected(given.error());
   auto trace = input::read_trace(output_path(run.id), options_, &*given);
   if (!trace) return trace;
+  if (const auto good = integrity::check_declaration(*trace); !good) return tl::unexpected(good.error());
+  if (!trace->vocab && model_.vocab) trace->vocab = *model_.vocab;
   if (const auto why = integrity::contradicts_input(*trace, *given); !why.empty()) {
     return input_error(fmt::format("{}: {} ({})", trace->path, why, input_path(run.id).string()));
   }
@@ -224,6 +260,7 @@ Expected<std::unique_ptr<Subject>> open_recorded(const fs::path& path, const inp
   }
   auto trace = input::read_trace(path, options);
   if (!trace) return tl::unexpected(trace.error());
+  if (const auto good = integrity::check_declaration(*trace); !good) return tl::unexpected(good.error());
   return std::unique_ptr<Subject>(std::make_unique<RecordedTrace>(path, std::move(*trace)));
 }
 

@@ -90,8 +90,14 @@ class Logs(unittest.TestCase):
         done = run("audit", "--log", f"chunk=8:{broken}")
         self.assertEqual(done.returncode, 2)
         self.assertIn("line 2", done.stderr)
+        broken.write_text('{"step": 1, "loss": NaN}\n' * 2)
+        self.assertIn("line 1: is not a JSON object (NaN", run("audit", "--log", f"chunk=8:{broken}").stderr)
+        broken.write_text("step,loss\n1,2\n2,-1\n")
+        done = run("audit", "--log", f"chunk=8:{broken}")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"{broken}: line 3: the loss is negative", done.stderr)
         for wrong in (["audit"], ["audit", "--log", "no-label"], ["audit", "x.st", "--log", f"a:{broken}"],
-                      ["audit", "--log", f"chunk=x:{broken}"]):
+                      ["audit", "--log", f"chunk=x:{broken}"], ["audit", "--log", f"chunk=08:{broken}"]):
             self.assertEqual(run(*wrong).returncode, 4, wrong)
 
 

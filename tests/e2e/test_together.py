@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import tempfile
 import unittest
 
@@ -57,6 +58,17 @@ class Together(unittest.TestCase):
         done = run("audit", plan, f"{self.path}/./once")
         self.assertEqual(done.returncode, 4)
         self.assertIn("is given twice", done.stderr)
+
+    def test_a_copy_is_the_same_recording(self):
+        plan, other = self.plan("once", "train"), self.plan("eval", "eval")
+        copy = self.path / "copy"
+        shutil.copytree(plan, copy)
+        (copy / "plan.json").write_text((copy / "plan.json").read_text() + "\n")
+        for subjects in ((plan, copy), (other, plan, copy), (plan, copy / "0003.out.safetensors")):
+            done = run("audit", *subjects)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn(f"is {plan}/0", done.stderr)
+            self.assertIn("byte for byte", done.stderr)
 
     def test_recordings_of_another_model_are_refused(self):
         served = self.plan("eval", "eval")

@@ -67,6 +67,27 @@ class Usage(Temporary):
             self.assertEqual(run("explain", text).stdout, run("explain", name).stdout)
             self.assertTrue(run("explain", text).stdout.startswith(f"{name} - "))
 
+    def test_explained_rules_take_their_parameters(self):
+        self.assertEqual(run("explain", "expert-choice,chunk=512").returncode, 0)
+        for text, part in (("rank-capacity,ranks=0", "'ranks' must be a whole number of at least 1"),
+                           ("top-k,k=2,k=3", "'k' is given twice"), ("expert-choice,k=nan", "'k' must be"),
+                           ("top-k,kk=2", "unknown parameter 'kk'"), ("top-k,k=2]", "'k' must be"), ("top-k,", "KEY=VALUE"),
+                           ("causal-mask,k=2", "takes no parameters"), ("causal-mask/flipp", "no finding"),
+                           ("top-k/flip", "has no findings")):
+            with self.subTest(text=text):
+                self.assertIn(part, self.refused(4, "explain", text))
+
+    def test_options_that_nothing_would_heed(self):
+        log = self.folder / "log.csv"
+        log.write_text("step,loss\n1,2\n2,1\n")
+        for option in (["--check", "causal-mask"], ["--source", "uniform:64"], ["--mode", "train"], ["--top-k", "2"],
+                       ["--rule", "top-k,k=2"], ["--batch", "4"]):
+            self.assertIn(option[0], self.refused(4, "audit", "--log", f"causal:{log}", *option))
+        self.assertIn("--unit", self.refused(4, "audit", CLEAN, "--unit", "bits"))
+        self.assertIn("--experts 3", self.refused(4, "audit", CLEAN, "--experts", "3"))
+        for source in ("markov:vocab=64,vocab=64", ""):
+            self.assertIn("source", self.refused(4, "audit", CLEAN, "--source", source))
+
     def test_policies(self):
         def policy(text):
             path = self.folder / "policy.json"
@@ -164,6 +185,47 @@ class Inputs(Temporary):
         said = self.refused(2, "audit", empty)
         self.assertIn("a plan is a directory that holds plan.json", said)
         self.assertIn("a checkpoint one that holds config.json", said)
+
+    def declaring(self, rule):
+        """A trace of the clean plan that declares a rule."""
+        bytes_ = (CLEAN / "0000.out.safetensors").read_bytes()
+        length = int.from_bytes(bytes_[:8], "little")
+        header = json.loads(bytes_[8:8 + length])
+        header["__metadata__"]["rule"] = rule
+        text = json.dumps(header).encode()
+        path = self.folder / "declaring.safetensors"
+        path.write_bytes(len(text).to_bytes(8, "little") + text + bytes_[8 + length:])
+        return path
+
+    def test_a_declared_rule_that_cannot_be_read(self):
+        for rule, part in (("top-k,k=2", "not JSON"), ('{"id": "top-k", "k": 0}', "'k' must be"),
+                           ('{"id": "top-k", "k": 99}', "k = 99 is more than the 8 experts"),
+                           ('{"id": "sequence-top-k", "k": 2, "padding": "maybe"}', "'padding' must be"),
+                           ('{"id": "expert-choice", "k": 2, "scope": "document"}', "'separator' is missing")):
+            with self.subTest(rule=rule):
+                said = self.refused(2, "audit", self.declaring(rule))
+                self.assertIn("declaring.safetensors: __metadata__ rule", said)
+                self.assertIn(part, said)
+
+    def test_a_declared_rule_that_nobody_knows_is_said(self):
+        trace, path = self.declaring('"top-kk,k=2"'), self.folder / "report.json"
+        done = run("audit", trace, "-o", "text", "-o", f"json={path}")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("no rule 'top-kk'; did you mean top-k?", " ".join(done.stdout.split()))
+        self.assertEqual(run("verify", path).returncode, 0)
+
+    def test_a_plan_that_says_another_model_than_its_traces(self):
+        for model, part in (({"vocab": 63}, "'model.vocab' is 63"), ({"experts": 4}, "'model.experts' is 4"),
+                            ({"layers": [0, 5]}, "'model.layers' names 0, 5"), ({"top_k": 3}, "'model.top_k' is 3"),
+                            ({"special": [64]}, "'model.special' names token 64")):
+            with self.subTest(model=model):
+                plan = self.plan()
+                data = json.loads((plan / "plan.json").read_text())
+                (plan / "plan.json").write_text(json.dumps({**data, "model": model}))
+                said = self.refused(2, "audit", plan)
+                self.assertIn(f"{plan}/plan.json: {part}", said)
+                self.assertIn("0000.out.safetensors", said)
+                shutil.rmtree(plan)
 
     def test_a_plan_with_missing_outputs_is_inconclusive_and_lists_them(self):
         plan = self.plan()

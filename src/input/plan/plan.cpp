@@ -10,6 +10,7 @@
 #include "input/files/mapped_file.h"
 #include "input/text/json_object.h"
 #include "input/text/printable.h"
+#include "pastonly/routing_rule.h"
 
 namespace pastonly::input {
 
@@ -60,6 +61,7 @@ class RunReader {
   void read_cuts(Intervention& run);
   void check_cuts(Intervention& run);
   void read_permutation(Intervention& run);
+  void check_reroute(const std::string& rule);
 
   const Json& json_;
   std::string problem_;
@@ -172,6 +174,13 @@ void RunReader::read_permutation(Intervention& run) {
   }
 }
 
+void RunReader::check_reroute(const std::string& rule) {
+  if (!problem_.empty()) return;
+  const auto spec = parse_rule(rule);
+  const auto good = spec ? check_rule(*spec) : tl::unexpected(spec.error());
+  if (!good) fail(fmt::format("'rule': {}", good.error().message));
+}
+
 Intervention RunReader::read() {
   constexpr std::uint64_t u32 = 0xffff'ffffu, u63 = 0x7fff'ffff'ffff'ffffu, u64 = ~std::uint64_t{0};
   Intervention run;
@@ -206,6 +215,7 @@ Intervention RunReader::read() {
     case RunKind::reroute:
       if (problem_.empty() && json_["rule"].is_string()) run.rule = json_["rule"].get<std::string>();
       if (run.rule.empty()) fail("'rule' is not a rule such as \"top-k,k=2\"");
+      check_reroute(run.rule);
       break;
     case RunKind::stream:
       run.every = number("every", 1, u63);
@@ -242,11 +252,14 @@ std::string read_model(const Json& json, Plan::Model& model) {
                                          : key == "vocab" ? &model.vocab
                                                           : nullptr;
     if (number != nullptr) {
-      if (!value.is_number_unsigned()) return fmt::format("'model.{}' is not a whole number", key);
+      if (!value.is_number_unsigned() || value.get<std::size_t>() == 0)
+        return fmt::format("'model.{}' is not a whole number of at least 1", key);
       *number = value.get<std::size_t>();
     } else if (key == "layers" && value.is_array()) {
       const auto layers = layer_numbers(value);
       if (!layers) return "'model.layers' holds something that is not a layer number";
+      if (std::set(layers->begin(), layers->end()).size() != layers->size())
+        return "'model.layers' names a layer twice";
       model.layers = *layers;
     } else if (key == "special" && value.is_array()) {
       for (const Json& id : value) {
@@ -258,6 +271,13 @@ std::string read_model(const Json& json, Plan::Model& model) {
       return fmt::format("'model' has no key '{}' (layers, experts, top_k, vocab, special)",
                          key.substr(0, 40));
     }
+  }
+  if (model.top_k && model.experts && *model.top_k > *model.experts)
+    return fmt::format("'model.top_k' is {}, more than the {} of 'model.experts'", *model.top_k,
+                       *model.experts);
+  for (const std::int64_t id : model.special) {
+    if (model.vocab && static_cast<std::size_t>(id) >= *model.vocab)
+      return fmt::format("'model.special' names token {}, 'model.vocab' is {}", id, *model.vocab);
   }
   return "";
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -15,6 +16,7 @@
 #include "input/text/json_object.h"
 #include "input/text/printable.h"
 #include "pastonly/check.h"
+#include "pastonly/names.h"
 #include "pastonly/routing_rule.h"
 
 namespace pastonly {
@@ -97,6 +99,8 @@ std::vector<std::string_view> check_ids() {
 }
 
 std::string unknown_check(std::string_view key, std::string_view id) {
+  if (const auto slash = id.find('/'); slash != id.npos && find_check(id.substr(0, slash)) != nullptr)
+    return fmt::format("{}: unknown finding '{}' ({})", key, id.substr(0, 60), fmt::join(claim::all, ", "));
   return fmt::format("{}: unknown check '{}' ({})", key, id.substr(0, 60), fmt::join(check_ids(), ", "));
 }
 
@@ -105,8 +109,7 @@ bool is_severity_key(std::string_view key) noexcept {
   const auto slash = key.find('/');
   if (find_check(key.substr(0, slash)) == nullptr) return false;
   if (slash == std::string_view::npos) return true;
-  const auto claim = key.substr(slash + 1);
-  return !claim.empty() && claim.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == claim.npos;
+  return std::ranges::find(claim::all, key.substr(slash + 1)) != std::ranges::end(claim::all);
 }
 
 std::string PolicyReader::read_schema(const Json& value) {
@@ -222,7 +225,7 @@ std::string PolicyReader::read_rule(const Json& value) {
   policy_.rule = value.get<std::string>();
   const auto spec = parse_rule(policy_.rule);
   if (!spec) return fmt::format("'rule': {}", spec.error().message);
-  if (find_rule(spec->id) == nullptr) return fmt::format("'rule': no routing rule is called {}", spec->id);
+  if (const auto good = check_rule(*spec); !good) return fmt::format("'rule': {}", good.error().message);
   return "";
 }
 
@@ -242,7 +245,8 @@ std::string PolicyReader::read_ignore(const Json& value, Policy::Ignore& ignore)
   for (const auto& [key, part] : value.items()) {
     if (key == "layers") {
       const auto layers = layer_numbers(part);
-      if (!layers) return "'layers' is not a list of layer numbers";
+      if (!layers || layers->empty())
+        return "'layers' is not a list of layer numbers; leave it out for all layers";
       ignore.layers = *layers;
       continue;
     }

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <vector>
 
 #include "input/text/json_object.h"
 #include "stats/token_source.h"
@@ -61,10 +62,14 @@ std::string_view keys_of(const Source& source) {
 
 /// Sets key=value entries; "" or what is wrong.
 std::string set_entries(std::string_view entries, Source& source, bool& successors_named) {
-  while (!entries.empty()) {
+  std::vector<std::string_view> named;
+  for (bool more = true; more;) {
     const auto entry = entries.substr(0, entries.find(','));
-    entries.remove_prefix(std::min(entries.size(), entry.size() + 1));
+    more = entry.size() < entries.size();
+    entries.remove_prefix(more ? entry.size() + 1 : entry.size());
     const auto key = entry.substr(0, entry.find('='));
+    if (std::ranges::find(named, key) != named.end()) return fmt::format("'{}' is given twice", key);
+    named.push_back(key);
     auto* const to = member(source, key);
     if (to == nullptr) return unknown_key(key, keys_of(source));
     const auto value = key.size() < entry.size() ? whole(entry.substr(key.size() + 1)) : std::nullopt;

@@ -35,6 +35,7 @@ class Collector {
   bool add(double step, double loss, std::string_view where) {
     if (!std::isfinite(step) || step < 0.0) return fail(where, "the step is not a number from 0 on");
     if (!std::isfinite(loss)) return fail(where, "the loss is not finite");
+    if (loss < 0.0) return fail(where, "the loss is negative; a cross-entropy is at least 0");
     while (!log.steps.empty() && log.steps.back() >= step) {
       log.steps.pop_back();
       log.losses.pop_back();
@@ -132,7 +133,8 @@ void read_lines(std::string_view text, Collector& out) {
     if (number % lines_between_looks == 0 && out.stop()) return !(out.interrupted = true);
     const std::string where = fmt::format("line {}", number);
     const auto record = parse_json(line, where, Error::Kind::input);
-    if (!record) return out.fail(where, "is not a JSON object (NaN and Infinity are not JSON)");
+    if (!record)
+      return out.fail(where, "is not a JSON object (NaN and Infinity are not JSON, and no loss either)");
     if (first_keys.empty() && record->is_object()) first_keys = keys_of(*record);
     return add_record(*record, where, out);
   });
@@ -171,6 +173,10 @@ void read_table(std::string_view text, Collector& out) {
       columns = names.size();
       step = column_of(names, names_of_step);
       loss = column_of(names, names_of_loss);
+      for (const auto& column : {step, loss}) {
+        if (column && std::ranges::count(names, names[*column]) > 1)
+          return out.fail(where, fmt::format("several columns are called '{}'", names[*column]));
+      }
       if (!step || !loss) return out.fail(where, missing_keys(fmt::format("{}", fmt::join(names, ", "))));
       out.log.step_key = names[*step];
       out.log.loss_key = names[*loss];
@@ -186,21 +192,30 @@ void read_table(std::string_view text, Collector& out) {
   });
 }
 
+/// A line that ends the object it begins: one of many, whatever is wrong inside.
+bool is_whole_object(std::string_view line) {
+  return line.front() == '{' && line[line.find_last_not_of(" \t\r")] == '}';
+}
+
 void read_json(std::string_view text, Collector& out) {
   std::string_view first = text.substr(text.find_first_not_of(" \t\r\n"));
   first = first.substr(0, first.find('\n'));
   auto line = parse_json(first, "", Error::Kind::input, false, out.stop);
   if (line && line->is_object() && !line->contains("log_history")) return read_lines(text, out);
+  if (!line && line.error().kind == Error::Kind::input && is_whole_object(first))
+    return read_lines(text, out);
   // A document in one line has been read.
   const bool whole = line && text.find_last_not_of(" \t\r\n") < first.data() - text.data() + first.size();
   const bool ended = !line && line.error().kind == Error::Kind::interrupted;
-  const auto document =
-      whole || ended ? std::move(line) : parse_json(text, "", Error::Kind::input, false, out.stop);
+  const auto document = whole || ended
+                            ? std::move(line)
+                            : parse_json(text, "as a document", Error::Kind::input, false, out.stop);
   if (!document && document.error().kind == Error::Kind::interrupted) {
     out.interrupted = true;
   } else if (!document) {
     out.fail("the file",
-             "is neither one JSON document nor one JSON object a line: " + document.error().message);
+             "is neither one JSON object a line nor one JSON document (NaN and Infinity are not JSON); " +
+                 document.error().message);
   } else if (document->is_array()) {
     read_history(*document, "", out);
   } else if (document->is_object() && document->contains("log_history")) {
@@ -229,7 +244,10 @@ Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view
     read_table(text, out);
   }
   if (out.interrupted) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
-  if (out.problem.empty() && out.log.steps.empty()) out.problem = "holds no loss";
+  if (out.problem.empty() && out.log.steps.empty())
+    out.problem = out.log.loss_key.empty()
+                      ? "holds no loss"
+                      : fmt::format("holds no loss: '{}' has no value", out.log.loss_key);
   if (!out.problem.empty()) return input_error(printable(fmt::format("{}: {}", name, out.problem)));
   out.log.path = name;
   return std::move(out.log);

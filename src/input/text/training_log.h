@@ -30,8 +30,9 @@ std::span<const std::string_view> loss_keys() noexcept;
 /// - Hugging Face trainer_state.json: an object with `log_history`, a list of such objects.
 /// - CSV or TSV: a line of names, then numbers; fields may be quoted. Lines with an empty loss are ignored.
 /// Where steps go back (a run that was resumed), what stood at the later steps is replaced.
-/// Input errors name the line or entry: no known key for step or loss, values that are no finite numbers,
-/// more than 2^28 bytes, no loss at all. Takes time linear in the file; interrupted once `stop` says yes.
+/// Input errors name the line or entry: no known key for step or loss or two columns of that name, values
+/// that are no finite numbers, losses below 0, more than 2^28 bytes, no loss at all. Takes time linear in the
+/// file; interrupted once `stop` says yes.
 Expected<TrainingLog> read_training_log(const std::filesystem::path& path, LossUnit unit,
                                         const Stop& stop = go_on);
 Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view name, LossUnit unit,

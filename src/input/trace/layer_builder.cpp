@@ -40,7 +40,7 @@ class LayerBuilder {
   LayerRecord layer_;
 };
 
-/// From the arrays with a column per expert; else from --experts; else from the largest id.
+/// From the arrays with a column per expert; else as told; else from the largest id.
 Expected<std::size_t> LayerBuilder::count_experts() {
   for (const Kind kind : {Kind::mask, Kind::scores, Kind::logits}) {
     if (part(kind)) return part(kind)->columns;
@@ -54,6 +54,7 @@ Expected<std::size_t> LayerBuilder::count_experts() {
   if (gates && gates->columns != ids->columns) return gates->columns;
   if (part(Kind::bias)) return part(Kind::bias)->columns;
   if (options_.experts) return *options_.experts;
+  if (options_.stated_experts) return *options_.stated_experts;
   return infer_experts();
 }
 
@@ -143,6 +144,10 @@ Expected<LayerRecord> LayerBuilder::build() {
   if (*experts == 0 || *experts > most_experts) {
     return input_error(fmt::format("{}: layer {}: {} experts, expected 1 to {}", file_, raw(layer_.index),
                                    *experts, most_experts));
+  }
+  if (options_.experts.value_or(*experts) != *experts) {
+    return usage_error(fmt::format("--experts {}: layer {} of {} has {} experts", *options_.experts,
+                                   raw(layer_.index), file_, *experts));
   }
   layer_.experts = *experts;
   if (auto checked = check_columns(); !checked) return tl::unexpected(checked.error());

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "input/tensor/open_tensors.h"
+#include "input/text/nearest.h"
 #include "input/text/printable.h"
 #include "input/trace/apply_selection.h"
 #include "input/trace/batch_shape.h"
@@ -287,6 +288,10 @@ Expected<Trace> TraceReader::read() {
   if (!shape) return tl::unexpected(shape.error());
 
   describe(*metadata);
+  for (const std::string& key : metadata->unknown)
+    note("unknown-metadata",
+         fmt::format("{}: __metadata__ {} is not part of a trace and was ignored{}", file_.path,
+                     key.substr(0, 60), did_you_mean(key, {metadata_keys.begin(), metadata_keys.end()})));
   trace_.layout = shape->layout;
   trace_.order_known = shape->order_known;
   note_assumptions(*roles, *shape);

@@ -13,15 +13,16 @@ namespace pastonly::input {
 
 /// What the user says of a file that does not say it itself. Nothing is guessed silently.
 struct TraceOptions {
-  std::optional<std::size_t> batch;        ///< --batch: sequences in a flattened (B*S, N) array
-  std::optional<TokenOrder> order;         ///< --layout
-  std::vector<std::size_t> shape;          ///< --shape: of a raw int32 file
-  std::optional<Mode> mode;                ///< --mode
-  std::optional<Stage> stage;              ///< --stage
-  std::optional<DType> compute;            ///< --compute: the type that the model was computed in
-  std::optional<std::size_t> top_k;        ///< --top-k: selection where only scores were kept
-  std::optional<std::size_t> experts;      ///< --experts: N where only expert ids were kept
-  std::map<std::string, std::string> map;  ///< --map scores=NAME,...; NAME may hold {layer}
+  std::optional<std::size_t> batch;           ///< --batch: sequences in a flattened (B*S, N) array
+  std::optional<TokenOrder> order;            ///< --layout
+  std::vector<std::size_t> shape;             ///< --shape: of a raw int32 file
+  std::optional<Mode> mode;                   ///< --mode
+  std::optional<Stage> stage;                 ///< --stage
+  std::optional<DType> compute;               ///< --compute: the type that the model was computed in
+  std::optional<std::size_t> top_k;           ///< --top-k: selection where only scores were kept
+  std::optional<std::size_t> experts;         ///< --experts: N where only expert ids were kept
+  std::optional<std::size_t> stated_experts;  ///< the same as a plan says it, where no flag does
+  std::map<std::string, std::string> map;     ///< --map scores=NAME,...; NAME may hold {layer}
 };
 
 /// The words of `compute`: bfloat16, float16, float32 or float64; nullopt for others.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -108,6 +109,10 @@ Expected<TraceMetadata> read_metadata(const TensorFile& file, const TraceOptions
   metadata.compute = *compute;
   if (const std::string* rule = value_of(file, "rule")) metadata.rule = *rule;
   if (const std::string* producer = value_of(file, "producer")) metadata.producer = *producer;
+  for (const auto& [key, value] : file.metadata) {
+    if (value_of(file, "schema") != nullptr && std::ranges::find(metadata_keys, key) == metadata_keys.end())
+      metadata.unknown.push_back(key);
+  }
   return metadata;
 }
 

@@ -93,7 +93,8 @@ Made make_group_limited_top_k(const Parameters& parameters) {
   limits.mask = static_cast<GroupMask>(reader.choice("group_mask", {"inf", "zero"}, 0));
   limits.bias = reader.array("bias");
   if (limits.groups > 65535) reader.reject("parameter 'groups' must be at most 65535");
-  if (limits.topk_groups > limits.groups) reader.reject("parameter 'topk_groups' must not exceed 'groups'");
+  if (reader.has("groups") && limits.topk_groups > limits.groups)
+    reader.reject("parameter 'topk_groups' must not exceed 'groups'");
   return finished(reader, std::make_unique<GroupLimitedTopK>(std::move(limits)));
 }
 

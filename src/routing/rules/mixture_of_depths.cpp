@@ -73,7 +73,7 @@ Made make_mixture_of_depths(const Parameters& parameters) {
     if (reader.has("capacity_factor")) reader.reject("give 'capacity' or 'capacity_factor', not both");
     options.capacity->literal = reader.count("capacity", std::nullopt);
   } else {
-    options.capacity->factor = reader.number("capacity_factor", 0.125, 0.0);
+    options.capacity->factor = reader.positive("capacity_factor", 0.125);
   }
   const bool strict = reader.flag("strict", false);
   options.grouping = read_grouping(reader, true);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "kernels/elementary.h"
@@ -116,7 +117,7 @@ Made make_gshard_random_second(const Parameters& parameters) {
   RandomSecondOptions chance;
   chance.second = static_cast<Second>(reader.choice("second", {"kept", "drawn"}, 0));
   if (chance.second == Second::kept) {
-    chance.threshold = reader.number("threshold", 0.5, 1e-9);
+    chance.threshold = reader.positive("threshold", 0.5);
   } else {
     chance.logits = reader.choice("input", {"probabilities", "logits"}, 0) == 1;
   }

@@ -26,7 +26,8 @@ class RankCapacity final : public GroupedRule {
   }
 
  private:
-  /// Experts of a rank; the last rank may hold fewer.
+  /// Experts of a rank; the last rank may hold fewer (whoever knows the experts refuses that:
+  /// fits_experts.h).
   std::size_t block(std::size_t experts) const noexcept { return (experts + ranks_ - 1) / ranks_; }
   std::size_t slots(std::size_t tokens, std::size_t experts) const noexcept {
     return options_.capacity.of(tokens, ranks_, static_cast<double>(std::min(options_.k, experts)));

@@ -94,12 +94,13 @@ Made make_expert_threshold(const Parameters& parameters) {
   auto thresholds = reader.array("thresholds");
   const bool by_mass = reader.has("mass");
   if (thresholds.empty() && !by_mass)
-    reader.reject("parameter 'thresholds' is missing: give one number, or one per expert, or 'mass'");
+    reader.missing("thresholds", "one number, or one per expert, or 'mass'");
   if (by_mass || reader.has("most")) {
     if (by_mass ? !thresholds.empty() : thresholds.size() > 1)
       reader.reject("parameter 'thresholds' must be one number beside 'most', and is not for 'mass'");
     const std::size_t most = reader.count("most", std::numeric_limits<std::uint16_t>::max());
     const auto mass = by_mass ? std::optional(reader.number("mass", 1.0, 0.0)) : std::nullopt;
+    if (mass && *mass > 1.0) reader.reject("parameter 'mass' must be at most 1: it is a share");
     const auto threshold =
         thresholds.empty() ? std::nullopt : std::optional(static_cast<double>(thresholds.front()));
     return finished(reader, std::make_unique<CutChoice>(most, mass, threshold));

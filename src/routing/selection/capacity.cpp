@@ -104,7 +104,7 @@ Capacity read_capacity(ParameterReader& reader, bool required) {
     }
     capacity.literal = reader.count("capacity", std::nullopt);
   } else if (!by_formula && required) {
-    reader.reject("parameter 'capacity' is missing: give the slots per expert, or capacity_factor");
+    reader.missing("capacity", "the slots per expert, or capacity_factor");
   }
   capacity.formula = static_cast<CapacityFormula>(
       reader.choice("capacity_formula",
@@ -112,7 +112,7 @@ Capacity read_capacity(ParameterReader& reader, bool required) {
                      formula_names[5], formula_names[6], formula_names[7], formula_names[8], formula_names[9],
                      formula_names[10], formula_names[11], formula_names[12]},
                     static_cast<std::size_t>(CapacityFormula::megatron)));
-  capacity.factor = reader.number("capacity_factor", 1.0, 0.0);
+  capacity.factor = reader.positive("capacity_factor", 1.0);
   if (reader.has("min_capacity")) capacity.minimum = reader.count("min_capacity", std::nullopt);
   return capacity;
 }

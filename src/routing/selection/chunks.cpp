@@ -49,7 +49,7 @@ ChunkOptions read_chunks(ParameterReader& reader, bool per_sequence, bool docume
     reader.reject("'capacity' is the number of tokens per expert and chunk itself: it excludes k");
   }
   // Formulas that count choices see one per token unless k says otherwise.
-  options.k = reader.number("k", by_capacity ? std::optional(1.0) : std::nullopt, 1e-9);
+  options.k = reader.positive("k", by_capacity ? std::optional(1.0) : std::nullopt);
   if (by_capacity) options.capacity = read_capacity(reader);
   options.chunk = reader.count("chunk", 0);
   options.grouping = read_grouping(reader, per_sequence, documents);

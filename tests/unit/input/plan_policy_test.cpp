@@ -77,6 +77,66 @@ TEST_CASE("what is wrong with a plan's remarks", "[input]") {
   }
 }
 
+TEST_CASE("a plan's word on its model does not contradict itself", "[input]") {
+  const auto parsed = [](const std::string& model) {
+    return input::parse_plan(
+        R"({"schema": "pastonly.plan/1", "runs": [{"id": 0, "kind": "base"}], "model": )" + model + "}",
+        "plan.json");
+  };
+  CHECK(parsed(R"({"experts": 8, "top_k": 8, "vocab": 64, "layers": [0, 2], "special": [0, 63]})"));
+  for (const auto& [model, mention] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"vocab": 64, "special": [64]})", "'model.special' names token 64, 'model.vocab' is 64"},
+           {R"({"special": [64], "vocab": 64})", "'model.special' names token 64"},
+           {R"({"special": [-1]})", "'model.special'"},
+           {R"({"experts": 8, "top_k": 9})", "'model.top_k' is 9, more than the 8"},
+           {R"({"experts": 0})", "'model.experts' is not a whole number of at least 1"},
+           {R"({"layers": [0, 0]})", "'model.layers' names a layer twice"}}) {
+    CAPTURE(model);
+    const auto refused = parsed(model);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find(mention) != std::string::npos);
+  }
+}
+
+TEST_CASE("the rule of a rerouted run is one", "[input]") {
+  const auto parsed = [](const std::string& rule) {
+    return input::parse_plan(R"({"schema": "pastonly.plan/1", "runs": [{"id": 0, "kind": "base"},
+        {"id": 1, "kind": "reroute", "base": 0, "rule": ")" +
+                                 rule + "\"}]}",
+                             "plan.json");
+  };
+  CHECK(parsed("top-k,k=2"));
+  CHECK(parsed("expert-choice,chunk=64"));
+  for (const char* rule : {"top-k,k=0", "top-kk,k=2", "top-k,k=2,"}) {
+    CAPTURE(rule);
+    const auto refused = parsed(rule);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("runs[1] (id 1): 'rule': ") != std::string::npos);
+  }
+}
+
+TEST_CASE("a policy's rule takes its parameters, and its severities are of findings", "[input]") {
+  const auto parsed = [](const std::string& keys) {
+    return input::parse_policy(R"({"schema": "pastonly.policy/1", )" + keys + "}", "ours");
+  };
+  CHECK(parsed(R"("rule": "expert-choice,chunk=512")"));
+  CHECK(parsed(R"("severity": {"causal-mask/flip": "warning"})"));
+  for (const auto& [keys, mention] : std::vector<std::pair<std::string, std::string>>{
+           {R"("rule": "expert-choice,chunk=0")", "'chunk' must be"},
+           {R"("rule": "expert-choice,chunks=512")", "unknown parameter 'chunks'"},
+           {R"("severity": {"causal-mask/flipp": "error"})", "unknown finding 'causal-mask/flipp'"},
+           {R"("severity": {"causal-mask/": "error"})", "unknown finding 'causal-mask/'"},
+           {R"("ignore": [{"check": "causal-mask", "layers": [], "reason": "x", "expires": "9999-12-31"}])",
+            "leave it out for all layers"},
+           {R"("ignore": [{"check": "causal-mask/flips", "reason": "x", "expires": "9999-12-31"}])",
+            "unknown finding 'causal-mask/flips'"}}) {
+    CAPTURE(keys);
+    const auto refused = parsed(keys);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find(mention) != std::string::npos);
+  }
+}
+
 TEST_CASE("a suffix run may cut every row elsewhere", "[input]") {
   const auto parsed = [](const std::string& keys) {
     return input::parse_plan(R"({"schema": "pastonly.plan/1", "runs": [{"id": 0, "kind": "base"},
@@ -177,7 +237,8 @@ TEST_CASE("sources are named as kind and vocabulary", "[input]") {
                            "markov:vocab=16,successors=17", "markov:vocab=4096,order=3",
                            "markov:vocab=16,"
                            "order=x",
-                           "markov:vocab=16,width=2"}) {
+                           "markov:vocab=16,width=2", "markov:vocab=16,vocab=17", "markov:vocab=16,",
+                           "markov:vocab=16,,order=1"}) {
     const auto refused = input::parse_source(text);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == Error::Kind::usage);

@@ -158,6 +158,14 @@ TEST_CASE("a flag that contradicts the file is refused", "[input]") {
   CHECK(read_trace(path, options));
   options.shape = {1, 2};
   CHECK_FALSE(read_trace(path, options));
+  options = {};
+  options.experts = sample().layers.front().mask.experts();
+  CHECK(read_trace(path, options));
+  options.experts = *options.experts + 1;
+  refused = read_trace(path, options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Error::Kind::usage);
+  CHECK(refused.error().message.find("--experts ") != std::string::npos);
 }
 
 TEST_CASE("serving engines' routed experts: .npy and raw int32", "[input]") {
@@ -283,6 +291,25 @@ TEST_CASE("router logits per layer, with selection applied as told", "[input]") 
   CHECK(read_mask(trace->layers[1])(1, 1) == 0);
   options.top_k = 4;
   CHECK_FALSE(read_trace(path, options));
+}
+
+TEST_CASE("a metadata key that no trace has is noted in a trace that says it is one", "[input]") {
+  const TemporaryDirectory directory;
+  const auto noted = [&](const std::string& metadata) {
+    auto bytes = fuzz::safetensors_bytes(
+        "{\"__metadata__\":{" + metadata + "}," + fuzz::entry("layers.0.mask", "U8", "[1,2,4]", 0, 8) + "}",
+        8);
+    std::fill(bytes.end() - 8, bytes.end(), decltype(bytes)::value_type{});
+    const auto trace = read_trace(directory.write("m.safetensors", bytes));
+    REQUIRE(trace);
+    const auto issue = std::ranges::find(trace->issues, "unknown-metadata", &TraceIssue::id);
+    return issue == trace->issues.end() ? std::string() : issue->message;
+  };
+  CHECK(noted(R"("schema":"pastonly.trace/1","rul":"x")").find("__metadata__ rul is not") !=
+        std::string::npos);
+  CHECK(noted(R"("schema":"pastonly.trace/1","rul":"x")").find("did you mean rule") != std::string::npos);
+  CHECK(noted(R"("schema":"pastonly.trace/1","producer":"x")") == "");
+  CHECK(noted(R"("format":"pt")") == "");
 }
 
 TEST_CASE("a declared rule stands in for --top-k", "[input]") {

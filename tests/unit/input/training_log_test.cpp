@@ -79,16 +79,24 @@ TEST_CASE("hostile training logs say what is wrong", "[training-log]") {
   CHECK(holds(problem("step,loss\n1,x\n"), "line 2: step and loss must be numbers"));
   CHECK(holds(problem("step,loss\n1,nan\n"), "line 2: the loss is not finite"));
   CHECK(holds(problem("step,loss\n-1,2\n"), "line 2: the step"));
-  CHECK(holds(problem("{\"step\": 1, \"loss\": NaN}"), "one JSON object a line"));
+  CHECK(holds(problem("step,loss\n1,2\n2,-0.5\n"), "line 3: the loss is negative"));
+  CHECK(holds(problem("{\"step\": 1, \"loss\": -2}"), "line 1: the loss is negative"));
+  CHECK(holds(problem("step,loss,loss\n1,2,3\n"), "line 1: several columns are called 'loss'"));
+  CHECK(
+      holds(problem("{\"step\": 1, \"loss\": null}\n{\"step\": 2, \"loss\": null}"), "'loss' has no value"));
+  CHECK(holds(problem("{\"step\": 1, \"loss\": NaN}\n{\"step\": 2, \"loss\": NaN}"), "line 1: "));
+  CHECK(holds(problem("{\"step\": 1, \"loss\": NaN}"), "NaN and Infinity are not JSON, and no loss either"));
+  CHECK(
+      holds(problem("{\"log_history\": [\n{\"step\": 1, \"loss\": NaN}]}"), "NaN and Infinity are not JSON"));
   CHECK(holds(problem("{\"step\": 1, \"loss\": 2}\n{\"step\": 2, \"loss\": NaN}"), "line 2"));
   CHECK(holds(problem("{\"step\": 1, \"loss\": 2}\n{\"loss\": 2}"), "line 2: has a loss and no 'step'"));
   CHECK(holds(problem("{\"step\": 1, \"loss\": \"2\"}"), "must be numbers"));
-  CHECK(holds(problem("{\"step\": 1, \"loss\": 1e999}"), "one JSON object a line"));
+  CHECK(holds(problem("{\"step\": 1, \"loss\": 1e999}"), "line 1: is not a JSON object"));
   CHECK(holds(problem("{\"a\": 1}\n{\"b\": 1}"), "no column for steps"));
   CHECK(holds(problem("{\"log_history\": 3}"), "log_history: is not a list"));
   CHECK(holds(problem("{\"log_history\": [3]}"), "log_history[0]: is not an object"));
   CHECK(holds(problem("{\"log_history\": []}"), "holds no loss"));
-  CHECK(holds(problem("[1, 2"), "neither one JSON document"));
+  CHECK(holds(problem("[1, 2"), "neither one JSON object a line nor one JSON document"));
   CHECK(holds(problem("{\n\"step\": 1}"), "without 'log_history'"));
   CHECK(holds(problem(std::string("step,loss\n1,\x1b[2J\n")), "must be numbers"));
   CHECK_FALSE(read_training_log("/nonexistent/run.jsonl", LossUnit::nats));

@@ -156,8 +156,8 @@ TEST_CASE("rules on the command line", "[routing]") {
                                        {"strict", true},
                                        {"bias", Value::Array{0.1, -2}}});
   CHECK(parse_rule("expert-choice(shuffled)")->id == "expert-choice(shuffled)");
-  for (const auto text :
-       {"", ",k=2", "top-k,k", "top-k,=2", "top-k,k=", "top-k,b=[1;2", "top-k,b=[1;;2]", "top-k,"}) {
+  for (const auto text : {"", ",k=2", "top-k,k", "top-k,=2", "top-k,k=", "top-k,b=[1;2", "top-k,b=[1;;2]",
+                          "top-k,b=[1;]", "top-k,"}) {
     INFO(text);
     CHECK_FALSE(parse_rule(text).has_value());
   }
@@ -182,6 +182,31 @@ TEST_CASE("what is wrong with parameters is named", "[routing]") {
   CHECK(refused("biased-top-k,k=1,bias=[a]", {"'bias'"}));
   CHECK(refused("group-limited-top-k,k=1,groups=2,topk_groups=3", {"topk_groups"}));
   CHECK(refused("token-major-capacity,k=1,capacity=2,scope=row", {"batch, sequence"}));
+  CHECK(refused("token-major-capacity,k=1,capacity=2,padding=maybe", {"'padding'", "skipped, counts"}));
+  CHECK(refused("token-major-capacity,k=1,capacity_factor=0", {"'capacity_factor'", "above 0"}));
+  CHECK(refused("expert-choice,k=0", {"'k'", "above 0"}));
+  CHECK(refused("expert-choice,k=2,scope=document", {"'separator' is missing"}));
+  CHECK(refused("expert-choice,k=2,scope=document,separator=-1", {"'separator'", "at least 0"}));
+  CHECK(refused("expert-choice,k=2,separator=3", {"'separator' has no meaning"}));
+  CHECK(refused("expert-threshold,mass=1.5", {"'mass'", "share"}));
+  CHECK(refused("biased-top-k,k=1,bias=[1e39]", {"'bias'", "finite"}));
+}
+
+TEST_CASE("what is wrong is named before what is missing", "[routing]") {
+  CHECK(refused("rank-capacity,ranks=0", {"'ranks'", "at least 1"}));
+  CHECK(refused("rank-capacity,rank=2", {"unknown parameter 'rank'"}));
+  CHECK(refused("rank-capacity,ranks=2", {"'k' is missing"}));
+}
+
+TEST_CASE("a rule's text may leave out k, and nothing else", "[routing]") {
+  const auto good = [](std::string_view text) { return check_rule(*parse_rule(text)).has_value(); };
+  CHECK(good("expert-choice,chunk=512"));
+  CHECK(good("gshard-top-2,capacity_factor=1"));
+  CHECK(good("switch-capacity,capacity=4"));
+  CHECK_FALSE(good("expert-choice,chunk=0"));
+  CHECK_FALSE(good("top-k,k=2,k=3"));
+  CHECK_FALSE(good("group-limited-top-k,groups=4"));
+  CHECK_FALSE(good("no-such-rule"));
 }
 
 TEST_CASE("kept is selected, padding is not routed, any score is survived", "[routing]") {

@@ -117,7 +117,9 @@ TEST_CASE("logs by their labels", "[loss-logs]") {
   };
   const std::string a = write("a.csv", 5.0), b = write("b.csv", 5.1), c = write("c.csv", 5.9),
                     d = write("d.csv", 5.0);
-  const std::vector<std::string> logs{"chunk=8,lr=1:" + a, "causal:" + c, "chunk=8,lr=1:" + b};
+  std::ofstream(directory.path() / "e.csv") << "step,loss\n1,6\n2,5\n3,4\n";
+  const std::string longer = (directory.path() / "e.csv").string();
+  const std::vector<std::string> logs{"chunk=8,lr=1:" + a, "causal:" + c, "lr=1,chunk=8:" + b};
   const auto arms = losses::read_arms(logs, input::LossUnit::bits);
   REQUIRE(arms);
   REQUIRE(arms->size() == 2);
@@ -129,8 +131,16 @@ TEST_CASE("logs by their labels", "[loss-logs]") {
                                                 {"chunk=8:"},
                                                 {"chunk=x:" + a},
                                                 {"chunk=0:" + a},
+                                                {"chunk=8:" + a, "chunk=08:" + b},
+                                                {"chunk=8,chunk=16:" + a},
+                                                {"chunk=8,chunk=8:" + a},
+                                                {"chunk=8,:" + a},
+                                                {" chunk=8:" + a},
+                                                {"Causal:" + a},
                                                 {"causal:" + a, "causal,b:" + b},
-                                                {"x:" + a, "x:" + d}}) {
+                                                {"x:" + a, "x:" + d},
+                                                {"x:" + a, "x:" + longer},
+                                                {"x:" + longer, "y:" + a}}) {
     CAPTURE(wrong.front());
     const auto failed = losses::read_arms(wrong, input::LossUnit::bits);
     REQUIRE_FALSE(failed);

@@ -180,6 +180,50 @@ TEST_CASE("missing outputs are listed, and what stands on them", "[recorded]") {
   CHECK(contains(subject.error().message, "0001.in"));
 }
 
+TEST_CASE("a plan's word on its model is held against its traces, and a declared rule against itself",
+          "[recorded]") {
+  const auto says = [](const input::Plan::Model& model) {
+    return observe(2, [&](SmallPlan& small) { small.plan.model = model; });
+  };
+  CHECK(says({{0}, experts, 1, 100, {0, 99}}) == "");
+  const std::string why = says({{}, {}, {}, 99, {}});
+  CHECK(contains(why, "plan.json: 'model.vocab' is 99, __metadata__ vocab 100"));
+  CHECK(contains(why, "0000.out.safetensors"));
+  // Where the traces name no vocabulary, the plan's is theirs.
+  const auto unsaid = [](const input::Plan::Model& model) {
+    return observe(2, [&](SmallPlan& small) {
+      for (auto& [id, output] : small.outputs) output.vocab.reset();
+      small.plan.model = model;
+    });
+  };
+  CHECK(unsaid({{}, {}, {}, 99, {}}) == "");
+  const auto declares = [](const char* rule) {
+    return observe(2, [&](SmallPlan& small) { small.outputs[2].rule = rule; });
+  };
+  CHECK(declares(R"({"id": "top-k", "k": 1})") == "");
+  const std::string two = observe(2, [&](SmallPlan& small) {
+    small.outputs[0].rule = R"({"id": "top-k", "k": 1})";
+    small.outputs[2].rule = R"({"id": "expert-choice", "k": 1})";
+  });
+  CHECK(contains(two, "0002.out.safetensors: declares the rule expert-choice, its base top-k"));
+  CHECK(contains(observe(2, [](SmallPlan& small) { small.outputs[2].compute = DType::bf16; }),
+                 "'compute' differs from its base"));
+  CHECK(contains(declares(R"({"id": "top-k", "k": 0})"),
+                 "0002.out.safetensors: __metadata__ rule: rule top-k"));
+}
+
+TEST_CASE("an output of no run is noted", "[recorded]") {
+  const SmallPlan small;
+  const TemporaryDirectory directory;
+  small.write(directory.path());
+  CHECK((*subjects::open_recorded(directory.path()))->info().issues.empty());
+  REQUIRE(input::write_trace(directory.path() / "7.out.safetensors", trace_of(base_tokens())));
+  const auto issues = (*subjects::open_recorded(directory.path()))->info().issues;
+  REQUIRE(issues.size() == 1);
+  CHECK(issues.front().id == "unplanned-output");
+  CHECK(contains(issues.front().message, "not read: 7.out.safetensors"));
+}
+
 TEST_CASE("a suffix equal to its base is noted, not refused", "[recorded]") {
   SmallPlan small;
   small.outputs[2] = trace_of(base_tokens());

@@ -1,11 +1,14 @@
-#include "cli/nearest.h"
+#include "input/text/nearest.h"
 
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
-namespace pastonly::cli {
+namespace pastonly::input {
 namespace {
+
+/// Names are in small letters: a capital is no edit.
+char small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::size_t edits(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -13,7 +16,7 @@ std::size_t edits(std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     std::size_t diagonal = std::exchange(row[0], i);
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
+      const std::size_t replaced = diagonal + (small(a[i - 1]) == b[j - 1] ? 0U : 1U);
       diagonal = row[j];
       row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
     }
@@ -46,4 +49,4 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return out.empty() ? "" : "; did you mean " + out + "?";
 }
 
-}  // namespace pastonly::cli
+}  // namespace pastonly::input
