@@ -6,6 +6,10 @@
 // quotes.
 //
 //     pastonly_sweep_power [MODELS_PER_ROW [FIRST_SEED]]
+//
+// Or how often it accuses models that were trained for a short time, under causal rules alone:
+//
+//     pastonly_sweep_power causal [MODELS_PER_ROW [FIRST_SEED]]
 
 #include <fmt/format.h>
 
@@ -13,7 +17,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pastonly/policy.h"
@@ -87,16 +93,61 @@ struct Table {
   }
 };
 
+/// (models, lengths)
+std::vector<std::vector<Audited>> audited(const Row& row, std::span<const std::size_t> lengths,
+                                          std::size_t models, std::uint64_t first_seed,
+                                          const Policy& policy) {
+  std::vector<std::vector<Audited>> done(models);
+  stats::parallel_for(
+      models, [&](std::size_t i) { done[i] = train_and_audit(row, lengths, first_seed + i, policy); });
+  return done;
+}
+
+std::string name_of(const Row& row) {
+  return fmt::format("`{}`{}", row.rule, row.source.kind == "markov" ? ", Markov" : "");
+}
+
+void false_alarms(std::size_t models, std::uint64_t first_seed, const Policy& policy) {
+  constexpr std::size_t lengths[] = {20, 50, 100};
+  std::size_t audits = 0, accused = 0;
+  fmt::print("| trained under | tokens | 20 steps | 50 steps | 100 steps |\n|---|---|---|---|---|\n");
+  for (const Row& row : causal_rows()) {
+    const auto done = audited(row, lengths, models, first_seed, policy);
+    fmt::print("| `{}` | {}", row.rule, pastonly::name(row.source));
+    for (std::size_t n = 0; n < std::size(lengths); ++n) {
+      std::size_t found = 0;
+      for (const auto& model : done) {
+        for (const Swept* swept : {&model[n].same, &model[n].other}) {
+          found += swept->found ? 1 : 0;
+          ++audits;
+        }
+      }
+      accused += found;
+      fmt::print(" | {}", found);
+    }
+    fmt::print(" |\n");
+  }
+  fmt::print("\nAccused without a leak: {} of {}, at most {:.1f}%.\n", accused, audits,
+             100.0 * stats::clopper_pearson_upper(accused, audits, policy.alpha));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool causal = argc > 1 && std::string_view(argv[1]) == "causal";
   const auto argument = [&](int index, std::uint64_t fallback) {
+    index += causal ? 1 : 0;
     return argc > index ? std::strtoull(argv[index], nullptr, 10) : fallback;
   };
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  const std::size_t models = argument(1, 5);
+  const std::size_t models = argument(1, causal ? 10 : 5);
   const std::uint64_t first_seed = argument(2, 1);
   const Policy policy;
+  if (causal) {
+    false_alarms(models, first_seed, policy);
+    return 0;
+  }
+  constexpr std::size_t lengths[] = {50, 150, 500, 1500};
   Table same, other;
   std::string heads, rules;
   for (const std::size_t steps : lengths) {
@@ -105,11 +156,8 @@ int main(int argc, char** argv) {
   }
   fmt::print("| trained under | batch{} |\n|---|---|{}\n", heads, rules);
   for (const Row& row : rows()) {
-    std::vector<std::vector<Audited>> done(models);
-    stats::parallel_for(models,
-                        [&](std::size_t i) { done[i] = train_and_audit(row, first_seed + i, policy); });
-    fmt::print("| `{}`{} | {} x {}", row.rule, row.source.kind == "markov" ? ", Markov" : "",
-               row.layout().sequences, row.positions);
+    const auto done = audited(row, lengths, models, first_seed, policy);
+    fmt::print("| {} | {} x {}", name_of(row), row.layout().sequences, row.positions);
     for (std::size_t n = 0; n < std::size(lengths); ++n) {
       Tally cell;
       for (const auto& model : done) {
