@@ -84,6 +84,18 @@ struct Contrast {
   std::vector<double> bits;  // (units) more bits per token than under the candidate
 };
 
+/// Where the difference may lie above what the policy allows, and may not.
+void leave_open(const Policy& policy, Claim& claim) {
+  claim.id = claim::unproven_gain;
+  claim.amount.reset();
+  claim.message += fmt::format(
+      ", or learned so little that another rule gains this by accident. It is open whether this is more than "
+      "the {:g} bits that the policy allows",
+      policy.limits.sweep_bits);
+  claim.help = fmt::format(
+      "A larger --budget settles the amount. Audit the model at the end of its training. {}", claim.help);
+}
+
 /// The candidate's loss against a causal rule's, and against its own where its tokens compete with others.
 void hold(const CheckContext& context, const std::string& candidate, const Contrast& causal,
           const Contrast& apart, double loss, Ran& out) {
@@ -115,6 +127,9 @@ void hold(const CheckContext& context, const std::string& candidate, const Contr
         "The model was trained under this rule or a similar one. Audit it with --rule {} to test that rule "
         "with interventions. {}",
         candidate, claim.help);
+  const double allowed = context.policy.limits.sweep_bits;
+  if (claim.amount->lower <= allowed && std::min(drop.upper, reliance.upper) > allowed)
+    leave_open(context.policy, claim);
   out.claims.push_back(std::move(claim));
 }
 

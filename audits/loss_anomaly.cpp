@@ -104,9 +104,8 @@ Claim used_leak(const CheckContext& context, const losses::SourcePaths& paths, c
   amount.value = std::max(amount.value, *amount.lower);
   if (std::isfinite(*amount.lower)) claim.amount = std::move(amount);
   claim.message = fmt::format(
-      "the loss in order is {} bits per token below the source's own loss on the same tokens, as if this "
-      "much "
-      "information about the targets reached the model (log2 e-value {:.1f}{} over {} batch{})",
+      "the loss in order is {} bits per token below the source's own loss on the same tokens: so much "
+      "information about the targets would give it (log2 e-value {:.1f}{} over {} batch{})",
       losses::with_interval(leak), log2_e, less_causal_gain(paths.causal), paths.log2_e.size(),
       paths.log2_e.size() == 1 ? "" : "es");
   claim.witness.set("type", "e-value");

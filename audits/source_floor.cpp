@@ -36,6 +36,9 @@ Claim floor_claim(const CheckContext& context, const losses::SourcePaths& paths,
       "2^-{:.1f} on fresh tokens of the source (if its probabilities sum to at most 1)",
       paths.loss_bits, paths.entropy_bits, paths.gains.size(), batches, log2_e,
       less_causal_gain(paths.causal), std::max(0.0, usable));
+  if (paths.beyond_prefixes && *paths.beyond_prefixes <= context.policy.alpha)
+    claim.message += fmt::format("; the model gains less where it sees nothing after a token (p = {:.2g})",
+                                 *paths.beyond_prefixes);
   claim.witness.set("type", "e-value");
   claim.witness.set("run", context.observations.runs(Intervention::Kind::base).front()->id);
   claim.witness.set("source", name(*context.policy.source));

@@ -93,9 +93,11 @@ Swept swept(model::Model& model, const Row& row, const Layout& layout, std::uint
     const Outcome outcome = audits::forensic_sweep_check.run({observations, policy, 0});
     const auto* ran = std::get_if<Ran>(&outcome);
     if (ran == nullptr) std::abort();
-    for (const Claim& claim : ran->claims)
-      out.found =
-          out.found || (*claim.p_value <= policy.alpha && *claim.amount->lower > policy.limits.sweep_bits);
+    for (const Claim& claim : ran->claims) {
+      if (*claim.p_value > policy.alpha) continue;
+      out.suspected = claim.id == claim::unproven_gain;
+      out.found = !out.suspected && *claim.amount->lower > policy.limits.sweep_bits;
+    }
     for (const Measurement& measured : ran->measurements)
       if (measured.name == measurement::sweep_limit) out.limit = measured.value;
   }

@@ -14,7 +14,8 @@ namespace pastonly::sweep_power {
 /// What the sweep says of a model.
 struct Swept {
   double limit = std::numeric_limits<double>::infinity();  ///< sweep_limit, where one is stated
-  bool found = false;  ///< at the policy's alpha, and more than its limits.sweep_bits
+  bool found = false;      ///< at the policy's alpha, and more than its limits.sweep_bits
+  bool suspected = false;  ///< at the policy's alpha, and perhaps more
 };
 
 struct Audited {
