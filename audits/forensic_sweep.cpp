@@ -84,6 +84,18 @@ struct Contrast {
   std::vector<double> bits;  // (units) more bits per token than under the candidate
 };
 
+/// Where the difference may lie above what the policy allows, and may not.
+void leave_open(const Policy& policy, Claim& claim) {
+  claim.id = claim::unproven_gain;
+  claim.amount.reset();
+  claim.message += fmt::format(
+      ", or learned so little that another rule gains this by accident. It is open whether this is more than "
+      "the {:g} bits that the policy allows",
+      policy.limits.sweep_bits);
+  claim.help = fmt::format(
+      "A larger --budget settles the amount. Audit the model at the end of its training. {}", claim.help);
+}
+
 /// The candidate's loss against a causal rule's, and against its own where its tokens compete with others.
 void hold(const CheckContext& context, const std::string& candidate, const Contrast& causal,
           const Contrast& apart, double loss, Ran& out) {
@@ -98,7 +110,7 @@ void hold(const CheckContext& context, const std::string& candidate, const Contr
   // Both must hold: the larger p-value is valid for their union (Berger 1982).
   claim.p_value =
       std::max(stats::mean_exceeds(causal.bits, least_bits), stats::mean_exceeds(apart.bits, least_bits));
-  claim.amount = drop.value < reliance.value ? drop : reliance;
+  claim.amount = drop.lower < reliance.lower ? drop : reliance;
   claim.message = fmt::format(
       "under {} the loss is {:.3f} bits per token, {} lower than {} and {} lower than {}: the model uses "
       "what this rule reveals about later tokens",
@@ -115,6 +127,9 @@ void hold(const CheckContext& context, const std::string& candidate, const Contr
         "The model was trained under this rule or a similar one. Audit it with --rule {} to test that rule "
         "with interventions. {}",
         candidate, claim.help);
+  const double allowed = context.policy.limits.sweep_bits;
+  if (claim.amount->lower <= allowed && std::min(drop.upper, reliance.upper) > allowed)
+    leave_open(context.policy, claim);
   out.claims.push_back(std::move(claim));
 }
 
@@ -233,8 +248,16 @@ class LiveSweep {
   void gather(bool fine) {
     alive_.clear();
     if (!causal_) alive_.push_back({});
-    for (auto& rule : routing::candidate_rules(base_.layout, base_.layers.front().experts, k_, fine))
+    const std::size_t experts = base_.layers.front().experts;
+    for (auto& rule : routing::candidate_rules(base_.layout, experts, k_, separators(), fine))
       alive_.push_back({{RunKind::reroute, std::move(rule)}});
+  }
+
+  /// Special tokens that the base holds: each may end a document.
+  std::vector<std::int64_t> separators() const {
+    auto special = context_.observations.subject().info().special_tokens;
+    std::erase_if(special, [&](std::int64_t token) { return std::ranges::count(base_.tokens, token) == 0; });
+    return special;
   }
 
   std::size_t fewest() const { return Halving(alive_.size(), 0).runs + runs_confirmed * fewest_confirmed; }
@@ -370,11 +393,14 @@ const Check forensic_sweep_check{
     check_id::forensic_sweep,
     "Under which rule the loss is too low",
     "Runs the same model under candidate rules, the leaky rules that it may have been trained under (expert "
-    "choice by chunk size, drops by score, balancing over the batch), and finds the one with the lowest "
+    "choice by chunk size, drops by score, shared budgets, balancing over the batch), and finds the one with "
+    "the lowest "
     "loss. On fresh tokens it then compares that loss with the loss under a causal rule, and with the loss "
     "under the same rule where every token competes in a foreign batch. A model trained under a leaky rule "
     "has a lower loss than in both, whatever its files declare. The finding is statistical: both differences "
-    "must be significant.",
+    "must be significant, and more than the policy allows (limits.sweep_bits): a model that learned little "
+    "may "
+    "gain as much by accident.",
     {.log_probs = true},
     run_forensic_sweep};
 

@@ -33,11 +33,12 @@ Claim floor_claim(const CheckContext& context, const losses::SourcePaths& paths,
   claim.message = fmt::format(
       "the loss is {:.3f} bits per token on a source of entropy {:.3f}; averaged over {} sequences{} the "
       "likelihood ratio to the source is 2^{:.1f}{}, which a causal model reaches with probability at most "
-      "2^-{:.1f} (if the tokens were drawn from the source after the training, and its probabilities sum to "
-      "at "
-      "most 1)",
+      "2^-{:.1f} on fresh tokens of the source (if its probabilities sum to at most 1)",
       paths.loss_bits, paths.entropy_bits, paths.gains.size(), batches, log2_e,
       less_causal_gain(paths.causal), std::max(0.0, usable));
+  if (paths.beyond_prefixes && *paths.beyond_prefixes <= context.policy.alpha)
+    claim.message += fmt::format("; the model gains less where it sees nothing after a token (p = {:.2g})",
+                                 *paths.beyond_prefixes);
   claim.witness.set("type", "e-value");
   claim.witness.set("run", context.observations.runs(Intervention::Kind::base).front()->id);
   claim.witness.set("source", name(*context.policy.source));
@@ -75,6 +76,7 @@ Outcome run_source_floor(const CheckContext& context) {
   if (std::isfinite(leak.value)) ran.measurements.push_back(leak);
   auto evidence = source_evidence(paths, context.policy);
   ran.claims.push_back(floor_claim(context, paths, evidence.usable));
+  if (!evidence.proves) leave_open(context.policy, ran.claims.back());
   if (evidence.doubt) ran.claims.push_back(*std::move(evidence.doubt));
   return ran;
 }

@@ -29,8 +29,9 @@ inline Expected<Report> audit_model(const model::Model& model, subjects::DrawTok
 
 /// The same on tokens of a known source, which also becomes the policy's.
 inline Expected<Report> audit_model(const model::Model& model, const stats::TokenSource& source,
-                                    Policy policy, const ModelAudit& options) {
+                                    Policy policy, ModelAudit options) {
   policy.source = source.source();
+  options.live.drawn_from = policy.source;
   const auto draw = [&source](std::uint64_t seed, std::size_t sequences, std::size_t positions) {
     std::vector<std::int64_t> ids;
     source.draw(seed, sequences, positions, ids);

@@ -26,10 +26,10 @@ Claim unlike_source(std::string message, const Policy& policy) {
 }  // namespace
 
 SourceEvidence source_evidence(std::string_view who, double log2_e, const stats::SourceFit::Gain& causal,
-                               const Policy& policy) {
+                               bool drawn, const Policy& policy) {
   const double needed = kernels::log2(1.0 / policy.alpha);
   const bool refuted = causal.against_source > needed;
-  SourceEvidence out{log2_e - causal.bits};
+  SourceEvidence out{log2_e - causal.bits, drawn};
   if (refuted) out.usable = std::min(out.usable, 0.0);
   if (!(log2_e > needed) || out.usable > needed) return out;
   const std::string gains = fmt::format("{} gains {:.1f} bits on the same tokens and sees earlier ones only",
@@ -45,19 +45,23 @@ SourceEvidence source_evidence(std::string_view who, double log2_e, const stats:
 }
 
 SourceEvidence source_evidence(const losses::SourcePaths& paths, const Policy& policy) {
-  SourceEvidence out = source_evidence("the model", paths.log2_value(), paths.causal, policy);
-  if (out.doubt || !paths.few_rows_gain()) return out;
-  if (out.usable > kernels::log2(1.0 / policy.alpha)) {
-    const auto gaining = std::ranges::count_if(paths.gains, [](double gain) { return gain > 0.0; });
-    out.doubt = unlike_source(
-        fmt::format(
-            "the model gains {:.1f} bits on the source {}, but on {} of {} rows only: rows that it was "
-            "trained on look so, and no leak can be told from that",
-            paths.log2_value(), name(*policy.source), gaining, paths.gains.size()),
-        policy);
-  }
-  out.usable = std::min(out.usable, 0.0);
+  SourceEvidence out = source_evidence("the model", paths.log2_value(), paths.causal, paths.drawn, policy);
+  if (!paths.beyond_prefixes) return out;
+  out.proves = *paths.beyond_prefixes <= policy.alpha;
+  if (out.proves) out.usable = std::min(out.usable, -kernels::log2(*paths.beyond_prefixes));
   return out;
+}
+
+void leave_open(const Policy& policy, Claim& claim) {
+  claim.id = claim::unproven_gain;
+  claim.message += fmt::format(
+      ". A leak explains this, and so does a model that was trained on these very rows, or tokens that were "
+      "not drawn from {}",
+      name(*policy.source));
+  claim.help =
+      "Record `stream` runs: they show what the model gains on these tokens without their future. Or give "
+      "pastonly the checkpoint: it then draws the tokens itself. The interventions (causal-mask) need no "
+      "source.";
 }
 
 Measurement causal_gain(const stats::SourceFit::Gain& causal, std::uint64_t samples) {

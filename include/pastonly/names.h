@@ -145,6 +145,7 @@ inline constexpr const char* routing_leak = "routing-leak";
 inline constexpr const char* decodable = "decodable";
 inline constexpr const char* below_entropy = "below-entropy";
 inline constexpr const char* unlike_source = "unlike-source";
+inline constexpr const char* unproven_gain = "unproven-gain";
 inline constexpr const char* used_leak = "used-leak";
 inline constexpr const char* reliance = "reliance";
 inline constexpr const char* streaming_gap = "streaming-gap";
@@ -168,5 +169,9 @@ inline bool is_about_noise(std::string_view id) {
          id == noise_by_place || id == broken_repeat || id == unrecorded_decisions || id == unanswered ||
          id == unlike_source || id == lone_run;
 }
+
+/// What something harmless would explain as well is no accusation: a warning at most, unless a policy names
+/// it, and no pass.
+inline bool is_a_suspicion(std::string_view id) { return id == unproven_gain; }
 
 }  // namespace pastonly::claim

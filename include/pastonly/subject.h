@@ -8,6 +8,7 @@
 
 #include "pastonly/error.h"
 #include "pastonly/intervention.h"
+#include "pastonly/policy.h"
 #include "pastonly/trace.h"
 
 namespace pastonly {
@@ -50,6 +51,9 @@ struct SubjectInfo {
   std::vector<TraceIssue> issues = {};
   std::vector<std::int64_t> special_tokens =
       {};  ///< ids of beginning, end, padding and the like, where known
+  /// From what the tokens of every run are drawn, after the model was frozen, by whoever answers; else a
+  /// source is no more than somebody's word.
+  std::optional<Source> drawn_from = {};
 };
 
 /// What is audited. A recorded subject answers the interventions it holds and not_recorded to the

@@ -6,10 +6,12 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
-#include <optional>
 
 #include "losses/source.h"
+#include "pastonly/routing_rule.h"
+#include "replay/replay_rule.h"
 #include "stats/e_process.h"
+#include "stats/location_test.h"
 #include "stats/parallel.h"
 
 namespace pastonly::losses {
@@ -80,14 +82,13 @@ double sum_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-/// What the model gains in order and not in a run of prefixes, paired token by token, carried over to as many
-/// tokens of every row as were predicted, and averaged over the rows as the gains are: all that a leak can
-/// have given it. Nothing where no token stands in both.
-std::optional<double> beyond_prefixes(const Trace& base, const Trace& streamed, const SourcePaths& in_order) {
+/// Of every row, what the model gains in order and not in a run of prefixes, paired token by token and
+/// carried over to as many tokens as were predicted: all that a leak can have given it. Empty where no token
+/// stands in both.
+std::vector<double> beyond_prefixes(const Trace& base, const Trace& streamed, const SourcePaths& in_order) {
   const std::size_t rows = base.layout.sequences;
-  if (streamed.log_probs.size() != base.log_probs.size() || in_order.tokens.size() != rows)
-    return std::nullopt;
   std::vector<double> values;
+  if (streamed.log_probs.size() != base.log_probs.size() || in_order.tokens.size() != rows) return values;
   for (std::size_t row = 0; row < rows; ++row) {
     double gain = 0.0, tokens = 0.0;
     for (std::size_t s = 1; s < base.layout.positions; ++s) {
@@ -99,7 +100,21 @@ std::optional<double> beyond_prefixes(const Trace& base, const Trace& streamed, 
     }
     if (tokens > 0.0) values.push_back(gain / tokens * in_order.tokens[row]);
   }
-  return values.empty() ? std::nullopt : std::optional(stats::log2_mean(values));
+  return values;
+}
+
+/// Whether a row that is run alone up to a token misses nothing but its future: a causal rule may also have
+/// looked at other rows, or at how many tokens there are.
+Expected<bool> prefixes_miss_the_future_alone(evidence::Observations& observations, const Trace& base) {
+  const auto rules = observations.rules();
+  if (!rules) return tl::unexpected(rules.error());
+  for (std::size_t l = 0; l < rules->size(); ++l) {
+    const auto rule = replay::make_identified((*rules)[l]);
+    if (!rule) return false;
+    const Dependence on = rule->dependence(base.layout, base.layers[l].experts);
+    if (!on.future && (on.batch || on.length)) return false;
+  }
+  return true;
 }
 
 /// The model is causal where it was given nothing but prefixes.
@@ -109,21 +124,20 @@ Expected<void> gain_of_prefixes(evidence::Observations& observations, const Trac
     const auto trace = observations.trace(*run);
     if (!trace) return tl::unexpected(trace.error());
     const auto beyond = beyond_prefixes(base, *trace, out);
-    if (!beyond) continue;
-    const double bits = out.log2_value() - *beyond;
+    if (beyond.empty()) continue;
+    const double bits = out.log2_value() - stats::log2_mean(beyond);
     if (bits > out.causal.bits)
       out.causal = {bits, "the model itself, run with nothing after each token,", bits,
                     out.causal.against_source};
+    const auto comparable = prefixes_miss_the_future_alone(observations, base);
+    if (!comparable) return tl::unexpected(comparable.error());
+    if (*comparable && beyond.size() > 1)
+      out.beyond_prefixes = std::max(out.beyond_prefixes.value_or(0.0), stats::mean_exceeds(beyond));
   }
   return {};
 }
 
 }  // namespace
-
-bool SourcePaths::few_rows_gain() const {
-  const auto gaining = std::ranges::count_if(gains, [](double gain) { return gain > 0.0; });
-  return log2_e.size() == 1 && 2 * static_cast<std::size_t>(gaining) < gains.size();
-}
 
 double SourcePaths::log2_value() const { return sum_of(log2_e); }
 
@@ -159,8 +173,8 @@ Expected<SourcePaths> source_paths(evidence::Observations& observations, const S
     if (auto added = add_paths(*trace, *drawn, out); !added) return tl::unexpected(added.error());
   }
   out.causal = fit.gain();
-  // Tokens of fresh batches were drawn here, after the model was frozen.
-  if (traces.size() > 1) return out;
+  out.drawn = observations.subject().info().drawn_from == source;
+  if (out.drawn) return out;
   if (auto added = gain_of_prefixes(observations, *traces.front(), out); !added)
     return tl::unexpected(added.error());
   return out;

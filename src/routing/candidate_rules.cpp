@@ -53,7 +53,7 @@ std::string rule_text(const RuleInfo& rule, std::int64_t k, std::string_view res
 }  // namespace
 
 std::vector<std::string> candidate_rules(const Layout& layout, std::size_t experts, std::int64_t k,
-                                         bool fine) {
+                                         std::span<const std::int64_t> separators, bool fine) {
   using Form = SweepForm;
   std::vector<std::string> all;
   const auto add = [&](Form form, const std::string& rest) {
@@ -69,6 +69,12 @@ std::vector<std::string> candidate_rules(const Layout& layout, std::size_t exper
     if (fine) add(Form::capacity_factors, fmt::format(",capacity_factor=1.25{}", scope));
     add(Form::no_spare_capacity, fmt::format(",capacity_factor=1{}", scope));
     add(Form::plain, std::string(scope));
+    add(Form::budgets, scope.empty() ? ",scope=batch" : "");
+  }
+  for (const std::int64_t token : separators)
+    add(Form::chunks, fmt::format(",scope=document,separator={}", token));
+  for (std::size_t ranks = 2; 2 * ranks <= experts && (fine || ranks == 2); ranks *= 2) {
+    if (experts % ranks == 0) add(Form::ranks, fmt::format(",ranks={},capacity_factor=1", ranks));
   }
   std::erase_if(all, [&](const std::string& rule) { return !reads_future(rule, layout, experts); });
   return all;

@@ -38,9 +38,11 @@ enum class StreamingForm {
 /// With which parameters the forensic sweep tries a rule, besides k where it takes one.
 enum class SweepForm {
   plain,
-  chunks,             ///< every chunk size, and all that is routed together
+  chunks,             ///< every chunk size, all that is routed together, each document
   capacity_factors,   ///< without spare capacity and with a quarter to spare
   no_spare_capacity,  ///< capacity_factor 1
+  budgets,            ///< over each sequence, its default, and over the batch
+  ranks,              ///< capacity_factor 1 over two ranks, four, ..., as long as each holds two experts
 };
 struct Sweep {
   std::uint8_t place = 0;  ///< 0 = not tried

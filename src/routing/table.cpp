@@ -229,7 +229,7 @@ constexpr std::array rows = {
                 "k ranks=1 capacity|capacity_factor capacity_formula=megatron min_capacity scope=batch "
                 "order padding=skipped",
                 Dependence{.future = true, .batch = true, .order = true, .length = true}, make_rank_capacity},
-            {.simplicity = 22, .asks = Asks::k, .fewest_experts = 2}},
+            {.simplicity = 22, .asks = Asks::k, .fewest_experts = 2, .sweep = {9, SweepForm::ranks}}},
     RuleRow{RuleInfo{ids::random_token, "Random token selection",
                      "Every token chooses its k best experts. Each expert keeps C of the tokens that chose "
                      "it, at random, and drops the rest.",
@@ -338,7 +338,7 @@ constexpr std::array rows = {
             "earlier batches have fixed.",
             "lower token, then lower expert", "k scope=sequence separator order padding=skipped",
             Dependence{.future = true, .length = true}, make_sequence_top_k},
-        {.simplicity = 9}},
+        {.simplicity = 9, .sweep = {8, SweepForm::budgets}}},
     RuleRow{
         RuleInfo{
             ids::sequence_top_k_streaming, "Streaming sequence top-k",

@@ -43,8 +43,13 @@ void correct(const Company& company, std::vector<Stated>& stated) {
   }
 }
 
-/// The policy limit that an amount is held against: leaks by their unit, drops by their name.
+/// The policy limit that an amount is held against: leaks by their unit, drops by their name. What another
+/// rule gains in the forensic sweep need not be learned.
 std::optional<double> limit_of(const Measurement& amount, const Policy::Limits& limits) {
+  for (const char* swept :
+       {measurement::drop_below_causal, measurement::drop_below_company, measurement::drop_below_shuffled}) {
+    if (amount.name == swept) return limits.sweep_bits;
+  }
   if (amount.name == measurement::drop_rate) return limits.drop_rate;
   if (amount.unit.starts_with("bits")) return limits.leak_bits;
   return std::nullopt;
@@ -57,7 +62,8 @@ Severity severity_of(std::string_view check, std::string_view claim, const Polic
   }
   if (claim::is_about_noise(claim)) return Severity::note;
   const auto whole = policy.severity.find(check);
-  return whole == policy.severity.end() ? Severity::note : whole->second;
+  if (whole == policy.severity.end()) return Severity::note;
+  return claim::is_a_suspicion(claim) ? std::min(whole->second, Severity::warning) : whole->second;
 }
 
 /// Why a claim is no finding; nothing where it is one.

@@ -150,6 +150,15 @@ void unsettled_changes(const Outcomes& outcomes, const Policy& policy, Reasons& 
   }
 }
 
+/// A suspicion neither fails nor passes.
+void suspicions(const Report& report, Reasons& reasons) {
+  for (const auto& finding : report.findings) {
+    if (finding.suppressed || finding.severity < Severity::warning || !claim::is_a_suspicion(finding.claim))
+      continue;
+    reasons.push_back(fmt::format("{}: {}. {}", finding.check, finding.message, finding.help));
+  }
+}
+
 /// What to record so that no chunk width is unseen; "" where nothing is known that would do.
 std::string suggestion(const DetectionLimit& limit) {
   std::string cuts;
@@ -269,6 +278,7 @@ void decide(const Outcomes& outcomes, const Policy& policy, std::string_view tod
   missing_requirements(outcomes, policy, report, company, reasons);
   weak_interventions(outcomes, policy, report, company, reasons);
   unsettled_changes(outcomes, policy, reasons);
+  suspicions(report, reasons);
   const Verdict verdict = reasons.empty() ? Verdict::pass : Verdict::inconclusive;
   conclude(verdict, std::move(reasons));
 }

@@ -34,6 +34,7 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
   live.name = arm.name;
   live.layout = plan.batch;
   live.seed = entry.evaluation_seed;
+  live.drawn_from = plan.tokens.source;
   auto subject = subjects::make_live(model::make_runnable((*opened)->model()), draw, live);
   if (!subject) return tl::unexpected(subject.error());
   Policy policy = options.policy;

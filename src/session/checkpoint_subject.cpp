@@ -191,6 +191,7 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   add_issues(*out.checkpoint, false, live.issues);
   auto draw = draw_of(request, description, live.layout.positions, policy);
   if (!draw) return tl::unexpected(draw.error());
+  if (request.checkpoint.tokens.empty()) live.drawn_from = policy.source;
   if (!request.checkpoint.causal_baseline.empty()) {
     auto causal_baseline = open_causal_baseline(request.checkpoint, request.subject, description);
     if (!causal_baseline) return tl::unexpected(causal_baseline.error());

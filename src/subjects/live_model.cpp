@@ -73,7 +73,8 @@ class LiveModel final : public Subject {
              {},
              {},
              std::move(options_.issues),
-             options_.special_tokens};
+             options_.special_tokens,
+             options_.drawn_from};
     if (options_.decorate) return;
     for (const RoutingRule* rule : model_->facts().rules) {
       if (rule != nullptr) info_.rules.emplace_back(rule->id());

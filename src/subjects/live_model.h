@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct LiveOptions {
   std::vector<FileRecord> files;                  ///< what the model was read from, for reports
   std::vector<TraceIssue> issues;                 ///< SubjectInfo::issues
   std::vector<std::int64_t> special_tokens = {};  ///< SubjectInfo::special_tokens
+  std::optional<Source> drawn_from = {};          ///< SubjectInfo::drawn_from: the source behind `draw`
   std::shared_ptr<Subject> causal_baseline;       ///< Subject::twin(), of the same layout and seed
 };
 

@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
 #include <memory>
 #include <numbers>
 #include <utility>
@@ -33,6 +32,7 @@ T valued(Expected<T> value) {
   std::exit(2);
 }
 
+/// Its learning rate falls as if it were trained for the longest time of all, whenever it is audited.
 model::Model untrained(const Row& row, std::uint64_t seed) {
   model::ModelConfig config;
   config.vocab = row.source.vocab;
@@ -43,7 +43,7 @@ model::Model untrained(const Row& row, std::uint64_t seed) {
   config.router.rule = valued(parse_rule(row.rule));
   if (row.k == 1) config.router.gate = model::Gate::raw;
   model::TrainingConfig training;
-  training.steps = lengths[std::size(lengths) - 1];
+  training.steps = 1500;
   training.warmup = 20;
   training.learning_rate = 1e-2;
   return valued(model::Model::create(config, training, seed));
@@ -93,8 +93,11 @@ Swept swept(model::Model& model, const Row& row, const Layout& layout, std::uint
     const Outcome outcome = audits::forensic_sweep_check.run({observations, policy, 0});
     const auto* ran = std::get_if<Ran>(&outcome);
     if (ran == nullptr) std::abort();
-    for (const Claim& claim : ran->claims)
-      out.found = out.found || claim.p_value.value_or(0.0) <= policy.alpha;
+    for (const Claim& claim : ran->claims) {
+      if (*claim.p_value > policy.alpha) continue;
+      out.suspected = claim.id == claim::unproven_gain;
+      out.found = !out.suspected && *claim.amount->lower > policy.limits.sweep_bits;
+    }
     for (const Measurement& measured : ran->measurements)
       if (measured.name == measurement::sweep_limit) out.limit = measured.value;
   }
@@ -104,7 +107,8 @@ Swept swept(model::Model& model, const Row& row, const Layout& layout, std::uint
 
 }  // namespace
 
-std::vector<Audited> train_and_audit(const Row& row, std::uint64_t seed, const Policy& policy) {
+std::vector<Audited> train_and_audit(const Row& row, std::span<const std::size_t> lengths, std::uint64_t seed,
+                                     const Policy& policy) {
   const auto source = valued(stats::TokenSource::make(row.source));
   auto model = untrained(row, seed);
   std::vector<Audited> out;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "pastonly/policy.h"
@@ -10,13 +11,11 @@
 
 namespace pastonly::sweep_power {
 
-/// Steps of training after which a model is audited.
-inline constexpr std::size_t lengths[] = {50, 150, 500, 1500};
-
 /// What the sweep says of a model.
 struct Swept {
   double limit = std::numeric_limits<double>::infinity();  ///< sweep_limit, where one is stated
-  bool found = false;                                      ///< at the policy's alpha
+  bool found = false;      ///< at the policy's alpha, and more than its limits.sweep_bits
+  bool suspected = false;  ///< at the policy's alpha, and perhaps more
 };
 
 struct Audited {
@@ -26,8 +25,9 @@ struct Audited {
   Swept same, other;  ///< in batches of the shape of training, and of another
 };
 
-/// Trains a small model and audits it as a checkpoint that declares top-k: (lengths). Ends the program where
-/// something cannot be done.
-std::vector<Audited> train_and_audit(const Row& row, std::uint64_t seed, const Policy& policy);
+/// Trains a small model and audits it as a checkpoint that declares top-k, after each of some ascending
+/// numbers of steps: (lengths). Ends the program where something cannot be done.
+std::vector<Audited> train_and_audit(const Row& row, std::span<const std::size_t> lengths, std::uint64_t seed,
+                                     const Policy& policy);
 
 }  // namespace pastonly::sweep_power

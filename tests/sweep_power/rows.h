@@ -32,4 +32,7 @@ struct Row {
 /// widths and over the batch, a rule that it does not try, and some of them on a Markov source.
 std::vector<Row> rows();
 
+/// Causal rules only, each on several Markov sources and on uniform tokens.
+std::vector<Row> causal_rows();
+
 }  // namespace pastonly::sweep_power

@@ -46,7 +46,7 @@ toy::Recipe single_trace(std::string rule, std::uint64_t seed, std::size_t rows,
 
 TEST_CASE("rates of source-floor", "[.rates][source-floor]") {
   const auto rate = [](std::string_view what, double leak, double sharpness) {
-    return findings(what, audits::source_floor_check, "below-entropy", uniform_policy(), 0.0,
+    return findings(what, audits::source_floor_check, "unproven-gain", uniform_policy(), 0.0,
                     [&](std::uint64_t seed) {
                       toy::Recipe recipe = single_trace("top-k,k=2", seed, 8, 128);
                       recipe.model.log_probs = toy::ModelRecipe::LogProbs{sharpness, leak};
@@ -62,7 +62,7 @@ TEST_CASE("rates of source-floor", "[.rates][source-floor]") {
 
 TEST_CASE("rates of future-decoding", "[.rates][future-decoding]") {
   const auto rate = [](std::string_view what, const char* rule, double leak) {
-    return findings(what, audits::future_decoding_check, "decodable", uniform_policy(), 0.0,
+    return findings(what, audits::future_decoding_check, "unproven-gain", uniform_policy(), 0.0,
                     [&](std::uint64_t seed) {
                       toy::Recipe recipe = single_trace(rule, seed, 16, 64);
                       if (leak > 0.0) {

@@ -111,6 +111,29 @@ TEST_CASE("the longer severity key wins, and an unnamed claim is a note", "[judg
   CHECK(unnamed.findings.at(0).severity == Severity::note);
 }
 
+TEST_CASE("a suspicion warns and keeps from a pass, unless a policy names it", "[judge]") {
+  Claim suspected = statistical(0.001);
+  suspected.id = "unproven-gain";
+  const auto warned = judged(with("future-information", suspected));
+  CHECK(warned.findings.at(0).severity == Severity::warning);
+  CHECK(warned.verdict == Verdict::inconclusive);
+  CHECK(judged(with("capacity-drops", suspected)).findings.at(0).severity == Severity::warning);
+  CHECK(judged(with("load-balance", suspected)).verdict == Verdict::pass);  // a note
+  Policy named = strict();
+  named.severity["future-information/unproven-gain"] = Severity::error;
+  CHECK(judged(with("future-information", suspected), named).verdict == Verdict::fail);
+  suspected.p_value = 0.5;
+  CHECK(judged(with("future-information", suspected)).verdict == Verdict::pass);
+}
+
+TEST_CASE("gains in the sweep are held against what a leak of training may be worth", "[judge]") {
+  Claim gain = statistical(0.001);
+  gain.amount = Measurement{"drop_below_company", 0.03, 0.015, 0.05, "bits per token", 16, std::nullopt};
+  CHECK(judged(with("causal-mask", gain)).verdict == Verdict::pass);
+  gain.amount->lower = 0.021;
+  CHECK(judged(with("causal-mask", gain)).verdict == Verdict::fail);
+}
+
 TEST_CASE("severity none dismisses", "[judge]") {
   Policy policy = strict();
   policy.severity["load-balance"] = Severity::none;
