@@ -7,6 +7,7 @@
 
 #include "audits/checks.h"
 #include "comparison/resampled_futures.h"
+#include "comparison/suffix_runs.h"
 #include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -20,32 +21,50 @@ namespace {
 
 constexpr std::size_t drawn_futures = 200;  // of each prefix of a live subject
 
-/// All prefixes' routings under their futures, and how often plain repeats were looked at in their place.
+/// All prefixes' routings under their futures, and how often runs that leave them alone were looked at in
+/// their place.
 struct Futures {
   std::vector<comparison::PrefixRouting> prefixes;
-  std::size_t layers = 0;  ///< assessed: those before the first that chance reaches
-  std::uint64_t controls = 0, controls_differing = 0;
+  std::size_t layers = 0;                    ///< assessed: those before the first that chance reaches
+  std::uint64_t repeats = 0, unchanged = 0;  ///< runs that left a prefix alone
+  std::uint64_t controls_differing = 0;      ///< of these
 };
 
-/// Repeats of the prefix's base that route it differently, whatever the cause.
-Expected<std::uint64_t> count_differing_repeats(evidence::Observations& observations,
-                                                const comparison::Reference& reference,
-                                                const comparison::Prefix& prefix) {
+constexpr std::size_t most_unchanged = 16;  // runs looked at in place of a prefix's futures
+
+/// Runs that leave a prefix alone, and whether they route it differently all the same. Of runs that redraw
+/// other rows, those do not count that decide otherwise where no score moved: the other rows decide there.
+Expected<void> count_controls(evidence::Observations& observations, const comparison::Reference& reference,
+                              const comparison::Prefix& prefix,
+                              std::span<const comparison::SuffixRun> suffix_runs, Futures& out) {
   const comparison::Region region{prefix.row, prefix.row, prefix.cut};
-  std::uint64_t out = 0;
-  for (const Intervention* repeat : reference.repeats) {
-    const auto trace = observations.trace(*repeat);
+  std::vector<const Intervention*> runs = reference.repeats;
+  for (const comparison::SuffixRun& suffix : suffix_runs) {
+    if (runs.size() >= reference.repeats.size() + most_unchanged) break;
+    const bool redrawn =
+        std::ranges::any_of(suffix.rows, [&](const auto& row) { return row.row == prefix.row; });
+    if (suffix.run->base == prefix.base && !redrawn && !suffix.rows.empty()) runs.push_back(suffix.run);
+  }
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto trace = observations.trace(*runs[i]);
     if (!trace) return tl::unexpected(trace.error());
     const auto difference =
         comparison::compare(reference.base, *trace, std::span(&region, 1), reference.cautious);
     if (!difference) return tl::unexpected(difference.error());
-    out += difference->flips() > 0 ? 1 : 0;
+    const bool repeat = i < reference.repeats.size();
+    const bool decided_elsewhere = std::ranges::any_of(
+        difference->layers, [](const comparison::LayerDifference& layer) { return layer.own_changes > 0; });
+    if (!repeat && decided_elsewhere) continue;
+    ++(repeat ? out.repeats : out.unchanged);
+    out.controls_differing += difference->flips() > 0 ? 1 : 0;
   }
-  return out;
+  return {};
 }
 
 Expected<Futures> gather(const CheckContext& context, const std::vector<comparison::Prefix>& prefixes,
                          const Trace& base) {
+  const auto suffix_runs = comparison::suffix_runs(context.observations);
+  if (!suffix_runs) return tl::unexpected(suffix_runs.error());
   comparison::References references(context.observations);
   std::vector<const comparison::Reference*> reference;
   Futures futures;
@@ -57,10 +76,8 @@ Expected<Futures> gather(const CheckContext& context, const std::vector<comparis
     const auto& chance = (*found)->stochastic_layers;
     futures.layers = std::min<std::size_t>(
         futures.layers, std::distance(chance.begin(), std::find(chance.begin(), chance.end(), true)));
-    futures.controls += (*found)->repeats.size();
-    const auto differing = count_differing_repeats(context.observations, **found, prefix);
-    if (!differing) return tl::unexpected(differing.error());
-    futures.controls_differing += *differing;
+    if (auto counted = count_controls(context.observations, **found, prefix, *suffix_runs, futures); !counted)
+      return tl::unexpected(counted.error());
   }
   std::vector<Expected<comparison::PrefixRouting>> routed(prefixes.size());
   stats::parallel_for(prefixes.size(), [&](std::size_t i) {
@@ -146,7 +163,8 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
     pairs += prefix.pairs;
     differing += prefix.differing.back();
   }
-  claim.p_value = stats::exchange_p_value(differing, pairs, futures.controls, futures.controls_differing);
+  claim.p_value = stats::exchange_p_value(differing, pairs, futures.repeats + futures.unchanged,
+                                          futures.controls_differing);
   claim.amount = Measurement{
       joint.name(), joint.leak.bits, joint.leak.lower, joint.leak.upper, joint.leak.unit, joint.pairs, {}};
   for (std::size_t l = 0; l < layers.size(); ++l) {
@@ -155,13 +173,14 @@ Claim leak_claim(const Futures& futures, const LeakEstimate& joint, const Trace&
   for (const comparison::PrefixRouting& prefix : futures.prefixes) {
     if (claim.witness.is_null()) claim.witness = prefix.witness;
   }
+  std::string controls = fmt::format("{} plain repeats", futures.repeats);
+  if (futures.unchanged > 0) controls += fmt::format(" and {} unchanged rows", futures.unchanged);
   claim.message = fmt::format(
-      "{} of {} pairs of resampled futures route the same prefix differently ({} of {} plain repeats do): "
+      "{} of {} pairs of resampled futures route the same prefix differently ({} of {} do): "
       "the routing of a prefix carries at least {:.3g} bits about later tokens ({} {:.3g})",
       differing, pairs,
       futures.controls_differing == 0 ? std::string("none") : fmt::format("{}", futures.controls_differing),
-      futures.controls, *joint.leak.lower, joint.of_shannon ? "estimated" : "collision information",
-      joint.leak.bits);
+      controls, *joint.leak.lower, joint.of_shannon ? "estimated" : "collision information", joint.leak.bits);
   claim.help =
       "causal-mask shows which decisions changed, and whether a rule or what feeds the router looks ahead; "
       "rule-identification names the rules.";
@@ -208,7 +227,7 @@ Outcome run_future_information(const CheckContext& context) {
                                 {}});
   }
   ran.measurements.push_back({measurement::repeated_prefixes,
-                              static_cast<double>(futures->controls),
+                              static_cast<double>(futures->repeats),
                               {},
                               {},
                               "repeats",

@@ -189,6 +189,30 @@ void report_rounding(const comparison::RunComparisons& compared_runs, const Judg
   out.claims.push_back(std::move(claim));
 }
 
+/// Flips that were called rounding for what other tokens score, and that unchanged rows do not show alike.
+void report_loose(const comparison::RunComparisons& compared_runs, Evidence& evidence,
+                  const DependenceWords& words, Ran& out) {
+  Claim claim;
+  claim.id = words.flip_id;
+  claim.basis = Claim::Basis::statistical;
+  claim.p_value = evidence.noise.loose_p_value;
+  const Trace& base = compared_runs.runs.front().reference->base;
+  for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
+    if (compared_runs.tally.layers[l].rounding_flips > 0) claim.layers.push_back(base.layers[l].index);
+  }
+  evidence.layers = claim.layers;
+  claim.message = fmt::format(
+      "{} mask entries changed when {}, at tokens whose scores stayed within rounding and tie with no other "
+      "of "
+      "theirs; rounding at a border that is not recorded (a bias, a slot) would change unchanged rows alike, "
+      "and "
+      "they show less of it (p = {:.2g})",
+      compared_runs.tally.rounding_flips(), words.change, evidence.noise.loose_p_value);
+  claim.help = fmt::format("{} Record the selection bias where there is one: it shows which flips are ties.",
+                           words.help);
+  out.claims.push_back(std::move(claim));
+}
+
 void report_noise_by_place(const comparison::RunComparisons& compared_runs, const DependenceWords& words,
                            Ran& out) {
   Claim claim;
@@ -255,6 +279,11 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
       report_undecided(context, compared_runs, judged, words, out);
   } else {
     judged.evidence.noise = *std::move(noise);
+  }
+  if (judged.evidence.strength < Strength::statistical &&
+      judged.evidence.noise.loose_p_value <= context.policy.alpha) {
+    judged.evidence.strength = Strength::statistical;
+    report_loose(compared_runs, judged.evidence, words, out);
   }
   // Noise says all that there is to say of small movements.
   if (judged.evidence.strength != Strength::noise)

@@ -131,7 +131,11 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
     }
   }
   if (evidence.strength == Evidence::Strength::none) {
-    const bool seen = test.tested && test.controls_alike();
+    // A decision at scores that did not move is no rounding, and where no repeat shows one, nothing says that
+    // it is chance.
+    const bool silent = test.repeats > 0 && test.treated_flip &&
+                        std::ranges::find(test.repeats_quiet, false) == test.repeats_quiet.end();
+    const bool seen = test.tested && test.controls_alike() && !silent;
     evidence.strength = seen ? Evidence::Strength::noise : Evidence::Strength::unsettled;
     if (!test.possible())
       out.bound = "no repeat is recorded";
@@ -142,9 +146,10 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
           "they say nothing of noise";
     else
       out.bound = fmt::format("{} show {} (p = {:.2g})", controls,
-                              seen                 ? "the like"
-                              : test.controls_flip ? "less of it, and are too few to tell"
-                                                   : "none of it, which is too few to tell",
+                              seen                           ? "the like"
+                              : silent && test.controls_flip ? "the like, but no repeat does"
+                              : test.controls_flip           ? "less of it, and are too few to tell"
+                                                             : "none of it, which is too few to tell",
                               test.p_value);
     return out;
   }

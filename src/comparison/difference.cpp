@@ -57,6 +57,7 @@ class UnitSums {
       for (; done < length; ++done) {
         sum.flips += each_[done].flips;
         sum.own += each_[done].own;
+        sum.loose += each_[done].loose;
         sum.movement += each_[done].movement;
         gates += each_[done].gates;
         same_experts += each_[done].flips == 0.0 ? 1.0 : 0.0;
@@ -82,14 +83,16 @@ double bounded(double movement) { return std::min(movement, 1e300); }
 class LayerComparison {
  public:
   LayerComparison(const Trace& base, const Trace& run, std::size_t layer, const Tolerances& tolerances,
-                  std::vector<std::size_t>& excused)
+                  std::vector<std::size_t>& excused, std::vector<std::size_t>& flipped)
       : base_(base),
         run_(run),
         base_layer_(base.layers[layer]),
         run_layer_(run.layers[layer]),
         tolerance_(tolerances.layers[layer]),
         gross_(tolerances.gross),
-        excused_(excused) {
+        excused_(excused),
+        flipped_(flipped),
+        flipped_here_(flipped) {
     out_.scored = base_layer_.ranking() != nullptr && run_layer_.ranking() != nullptr;
     gated_ = base_layer_.gates.has_value() && run_layer_.gates.has_value();
   }
@@ -109,6 +112,7 @@ class LayerComparison {
       for (std::size_t s = 0; s < positions; ++s) token(i, region, s, s < counted);
     }
     settle(regions);
+    flipped_ = std::move(flipped_here_);
     if (!lengths.empty()) {
       for (const UnitSums& unit : units_) out_.units.push_back(unit.sums());
     }
@@ -139,7 +143,8 @@ class LayerComparison {
                (moved > tolerances * tolerance_.scores || gate.largest > tolerances * tolerance_.gates);
       };
       unit->beyond = farther(1.0) ? 1.0 : 0.0;
-      unit->gross = farther(gross_) ? 1.0 : 0.0;
+      unit->gross = first_hand(region.base_row, s) && farther(gross_) ? 1.0 : 0.0;
+      if (unit->flips > 0.0) flipped_here_[region.base_row] = std::min(flipped_here_[region.base_row], s);
     }
     if (!counted) return;
     ++out_.tokens;
@@ -218,15 +223,20 @@ class LayerComparison {
     out_.first_drifts.push_back({what, region.base_row, region.run_row, s, expert, before, after});
   }
 
+  /// Whether no earlier layer decided otherwise at this token or before: what follows from a decision may be
+  /// large whatever the decision's own cause.
+  bool first_hand(std::size_t row, std::size_t position) const { return position < flipped_[row]; }
+
   /// Tells rounding from change among the doubtful flips, then what rounding may have caused.
   void settle(std::span<const Region> regions) {
     std::vector<Flip> rounding;
     if (!doubtful_.empty()) {
-      const auto is_rounding =
+      const auto told =
           tell_rounding({base_, base_layer_, regions, tolerance_.scores, movement_, slots_}, doubtful_);
       for (std::size_t i = 0; i < doubtful_.size(); ++i) {
-        (is_rounding[i] ? rounding : certain_).push_back(doubtful_[i]);
-        if (!is_rounding[i] && (i == 0 || doubtful_[i].position != doubtful_[i - 1].position))
+        (told[i] == Rounding::none ? certain_ : rounding).push_back(doubtful_[i]);
+        if (told[i] == Rounding::loose) count_loose(doubtful_[i]);
+        if (told[i] == Rounding::none && (i == 0 || doubtful_[i].position != doubtful_[i - 1].position))
           ++out_.own_changes;
       }
     }
@@ -245,11 +255,15 @@ class LayerComparison {
     out_.first_flips = std::move(certain_);
   }
 
-  /// The flips that not even the token's own moved scores explain.
+  void count_loose(const Flip& flip) {
+    if (UnitChange* unit = units_[flip.region].at(flip.position)) unit->loose += 1.0;
+  }
+
+  /// The flips that not even the token's own moved scores explain, nor an earlier layer's.
   void count_own() {
     std::vector<Flip> moved;
     for (const Flip& flip : certain_) {
-      if (units_[flip.region].at(flip.position) == nullptr) continue;
+      if (units_[flip.region].at(flip.position) == nullptr || !first_hand(flip.row, flip.position)) continue;
       if (flip.scores_equal || !out_.scored)
         units_[flip.region].at(flip.position)->own += 1.0;
       else
@@ -267,9 +281,11 @@ class LayerComparison {
     std::vector<bool> touched(base_layer_.experts, false);
     for (const Flip& flip : rounding) touched[flip.expert] = true;
     const auto exchange = exchanged(certain_);
+    const std::size_t before = rounding.size();
     std::vector<Flip> kept;
     for (std::size_t i = 0; i < certain_.size(); ++i)
       (touched[certain_[i].expert] && !exchange[i] ? rounding : kept).push_back(certain_[i]);
+    for (std::size_t i = before; i < rounding.size(); ++i) count_loose(rounding[i]);
     certain_ = std::move(kept);
     if (certain_.empty()) out_.own_changes = 0;
   }
@@ -283,6 +299,8 @@ class LayerComparison {
   Tolerance tolerance_;
   double gross_;
   std::vector<std::size_t>& excused_;  // (base rows)
+  std::vector<std::size_t>& flipped_;  // (base rows) first position that an earlier layer decided otherwise
+  std::vector<std::size_t> flipped_here_;
   bool gated_ = false;
   std::optional<std::size_t> experts_per_token_;
   bool slots_ = false;     // tokens have unlike numbers of experts: those of one expert compete
@@ -295,7 +313,7 @@ class LayerComparison {
 
 void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions,
                        const Tolerances& tolerances, const std::vector<std::size_t>& excused,
-                       const UnitLengths& lengths, Difference& out) {
+                       const std::vector<std::size_t>& flipped, const UnitLengths& lengths, Difference& out) {
   const double tolerance = tolerances.log_probs;
   if (base.log_probs.empty() || run.log_probs.empty()) return;
   static const std::vector<std::size_t> none;
@@ -311,7 +329,8 @@ void compare_log_probs(const Trace& base, const Trace& run, std::span<const Regi
       if (UnitChange* change = unit.at(s)) {
         change->movement = bounded(d);
         change->beyond = s < counted && d > tolerance ? 1.0 : 0.0;
-        change->gross = s < counted && d > tolerances.gross * tolerance ? 1.0 : 0.0;
+        const bool first_hand = s <= flipped[region.base_row];
+        change->gross = s < counted && first_hand && d > tolerances.gross * tolerance ? 1.0 : 0.0;
       }
       if (s >= counted) continue;
       ++out.log_probs;
@@ -352,12 +371,13 @@ Expected<Difference> compare(const Trace& base, const Trace& run, std::span<cons
     return input_error(base.path + " and " + run.path +
                        ": different layers or numbers of experts; runs of one plan must come from one model");
   }
-  std::vector<std::size_t> excused(base.layout.sequences, SIZE_MAX);  // (rows)
+  std::vector<std::size_t> excused(base.layout.sequences, SIZE_MAX), flipped = excused;  // (rows)
   Difference out;
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
-    out.layers.push_back(LayerComparison(base, run, l, tolerances, excused).compare(regions, lengths));
+    out.layers.push_back(
+        LayerComparison(base, run, l, tolerances, excused, flipped).compare(regions, lengths));
   }
-  compare_log_probs(base, run, regions, tolerances, excused, lengths, out);
+  compare_log_probs(base, run, regions, tolerances, excused, flipped, lengths, out);
   return out;
 }
 

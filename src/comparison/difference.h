@@ -26,13 +26,15 @@ struct Tolerance {
 /// What the first positions of a row show in one layer of one run: sums over tokens, but for gates.
 /// Comparable between runs at equal row and length.
 struct UnitChange {
-  double flips = 0.0;     ///< mask entries that differ, rounding included
-  double own = 0.0;       ///< of these the ones that neither rounding nor the token's moved scores explain
+  double flips = 0.0;  ///< mask entries that differ, rounding included
+  double own = 0.0;    ///< of these the ones that neither rounding nor the token's moved scores explain, nor
+                       ///< an earlier layer's decision there or before
+  double loose = 0.0;  ///< of these the ones called rounding without a tie of the token's own experts
   double movement = 0.0;  ///< largest change of a score
   double gates = 0.0;   ///< largest change of a gate: mean over the tokens whose experts are the same, for a
                         ///< run with more flips has fewer of them
   double beyond = 0.0;  ///< tokens with a score or gate beyond tolerance
-  double gross = 0.0;   ///< tokens with one that no rounding moves so far
+  double gross = 0.0;   ///< tokens with one that no rounding moves so far, nor an earlier layer's decision
 };
 /// By base row, ascending: up to which positions units are asked for.
 using UnitLengths = std::vector<std::vector<std::size_t>>;
@@ -109,12 +111,13 @@ struct Difference {
 /// tolerance: it is rounding (1) if another expert of the token scores within it (with the recorded bias or
 /// without), or (2) if the token exchanged two experts i and j and no other token contradicts a boundary of
 /// s_i - s_j at this token's value (a constant bias shifts the boundary, so it is taken from the decisions
-/// themselves; not where the bias is recorded, nor where 95% of the tokens simply take their best). Where
-/// tokens have unlike numbers of experts, so that they may compete for an expert's slots, it is rounding as
-/// well (3) if another token, unmoved too and with a score for that expert within the tolerance, flipped the
-/// other way, or (4) if another token's score for that expert is as close as what was seen to move; and flips
-/// of the same expert in the same layer follow from a rounding flip. Its token and the later ones of its row
-/// are left out of later layers and log-probabilities.
+/// themselves; not where the bias is recorded, nor where 95% of the tokens simply take their best, nor where
+/// there are more such exchanges than ties are to be expected). Where tokens have unlike numbers of experts,
+/// so that they may compete for an expert's slots, it is rounding as well (3) if another token, unmoved too
+/// and with a score for that expert within the tolerance, flipped the other way, or (4) if another token's
+/// score for that expert is as close as what was seen to move; and flips of the same expert in the same layer
+/// follow from a rounding flip. Its token and the later ones of its row are left out of later layers and
+/// log-probabilities.
 ///
 /// Without scores at a layer, flips there count if they are more than one in 100,000 decisions.
 /// NaN equals NaN and differs from everything else by infinity.

@@ -33,12 +33,15 @@ struct NoiseTest {
   double p_value = 1.0;
   std::vector<double> layers;       // (layers) p-values as corrected
   std::vector<bool> repeats_quiet;  // (layers) no repeat shows a flip of its own, nor gross movement
-  bool tested = false;              ///< some set of controls could be held against the treated
-  bool neutral_moved = false;       ///< neutral regions are moved by what was changed elsewhere
-  bool controls_flip = false;       ///< some control shows a flip of its own
-  bool controls_move = false;       ///< some control shows a score, gate or log-probability beyond tolerance
-  bool treated_flip = false;        ///< some treated region shows a flip of its own
-  bool treated_gross = false;       ///< some treated region shows a movement that no rounding makes
+  /// P-value of "the treated flip no more at what other tokens alone say may be a border", against the
+  /// neutral (UnitChange::loose): rounding would flip these alike.
+  double loose_p_value = 1.0;
+  bool tested = false;         ///< some set of controls could be held against the treated
+  bool neutral_moved = false;  ///< neutral regions are moved by what was changed elsewhere
+  bool controls_flip = false;  ///< some control shows a flip of its own
+  bool controls_move = false;  ///< some control shows a score, gate or log-probability beyond tolerance
+  bool treated_flip = false;   ///< some treated region shows a flip of its own
+  bool treated_gross = false;  ///< some treated region shows a movement that no rounding makes
   /// Where the test rejects nothing though controls flip or move: the share of a layer's decisions before the
   /// cut that a leak would have to change to be found, measured by planting (stats/planted_effect.h), at the
   /// layer where that is hardest. nullopt elsewhere; 1 also where nothing would be found.

@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "kernels/elementary.h"
+
 namespace pastonly::comparison {
 namespace {
 
@@ -55,15 +57,25 @@ bool plain(std::span<const std::uint8_t> mask, std::span<const float> scores) {
   return worst >= best;
 }
 
+/// How the tokens that did not flip choose.
+struct Choices {
+  /// The best by score, up to a planted exception: then there is no bias, and a boundary anywhere but at 0
+  /// explains nothing.
+  bool unbiased = false;
+  /// Tokens whose last choice and first refusal stand as close as scores were seen to move, wherever a bias
+  /// puts the boundary between them, were all scores of a token spread evenly: at most so many exchanges are
+  /// rounding's.
+  double expected_ties = 0.0;
+};
+
 /// Fills in the boundaries of the pairs asked for, from all tokens of the regions but those that flipped.
-/// Returns whether the layer chooses the best by score, up to a planted exception: then there is no bias, and
-/// a boundary anywhere but at 0 explains nothing.
-bool learn_boundaries(const RoundingContext& context, std::span<const Flip> flips,
-                      std::map<Pair, Boundary>& boundaries) {
+Choices learn_boundaries(const RoundingContext& context, std::span<const Flip> flips,
+                         std::map<Pair, Boundary>& boundaries) {
   const std::size_t experts = context.layer.experts;
   std::vector<std::uint8_t> mask;
   std::vector<float> scratch;
   std::size_t tokens = 0, plain_tokens = 0;
+  Choices out;
   std::set<std::pair<std::size_t, std::size_t>> flipped;  // (row, position)
   for (const Flip& flip : flips) flipped.emplace(flip.row, flip.position);
   for (const Region& region : context.regions) {
@@ -75,6 +87,9 @@ bool learn_boundaries(const RoundingContext& context, std::span<const Flip> flip
       if (flipped.contains({region.base_row, s})) continue;
       ++tokens;
       plain_tokens += plain({&mask[s * experts], experts}, scores.row(s)) ? 1 : 0;
+      const auto [least, most] = std::ranges::minmax(scores.row(s));
+      const double spacing = (double{most} - double{least}) / static_cast<double>(experts);
+      out.expected_ties += std::min(1.0, 4.0 * context.movement / std::max(spacing, 1e-300));
       for (auto& [pair, boundary] : boundaries) {
         const bool i = mask[s * experts + pair.first] != 0, j = mask[s * experts + pair.second] != 0;
         const double gap = double{scores(s, pair.first)} - double{scores(s, pair.second)};
@@ -83,7 +98,19 @@ bool learn_boundaries(const RoundingContext& context, std::span<const Flip> flip
       }
     }
   }
-  return static_cast<double>(plain_tokens) >= plain_share * static_cast<double>(tokens);
+  out.unbiased = static_cast<double>(plain_tokens) >= plain_share * static_cast<double>(tokens);
+  return out;
+}
+
+/// Whether so many events, or more, happen at least once in 10,000 where `mean` are expected (Poisson).
+bool likely(std::size_t events, double mean) {
+  if (mean > 500.0) return static_cast<double>(events) <= mean + 4.0 * std::sqrt(mean);
+  double term = kernels::exp(-mean), below = 0.0;
+  for (std::size_t i = 0; i < events && below < 1.0; ++i) {
+    below += term;
+    term *= mean / static_cast<double>(i + 1);
+  }
+  return 1.0 - below >= 1e-4;
 }
 
 /// Whether another token of the regions scores so close for the flip's expert that what was seen to move
@@ -118,12 +145,17 @@ std::vector<bool> exchanged(std::span<const Flip> flips) {
   return out;
 }
 
-std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips) {
-  std::vector<bool> rounding(flips.size(), false);
+std::vector<Rounding> tell_rounding(const RoundingContext& context, std::span<const Flip> flips) {
+  std::vector<Rounding> out(flips.size(), Rounding::none);
   ScoreLookup score(context.base, context.layer);
   // A tie with another expert of the token, which may have been taken in exchange and dropped.
-  for (std::size_t i = 0; i < flips.size(); ++i)
-    rounding[i] = tied(context.layer, score.row(flips[i]), flips[i].expert, 2.0 * context.tolerance);
+  for (std::size_t i = 0; i < flips.size(); ++i) {
+    if (tied(context.layer, score.row(flips[i]), flips[i].expert, 2.0 * context.tolerance))
+      out[i] = Rounding::tie;
+  }
+  const auto loosely = [&](std::size_t i) {
+    if (out[i] == Rounding::none) out[i] = Rounding::loose;
+  };
   // Flips come token by token, so exchanges lie next to each other.
   std::map<Pair, Boundary> boundaries;
   const auto each_exchange = [&](auto&& visit) {
@@ -133,16 +165,24 @@ std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const 
       }
     }
   };
-  each_exchange([&](std::size_t out, std::size_t in) { boundaries[{flips[out].expert, flips[in].expert}]; });
-  const bool unbiased = !boundaries.empty() && learn_boundaries(context, flips, boundaries);
-  each_exchange([&](std::size_t out, std::size_t in) {
-    const Boundary& boundary = boundaries[{flips[out].expert, flips[in].expert}];
-    const double gap = score(flips[out], flips[out].expert) - score(flips[in], flips[in].expert);
+  each_exchange([&](std::size_t gone, std::size_t in) {
+    boundaries[{flips[gone].expert, flips[in].expert}];
+  });
+  Choices choices;
+  if (!boundaries.empty()) choices = learn_boundaries(context, flips, boundaries);
+  std::vector<std::pair<std::size_t, std::size_t>> fitting;
+  each_exchange([&](std::size_t gone, std::size_t in) {
+    const Boundary& boundary = boundaries[{flips[gone].expert, flips[in].expert}];
+    const double gap = score(flips[gone], flips[gone].expert) - score(flips[in], flips[in].expert);
     const bool fits = gap <= boundary.lowest_chosen + 2.0 * context.tolerance &&
                       gap >= boundary.highest_refused - 2.0 * context.tolerance;
-    if (fits && !unbiased && context.layer.bias.empty()) rounding[out] = rounding[in] = true;
+    const bool tie = out[gone] == Rounding::tie && out[in] == Rounding::tie;
+    if (fits && !tie && !choices.unbiased && context.layer.bias.empty()) fitting.emplace_back(gone, in);
   });
-  if (!context.slots) return rounding;
+  if (likely(fitting.size(), choices.expected_ties)) {
+    for (const auto& [gone, in] : fitting) loosely(gone), loosely(in);
+  }
+  if (!context.slots) return out;
   // Two tokens that changed places in one expert's column.
   std::map<std::size_t, std::vector<std::size_t>> columns;
   for (std::size_t i = 0; i < flips.size(); ++i) columns[flips[i].expert].push_back(i);
@@ -154,16 +194,17 @@ std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const 
       for (std::size_t b = a + 1; b < sorted.size(); ++b) {
         if (sorted[b].first - sorted[a].first > 2.0 * context.tolerance) break;
         const std::size_t i = sorted[a].second, j = sorted[b].second;
-        if (flips[i].after != flips[j].after) rounding[i] = rounding[j] = true;
+        if (flips[i].after != flips[j].after) loosely(i), loosely(j);
       }
     }
   }
   const auto in_exchange = exchanged(flips);
   for (std::size_t i = 0; i < flips.size(); ++i) {
-    if (!rounding[i] && !in_exchange[i])
-      rounding[i] = near_neighbour(context, flips[i], score(flips[i], flips[i].expert));
+    if (out[i] == Rounding::none && !in_exchange[i] &&
+        near_neighbour(context, flips[i], score(flips[i], flips[i].expert)))
+      out[i] = Rounding::loose;
   }
-  return rounding;
+  return out;
 }
 
 std::vector<bool> crossed(const Trace& base, const LayerRecord& layer, std::span<const Flip> flips) {

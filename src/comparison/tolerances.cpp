@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <utility>
 #include <vector>
 
 namespace pastonly::comparison {
@@ -39,6 +41,7 @@ std::vector<std::size_t> sample(const Trace& base) {
 struct LayerSample {
   double scores = 0.0, gates = 0.0;  ///< magnitudes
   bool on_bf16_grid = true;          ///< no score needs more than bfloat16's bits
+  double step = 0.0;                 ///< of the grid on which scores lie, 0 where they lie on none
 };
 
 std::size_t experts_per_token(const LayerRecord& layer, const std::vector<std::size_t>& tokens) {
@@ -52,11 +55,27 @@ std::size_t experts_per_token(const LayerRecord& layer, const std::vector<std::s
   return std::clamp<std::size_t>(mean, 1, std::max<std::size_t>(1, layer.experts));
 }
 
+constexpr std::size_t grid_values = 65'536, fewest_grid_values = 512;
+
+/// The least distance between two scores, where most values come again: then they are quantised, and noise
+/// of any size may move one by a step.
+double step_of(std::vector<float> values) {
+  if (values.size() < fewest_grid_values) return 0.0;
+  const std::size_t all = values.size();
+  std::ranges::sort(values);
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  if (2 * values.size() > all) return 0.0;
+  double step = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 1; i < values.size(); ++i)
+    step = std::min(step, double{values[i]} - double{values[i - 1]});
+  return std::isfinite(step) ? step : 0.0;
+}
+
 LayerSample look_at(const LayerRecord& layer, const std::vector<std::size_t>& tokens) {
   LayerSample out;
   const std::size_t k = experts_per_token(layer, tokens);
   std::vector<double> scores, gates;
-  std::vector<float> scratch, row;
+  std::vector<float> scratch, row, values;
   for (const std::size_t token : tokens) {
     if (const TokenTensor* ranking = layer.ranking()) {
       row.clear();
@@ -65,6 +84,7 @@ LayerSample look_at(const LayerRecord& layer, const std::vector<std::size_t>& to
         row.push_back(x);
         out.on_bf16_grid = out.on_bf16_grid && (std::bit_cast<std::uint32_t>(x) & 0xffffU) == 0;
       }
+      if (values.size() < grid_values) values.insert(values.end(), row.begin(), row.end());
       if (row.size() < k) continue;
       std::nth_element(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(k - 1), row.end(),
                        std::greater<>());
@@ -83,6 +103,7 @@ LayerSample look_at(const LayerRecord& layer, const std::vector<std::size_t>& to
   }
   out.scores = median(scores);
   out.gates = median(gates);
+  out.step = step_of(std::move(values));
   return out;
 }
 
@@ -101,6 +122,8 @@ Tolerances make(const Trace& base, double fine) {
     Tolerance& tolerance = out.layers.emplace_back();
     if (ranking != nullptr) {
       tolerance.scores = share(*ranking) * found.scores;
+      if (found.step <= coarse_share * found.scores)
+        tolerance.scores = std::max(tolerance.scores, 1.01 * found.step);
       coarsest = std::max(coarsest, share(*ranking));
     }
     if (layer.gates) tolerance.gates = share(*layer.gates) * found.gates;

@@ -158,6 +158,7 @@ RecordRecipe read_record(const json& object) {
   Reader reader(object, "record");
   reader.read("scores", record.scores);
   reader.read("logits", record.logits);
+  reader.read("bias", record.bias);
   reader.read("tokens", record.tokens);
   reader.choose("dtype", record.type, {{"f32", DType::f32}, {"bf16", DType::bf16}});
   reader.choose("mode", record.mode, {{"train", Mode::train}, {"eval", Mode::eval}});

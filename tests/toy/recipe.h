@@ -92,6 +92,7 @@ struct PlanRecipe {
 struct RecordRecipe {
   bool scores = true;
   bool logits = false;
+  bool bias = true;  ///< where the rule has one
   bool tokens = true;
   DType type = DType::f32;
   Mode mode = Mode::train;

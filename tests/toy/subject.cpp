@@ -56,6 +56,7 @@ Expected<TraceData> ToySubject::compute(const Intervention& run) const {
   if (!recipe_.record.rule.empty()) data.rule = '"' + recipe_.record.rule + '"';
   for (TraceData::Layer& layer : data.layers) {
     if (!recipe_.record.logits) layer.logits.clear();
+    if (!recipe_.record.bias) layer.bias.clear();
     if (!recipe_.record.scores) layer.scores.clear();
   }
   if (!recipe_.record.tokens) data.tokens.clear();

@@ -61,11 +61,15 @@ TEST_CASE("future-information does without what it lacks", "[audits][future-info
   // Chance in every layer hides the future.
   CHECK(std::holds_alternative<Skipped>(
       run_check(audits::future_information_check, with_futures("random-token,k=2,capacity=64"))));
-  // Without repeats chance cannot be excluded.
-  toy::Recipe unrepeated = with_futures("expert-choice,k=2,chunk=32");
-  unrepeated.plan.repeats = 0;
-  CHECK_FALSE(rejects(
-      find_claim(ran(run_check(audits::future_information_check, unrepeated)), "routing-leak"), {}, 0.0));
+  // Without repeats, rows that were left alone exclude chance; in a batch of one row nothing does.
+  for (const std::size_t sequences : {8, 1}) {
+    toy::Recipe unrepeated = toy_recipe("expert-choice,k=2,chunk=32");
+    unrepeated.plan.sequences = sequences;
+    unrepeated.plan.repeats = 0;
+    change_single_rows(unrepeated, {37});
+    CHECK(rejects(find_claim(ran(run_check(audits::future_information_check, unrepeated)), "routing-leak"), {},
+                  0.0) == (sequences > 1));
+  }
 }
 
 TEST_CASE("one prefix of each row is kept", "[audits][future-information]") {

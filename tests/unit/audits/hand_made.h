@@ -33,7 +33,7 @@ class HandMade final : public Subject {
 
  private:
   void add(TraceData data, Intervention::Kind kind) {
-    runs_.emplace_back().id = traces_.size();
+    runs_.emplace_back().id = static_cast<std::uint32_t>(traces_.size());
     runs_.back().kind = kind;
     traces_.push_back(make_trace(std::move(data)));
   }

@@ -1,5 +1,8 @@
 #include "comparison/difference.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "catch.h"
 #include "stats/random.h"
 
@@ -159,6 +162,56 @@ TEST_CASE("a recorded bias moves the boundary", "[comparison]") {
   CHECK(diff(a, b).layers[0].rounding_flips == 2);
   a.layers[0].bias = b.layers[0].bias = {0.1F, 0.0F, 0.0F, 0.0F};
   CHECK(diff(a, b).layers[0].flips == 2);
+}
+
+namespace {
+
+/// One layer of `count` tokens, each with the `k` best by score and a bias that is not recorded. `swapped`:
+/// how many tokens, evenly spread, exchange their weakest expert for the next best. Scores in the last bits
+/// are drawn by `noise`.
+TraceData biased(std::size_t count, std::size_t experts, std::size_t k, std::size_t swapped,
+                 std::uint64_t noise) {
+  TraceData data;
+  data.layout = {1, count};
+  data.tokens.assign(count, 0);
+  TraceData::Layer& layer = data.layers.emplace_back();
+  layer.mask.reset(count, experts);
+  stats::CounterRng rng(7), last_bits(noise);
+  std::vector<double> bias(experts), ranked(experts);
+  for (double& b : bias) b = 0.1 * rng.normal();
+  for (std::size_t t = 0; t < count; ++t) {
+    std::vector<std::size_t> order(experts);
+    for (std::size_t e = 0; e < experts; ++e) {
+      const double score = rng.uniform() * (1.0 + 2e-7 * last_bits.uniform());
+      layer.scores.push_back(static_cast<float>(score));
+      ranked[e] = score + bias[e];
+      order[e] = e;
+    }
+    std::ranges::sort(order, std::greater<>(), [&](std::size_t e) { return ranked[e]; });
+    for (std::size_t i = 0; i < k; ++i) layer.mask(t, order[i]) = 1;
+    if (swapped > 0 && t % (count / swapped) == 1) {
+      layer.mask(t, order[k - 1]) = 0;
+      layer.mask(t, order[k]) = 1;
+    }
+  }
+  return data;
+}
+
+}  // namespace
+
+TEST_CASE("a bias that nobody recorded explains no more ties than there can be", "[comparison]") {
+  constexpr std::size_t count = 192;
+  const std::vector<comparison::Region> region{{0, 0, count}};
+  const comparison::Tolerances tolerances{{{1e-5, 1e-5}}, 1e-5};
+  const auto flips = [&](std::size_t swapped) {
+    const auto found = comparison::compare(make_trace(biased(count, 64, 6, 0, 1)),
+                                           make_trace(biased(count, 64, 6, swapped, 2)), region, tolerances);
+    REQUIRE(found);
+    return found->flips();
+  };
+  CHECK(flips(0) == 0);
+  CHECK(flips(6) == 12);
+  CHECK(flips(24) == 48);
 }
 
 TEST_CASE("NaN equals NaN and nothing else", "[comparison]") {
