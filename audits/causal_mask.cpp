@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "audits/checks.h"
+#include "audits/shared/change_notes.h"
 #include "audits/shared/dependence_report.h"
 #include "audits/shared/detection_limit.h"
 #include "audits/shared/suffix_study.h"

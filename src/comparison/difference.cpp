@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "comparison/rounding.h"
+#include "comparison/unit_sums.h"
 
 namespace pastonly::comparison {
 namespace {
@@ -36,43 +37,6 @@ struct RowView {
     gates.resize(gated ? positions * layer.experts : 0);
     if (gated) read_gates(layer, first, positions, gates);
   }
-};
-
-/// A row's positions one by one, summed up at the lengths asked for.
-class UnitSums {
- public:
-  UnitSums(const std::vector<std::size_t>& lengths, std::size_t positions) {
-    for (const std::size_t length : lengths) {
-      if (length <= positions) lengths_.push_back(length);
-    }
-    each_.resize(lengths_.empty() ? 0 : lengths_.back());
-  }
-  UnitChange* at(std::size_t position) { return position < each_.size() ? &each_[position] : nullptr; }
-  std::vector<UnitChange> sums() const {
-    std::vector<UnitChange> out;
-    UnitChange sum;
-    std::size_t done = 0;
-    double gates = 0.0, same_experts = 0.0;
-    for (const std::size_t length : lengths_) {
-      for (; done < length; ++done) {
-        sum.flips += each_[done].flips;
-        sum.own += each_[done].own;
-        sum.loose += each_[done].loose;
-        sum.movement += each_[done].movement;
-        gates += each_[done].gates;
-        same_experts += each_[done].flips == 0.0 ? 1.0 : 0.0;
-        sum.beyond += each_[done].beyond;
-        sum.gross += each_[done].gross;
-      }
-      sum.gates = gates / std::max(same_experts, 1.0);
-      out.push_back(sum);
-    }
-    return out;
-  }
-
- private:
-  std::vector<std::size_t> lengths_;
-  std::vector<UnitChange> each_;  // (longest length)
 };
 
 /// A movement that is infinite or not a number is large, and sums go on.

@@ -67,8 +67,8 @@ TEST_CASE("future-information does without what it lacks", "[audits][future-info
     unrepeated.plan.sequences = sequences;
     unrepeated.plan.repeats = 0;
     change_single_rows(unrepeated, {37});
-    CHECK(rejects(find_claim(ran(run_check(audits::future_information_check, unrepeated)), "routing-leak"), {},
-                  0.0) == (sequences > 1));
+    CHECK(rejects(find_claim(ran(run_check(audits::future_information_check, unrepeated)), "routing-leak"),
+                  {}, 0.0) == (sequences > 1));
   }
 }
 
