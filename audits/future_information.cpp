@@ -33,7 +33,8 @@ struct Futures {
 constexpr std::size_t most_unchanged = 16;  // runs looked at in place of a prefix's futures
 
 /// Runs that leave a prefix alone, and whether they route it differently all the same. Of runs that redraw
-/// other rows, those do not count that decide otherwise where no score moved: the other rows decide there.
+/// other rows, those do not count that decide otherwise at a score that is equal to the last bit: the other
+/// rows decide there.
 Expected<void> count_controls(evidence::Observations& observations, const comparison::Reference& reference,
                               const comparison::Prefix& prefix,
                               std::span<const comparison::SuffixRun> suffix_runs, Futures& out) {
@@ -52,8 +53,11 @@ Expected<void> count_controls(evidence::Observations& observations, const compar
         comparison::compare(reference.base, *trace, std::span(&region, 1), reference.cautious);
     if (!difference) return tl::unexpected(difference.error());
     const bool repeat = i < reference.repeats.size();
-    const bool decided_elsewhere = std::ranges::any_of(
-        difference->layers, [](const comparison::LayerDifference& layer) { return layer.own_changes > 0; });
+    const bool decided_elsewhere =
+        std::ranges::any_of(difference->layers, [](const comparison::LayerDifference& layer) {
+          return std::ranges::any_of(layer.first_flips,
+                                     [](const comparison::Flip& flip) { return flip.moved == 0.0; });
+        });
     if (!repeat && decided_elsewhere) continue;
     ++(repeat ? out.repeats : out.unchanged);
     out.controls_differing += difference->flips() > 0 ? 1 : 0;

@@ -86,7 +86,8 @@ void report_undecided(const CheckContext& context, const comparison::RunComparis
         noise.treated_flip
             ? fmt::format(
                   "Record at least {} more repeat{} of the base. If none of them shows such a "
-                  "change, this one is a dependence.",
+                  "change, this one is a dependence, unless products round so where other rows change their "
+                  "shapes, which no repeat shows.",
                   missing, missing == 1 ? "" : "s")
             : "Scores moved by what 16-bit products round. State the type that the model was computed in "
               "(`compute` in the metadata, or --compute); in float32 such a movement is a dependence.";

@@ -65,27 +65,24 @@ bool moved_by_rounding(const comparison::RunComparisons& compared_runs, const Ju
          comparison::says_16_bits(compared_runs.runs.front().reference->base);
 }
 
-/// Flips that were called rounding for what other tokens score, and that unchanged rows do not show alike.
-void report_loose(const comparison::RunComparisons& compared_runs, Evidence& evidence,
-                  const DependenceWords& words, Ran& out) {
+/// Flips that pass for rounding one by one, and that unchanged rows do not show alike.
+void report_uneven_rounding(const comparison::RunComparisons& compared_runs, Evidence& evidence,
+                            const DependenceWords& words, Ran& out) {
   Claim claim;
   claim.id = words.flip_id;
   claim.basis = Claim::Basis::statistical;
-  claim.p_value = evidence.noise.loose_p_value;
+  claim.p_value = evidence.noise.flips_p_value;
   const Trace& base = compared_runs.runs.front().reference->base;
   for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
     if (compared_runs.tally.layers[l].rounding_flips > 0) claim.layers.push_back(base.layers[l].index);
   }
   evidence.layers = claim.layers;
   claim.message = fmt::format(
-      "{} mask entries changed when {}, at tokens whose scores stayed within rounding and tie with no other "
-      "of "
-      "theirs; rounding at a border that is not recorded (a bias, a slot) would change unchanged rows alike, "
-      "and "
-      "they show less of it (p = {:.2g})",
-      compared_runs.tally.rounding_flips(), words.change, evidence.noise.loose_p_value);
-  claim.help = fmt::format("{} Record the selection bias where there is one: it shows which flips are ties.",
-                           words.help);
+      "{} mask entries changed when {}, each of them near a border, where rounding may change it; but "
+      "rounding "
+      "would change unchanged rows alike, and they show less of it (p = {:.2g})",
+      compared_runs.tally.rounding_flips(), words.change, evidence.noise.flips_p_value);
+  claim.help = fmt::format("{} A selection bias that is recorded shows which flips are ties.", words.help);
   out.claims.push_back(std::move(claim));
 }
 
@@ -113,10 +110,10 @@ Expected<Evidence> report_dependence(const CheckContext& context, comparison::Re
   } else {
     judged.evidence.noise = *std::move(noise);
   }
-  if (judged.evidence.strength < Strength::statistical &&
-      judged.evidence.noise.loose_p_value <= context.policy.alpha) {
+  if (judged.evidence.strength < Strength::statistical && compared_runs.tally.rounding_flips() > 0 &&
+      judged.evidence.noise.flips_p_value <= context.policy.alpha) {
     judged.evidence.strength = Strength::statistical;
-    report_loose(compared_runs, judged.evidence, words, out);
+    report_uneven_rounding(compared_runs, judged.evidence, words, out);
   }
   // Noise says all that there is to say of small movements.
   if (judged.evidence.strength != Strength::noise)

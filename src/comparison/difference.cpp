@@ -195,12 +195,11 @@ class LayerComparison {
   void settle(std::span<const Region> regions) {
     std::vector<Flip> rounding;
     if (!doubtful_.empty()) {
-      const auto told =
+      const auto is_rounding =
           tell_rounding({base_, base_layer_, regions, tolerance_.scores, movement_, slots_}, doubtful_);
       for (std::size_t i = 0; i < doubtful_.size(); ++i) {
-        (told[i] == Rounding::none ? certain_ : rounding).push_back(doubtful_[i]);
-        if (told[i] == Rounding::loose) count_loose(doubtful_[i]);
-        if (told[i] == Rounding::none && (i == 0 || doubtful_[i].position != doubtful_[i - 1].position))
+        (is_rounding[i] ? rounding : certain_).push_back(doubtful_[i]);
+        if (!is_rounding[i] && (i == 0 || doubtful_[i].position != doubtful_[i - 1].position))
           ++out_.own_changes;
       }
     }
@@ -217,10 +216,6 @@ class LayerComparison {
     });
     certain_.resize(std::min(certain_.size(), LayerDifference::kept_flips));
     out_.first_flips = std::move(certain_);
-  }
-
-  void count_loose(const Flip& flip) {
-    if (UnitChange* unit = units_[flip.region].at(flip.position)) unit->loose += 1.0;
   }
 
   /// The flips that not even the token's own moved scores explain, nor an earlier layer's.
@@ -245,11 +240,9 @@ class LayerComparison {
     std::vector<bool> touched(base_layer_.experts, false);
     for (const Flip& flip : rounding) touched[flip.expert] = true;
     const auto exchange = exchanged(certain_);
-    const std::size_t before = rounding.size();
     std::vector<Flip> kept;
     for (std::size_t i = 0; i < certain_.size(); ++i)
       (touched[certain_[i].expert] && !exchange[i] ? rounding : kept).push_back(certain_[i]);
-    for (std::size_t i = before; i < rounding.size(); ++i) count_loose(rounding[i]);
     certain_ = std::move(kept);
     if (certain_.empty()) out_.own_changes = 0;
   }

@@ -29,7 +29,6 @@ struct UnitChange {
   double flips = 0.0;  ///< mask entries that differ, rounding included
   double own = 0.0;    ///< of these the ones that neither rounding nor the token's moved scores explain, nor
                        ///< an earlier layer's decision there or before
-  double loose = 0.0;  ///< of these the ones called rounding without a tie of the token's own experts
   double movement = 0.0;  ///< largest change of a score
   double gates = 0.0;   ///< largest change of a gate: mean over the tokens whose experts are the same, for a
                         ///< run with more flips has fewer of them

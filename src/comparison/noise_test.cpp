@@ -194,8 +194,8 @@ Expected<NoiseTest> test_noise(evidence::Observations& observations, References&
     take(still ? any_change(study, layers, seed)
                : kind_by_kind(study, layers, Study::Controls::neutral, all_kinds, seed),
          factor, out);
-    constexpr Units loose[] = {&UnitChange::loose};
-    out.loose_p_value = kind_by_kind(study, layers, Study::Controls::neutral, loose, seed + 4'000'000).least;
+    constexpr Units flips[] = {&UnitChange::flips};
+    out.flips_p_value = kind_by_kind(study, layers, Study::Controls::neutral, flips, seed + 4'000'000).least;
   }
   if (against_repeats && !(against_neutral && still))
     take(kind_by_kind(study, layers, Study::Controls::repeats, own_kinds, seed + 1'000'000), factor, out);

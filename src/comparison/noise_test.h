@@ -33,9 +33,8 @@ struct NoiseTest {
   double p_value = 1.0;
   std::vector<double> layers;       // (layers) p-values as corrected
   std::vector<bool> repeats_quiet;  // (layers) no repeat shows a flip of its own, nor gross movement
-  /// P-value of "the treated flip no more at what other tokens alone say may be a border", against the
-  /// neutral (UnitChange::loose): rounding would flip these alike.
-  double loose_p_value = 1.0;
+  /// P-value of "the treated flip no more than the neutral", flips called rounding included.
+  double flips_p_value = 1.0;
   bool tested = false;         ///< some set of controls could be held against the treated
   bool neutral_moved = false;  ///< neutral regions are moved by what was changed elsewhere
   bool controls_flip = false;  ///< some control shows a flip of its own

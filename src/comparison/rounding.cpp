@@ -145,17 +145,12 @@ std::vector<bool> exchanged(std::span<const Flip> flips) {
   return out;
 }
 
-std::vector<Rounding> tell_rounding(const RoundingContext& context, std::span<const Flip> flips) {
-  std::vector<Rounding> out(flips.size(), Rounding::none);
+std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips) {
+  std::vector<bool> out(flips.size(), false);
   ScoreLookup score(context.base, context.layer);
   // A tie with another expert of the token, which may have been taken in exchange and dropped.
-  for (std::size_t i = 0; i < flips.size(); ++i) {
-    if (tied(context.layer, score.row(flips[i]), flips[i].expert, 2.0 * context.tolerance))
-      out[i] = Rounding::tie;
-  }
-  const auto loosely = [&](std::size_t i) {
-    if (out[i] == Rounding::none) out[i] = Rounding::loose;
-  };
+  for (std::size_t i = 0; i < flips.size(); ++i)
+    out[i] = tied(context.layer, score.row(flips[i]), flips[i].expert, 2.0 * context.tolerance);
   // Flips come token by token, so exchanges lie next to each other.
   std::map<Pair, Boundary> boundaries;
   const auto each_exchange = [&](auto&& visit) {
@@ -176,11 +171,11 @@ std::vector<Rounding> tell_rounding(const RoundingContext& context, std::span<co
     const double gap = score(flips[gone], flips[gone].expert) - score(flips[in], flips[in].expert);
     const bool fits = gap <= boundary.lowest_chosen + 2.0 * context.tolerance &&
                       gap >= boundary.highest_refused - 2.0 * context.tolerance;
-    const bool tie = out[gone] == Rounding::tie && out[in] == Rounding::tie;
+    const bool tie = out[gone] && out[in];
     if (fits && !tie && !choices.unbiased && context.layer.bias.empty()) fitting.emplace_back(gone, in);
   });
   if (likely(fitting.size(), choices.expected_ties)) {
-    for (const auto& [gone, in] : fitting) loosely(gone), loosely(in);
+    for (const auto& [gone, in] : fitting) out[gone] = out[in] = true;
   }
   if (!context.slots) return out;
   // Two tokens that changed places in one expert's column.
@@ -194,15 +189,14 @@ std::vector<Rounding> tell_rounding(const RoundingContext& context, std::span<co
       for (std::size_t b = a + 1; b < sorted.size(); ++b) {
         if (sorted[b].first - sorted[a].first > 2.0 * context.tolerance) break;
         const std::size_t i = sorted[a].second, j = sorted[b].second;
-        if (flips[i].after != flips[j].after) loosely(i), loosely(j);
+        if (flips[i].after != flips[j].after) out[i] = out[j] = true;
       }
     }
   }
   const auto in_exchange = exchanged(flips);
   for (std::size_t i = 0; i < flips.size(); ++i) {
-    if (out[i] == Rounding::none && !in_exchange[i] &&
-        near_neighbour(context, flips[i], score(flips[i], flips[i].expert)))
-      out[i] = Rounding::loose;
+    if (!out[i] && !in_exchange[i] && near_neighbour(context, flips[i], score(flips[i], flips[i].expert)))
+      out[i] = true;
   }
   return out;
 }

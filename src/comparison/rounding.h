@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -19,13 +18,9 @@ struct RoundingContext {
   bool slots = false;  ///< tokens have unlike numbers of experts, so that one may lose its place to another
 };
 
-/// Whether rounding may be all there is to a flip: `tie` where another expert of the token scores so close,
-/// `loose` where only other tokens say that a border may have been there.
-enum class Rounding : std::uint8_t { none, tie, loose };
-
-/// For each flip what rounding may have to do with it: see compare(). The flips are those of tokens whose
-/// scores moved within the tolerance, grouped by token.
-std::vector<Rounding> tell_rounding(const RoundingContext& context, std::span<const Flip> flips);
+/// For each flip whether rounding may be all there is to it: see compare(). The flips are those of tokens
+/// whose scores moved within the tolerance, grouped by token.
+std::vector<bool> tell_rounding(const RoundingContext& context, std::span<const Flip> flips);
 
 /// For each flip, grouped by token, whether the token took one expert for another.
 std::vector<bool> exchanged(std::span<const Flip> flips);

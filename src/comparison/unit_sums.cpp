@@ -13,7 +13,6 @@ std::vector<UnitChange> UnitSums::sums() const {
     for (; done < length; ++done) {
       sum.flips += each_[done].flips;
       sum.own += each_[done].own;
-      sum.loose += each_[done].loose;
       sum.movement += each_[done].movement;
       gates += each_[done].gates;
       same_experts += each_[done].flips == 0.0 ? 1.0 : 0.0;

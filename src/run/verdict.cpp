@@ -150,6 +150,18 @@ void unsettled_changes(const Outcomes& outcomes, const Policy& policy, Reasons& 
   }
 }
 
+/// What is significant alone, and not among all tests of the run, settles as little.
+void open_changes(const Policy& policy, const Report& report, Reasons& reasons) {
+  for (const auto& row : report.dismissed) {
+    const bool asked =
+        row.check == check_id::causal_mask || std::ranges::count(policy.require, row.check) > 0;
+    const Claim& claim = row.claim;
+    if (!asked || claim.amount || !(claim.p_value.value_or(1.0) <= policy.alpha)) continue;
+    reasons.push_back(fmt::format("{}: {}. {}: record more repeats, or more changed runs", row.check,
+                                  claim.message, row.reason));
+  }
+}
+
 /// A suspicion neither fails nor passes.
 void suspicions(const Report& report, Reasons& reasons) {
   for (const auto& finding : report.findings) {
@@ -278,6 +290,7 @@ void decide(const Outcomes& outcomes, const Policy& policy, std::string_view tod
   missing_requirements(outcomes, policy, report, company, reasons);
   weak_interventions(outcomes, policy, report, company, reasons);
   unsettled_changes(outcomes, policy, reasons);
+  open_changes(policy, report, reasons);
   suspicions(report, reasons);
   const Verdict verdict = reasons.empty() ? Verdict::pass : Verdict::inconclusive;
   conclude(verdict, std::move(reasons));
