@@ -1,6 +1,8 @@
 #include "routing/recorded/influence.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <vector>
 
 #include "routing/selection/order_key.h"
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "pastonly/layout.h"
 #include "routing/selection/column_search.h"
 #include "stats/parallel.h"
 

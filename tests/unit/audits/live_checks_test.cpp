@@ -14,8 +14,10 @@
 #include "losses/source_paths.h"
 #include "pastonly/policy.h"
 #include "stats/entropy.h"
+#include "toy/observe.h"
 
 using namespace pastonly;
+using toy::find_measurement;
 
 namespace {
 
