@@ -13,14 +13,15 @@
 namespace pastonly::integrity {
 namespace {
 
-constexpr std::size_t block = 4096;  // tokens
+constexpr std::size_t tokens_at_once = 4096;
 
 /// The number of experts of every token; nothing where tokens differ, or none has one.
 std::optional<std::size_t> experts_of_each(const Trace& trace, const LayerRecord& layer) {
   std::optional<std::size_t> common;
   std::vector<std::uint8_t> scratch;
-  for (std::size_t first = 0; first < trace.layout.tokens(); first += block) {
-    const auto mask = mask_rows(layer, first, std::min(block, trace.layout.tokens() - first), scratch);
+  for (std::size_t first = 0; first < trace.layout.tokens(); first += tokens_at_once) {
+    const auto mask =
+        mask_rows(layer, first, std::min(tokens_at_once, trace.layout.tokens() - first), scratch);
     for (std::size_t token = 0; token < mask.rows(); ++token) {
       if (!trace.is_valid(first + token)) continue;
       const auto row = mask.row(token);
