@@ -23,7 +23,8 @@
   X(forensic_sweep)        \
   X(gate_separation)       \
   X(capacity_drops)        \
-  X(load_balance)
+  X(load_balance)          \
+  X(specialisation)
 
 namespace pastonly::audits {
 

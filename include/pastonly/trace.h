@@ -96,6 +96,12 @@ struct TraceIssue {
   std::size_t count = 0;
 };
 
+/// What somebody says of every token: its domain, language, task.
+struct Tag {
+  std::string name;
+  std::vector<std::int64_t> values;  // (B, S), negative = nothing is said
+};
+
 /// A batch with the routing of every MoE layer. Cheap to copy: the bytes are shared and read-only.
 /// All tensors agree with `layout`; layers are in ascending order of index.
 struct Trace {
@@ -111,6 +117,7 @@ struct Trace {
   std::vector<std::int64_t> tokens;  // (B, S); empty where not recorded
   std::vector<std::uint8_t> valid;   // (B, S); empty = all valid
   std::vector<double> log_probs;     // (B, S) ln p(token t | tokens < t); column 0 NaN; empty if absent
+  std::vector<Tag> tags;             // by name
   std::vector<LayerRecord> layers;
   std::vector<TraceIssue> issues;       ///< what loading noticed
   std::shared_ptr<const void> storage;  ///< keeps the mapped bytes alive
@@ -138,6 +145,7 @@ struct TraceData {
   std::vector<std::int64_t> tokens;
   std::vector<std::uint8_t> valid;
   std::vector<double> log_probs;
+  std::vector<Tag> tags;
   std::vector<Layer> layers;
 };
 /// The trace that `data` is; it keeps the arrays alive. Requires shapes that agree with data.layout.

@@ -7,14 +7,9 @@
 
 #include "kernels/elementary.h"
 #include "stats/distributions.h"
+#include "stats/entropy.h"
 
 namespace pastonly::stats {
-namespace {
-
-// x log2 x with its limit at 0.
-double x_log2_x(double x) { return x > 0.0 ? x * kernels::log2(x) : 0.0; }
-
-}  // namespace
 
 double expert_choice_floor(double experts, double top_k) {
   const double ratio = top_k / experts;

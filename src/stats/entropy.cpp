@@ -25,6 +25,8 @@ Summary summarise(std::span<const std::uint64_t> counts) {
 
 }  // namespace
 
+double x_log2_x(double x) { return x > 0.0 ? x * kernels::log2(x) : 0.0; }
+
 double plug_in_entropy(std::span<const std::uint64_t> counts) {
   const double total = summarise(counts).total;
   double bits = 0.0;

@@ -5,6 +5,9 @@
 
 namespace pastonly::stats {
 
+/// x log2 x, 0 at 0. Requires x >= 0.
+double x_log2_x(double x);
+
 // Entropies in bits. Counts of 0 are ignored; no observations at all have entropy 0.
 
 /// Of the empirical distribution: biased down, at most log2 of the number of observations.

@@ -56,6 +56,7 @@ Trace make_trace(TraceData data) {
   trace.tokens = owned->tokens;
   trace.valid = owned->valid;
   trace.log_probs = owned->log_probs;
+  trace.tags = owned->tags;
   for (const auto& layer : owned->layers) trace.layers.push_back(record(layer, owned->layout));
   trace.storage = owned;
   return trace;
@@ -100,6 +101,7 @@ TraceData to_data(const Trace& trace) {
   data.tokens = trace.tokens;
   data.valid = trace.valid;
   data.log_probs = trace.log_probs;
+  data.tags = trace.tags;
   for (const LayerRecord& layer : trace.layers) data.layers.push_back(layer_of(layer, trace.layout.tokens()));
   return data;
 }

@@ -1,6 +1,7 @@
 #include "input/trace/trace_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
@@ -52,6 +53,7 @@ class TraceReader {
   Expected<void> read_tokens(const TraceRoles& roles);
   Expected<void> read_valid(const TraceRoles& roles);
   Expected<void> read_log_probs(const TraceRoles& roles);
+  Expected<void> read_tags(const TraceRoles& roles);
   Expected<void> read_layers(const TraceRoles& roles);
   bool is_placeholder_layer(std::uint32_t index, const LayerParts& parts);
   void leave_out_placeholders();
@@ -66,6 +68,7 @@ class TraceReader {
   /// (tokens) in how many of the layers that hold ids alone a token is a placeholder.
   std::vector<std::uint32_t> placeholders_;
   bool every_layer_is_ids_ = true;
+  bool row_short_ = false;  // layers leave out the last position
 };
 
 void TraceReader::describe(const TraceMetadata& metadata) {
@@ -158,6 +161,35 @@ Expected<void> TraceReader::read_log_probs(const TraceRoles& roles) {
   }
   trace_.log_probs.resize(trace_.layout.tokens());
   read_doubles(tensor, trace_.log_probs);
+  return {};
+}
+
+/// One number for every token, or one for every sequence. Tags may cover a last position that layers leave
+/// out.
+Expected<void> TraceReader::read_tags(const TraceRoles& roles) {
+  const Layout& layout = trace_.layout;
+  for (const auto& [name, tensor] : roles.tags) {
+    if (is_float(tensor->type) || tensor->type == DType::boolean)
+      return input_error(fmt::format("{}: tensor '{}': tags of {}, expected integers", file_.path,
+                                     tensor->name, pastonly::name(tensor->type)));
+    const auto& shape = tensor->shape;
+    const bool by_row = shape.size() == 1 && shape[0] == layout.sequences;
+    const bool by_token = shape.size() == 2 && shape[0] == layout.sequences &&
+                          shape[1] == layout.positions + (row_short_ ? 1 : 0);
+    if (!by_row && !by_token)
+      return input_error(
+          fmt::format("{}: tensor '{}': shape ({}), expected ({}, {}), or ({}) for one tag a sequence",
+                      file_.path, tensor->name, fmt::join(shape, ", "), layout.sequences,
+                      layout.positions + (row_short_ ? 1 : 0), layout.sequences));
+    TokenTensor view = token_tensor(batch_array(*tensor), layout);
+    if (by_row) {
+      view.sequence_stride = size_of(tensor->type);
+      view.position_stride = 0;
+    }
+    std::vector<std::int64_t> scratch;
+    const auto values = read_integers(view, 0, layout.tokens(), scratch);
+    trace_.tags.push_back({name, {values.data(), values.data() + values.size()}});
+  }
   return {};
 }
 
@@ -294,9 +326,10 @@ Expected<Trace> TraceReader::read() {
                      key.substr(0, 60), did_you_mean(key, {metadata_keys.begin(), metadata_keys.end()})));
   trace_.layout = shape->layout;
   trace_.order_known = shape->order_known;
+  row_short_ = shape->row_short;
   note_assumptions(*roles, *shape);
   for (const auto step : {&TraceReader::read_tokens, &TraceReader::read_valid, &TraceReader::read_log_probs,
-                          &TraceReader::read_layers}) {
+                          &TraceReader::read_tags, &TraceReader::read_layers}) {
     if (auto done = (this->*step)(*roles); !done) return tl::unexpected(done.error());
   }
   return std::move(trace_);

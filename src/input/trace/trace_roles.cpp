@@ -57,6 +57,14 @@ std::optional<std::uint32_t> match(std::string_view pattern, std::string_view na
   return layer_number(name.substr(head.size(), name.size() - head.size() - tail.size()));
 }
 
+constexpr std::string_view tag_prefix = "tags.";
+
+/// The name of the tag that an array holds.
+std::optional<std::string_view> tag_name(std::string_view name) noexcept {
+  if (!name.starts_with(tag_prefix) || name.size() == tag_prefix.size()) return std::nullopt;
+  return name.substr(tag_prefix.size());
+}
+
 /// The part under which a whole-batch array of that key goes.
 const Tensor** batch_part(TraceRoles& roles, std::string_view key) noexcept {
   if (key == "tokens") return &roles.tokens;
@@ -117,6 +125,8 @@ Expected<TraceRoles> native_roles(const TensorFile& file) {
   for (const auto& tensor : file.tensors) {
     if (const Tensor** part = batch_part(roles, tensor.name)) {
       *part = &tensor;
+    } else if (const auto tag = tag_name(tensor.name)) {
+      roles.tags.emplace(*tag, &tensor);
     } else if (const auto at = native_layer_name(tensor.name)) {
       auto array = layer_array(tensor, at->kind, file.path);
       if (!array) return tl::unexpected(array.error());
@@ -137,7 +147,8 @@ Expected<TraceRoles> native_roles(const TensorFile& file) {
 std::string_view name(Kind kind) noexcept { return kind_names[static_cast<std::size_t>(kind)]; }
 
 bool native_name(std::string_view name) noexcept {
-  return name == "tokens" || name == "valid" || name == "logprobs" || native_layer_name(name).has_value();
+  return name == "tokens" || name == "valid" || name == "logprobs" || tag_name(name) ||
+         native_layer_name(name).has_value();
 }
 
 bool mapped_name(const TraceOptions& options, std::string_view name) {
