@@ -10,11 +10,14 @@ namespace {
 
 /// What one repeat says of noise.
 void take_in(const Difference& difference, Reference& reference) {
+  bool after_a_draw = false;
   for (std::size_t l = 0; l < difference.layers.size(); ++l) {
     const LayerDifference& layer = difference.layers[l];
     double own = 0.0;
     for (const auto& units : layer.units) own += units.empty() ? 0.0 : units.back().own;
-    if (own > 0.0) reference.stochastic = reference.stochastic_layers[l] = true;
+    // What an earlier layer drew, later ones pass on, and may draw themselves.
+    if (own > 0.0 || (after_a_draw && layer.flips > 0))
+      after_a_draw = reference.stochastic = reference.stochastic_layers[l] = true;
     const double decisions = static_cast<double>(std::max<std::size_t>(1, layer.decisions));
     reference.repeat_flip_rate[l] += static_cast<double>(layer.flips + layer.rounding_flips) / decisions /
                                      static_cast<double>(reference.repeats.size());
