@@ -116,6 +116,7 @@ TEST_CASE("labels explain nothing, all, or what lies between", "[stats][labels]"
     sum += found.explained();
     outside += found.explained_low() > 0.0 || found.explained_high() < 0.0 ? 1 : 0;
   }
+  UNSCOPED_INFO("mean " << sum / samples << ", outside " << outside << " of " << samples);
   CHECK(sum / samples == Approx(0.0).margin(0.01));
   CHECK(outside <= 20);  // 10 expected
   // A label that decides: one value for each.
@@ -143,6 +144,7 @@ TEST_CASE("labels of whole groups are judged by groups", "[stats][labels]") {
     }
     beyond += stats::label_information(sample.units(), seed).explained_low() > 0.0 ? 1 : 0;
   }
+  UNSCOPED_INFO("beyond chance " << beyond << " of " << samples);
   CHECK(beyond <= 10);  // 2.5 expected
 }
 
