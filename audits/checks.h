@@ -24,7 +24,9 @@
   X(gate_separation)       \
   X(capacity_drops)        \
   X(load_balance)          \
-  X(specialisation)
+  X(specialisation)        \
+  X(expert_prefetch)       \
+  X(intervention_impact)
 
 namespace pastonly::audits {
 

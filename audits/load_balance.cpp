@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "audits/checks.h"
@@ -12,6 +14,8 @@
 
 namespace pastonly::audits {
 namespace {
+
+constexpr double hot_load = 2.0;  // times the mean
 
 /// MaxVio of each stretch of the batch in router order that routed anything.
 std::vector<double> over_time(const routing::LoadSurvey& load) {
@@ -40,30 +44,101 @@ Expected<std::vector<double>> over_runs(evidence::Observations& observations, La
   return violations;
 }
 
-Claim idle_claim(std::uint32_t run,
-                 const std::vector<std::pair<LayerIndex, std::vector<std::size_t>>>& idle) {
+/// Counts over their mean, (experts). Requires pairs.
+std::vector<double> relative(const std::vector<std::uint64_t>& counts) {
+  double sum = 0.0;
+  for (const std::uint64_t count : counts) sum += static_cast<double>(count);
+  std::vector<double> loads;
+  for (const std::uint64_t count : counts)
+    loads.push_back(static_cast<double>(count) * static_cast<double>(counts.size()) / sum);
+  return loads;
+}
+
+/// What is said of one layer that routed anything.
+struct LayerLoad {
+  LayerIndex index{};
+  std::vector<double> loads;      // (experts) over their mean
+  std::vector<double> stretches;  // MaxVio of each stretch
+  std::vector<std::size_t> idle;  // experts
+};
+
+Claim idle_claim(std::uint32_t run, const std::vector<LayerLoad>& layers) {
   Claim claim;
   claim.id = claim::idle_expert;
   claim.basis = Claim::Basis::observation;
   std::size_t experts = 0;
   Value::Array rows;
-  for (const auto& [layer, ids] : idle) {
-    experts += ids.size();
-    claim.layers.push_back(layer);
+  for (const LayerLoad& layer : layers) {
+    if (layer.idle.empty()) continue;
+    experts += layer.idle.size();
+    claim.layers.push_back(layer.index);
     Value row;
-    row.set("layer", raw(layer));
-    row.set("experts", Value::Array(ids.begin(), ids.end()));
+    row.set("layer", raw(layer.index));
+    row.set("experts", Value::Array(layer.idle.begin(), layer.idle.end()));
     rows.push_back(std::move(row));
   }
   claim.witness.set("type", "idle-experts");
   claim.witness.set("run", run);
   claim.witness.set("layers", std::move(rows));
-  claim.message = fmt::format("{} expert{} of {} layer{} received no token in the base run", experts,
-                              experts == 1 ? "" : "s", idle.size(), idle.size() == 1 ? "" : "s");
+  claim.message =
+      fmt::format("{} expert{} of {} layer{} received no token in the base run", experts,
+                  experts == 1 ? "" : "s", claim.layers.size(), claim.layers.size() == 1 ? "" : "s");
   claim.help =
       "An expert that is never selected is unused capacity. Check the balancing loss or bias, and make sure "
       "that the audited batch resembles the data that the model serves.";
   return claim;
+}
+
+void measure_spread(const std::vector<std::uint64_t>& counts, const LayerLoad& layer, std::uint64_t tokens,
+                    Ran& ran) {
+  const auto add = [&](const char* name, double value, const char* unit) {
+    ran.measurements.push_back({name, value, {}, {}, unit, tokens, layer.index});
+  };
+  const auto share = [&](auto holds) {
+    return static_cast<double>(std::ranges::count_if(layer.loads, holds)) /
+           static_cast<double>(layer.loads.size());
+  };
+  add(measurement::max_violation, routing::max_violation(counts), "fraction of the mean load");
+  add(measurement::load_variation, routing::load_variation(counts), "fraction of the mean load");
+  add(measurement::load_entropy, routing::load_entropy(counts), "fraction of equal loads' entropy");
+  add(measurement::hot_experts, share([](double load) { return load >= hot_load; }), "fraction of experts");
+  add(measurement::idle_experts, share([](double load) { return load == 0.0; }), "fraction of experts");
+}
+
+std::vector<std::string> numbered(std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
+/// A row for each layer; shorter rows end in what is not known.
+Chart layers_chart(const std::vector<LayerLoad>& layers, std::vector<double> LayerLoad::*of) {
+  Chart chart;
+  chart.y = "layer";
+  std::size_t columns = 0;
+  for (const LayerLoad& layer : layers) columns = std::max(columns, (layer.*of).size());
+  chart.columns = numbered(columns);
+  for (const LayerLoad& layer : layers) {
+    chart.rows.push_back(std::to_string(raw(layer.index)));
+    chart.values.insert(chart.values.end(), (layer.*of).begin(), (layer.*of).end());
+    chart.values.resize(chart.rows.size() * columns, std::numeric_limits<double>::quiet_NaN());
+  }
+  return chart;
+}
+
+void draw(const std::vector<LayerLoad>& layers, Ran& ran) {
+  Chart load = layers_chart(layers, &LayerLoad::loads);
+  load.id = "load";
+  load.title = "load of each expert over the mean load of its layer";
+  load.x = "expert";
+  load.unit = "of the mean load";
+  load.neutral = 1.0;
+  Chart time = layers_chart(layers, &LayerLoad::stretches);
+  time.id = "over-time";
+  time.title = "MaxVio in each stretch of the batch, in the order of the router";
+  time.x = "stretch";
+  time.unit = "MaxVio";
+  ran.charts = {std::move(load), std::move(time)};
 }
 
 Outcome run_load_balance(const CheckContext& context) {
@@ -72,40 +147,33 @@ Outcome run_load_balance(const CheckContext& context) {
   const auto loads = context.observations.loads();
   if (!loads) return loads.error();
   Ran ran;
-  std::vector<std::pair<LayerIndex, std::vector<std::size_t>>> idle;
+  std::vector<LayerLoad> layers;
   const bool several_runs = !context.observations.runs(Intervention::Kind::batch).empty();
   for (std::size_t l = 0; l < loads->size(); ++l) {
     const routing::LoadSurvey& load = (*loads)[l];
     if (load.total.pairs == 0) continue;
-    const LayerIndex index = trace->layers[l].index;
     const std::vector<std::uint64_t> counts = load.expert_counts();
-    Measurement whole{measurement::max_violation,
-                      routing::max_violation(counts),
-                      {},
-                      {},
-                      "fraction of the mean load",
-                      load.total.tokens,
-                      index};
+    LayerLoad layer{trace->layers[l].index, relative(counts), over_time(load), {}};
+    measure_spread(counts, layer, load.total.tokens, ran);
     if (several_runs) {
-      const auto runs = over_runs(context.observations, index);
+      const auto runs = over_runs(context.observations, layer.index);
       if (!runs) return runs.error();
       const auto [least, most] = std::ranges::minmax(*runs);
       ran.measurements.push_back({measurement::max_violation_over_runs, most, least, most,
-                                  "fraction of the mean load", runs->size(), index});
+                                  "fraction of the mean load", runs->size(), layer.index});
     }
-    ran.measurements.push_back(std::move(whole));
-    const std::vector<double> stretches = over_time(load);
-    const auto [least, most] = std::ranges::minmax(stretches);
+    const auto [least, most] = std::ranges::minmax(layer.stretches);
     ran.measurements.push_back({measurement::max_violation_over_time, most, least, most,
-                                "fraction of the mean load", stretches.size(), index});
-    std::vector<std::size_t> without;
+                                "fraction of the mean load", layer.stretches.size(), layer.index});
     for (std::size_t e = 0; e < counts.size(); ++e) {
-      if (counts[e] == 0) without.push_back(e);
+      if (counts[e] == 0) layer.idle.push_back(e);
     }
-    if (!without.empty()) idle.emplace_back(index, std::move(without));
+    layers.push_back(std::move(layer));
   }
-  if (!idle.empty())
-    ran.claims.push_back(idle_claim(context.observations.runs(Intervention::Kind::base).front()->id, idle));
+  if (layers.empty()) return ran;
+  draw(layers, ran);
+  if (std::ranges::any_of(layers, [](const LayerLoad& layer) { return !layer.idle.empty(); }))
+    ran.claims.push_back(idle_claim(context.observations.runs(Intervention::Kind::base).front()->id, layers));
   return ran;
 }
 
@@ -115,7 +183,8 @@ const Check load_balance_check{
     "load-balance",
     "How evenly experts are loaded",
     "Measures the largest load of an expert over the mean load, minus one (MaxVio): over the whole batch, "
-    "over up to 64 stretches of it in router order, and over the runs that replace other sequences. "
+    "over up to 64 stretches of it in router order, and over the runs that replace other sequences. Says how "
+    "loads vary, how near they come to equal ones (entropy), and which share of the experts is hot or idle. "
     "Imbalance is not a leak, but it decides what a capacity limit drops.",
     {},
     run_load_balance};

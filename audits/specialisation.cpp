@@ -21,8 +21,8 @@
 namespace pastonly::audits {
 namespace {
 
-constexpr std::size_t most_tokens = 65'536;  // looked at; of more, every n-th sequence
-constexpr std::int64_t position_parts = 16;  // of a sequence
+constexpr std::size_t most_labelled = 65'536;  // looked at; of more, every n-th sequence
+constexpr std::int64_t position_parts = 16;    // of a sequence
 constexpr double token_bound_share = 0.5;
 
 /// A number for each token of the batch, (B, S), by which experts may be chosen. Negative: left out.
@@ -132,7 +132,7 @@ struct LayerFindings {
 LayerFindings look_at(const Trace& trace, const LayerRecord& layer, const std::vector<Label>& labels,
                       const CheckContext& context) {
   LayerFindings out;
-  const std::size_t every = std::max<std::size_t>(1, (trace.layout.tokens() + most_tokens - 1) / most_tokens);
+  const std::size_t every = routing::sequence_step(trace.layout, most_labelled);
   const auto routes = routing::read_routes(trace, layer, every);
   if (routes.experts.empty()) return out;
   for (std::size_t i = 0; i < labels.size(); ++i) {

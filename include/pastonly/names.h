@@ -56,10 +56,25 @@ inline constexpr const char* future_reach_max = "future_reach_max";
 inline constexpr const char* max_violation = "max_violation";
 inline constexpr const char* max_violation_over_runs = "max_violation_over_runs";
 inline constexpr const char* max_violation_over_time = "max_violation_over_time";
+inline constexpr const char* load_variation = "load_variation";
+inline constexpr const char* load_entropy = "load_entropy";
+inline constexpr const char* hot_experts = "hot_experts";
+inline constexpr const char* idle_experts = "idle_experts";
 inline constexpr const char* explained_by = "explained_by";  ///< [label]
 inline constexpr const char* token_table_hits = "token_table_hits";
 inline constexpr const char* popular_hits = "popular_hits";
+inline constexpr const char* prefetch_hits = "prefetch_hits";          ///< [predictor, multiple of K]
+inline constexpr const char* prefetch_gain = "prefetch_gain";
+inline constexpr const char* rerouted = "rerouted";
+inline constexpr const char* missing_routes = "missing_routes";
+inline constexpr const char* affinity_lost = "affinity_lost";
+inline constexpr const char* lowest_dropped = "lowest_dropped";
+inline constexpr const char* lowest_dropped_by_chance = "lowest_dropped_by_chance";
+inline constexpr const char* changed_token_loss = "changed_token_loss";
 inline constexpr const char* drop_rate = "drop_rate";
+inline constexpr const char* drop_rate_by = "drop_rate_by";  ///< [tag]
+inline constexpr const char* capacity_slots = "capacity_slots";
+inline constexpr const char* used_slots = "used_slots";
 inline constexpr const char* drop_rate_batch_start = "drop_rate_batch_start";
 inline constexpr const char* drop_rate_batch_end = "drop_rate_batch_end";
 inline constexpr const char* drop_trend_batch = "drop_trend_batch";
@@ -165,7 +180,7 @@ inline constexpr std::string_view all[] = {
     moving_state,   biased_gate,     contradiction, oddity,        own_code,
     idle_expert,    drop_rate,       routing_leak,  decodable,     below_entropy,
     unlike_source,  used_leak,       reliance,      streaming_gap, twin_gap,
-    anomalous_loss, chunk_drop,      lone_run};
+    anomalous_loss, chunk_drop,      lone_run,      token_bound,   unproven_gain};
 
 /// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {

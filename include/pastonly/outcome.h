@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "pastonly/chart.h"
 #include "pastonly/coverage.h"
 #include "pastonly/error.h"
 #include "pastonly/ids.h"
@@ -122,6 +123,7 @@ struct Ran {
   std::vector<Claim> claims;
   std::vector<LayerFacts> layers;
   std::optional<DetectionLimit> detection_limit;  ///< causal-mask only
+  std::vector<Chart> charts = {};
 };
 struct Skipped {
   std::string reason;

@@ -54,6 +54,7 @@ struct Report {
     std::string reason;
     double seconds = 0.0;
     std::vector<Measurement> measurements;
+    std::vector<Chart> charts = {};
   };
   struct Finding {
     std::string check;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "input/text/value_json.h"
 
 namespace pastonly::report {
@@ -105,6 +107,18 @@ std::vector<std::uint64_t> Fields::counts(const char* key) const {
       return {};
     }
     out.push_back(element.get<std::uint64_t>());
+  }
+  return out;
+}
+
+std::vector<double> Fields::numbers(const char* key) const {
+  std::vector<double> out;
+  for (const Json& element : array(key)) {
+    if (!element.is_number() && !element.is_null()) {
+      refuse(key, "an array of numbers");
+      return {};
+    }
+    out.push_back(element.is_null() ? std::numeric_limits<double>::quiet_NaN() : element.get<double>());
   }
   return out;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "pastonly/value.h"
 #include "report/ordered_json.h"
 
 namespace pastonly::report {
@@ -29,6 +30,8 @@ class Fields {
 
   std::vector<std::string> texts(const char* key) const;
   std::vector<std::uint64_t> counts(const char* key) const;
+  /// null is NaN.
+  std::vector<double> numbers(const char* key) const;
   Fields object(const char* key) const;
   std::vector<Fields> objects(const char* key) const;
   Value value(const char* key) const;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "input/text/value_json.h"
+#include "report/chart_json.h"
 #include "report/experiment_json.h"
 #include "report/json_bytes.h"
 
@@ -181,6 +182,7 @@ Json checks_json(const std::vector<Report::CheckEntry>& checks) {
                     {"reason", check.reason},
                     {"seconds", check.seconds},
                     {"measurements", std::move(measurements)}});
+    if (!check.charts.empty()) json.back()["charts"] = charts_json(check.charts);
   }
   return json;
 }

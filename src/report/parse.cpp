@@ -4,6 +4,7 @@
 
 #include "input/policy/policy.h"
 #include "input/text/parse_json.h"
+#include "report/chart_json.h"
 #include "report/experiment_json.h"
 #include "report/fields.h"
 #include "report/json.h"
@@ -196,8 +197,9 @@ void read_beside(const Fields& in, Report& report) {
 }  // namespace
 
 Report::CheckEntry check_of(const Fields& in) {
-  Report::CheckEntry entry{in.text("id"), in.text("status"), in.text("reason"), in.number("seconds"), {}};
+  Report::CheckEntry entry{in.text("id"), in.text("status"), in.text("reason"), in.number("seconds"), {}, {}};
   for (const Fields& m : in.objects("measurements")) entry.measurements.push_back(measurement_of(m));
+  entry.charts = charts_of(in);
   return entry;
 }
 

@@ -16,7 +16,7 @@ struct TextStyle {
 
 /// A report format: a pure function from report to bytes. Opens no files.
 struct Writer {
-  std::string_view format;  ///< "json", "text"
+  std::string_view format;  ///< "json", "text", "svg"
   std::string (*write)(const Report&, const TextStyle&);
 };
 /// The only list of formats; the first is the default.

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "report/json.h"
+#include "report/svg.h"
 #include "report/text.h"
 #include "report/writer.h"
 
@@ -11,6 +12,7 @@ std::span<const Writer> writers() noexcept {
   static constexpr auto all = std::to_array<Writer>({
       {"text", &write_text},
       {"json", [](const Report& report, const TextStyle&) { return write_json(report); }},
+      {"svg", &write_svg},
   });
   return all;
 }

@@ -173,8 +173,11 @@ void judge(const Outcomes& outcomes, const Policy& policy, std::string_view toda
 }
 
 Report::CheckEntry entry_of(std::string_view check, const Outcome& outcome, double seconds) {
-  Report::CheckEntry entry{std::string(check), "ran", "", seconds, {}};
-  if (const auto* ran = std::get_if<Ran>(&outcome)) entry.measurements = ran->measurements;
+  Report::CheckEntry entry{std::string(check), "ran", "", seconds, {}, {}};
+  if (const auto* ran = std::get_if<Ran>(&outcome)) {
+    entry.measurements = ran->measurements;
+    entry.charts = ran->charts;
+  }
   if (const auto* skipped = std::get_if<Skipped>(&outcome)) {
     entry.status = "skipped";
     entry.reason = skipped->reason;

@@ -27,6 +27,23 @@ bool same_measurement(const Measurement& a, const Measurement& b) {
          a.samples == b.samples && a.unit == b.unit;
 }
 
+bool same_numbers(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::ranges::equal(a, b, [](double x, double y) {
+    return std::isnan(x) || std::isnan(y) ? std::isnan(x) && std::isnan(y) : close(x, y);
+  });
+}
+
+bool same_series(const Chart::Series& a, const Chart::Series& b) {
+  return a.name == b.name && a.labels == b.labels && same_numbers(a.x, b.x) && same_numbers(a.y, b.y) &&
+         same_numbers(a.lower, b.lower) && same_numbers(a.upper, b.upper);
+}
+
+bool same_chart(const Chart& a, const Chart& b) {
+  return a.id == b.id && a.kind == b.kind && a.title == b.title && a.x == b.x && a.y == b.y &&
+         a.rows == b.rows && a.columns == b.columns && a.unit == b.unit && close(a.neutral, b.neutral) &&
+         same_numbers(a.values, b.values) && std::ranges::equal(a.series, b.series, same_series);
+}
+
 std::string where(const Report::Finding& finding) {
   std::string out = fmt::format("{}/{}", finding.check, finding.claim);
   for (std::size_t i = 0; i < finding.layers.size(); ++i) {
@@ -109,6 +126,11 @@ Statement compare_check(const Report::CheckEntry& stated, const Report::CheckEnt
   }
   row.holds = before.size() == after.size();
   if (!row.holds) row.why = "the report lacks measurements";
+  // Reports of earlier versions have no charts.
+  if (row.holds && !stated.charts.empty() && !std::ranges::equal(stated.charts, again->charts, same_chart)) {
+    row.holds = false;
+    row.why = "its charts differ";
+  }
   return row;
 }
 

@@ -1,38 +1,21 @@
 #include "stats/held_out_hits.h"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
+
+#include "stats/halves.h"
 
 namespace pastonly::stats {
 namespace {
 
-/// Which half each unit belongs to, and its group.
-struct Halves {
-  std::vector<std::uint8_t> half;  // (units)
-  std::vector<std::size_t> group;  // (units)
-  explicit Halves(const LabelledUnits& units) : half(units.units()), group(units.units()) {
-    const bool single = units.groups.size() == 2;
-    for (std::size_t g = 0; g + 1 < units.groups.size(); ++g) {
-      for (std::size_t unit = units.groups[g]; unit < units.groups[g + 1]; ++unit) {
-        half[unit] = single ? 2 * (unit - units.groups[g]) >= units.groups[g + 1] - units.groups[g] : g % 2;
-        group[unit] = g;
-      }
-    }
-  }
-};
-
 /// The values by how often they occur in a half: rank of each, 0 for the most frequent.
-std::vector<std::size_t> popularity(const LabelledUnits& units, const Halves& halves, std::uint8_t half) {
-  std::vector<std::size_t> counts(units.value_count, 0), order(units.value_count), ranks(units.value_count);
+std::vector<std::size_t> popular_of(const LabelledUnits& units, const Halves& halves, std::uint8_t half) {
+  std::vector<std::size_t> counts(units.value_count, 0);
   for (std::size_t unit = 0; unit < units.units(); ++unit) {
     if (halves.half[unit] != half) continue;
     for (std::size_t i = units.starts[unit]; i < units.starts[unit + 1]; ++i) ++counts[units.values[i]];
   }
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t value) { return counts[value]; });
-  for (std::size_t i = 0; i < order.size(); ++i) ranks[order[i]] = i;
-  return ranks;
+  return popularity(counts);
 }
 
 /// Units in order of label.
@@ -47,8 +30,8 @@ std::vector<std::size_t> by_label(const LabelledUnits& units) {
 
 std::vector<Hits> held_out_hits(const LabelledUnits& units) {
   std::vector<Hits> out(units.groups.empty() ? 0 : units.groups.size() - 1);
-  const Halves halves(units);
-  const std::vector<std::size_t> popular[2] = {popularity(units, halves, 0), popularity(units, halves, 1)};
+  const Halves halves(units.groups);
+  const std::vector<std::size_t> popular[2] = {popular_of(units, halves, 0), popular_of(units, halves, 1)};
   const auto order = by_label(units);
   const auto values_of = [&](std::size_t unit) {
     return units.values.subspan(units.starts[unit], units.starts[unit + 1] - units.starts[unit]);

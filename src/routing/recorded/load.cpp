@@ -1,8 +1,10 @@
 #include "routing/recorded/load.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/bit_counts.h"
+#include "stats/entropy.h"
 
 namespace pastonly::routing {
 namespace {
@@ -116,6 +118,25 @@ double max_violation(std::span<const std::uint64_t> counts) noexcept {
   if (sum == 0) return 0.0;
   const auto experts = static_cast<double>(counts.size());
   return static_cast<double>(largest) * experts / static_cast<double>(sum) - 1.0;
+}
+
+double load_variation(std::span<const std::uint64_t> counts) noexcept {
+  double sum = 0.0, squares = 0.0;
+  for (const std::uint64_t count : counts) sum += static_cast<double>(count);
+  if (sum == 0.0) return 0.0;
+  const double mean = sum / static_cast<double>(counts.size());
+  for (const std::uint64_t count : counts) {
+    const double off = static_cast<double>(count) / mean - 1.0;
+    squares += off * off;
+  }
+  return std::sqrt(squares / static_cast<double>(counts.size()));
+}
+
+double load_entropy(std::span<const std::uint64_t> counts) noexcept {
+  if (std::ranges::all_of(counts, [](std::uint64_t count) { return count == 0; })) return 0.0;
+  if (counts.size() < 2) return 1.0;
+  const std::vector<std::uint64_t> equal(counts.size(), 1);
+  return stats::plug_in_entropy(counts) / stats::plug_in_entropy(equal);
 }
 
 }  // namespace pastonly::routing

@@ -51,5 +51,10 @@ LoadSurvey survey_load(const Trace& trace, const LayerRecord& layer);
 
 /// max_i count_i / mean count - 1 (MaxVio of the loss-free balancing literature); 0 for no pairs.
 double max_violation(std::span<const std::uint64_t> counts) noexcept;
+/// Standard deviation of the counts over their mean (coefficient of variation); 0 for no pairs.
+double load_variation(std::span<const std::uint64_t> counts) noexcept;
+/// Entropy of an expert drawn from all pairs, over that of equal loads, log2 of the experts: 1 for equal
+/// loads, 0 where one expert has all; 1 for a single expert, 0 for no pairs.
+double load_entropy(std::span<const std::uint64_t> counts) noexcept;
 
 }  // namespace pastonly::routing

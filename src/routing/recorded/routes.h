@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -14,6 +15,11 @@ struct Routes {
   std::vector<std::size_t> starts{0};  // (valid tokens + 1)
   std::vector<std::uint32_t> experts;  // (starts.back()) ascending within a token
 };
+
+/// n such that every n-th sequence holds at most so many tokens, or hardly more.
+inline std::size_t sequence_step(const Layout& layout, std::size_t most_tokens) {
+  return std::max<std::size_t>(1, (layout.tokens() + most_tokens - 1) / most_tokens);
+}
 
 /// Of every `every`-th sequence, from the first on.
 Routes read_routes(const Trace& trace, const LayerRecord& layer, std::size_t every = 1);

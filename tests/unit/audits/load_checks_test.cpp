@@ -1,3 +1,6 @@
+#include <cmath>
+#include <vector>
+
 #include "routing/recorded/load.h"
 #include "unit/audits/toy_audit.h"
 
@@ -61,6 +64,19 @@ TEST_CASE("MaxVio at the edges", "[routing][load]") {
   CHECK(routing::max_violation(std::vector<std::uint64_t>{6, 2}) == Approx(0.5));
 }
 
+TEST_CASE("how loads vary, at the edges and against their definitions", "[routing][load]") {
+  using Counts = std::vector<std::uint64_t>;
+  CHECK(routing::load_variation({}) == 0.0);
+  CHECK(routing::load_variation(Counts{0, 0}) == 0.0);
+  CHECK(routing::load_variation(Counts{5, 5, 5}) == Approx(0.0).margin(1e-12));
+  CHECK(routing::load_variation(Counts{6, 2}) == Approx(0.5));
+  CHECK(routing::load_entropy(Counts{0, 0}) == 0.0);
+  CHECK(routing::load_entropy(Counts{7}) == 1.0);
+  CHECK(routing::load_entropy(Counts{7, 0}) == 0.0);
+  CHECK(routing::load_entropy(Counts{5, 5, 5}) == Approx(1.0));
+  CHECK(routing::load_entropy(Counts{6, 2}) == Approx(-(0.75 * std::log2(0.75) + 0.25 * std::log2(0.25))));
+}
+
 TEST_CASE("load-balance: expert choice is level, a crowded expert is not", "[audits][load-balance]") {
   const Ran level = ran(run_check(audits::load_balance_check, toy_recipe("expert-choice,k=2,chunk=32")));
   CHECK(*measured(level, "max_violation", 0) == Approx(0.0).margin(1e-12));
@@ -68,6 +84,12 @@ TEST_CASE("load-balance: expert choice is level, a crowded expert is not", "[aud
   const Ran crowded =
       ran(run_check(audits::load_balance_check, toy_recipe("biased-top-k,k=2,bias=[9;0;0;0;0;0;0;-9]")));
   CHECK(*measured(crowded, "max_violation", 0) == Approx(3.0));  // every token: 4 times its share
+  CHECK(*measured(crowded, "idle_experts", 0) == Approx(1.0 / 8.0));
+  CHECK(*measured(crowded, "hot_experts", 0) == Approx(1.0 / 8.0));
+  CHECK(*measured(crowded, "load_entropy", 0) < 0.9);
+  REQUIRE(crowded.charts.size() == 2);
+  CHECK(crowded.charts[0].values.at(0) == Approx(4.0));
+  CHECK(crowded.charts[0].values.at(7) == 0.0);
   const Claim* idle = find_claim(crowded, "idle-expert");
   REQUIRE(idle != nullptr);
   CHECK(idle->layers.size() == 3);
