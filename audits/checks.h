@@ -24,7 +24,9 @@
   X(gate_separation)       \
   X(capacity_drops)        \
   X(load_balance)          \
-  X(specialisation)
+  X(specialisation)        \
+  X(router_geometry)       \
+  X(expert_coupling)
 
 namespace pastonly::audits {
 
