@@ -29,7 +29,9 @@ constexpr std::uint64_t step_tokens = std::uint64_t{1} << 22;  // of a large tra
 
 using Norms = kernels::Matrix<double>;
 
-double share(std::size_t count, std::size_t of) { return static_cast<double>(count) / static_cast<double>(of); }
+double share(std::size_t count, std::size_t of) {
+  return static_cast<double>(count) / static_cast<double>(of);
+}
 
 struct CouplingFindings {
   LayerIndex index{};
@@ -68,7 +70,8 @@ class Figures {
 
   void loss(const Norms& norms) {
     double own = 0.0;
-    for (std::size_t i = 0; i < layer_.experts; ++i) own += norms.row(i)[i] / static_cast<double>(layer_.experts);
+    for (std::size_t i = 0; i < layer_.experts; ++i)
+      own += norms.row(i)[i] / static_cast<double>(layer_.experts);
     for (const double alpha : alphas) {
       const double loss = routing::coupling_loss<double>(norms.block(), alpha);
       const std::string label = fmt::format("{}", alpha);
@@ -84,7 +87,7 @@ class Figures {
 };
 
 CouplingFindings look_at(const RoutedLayer& layer, const ExpertResponses& responses, std::uint64_t seed,
-                      std::vector<Measurement>& out) {
+                         std::vector<Measurement>& out) {
   CouplingFindings found;
   found.index = layer.index;
   found.experts = layer.experts;
@@ -121,13 +124,14 @@ Expected<void> add_cost(const CheckContext& context, const Weights& weights,
   }
   const auto tokens = static_cast<std::uint64_t>(trace->layout.tokens());
   ran.measurements.push_back({measurement::coupling_cost_tokens, term / token, {}, {}, "tokens", tokens, {}});
-  ran.measurements.push_back({measurement::of(measurement::coupling_cost, fmt::format("{} tokens", step_tokens)),
-                              term / token / static_cast<double>(step_tokens),
-                              {},
-                              {},
-                              "fraction of a training step",
-                              tokens,
-                              {}});
+  ran.measurements.push_back(
+      {measurement::of(measurement::coupling_cost, fmt::format("{} tokens", step_tokens)),
+       term / token / static_cast<double>(step_tokens),
+       {},
+       {},
+       "fraction of a training step",
+       tokens,
+       {}});
   return {};
 }
 
@@ -153,7 +157,8 @@ void add_uncoupled(const CheckContext& context, const std::vector<CouplingFindin
       layer_list(claim.layers), kernels::exp(best->excess.mean), raw(best->index), best->excess.p_value,
       best->rows_won, best->experts);
   claim.help =
-      "No fault by itself: expert-router coupling (Lv et al. 2025) is a training objective, and a model that was "
+      "No fault by itself: expert-router coupling (Lv et al. 2025) is a training objective, and a model that "
+      "was "
       "not trained with it need not be coupled. Where it was, look at the objective's coefficient.";
   ran.claims.push_back(std::move(claim));
 }
@@ -174,10 +179,11 @@ Outcome run_expert_coupling(const CheckContext& context) {
       observations.watch().progress((static_cast<double>(l) + of_layer) / static_cast<double>(layers),
                                     fmt::format("experts of layer {} of {}", l + 1, layers));
     };
-    const std::uint64_t seed = stats::CounterRng(context.seed, l).bits64();
-    const auto responses = expert_responses(*weights, l, router, seed, observations.watch().stop, told);
+    stats::CounterRng seeds(context.seed, l);  // of noise, then of pairings
+    const auto responses =
+        expert_responses(*weights, l, router, seeds.bits64(), observations.watch().stop, told);
     if (!responses) return responses.error();
-    found.push_back(look_at(router.layer, *responses, seed, ran.measurements));
+    found.push_back(look_at(router.layer, *responses, seeds.bits64(), ran.measurements));
   }
   if (found.empty()) return Skipped{"no layer has two experts"};
   if (const auto cost = add_cost(context, *weights, found, ran); !cost) return cost.error();
@@ -187,14 +193,16 @@ Outcome run_expert_coupling(const CheckContext& context) {
 
 }  // namespace
 
-const Check expert_coupling_check{
-    "expert-coupling",
-    "Whether experts answer to their router rows",
-    "Gives every expert every router row as a token, and measures how strongly it answers: coupled experts answer "
-    "their own row more than others do, and more than they answer other rows. It reports how often that is so, "
-    "against chance, what the loss of expert-router coupling (Lv et al. 2025) is, and what training with it would "
-    "cost.",
-    {.weights = true},
-    run_expert_coupling};
+const Check expert_coupling_check{"expert-coupling",
+                                  "Whether experts answer to their router rows",
+                                  "Gives every expert every router row as a token, and measures how strongly "
+                                  "it answers: coupled experts answer "
+                                  "their own row more than others do, and more than they answer other rows. "
+                                  "It reports how often that is so, "
+                                  "against chance, what the loss of expert-router coupling (Lv et al. 2025) "
+                                  "is, and what training with it would "
+                                  "cost.",
+                                  {.weights = true},
+                                  run_expert_coupling};
 
 }  // namespace pastonly::audits

@@ -153,9 +153,10 @@ Outcome run_router_geometry(const CheckContext& context) {
   claim_of(
       found, claim::same_rows, [](const RowFindings& layer) { return !layer.same.empty(); },
       [](const RowFindings& layer) {
-        return fmt::format("router rows {} of layer {} are the same up to a factor and the rounding of their "
-                           "stored numbers: whatever the token, one logit is the other times a constant",
-                           pairs_text(layer), raw(layer.index));
+        return fmt::format(
+            "router rows {} of layer {} are the same up to a factor and the rounding of their "
+            "stored numbers: whatever the token, one logit is the other times a constant",
+            pairs_text(layer), raw(layer.index));
       },
       "Experts whose rows are copies are chosen together, or one always before the other. Look at how the "
       "router was initialised, converted or upcycled.",
@@ -166,7 +167,8 @@ Outcome run_router_geometry(const CheckContext& context) {
         return fmt::format("router rows {} of layer {} are zero: their logits are the same for every token",
                            rows_text(layer), raw(layer.index));
       },
-      "A row of zeros asks for no token rather than another. Look at how the router was initialised, pruned or "
+      "A row of zeros asks for no token rather than another. Look at how the router was initialised, pruned "
+      "or "
       "converted.",
       ran);
   return ran;
@@ -178,7 +180,8 @@ const Check router_geometry_check{
     "router-geometry",
     "How router rows lie to each other",
     "Measures the lengths of router rows, the cosines between them, and how far each can be moved before "
-    "another row is nearer, from the weights of a checkpoint or an arm. It says where rows are copies of each "
+    "another row is nearer, from the weights of a checkpoint or an arm. It says where rows are copies of "
+    "each "
     "other or zero.",
     {.weights = true},
     run_router_geometry};

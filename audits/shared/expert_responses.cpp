@@ -103,7 +103,8 @@ class Layer {
   }
 
   /// tokens (N, count) += shift (count) + bias[first ...].
-  static void add(Block<float> tokens, const float* shift, const std::vector<float>& bias, std::size_t first) {
+  static void add(Block<float> tokens, const float* shift, const std::vector<float>& bias,
+                  std::size_t first) {
     for (std::size_t i = 0; i < tokens.rows; ++i) {
       for (std::size_t c = 0; c < tokens.columns; ++c) {
         if (shift != nullptr) tokens(i, c) += shift[c];

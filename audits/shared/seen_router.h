@@ -8,8 +8,8 @@
 namespace pastonly::audits {
 
 /// A router as the residual stream sees it: rows R_i times the gain of the norm in front of it, element by
-/// element, so that a factor moved from the gain to router and experts changes nothing. Behind a LayerNorm their
-/// mean over the elements is taken off: what is normalised has none, and no logit shows it.
+/// element, so that a factor moved from the gain to router and experts changes nothing. Behind a LayerNorm
+/// their mean over the elements is taken off: what is normalised has none, and no logit shows it.
 struct SeenRouter {
   RoutedLayer layer;
   kernels::Matrix<double> rows;  // (N, d)

@@ -87,8 +87,8 @@ class Subject {
   /// A model that was trained causally on what this one was trained on, live with the same draws: equal runs
   /// hold equal tokens. nullptr where none was given.
   virtual Subject* causal_baseline() const noexcept { return nullptr; }
-  /// Routers and experts, which live as long as the subject; nullptr where they are not known: recordings, and
-  /// models without router rows.
+  /// Routers and experts, which live as long as the subject; nullptr where they are not known: recordings,
+  /// and models without router rows.
   virtual const Weights* weights() const noexcept { return nullptr; }
 };
 

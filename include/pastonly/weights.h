@@ -7,7 +7,8 @@
 
 namespace pastonly {
 
-/// The matrices of a SwiGLU expert, (outputs, inputs): x (d) to down (act(gate x + b_gate, up x + b_up)) + b_down.
+/// The matrices of a SwiGLU expert, (outputs, inputs): x (d) to down (act(gate x + b_gate, up x + b_up)) +
+/// b_down.
 enum class ExpertMatrix {
   gate,  ///< (h, d)
   up,    ///< (h, d)
@@ -36,8 +37,8 @@ struct RoutedLayer {
 };
 
 /// The routers and experts of a live subject. Experts are read part by part: they need not fit into memory.
-/// Numbers are finite. May be called from several threads at once. Positions count the layers that have router
-/// rows and such experts, from 0.
+/// Numbers are finite. May be called from several threads at once. Positions count the layers that have
+/// router rows and such experts, from 0.
 class Weights {
  public:
   Weights() = default;

@@ -6,8 +6,9 @@ namespace pastonly::checkpoint {
 namespace {
 
 double size_of(const Linear& linear) {
-  return linear.exists() ? static_cast<double>(linear.weight.outputs) * static_cast<double>(linear.weight.inputs)
-                         : 0.0;
+  return linear.exists()
+             ? static_cast<double>(linear.weight.outputs) * static_cast<double>(linear.weight.inputs)
+             : 0.0;
 }
 
 /// Numbers in what every token passes of a layer.

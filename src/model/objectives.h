@@ -43,8 +43,8 @@ double orthogonality_loss(Block<const Real> router);
 template <class Real>
 void orthogonality_backward(Block<const Real> router, double factor, Block<Real> gradient);
 
-/// Expert-router coupling of one layer (routing/coupling.h). The gradient flows through R~ to R; the noise carries
-/// none.
+/// Expert-router coupling of one layer (routing/coupling.h). The gradient flows through R~ to R; the noise
+/// carries none.
 template <class Real>
 class Coupling {
  public:

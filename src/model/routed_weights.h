@@ -9,8 +9,8 @@
 namespace pastonly::model {
 
 /// The routers and experts of an internal model, which must outlive it and must not be trained meanwhile. Of
-/// k-means routing the rows are the directions of the centroids. Experts that score themselves (autonomy) have
-/// no router rows: such a model has no layers here.
+/// k-means routing the rows are the directions of the centroids. Experts that score themselves (autonomy)
+/// have no router rows: such a model has no layers here.
 class RoutedWeights final : public Weights {
  public:
   explicit RoutedWeights(const Network<float>& network);

@@ -21,8 +21,9 @@ std::vector<std::size_t> largest_rows(kernels::Block<const double> matrix);
 std::size_t own_places(std::span<const std::size_t> winners) noexcept;
 
 /// P(at least as many rows would win their own column), exact: the number of rows that a random pairing hits
-/// has the factorial moments E[T (T - 1) ... (T - k + 1)] / k! = e_k(c) (N - k)! / N!, with e_k the elementary
-/// symmetric polynomials of the numbers c of rows that every column wins; inclusion and exclusion give the tail.
+/// has the factorial moments E[T (T - 1) ... (T - k + 1)] / k! = e_k(c) (N - k)! / N!, with e_k the
+/// elementary symmetric polynomials of the numbers c of rows that every column wins; inclusion and exclusion
+/// give the tail.
 double matching_p(std::span<const std::size_t> winners, std::size_t matches);
 
 /// How much larger the diagonal is than its rows and columns say.

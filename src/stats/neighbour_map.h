@@ -8,9 +8,9 @@
 
 namespace pastonly::stats {
 
-/// Points in a plane whose neighbours are neighbours: exact t-SNE (van der Maaten and Hinton 2008), started from
-/// given points as is usual (Kobak and Berens 2019), so that nothing is drawn. Distances between far groups mean
-/// nothing.
+/// Points in a plane whose neighbours are neighbours: exact t-SNE (van der Maaten and Hinton 2008), started
+/// from given points as is usual (Kobak and Berens 2019), so that nothing is drawn. Distances between far
+/// groups mean nothing.
 struct NeighbourMap {
   std::vector<double> points;  // (N, 2), their mean 0
   double divergence = 0.0;     ///< Kullback-Leibler, nats: what was minimised

@@ -22,7 +22,8 @@ RowGeometry row_geometry(kernels::Block<const double> rows);
 template <class Real>
 std::vector<double> relative_half_distances(kernels::Block<const Real> rows);
 
-/// |a / |a| - b / |b||, to full precision where the directions are nearly the same. Requires that neither is 0.
+/// |a / |a| - b / |b||, to full precision where the directions are nearly the same. Requires that neither is
+/// 0.
 double chord(const double* a, const double* b, std::size_t size);
 
 }  // namespace pastonly::stats

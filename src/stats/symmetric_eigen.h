@@ -7,10 +7,10 @@
 
 namespace pastonly::stats {
 
-/// Eigenvalues of a symmetric matrix without negative ones, largest first, and their vectors as rows of length 1
-/// (N, N), each with its element of largest magnitude positive. One-sided Jacobi rotations (Hestenes 1958): the
-/// same bits on every machine. Vectors of eigenvalues below 1e-13 of the matrix' Frobenius norm are zeros: what
-/// is there is rounding.
+/// Eigenvalues of a symmetric matrix without negative ones, largest first, and their vectors as rows of
+/// length 1 (N, N), each with its element of largest magnitude positive. One-sided Jacobi rotations (Hestenes
+/// 1958): the same bits on every machine. Vectors of eigenvalues below 1e-13 of the matrix' Frobenius norm
+/// are zeros: what is there is rounding.
 struct SymmetricEigen {
   std::vector<double> values;
   std::vector<double> vectors;

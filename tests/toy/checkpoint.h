@@ -10,8 +10,8 @@
 
 namespace pastonly::toy {
 
-/// A checkpoint with random weights, in Mixtral's layout, and what is planted in its routers; tests/toy/README.md
-/// documents every key.
+/// A checkpoint with random weights, in Mixtral's layout, and what is planted in its routers;
+/// tests/toy/README.md documents every key.
 struct CheckpointRecipe {
   std::uint64_t seed = 1;
   std::size_t layers = 2;

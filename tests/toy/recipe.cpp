@@ -184,10 +184,10 @@ CheckpointRecipe read_checkpoint(const json& object) {
   reader.read("coupling", checkpoint.coupling);
   reader.done();
   const auto is_row = [&](std::size_t row) { return row < checkpoint.experts; };
-  const bool pairs = std::ranges::all_of(checkpoint.copied_rows, [&](const auto& pair) {
-    return is_row(pair.first) && is_row(pair.second);
-  });
-  if (!pairs || !std::ranges::all_of(checkpoint.zero_rows, is_row)) reader.fail("names a row that it has not");
+  const bool pairs = std::ranges::all_of(
+      checkpoint.copied_rows, [&](const auto& pair) { return is_row(pair.first) && is_row(pair.second); });
+  if (!pairs || !std::ranges::all_of(checkpoint.zero_rows, is_row))
+    reader.fail("names a row that it has not");
   return checkpoint;
 }
 

@@ -26,7 +26,8 @@ namespace {
 /// Weights in plain arrays.
 class PlainWeights final : public Weights {
  public:
-  PlainWeights(std::size_t experts, std::size_t width, std::size_t expert_width, bool gpt_oss, std::uint64_t seed) {
+  PlainWeights(std::size_t experts, std::size_t width, std::size_t expert_width, bool gpt_oss,
+               std::uint64_t seed) {
     stats::CounterRng random(seed);
     const auto fill = [&](std::vector<float>& out, std::size_t size) {
       out.resize(size);
@@ -78,14 +79,16 @@ class PlainWeights final : public Weights {
 
 audits::ExpertResponses responses_of(const Weights& weights, std::uint64_t seed = 5) {
   const auto router = audits::seen_router(weights, 0);
-  auto found = audits::expert_responses(weights, 0, router, seed, [] { return false; }, [] {});
+  auto found = audits::expert_responses(
+      weights, 0, router, seed, [] { return false; }, [] {});
   REQUIRE(found);
   return std::move(*found);
 }
 
 using Vector = std::vector<double>;
 
-Vector times(const PlainWeights& weights, std::size_t expert, ExpertMatrix which, const Vector& x, bool biased) {
+Vector times(const PlainWeights& weights, std::size_t expert, ExpertMatrix which, const Vector& x,
+             bool biased) {
   const auto& matrix = weights.matrix(expert, which);
   const auto bias = weights.bias(0, expert, which);
   Vector out(matrix.size() / x.size(), 0.0);
@@ -126,10 +129,12 @@ void compare_with_definition(const PlainWeights& weights) {
       token[c] = gain * row[c] / rms + (layer.shift.empty() ? 0.0 : static_cast<double>(layer.shift[c]));
     }
     for (std::size_t j = 0; j < n; ++j) {
-      CHECK(found.gate.row(i)[j] == Approx(length(times(weights, j, ExpertMatrix::gate, plain, false))).epsilon(1e-5));
+      CHECK(found.gate.row(i)[j] ==
+            Approx(length(times(weights, j, ExpertMatrix::gate, plain, false))).epsilon(1e-5));
       CHECK(found.noisy_gate.row(i)[j] ==
             Approx(length(times(weights, j, ExpertMatrix::gate, noisy, false))).epsilon(1e-5));
-      CHECK(found.up.row(i)[j] == Approx(length(times(weights, j, ExpertMatrix::up, plain, false))).epsilon(1e-5));
+      CHECK(found.up.row(i)[j] ==
+            Approx(length(times(weights, j, ExpertMatrix::up, plain, false))).epsilon(1e-5));
       Vector act = times(weights, j, ExpertMatrix::gate, token, true);
       const Vector ups = times(weights, j, ExpertMatrix::up, token, true);
       for (std::size_t k = 0; k < act.size(); ++k) {
@@ -142,7 +147,8 @@ void compare_with_definition(const PlainWeights& weights) {
         }
       }
       CHECK(found.act.row(i)[j] == Approx(length(act)).epsilon(1e-4));
-      CHECK(found.output.row(i)[j] == Approx(length(times(weights, j, ExpertMatrix::down, act, true))).epsilon(1e-4));
+      CHECK(found.output.row(i)[j] ==
+            Approx(length(times(weights, j, ExpertMatrix::down, act, true))).epsilon(1e-4));
     }
   }
 }
@@ -182,7 +188,8 @@ bool claims(const Ran& ran, std::string_view id) {
 
 }  // namespace
 
-TEST_CASE("responses agree with their definition, plain, shifted, clamped and biased", "[weights][coupling]") {
+TEST_CASE("responses agree with their definition, plain, shifted, clamped and biased",
+          "[weights][coupling]") {
   compare_with_definition(PlainWeights(5, 12, 7, false, 1));
   compare_with_definition(PlainWeights(4, 9, 40, true, 2));
 }
@@ -191,7 +198,8 @@ TEST_CASE("parts of a matrix do not show in the responses", "[weights][coupling]
   compare_with_definition(PlainWeights(2, 16'384, 70, false, 3));  // 64 outputs a part, and 6
 }
 
-TEST_CASE("a factor moved from the norm's gain to router and experts changes nothing", "[weights][coupling]") {
+TEST_CASE("a factor moved from the norm's gain to router and experts changes nothing",
+          "[weights][coupling]") {
   const PlainWeights before(6, 16, 8, true, 4);
   PlainWeights after(6, 16, 8, true, 4);
   stats::CounterRng random(9);
@@ -216,7 +224,8 @@ TEST_CASE("a factor moved from the norm's gain to router and experts changes not
   for (std::size_t k = 0; k < g.cosines.size(); ++k) CHECK(g.cosines[k] == Approx(h.cosines[k]).margin(1e-6));
 }
 
-TEST_CASE("a factor to a router row scales its linear responses and leaves the others", "[weights][coupling]") {
+TEST_CASE("a factor to a router row scales its linear responses and leaves the others",
+          "[weights][coupling]") {
   const PlainWeights before(6, 16, 8, true, 4);
   PlainWeights after(6, 16, 8, true, 4);
   for (std::size_t c = 0; c < 16; ++c) after.layer_.router[2 * 16 + c] *= 4.0F;
@@ -232,7 +241,8 @@ TEST_CASE("a factor to a router row scales its linear responses and leaves the o
 TEST_CASE("an interrupted measurement says so", "[weights][coupling]") {
   const PlainWeights weights(6, 16, 8, false, 4);
   const auto router = audits::seen_router(weights, 0);
-  const auto found = audits::expert_responses(weights, 0, router, 1, [] { return true; }, [] {});
+  const auto found = audits::expert_responses(
+      weights, 0, router, 1, [] { return true; }, [] {});
   REQUIRE(!found);
   CHECK(found.error().kind == Error::Kind::interrupted);
 }
@@ -251,7 +261,8 @@ TEST_CASE("the loss of a check is the loss of training where gains are 1", "[wei
   const auto model = small_model(config);
   const auto runnable = model::make_runnable(model);
   const auto router = audits::seen_router(*runnable->weights(), 1);
-  const auto found = audits::expert_responses(*runnable->weights(), 1, router, 3, [] { return false; }, [] {});
+  const auto found = audits::expert_responses(
+      *runnable->weights(), 1, router, 3, [] { return false; }, [] {});
   REQUIRE(found);
   kernels::Matrix<double> rows, in;
   const auto& tensors = model.network().table().layers[1];
@@ -262,9 +273,11 @@ TEST_CASE("the loss of a check is the loss of training where gains are 1", "[wei
   };
   widen(parameters.block(*tensors.router), rows);
   widen(parameters.block(*tensors.expert_in), in);
-  const model::Coupling<double> trained(std::as_const(rows).block(), std::as_const(in).block(), config.expert_width,
-                                        0.75, routing::coupling_noise<double>(std::as_const(rows).block(), 3));
-  CHECK(routing::coupling_loss<double>(found->noisy_gate.block(), 0.75) == Approx(trained.loss()).epsilon(1e-5));
+  const model::Coupling<double> trained(std::as_const(rows).block(), std::as_const(in).block(),
+                                        config.expert_width, 0.75,
+                                        routing::coupling_noise<double>(std::as_const(rows).block(), 3));
+  CHECK(routing::coupling_loss<double>(found->noisy_gate.block(), 0.75) ==
+        Approx(trained.loss()).epsilon(1e-5));
 }
 
 TEST_CASE("the cost is that of the products it counts", "[weights][coupling]") {
@@ -289,7 +302,8 @@ TEST_CASE("random experts are called uncoupled as often as the level says", "[we
   CHECK(coupled <= 13);  // 5 expected
 }
 
-TEST_CASE("an arm that was trained with the coupling loss is coupled, one without it less", "[weights][coupling]") {
+TEST_CASE("an arm that was trained with the coupling loss is coupled, one without it less",
+          "[weights][coupling]") {
   const auto source = stats::TokenSource::make(Source{"markov", 32, 1, 6, 1});
   REQUIRE(source);
   for (const std::uint64_t seed : {1U, 2U, 3U}) {
@@ -312,8 +326,8 @@ TEST_CASE("an arm that was trained with the coupling loss is coupled, one withou
       }
       *out = coupling_of(*live(model, small_live()));
     }
-    for (const char* name : {"rows_won[gate]", "columns_won[gate]", "rows_won_rescaled[gate]", "own_excess[gate]",
-                             "own_excess[output]", "coupling_loss_relative[1]"})
+    for (const char* name : {"rows_won[gate]", "columns_won[gate]", "rows_won_rescaled[gate]",
+                             "own_excess[gate]", "own_excess[output]", "coupling_loss_relative[1]"})
       WARN("seed " << seed << " " << name << ": untrained " << value_of(untrained, name) << ", trained "
                    << value_of(plain, name) << ", with the loss " << value_of(coupled, name));
     CHECK(value_of(coupled, "rows_won[gate]") > value_of(plain, "rows_won[gate]") + 0.3);

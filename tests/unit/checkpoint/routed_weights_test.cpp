@@ -61,7 +61,8 @@ TEST_CASE("every family shows its routers and experts", "[checkpoint][weights]")
     const RoutedLayer layer = weights.layer(0);
     CHECK(layer.router.size() == layer.experts * layer.width);
     CHECK(layer.gain.size() == layer.width);
-    const std::string norm = "layers." + std::to_string(raw(layer.index)) + ".post_attention_layernorm.weight";
+    const std::string norm =
+        "layers." + std::to_string(raw(layer.index)) + ".post_attention_layernorm.weight";
     CHECK(raw_tensor(checkpoint, "model." + norm).values == layer.gain);
     CHECK(layer.shift.empty() == (type != "phimoe"));
     CHECK(layer.centred == (type == "phimoe"));
@@ -107,7 +108,8 @@ TEST_CASE("experts of one tensor are read apart: halves one after the other", "[
   }
 }
 
-TEST_CASE("experts of one tensor are read apart: transposed, interleaved and with biases", "[checkpoint][weights]") {
+TEST_CASE("experts of one tensor are read apart: transposed, interleaved and with biases",
+          "[checkpoint][weights]") {
   const TemporaryDirectory directory;
   const Checkpoint checkpoint = tiny(directory, "gpt_oss");
   const RoutedWeights weights(checkpoint.description(), checkpoint.bound());
@@ -121,13 +123,15 @@ TEST_CASE("experts of one tensor are read apart: transposed, interleaved and wit
   for (std::size_t e = 0; e < layer.experts; ++e) {
     const auto gate = whole(weights, 0, e, ExpertMatrix::gate), up = whole(weights, 0, e, ExpertMatrix::up);
     const auto down = whole(weights, 0, e, ExpertMatrix::down);
-    const auto gate_bias = weights.bias(0, e, ExpertMatrix::gate), up_bias = weights.bias(0, e, ExpertMatrix::up);
+    const auto gate_bias = weights.bias(0, e, ExpertMatrix::gate),
+               up_bias = weights.bias(0, e, ExpertMatrix::up);
     const auto down_bias = weights.bias(0, e, ExpertMatrix::down);
     bool same = true;
     for (std::size_t i = 0; i < h; ++i) {
       same = same && gate_bias[i] == in_bias.at(e, 2 * i) && up_bias[i] == in_bias.at(e, 2 * i + 1);
       for (std::size_t c = 0; c < d; ++c) {
-        same = same && gate[i * d + c] == gate_up.at(e, c, 2 * i) && up[i * d + c] == gate_up.at(e, c, 2 * i + 1);
+        same = same && gate[i * d + c] == gate_up.at(e, c, 2 * i) &&
+               up[i * d + c] == gate_up.at(e, c, 2 * i + 1);
         same = same && down[c * h + i] == down_proj.at(e, i, c);
       }
     }

@@ -26,7 +26,8 @@ std::vector<double> grouped_points() {
 
 double distance(const std::vector<double>& points, std::size_t columns, std::size_t i, std::size_t j) {
   double square = 0.0;
-  for (std::size_t c = 0; c < columns; ++c) square += std::pow(points[i * columns + c] - points[j * columns + c], 2);
+  for (std::size_t c = 0; c < columns; ++c)
+    square += std::pow(points[i * columns + c] - points[j * columns + c], 2);
   return std::sqrt(square);
 }
 
@@ -75,8 +76,10 @@ TEST_CASE("a map of neighbours keeps groups apart", "[neighbour-map]") {
     double within = 0.0, between = 1e300;
     for (std::size_t j = 0; j < n; ++j) {
       const double here = distance(map.points, 2, i, j);
-      if (i / of_group == j / of_group) within = std::max(within, here);
-      else between = std::min(between, here);
+      if (i / of_group == j / of_group)
+        within = std::max(within, here);
+      else
+        between = std::min(between, here);
     }
     CHECK(between > within);
   }

@@ -33,7 +33,8 @@ TEST_CASE("eigenvalues of second differences have their closed form", "[eigen]")
   }
 }
 
-TEST_CASE("vectors of a matrix of low rank are orthonormal and turned into multiples of themselves", "[eigen]") {
+TEST_CASE("vectors of a matrix of low rank are orthonormal and turned into multiples of themselves",
+          "[eigen]") {
   constexpr std::size_t n = 30, rank = 7;
   stats::CounterRng random(2);
   std::vector<double> factor(n * rank), matrix(n * n);
