@@ -26,7 +26,9 @@
   X(load_balance)          \
   X(specialisation)        \
   X(expert_prefetch)       \
-  X(intervention_impact)
+  X(intervention_impact)   \
+  X(router_geometry)       \
+  X(expert_coupling)
 
 namespace pastonly::audits {
 

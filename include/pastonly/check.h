@@ -30,6 +30,7 @@ struct Needs {
   bool log_probs = false;
   bool tokens = false;
   bool source = false;  ///< the policy names it
+  bool weights = false;
 };
 
 /// One audit: a constant record. One file in audits/, one line in audits/checks.h, one page in

@@ -83,6 +83,29 @@ inline constexpr const char* drop_rate_sequence_end = "drop_rate_sequence_end";
 inline constexpr const char* drop_trend_sequence = "drop_trend_sequence";
 inline constexpr const char* unrouted_tokens = "unrouted_tokens";
 
+// What weights show.
+inline constexpr const char* router_norm = "router_norm";
+inline constexpr const char* router_norm_smallest = "router_norm_smallest";
+inline constexpr const char* router_norm_largest = "router_norm_largest";
+inline constexpr const char* router_cosine = "router_cosine";
+inline constexpr const char* router_cosine_magnitude = "router_cosine_magnitude";
+inline constexpr const char* router_cosine_largest = "router_cosine_largest";
+inline constexpr const char* router_separation = "router_separation";
+inline constexpr const char* router_separation_smallest = "router_separation_smallest";
+inline constexpr const char* router_common_share = "router_common_share";
+inline constexpr const char* router_plane_share = "router_plane_share";
+inline constexpr const char* rows_won = "rows_won";                              ///< [what]
+inline constexpr const char* rows_won_p = "rows_won_p";                          ///< [what]
+inline constexpr const char* columns_won = "columns_won";                        ///< [what]
+inline constexpr const char* rows_won_rescaled = "rows_won_rescaled";            ///< [what]
+inline constexpr const char* columns_won_rescaled = "columns_won_rescaled";      ///< [what]
+inline constexpr const char* own_excess = "own_excess";                          ///< [what]
+inline constexpr const char* own_excess_p = "own_excess_p";                      ///< [what]
+inline constexpr const char* coupling_loss = "coupling_loss";                    ///< [alpha]
+inline constexpr const char* coupling_loss_relative = "coupling_loss_relative";  ///< [alpha]
+inline constexpr const char* coupling_cost = "coupling_cost";                    ///< [tokens of a step]
+inline constexpr const char* coupling_cost_tokens = "coupling_cost_tokens";
+
 // Information about later tokens.
 inline constexpr const char* differing_futures = "differing_futures";
 inline constexpr const char* collision_information = "collision_information";
@@ -159,6 +182,9 @@ inline constexpr const char* oddity = "oddity";
 inline constexpr const char* own_code = "own-code";
 inline constexpr const char* idle_expert = "idle-expert";
 inline constexpr const char* token_bound = "token-bound";
+inline constexpr const char* same_rows = "same-rows";
+inline constexpr const char* dead_row = "dead-row";
+inline constexpr const char* uncoupled = "uncoupled";
 inline constexpr const char* drop_rate = "drop-rate";
 inline constexpr const char* routing_leak = "routing-leak";
 inline constexpr const char* decodable = "decodable";
@@ -180,7 +206,8 @@ inline constexpr std::string_view all[] = {
     moving_state,   biased_gate,     contradiction, oddity,        own_code,
     idle_expert,    drop_rate,       routing_leak,  decodable,     below_entropy,
     unlike_source,  used_leak,       reliance,      streaming_gap, twin_gap,
-    anomalous_loss, chunk_drop,      lone_run,      token_bound,   unproven_gain};
+    anomalous_loss, chunk_drop,      lone_run,      token_bound,   unproven_gain,
+    same_rows,      dead_row,        uncoupled};
 
 /// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {

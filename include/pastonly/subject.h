@@ -10,6 +10,7 @@
 #include "pastonly/intervention.h"
 #include "pastonly/policy.h"
 #include "pastonly/trace.h"
+#include "pastonly/weights.h"
 
 namespace pastonly {
 
@@ -27,6 +28,7 @@ struct Capabilities {
   bool fresh = false;
   /// Live: token positions that one check may ask for beyond the plan.
   std::uint64_t budget = 0;
+  bool weights = false;  ///< Subject::weights is there
 };
 
 /// A file that was read, as the report names it. sha256 is lower-case hex, "" until hashed.
@@ -85,6 +87,9 @@ class Subject {
   /// A model that was trained causally on what this one was trained on, live with the same draws: equal runs
   /// hold equal tokens. nullptr where none was given.
   virtual Subject* causal_baseline() const noexcept { return nullptr; }
+  /// Routers and experts, which live as long as the subject; nullptr where they are not known: recordings,
+  /// and models without router rows.
+  virtual const Weights* weights() const noexcept { return nullptr; }
 };
 
 }  // namespace pastonly

@@ -59,6 +59,7 @@ class Checkpoint {
   /// config.json and the files of weights.
   std::vector<FileRecord> files() const;
   const Weights& weights() const noexcept { return *weights_; }
+  const ModelWeights& bound() const noexcept { return bound_; }
   /// What is odd about the files of weights, a predicate each: what binding them showed, and what was added.
   const std::vector<std::string>& oddities() const noexcept { return bound_.oddities; }
   void add_oddity(std::string what) { bound_.oddities.push_back(std::move(what)); }

@@ -1,5 +1,6 @@
 #include "checkpoint/runnable.h"
 
+#include "checkpoint/routed_weights.h"
 #include "routing/parameter_values.h"
 #include "runtime/workspace_pool.h"
 
@@ -8,7 +9,8 @@ namespace {
 
 class RunnableCheckpoint final : public runtime::RunnableModel {
  public:
-  explicit RunnableCheckpoint(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {
+  explicit RunnableCheckpoint(const Checkpoint& checkpoint)
+      : checkpoint_(checkpoint), weights_(checkpoint.description(), checkpoint.bound()) {
     const Description& description = checkpoint.description();
     facts_.vocab = description.vocab;
     facts_.experts = description.router.experts;
@@ -28,8 +30,13 @@ class RunnableCheckpoint final : public runtime::RunnableModel {
     return data;
   }
 
+  const pastonly::Weights* weights() const noexcept override {
+    return weights_.layers() > 0 ? &weights_ : nullptr;
+  }
+
  private:
   const Checkpoint& checkpoint_;
+  RoutedWeights weights_;
   runtime::ModelFacts facts_;
   mutable runtime::WorkspacePool<InferenceWorkspace> workspaces_;
 };

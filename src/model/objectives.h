@@ -43,12 +43,8 @@ double orthogonality_loss(Block<const Real> router);
 template <class Real>
 void orthogonality_backward(Block<const Real> router, double factor, Block<Real> gradient);
 
-/// Expert-router coupling (Lv et al. 2025, arXiv 2512.23447). Router rows are proxy tokens: R~_i = R_i * d_i
-/// element by element, d uniform in [1 - e_i, 1 + e_i], e_i = min_j |R_i - R_j| / (2 |R_i|), so that a proxy
-/// stays nearest to its own row. M_ij = |W_j R~_i|, W_j the gate projection of expert j. The loss is
-/// 1/N^2 sum_i sum_{j != i} max(M_ij - alpha M_ii, 0) + max(M_ji - alpha M_ii, 0): no proxy excites another
-/// expert more than its own, no expert is excited more by another proxy. The gradient flows through R~ to
-/// R; the noise carries none.
+/// Expert-router coupling of one layer (routing/coupling.h). The gradient flows through R~ to R; the noise
+/// carries none.
 template <class Real>
 class Coupling {
  public:
@@ -73,9 +69,6 @@ class Coupling {
   double loss_ = 0.0;
 };
 
-/// The largest relative noise of every router row (rows).
-template <class Real>
-std::vector<double> coupling_bounds(Block<const Real> router);
 /// A layer's draw of the noise, (N, width).
 template <class Real>
 Matrix<Real> coupling_noise(Block<const Real> router, std::uint64_t seed, std::size_t layer);

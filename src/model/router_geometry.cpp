@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "kernels/products.h"
 #include "kernels/rows.h"
 #include "model/objectives.h"
+#include "routing/coupling.h"
 #include "stats/random.h"
 
 // Objectives on the router's rows: orthogonality and expert-router coupling.
@@ -61,38 +61,9 @@ void orthogonality_backward(Block<const Real> router, double factor, Block<Real>
 }
 
 template <class Real>
-std::vector<double> coupling_bounds(Block<const Real> router) {
-  std::vector<double> bounds(router.rows, 0.0);
-  for (std::size_t i = 0; i < router.rows; ++i) {
-    double nearest = std::numeric_limits<double>::infinity();
-    for (std::size_t j = 0; j < router.rows; ++j) {
-      if (j == i) continue;
-      double square = 0.0;
-      for (std::size_t c = 0; c < router.columns; ++c) {
-        const double difference = static_cast<double>(router(i, c)) - static_cast<double>(router(j, c));
-        square += difference * difference;
-      }
-      nearest = std::min(nearest, std::sqrt(square));
-    }
-    const double length = std::sqrt(static_cast<double>(dot(router, i, i)));
-    if (length > 0.0 && std::isfinite(nearest)) bounds[i] = nearest / (2.0 * length);
-  }
-  return bounds;
-}
-
-template <class Real>
 Matrix<Real> coupling_noise(Block<const Real> router, std::uint64_t seed, std::size_t layer) {
   // Streams below 2^32 belong to the layers' routing.
-  const std::uint64_t own = stats::CounterRng(seed, (std::uint64_t{1} << 32) | layer).bits64();
-  const auto bounds = coupling_bounds(router);
-  Matrix<Real> noise;
-  noise.resize(router.rows, router.columns);
-  for (std::size_t i = 0; i < router.rows; ++i) {
-    stats::CounterRng random(own, i);
-    for (std::size_t j = 0; j < router.columns; ++j)
-      noise.row(i)[j] = static_cast<Real>(1.0 + bounds[i] * (2.0 * random.uniform() - 1.0));
-  }
-  return noise;
+  return routing::coupling_noise(router, stats::CounterRng(seed, (std::uint64_t{1} << 32) | layer).bits64());
 }
 
 template <class Real>
@@ -111,21 +82,7 @@ Coupling<Real>::Coupling(Block<const Real> router, Block<const Real> expert_in, 
     for (std::size_t i = 0; i < n; ++i)
       norms_.row(i)[j] = std::sqrt(kernels::inner<Real>(acts_[j].row(i), acts_[j].row(i), gate_rows));
   }
-  slopes_.assign(n * n, 0.0);
-  const double share = 1.0 / static_cast<double>(n * n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const double own = alpha * static_cast<double>(norms_.row(i)[i]);
-    for (std::size_t j = 0; j < n; ++j) {
-      if (j == i) continue;
-      for (const auto& [proxy, expert] : {std::pair{i, j}, std::pair{j, i}}) {
-        const double excess = static_cast<double>(norms_.row(proxy)[expert]) - own;
-        if (!(excess > 0.0)) continue;
-        loss_ += share * excess;
-        slopes_[proxy * n + expert] += share;
-        slopes_[i * n + i] -= share * alpha;
-      }
-    }
-  }
+  loss_ = routing::coupling_loss<Real>(std::as_const(norms_).block(), alpha, &slopes_);
 }
 
 template <class Real>
@@ -161,7 +118,6 @@ void Coupling<Real>::backward(double factor, Block<Real> d_router, Block<Real> d
 #define PASTONLY_GEOMETRY(Real)                                                              \
   template double orthogonality_loss<Real>(Block<const Real>);                               \
   template void orthogonality_backward<Real>(Block<const Real>, double, Block<Real>);        \
-  template std::vector<double> coupling_bounds<Real>(Block<const Real>);                     \
   template Matrix<Real> coupling_noise<Real>(Block<const Real>, std::uint64_t, std::size_t); \
   template class Coupling<Real>;
 PASTONLY_GEOMETRY(float)

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "kernels/elementary.h"
+#include "model/routed_weights.h"
 #include "routing/parameter_values.h"
 #include "runtime/workspace_pool.h"
 
@@ -20,7 +21,7 @@ double log_prob(std::span<const float> logits, std::size_t token) {
 
 class RunnableInternalModel final : public runtime::RunnableModel {
  public:
-  explicit RunnableInternalModel(const Model& model) : model_(model) {
+  explicit RunnableInternalModel(const Model& model) : model_(model), weights_(model.network()) {
     const ModelConfig& config = model.config();
     facts_.vocab = config.vocab;
     facts_.experts = config.experts;
@@ -42,8 +43,11 @@ class RunnableInternalModel final : public runtime::RunnableModel {
     return data;
   }
 
+  const Weights* weights() const noexcept override { return weights_.layers() > 0 ? &weights_ : nullptr; }
+
  private:
   const Model& model_;
+  RoutedWeights weights_;
   runtime::ModelFacts facts_;
   mutable runtime::WorkspacePool<Workspace<float>> workspaces_;
 };

@@ -35,6 +35,7 @@ class Recording final : public Subject {
   }
   const std::vector<Intervention>& missing() const noexcept override { return subject_.missing(); }
   Subject* causal_baseline() const noexcept override { return causal_baseline_.get(); }
+  const Weights* weights() const noexcept override { return subject_.weights(); }
   /// What the subject observes, written before it is returned. Input errors: as well those of writing, after
   /// which nothing is run any more: it would be lost.
   Expected<Trace> observe(const Intervention& run) override;

@@ -8,6 +8,7 @@
 #include "pastonly/error.h"
 #include "pastonly/routing_rule.h"
 #include "pastonly/trace.h"
+#include "pastonly/weights.h"
 #include "runtime/batch.h"
 #include "runtime/observe_options.h"
 
@@ -44,6 +45,8 @@ class RunnableModel {
   /// log_prob is filled in.
   virtual Expected<TraceData> observe(const Batch& batch, const ObserveOptions& options,
                                       Successor* next) const = 0;
+  /// As Subject::weights.
+  virtual const Weights* weights() const noexcept { return nullptr; }
 };
 
 }  // namespace pastonly::runtime

@@ -84,13 +84,14 @@ class LiveModel final : public Subject {
 
   const SubjectInfo& info() const noexcept override { return info_; }
   Capabilities capabilities() const noexcept override {
-    return {true, true, true, true, true, true, true, true, options_.budget};
+    return {true, true, true, true, true, true, true, true, options_.budget, weights() != nullptr};
   }
   const std::vector<Intervention>& interventions() const noexcept override { return runs_; }
   const std::vector<Intervention>& missing() const noexcept override { return missing_; }
   Expected<Trace> observe(const Intervention& run) override;
   Expected<Trace> outline(const Intervention& run) override;
   Subject* causal_baseline() const noexcept override { return options_.causal_baseline.get(); }
+  const Weights* weights() const noexcept override { return model_->weights(); }
 
  private:
   /// The base's draws, whatever is changed: what then changes is no chance.

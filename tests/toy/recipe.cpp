@@ -171,6 +171,26 @@ RecordRecipe read_record(const json& object) {
   return record;
 }
 
+CheckpointRecipe read_checkpoint(const json& object) {
+  CheckpointRecipe checkpoint;
+  Reader reader(object, "checkpoint");
+  reader.read("seed", checkpoint.seed);
+  reader.read("layers", checkpoint.layers);
+  reader.read("experts", checkpoint.experts);
+  reader.read("width", checkpoint.width);
+  reader.read("expert_width", checkpoint.expert_width);
+  reader.read("copied_rows", checkpoint.copied_rows);
+  reader.read("zero_rows", checkpoint.zero_rows);
+  reader.read("coupling", checkpoint.coupling);
+  reader.done();
+  const auto is_row = [&](std::size_t row) { return row < checkpoint.experts; };
+  const bool pairs = std::ranges::all_of(
+      checkpoint.copied_rows, [&](const auto& pair) { return is_row(pair.first) && is_row(pair.second); });
+  if (!pairs || !std::ranges::all_of(checkpoint.zero_rows, is_row))
+    reader.fail("names a row that it has not");
+  return checkpoint;
+}
+
 template <class T>
 void read_optional(Reader& reader, const char* key, std::optional<T>& out) {
   if (const json* value = reader.get(key)) out = value->get<T>();
@@ -210,8 +230,12 @@ Expected<Recipe> parse_recipe(std::string_view text, std::string_view name) {
     Recipe recipe;
     Reader reader(object, "recipe");
     reader.get("comment");
-    recipe.model = read_model(object.at("model"));
-    reader.get("model");
+    if (const json* checkpoint = reader.get("checkpoint")) {
+      recipe.checkpoint = read_checkpoint(*checkpoint);
+    } else {
+      recipe.model = read_model(object.at("model"));
+      reader.get("model");
+    }
     if (const json* plan = reader.get("plan")) recipe.plan = read_plan_recipe(*plan);
     if (const json* record = reader.get("record")) recipe.record = read_record(*record);
     reader.read("arguments", recipe.arguments);

@@ -12,6 +12,7 @@
 #include "pastonly/layout.h"
 #include "pastonly/trace.h"
 #include "subjects/plan_options.h"
+#include "toy/checkpoint.h"
 
 namespace pastonly::toy {
 
@@ -119,6 +120,7 @@ struct Expectation {
 };
 
 struct Recipe {
+  std::optional<CheckpointRecipe> checkpoint;  ///< in place of model, plan and record
   ModelRecipe model;
   PlanRecipe plan;
   RecordRecipe record;

@@ -47,6 +47,7 @@ Expected<void> write_one(const ToySubject& subject, const Recipe& recipe, const 
 }  // namespace
 
 Expected<void> write(const Recipe& recipe, const std::filesystem::path& path) {
+  if (recipe.checkpoint) return write_checkpoint(*recipe.checkpoint, path);
   const auto subject = ToySubject::make(recipe);
   if (!subject) return tl::unexpected(subject.error());
   const auto& runs = (*subject)->interventions();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "catch.h"
+#include "stats/row_geometry.h"
 #include "unit/model/sample.h"
 
 namespace pastonly::model {
@@ -91,7 +92,7 @@ TEST_CASE("coupling: matches its definition", "[model][objectives]") {
 
 TEST_CASE("coupling: noise stays within half the distance to the nearest row", "[model][objectives]") {
   const auto router = random_matrix(experts, width, 7);
-  const auto bounds = coupling_bounds<double>(router.block());
+  const auto bounds = stats::relative_half_distances<double>(router.block());
   for (std::size_t i = 0; i < experts; ++i) {
     double nearest = 1e300, length = 0.0;
     for (std::size_t c = 0; c < width; ++c) length += router.row(i)[c] * router.row(i)[c];
