@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "pastonly/report.h"
@@ -17,6 +18,8 @@ Report::CheckEntry check_of(const Fields& in);
 Json limit_json(const std::optional<DetectionLimit>& limit);
 std::optional<DetectionLimit> limit_of(const Fields& in);  // of the object that holds "detection_limit"
 
+/// null where it is absent, infinite or not a number.
+Json finite_number(const std::optional<double>& value);
 Json experiment_json(const Report::Experiment& experiment);
 Report::Experiment experiment_of(const Fields& in);
 
