@@ -24,8 +24,8 @@ Json experiment_json(const Report::Experiment& experiment);
 Report::Experiment experiment_of(const Fields& in);
 
 /// A line per arm, or per group of seeds: loss with its interval, what of it lies below the source, the
-/// e-value, the training loss as a small picture on one scale; then the loss under other routing. Requires
-/// report.experiment.
+/// e-value, the training loss as a small picture on one scale; then the loss under other routing, and what
+/// the routers learned. Requires report.experiment.
 std::string experiment_text(const Report& report, const TextStyle& style);
 
 }  // namespace pastonly::report
