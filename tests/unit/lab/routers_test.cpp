@@ -129,6 +129,27 @@ TEST_CASE("gradients along one input are aligned, of strangers by chance", "[lab
   CHECK_FALSE(gradient_alignment({router.data(), 2, width}, {blocks[0], blocks[1]}));
 }
 
+TEST_CASE("the leading directions are the fewest that hold nine tenths", "[lab][routers]") {
+  // Singular values 3, 2, 1 along axes of their own: squares 9, 4, 1, of which two hold 13 of 14.
+  constexpr std::size_t width = 8, rows = 3;
+  std::vector<float> gates(2 * rows * width, 0.0F), router(2 * width, 0.0F);
+  for (std::size_t e = 0; e < 2; ++e) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      gates[(e * rows + r) * width + 4 * e + r] = static_cast<float>(3 - r);
+      router[e * width + 4 * e + r] = 1.0F;
+    }
+  }
+  router[3] = 1.0F;  // the first row lies outside its gate by a quarter
+  const auto found = gradient_alignment({router.data(), 2, width},
+                                        {{gates.data(), rows, width}, {&gates[rows * width], rows, width}});
+  REQUIRE(found);
+  CHECK(found->directions == Approx(2.0));
+  CHECK(found->own == Approx(0.5 * (1.0 / std::sqrt(4.0) + 1.0 / std::sqrt(3.0))));
+  CHECK(found->own_share == Approx(0.5 * (2.0 / 4.0 + 2.0 / 3.0)));
+  CHECK(found->other == Approx(0.0).margin(1e-12));
+  CHECK(found->other_share == Approx(0.0).margin(1e-12));
+}
+
 TEST_CASE("scores and activations are held against each other as by hand", "[lab][routers]") {
   model::ModelConfig config = model::small_config();
   config.router.rule = {"top-k", {{"k", 2}}};
