@@ -10,6 +10,7 @@
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
 #include "audits/shared/expert_responses.h"
+#include "audits/shared/router_charts.h"
 #include "audits/shared/seen_router.h"
 #include "evidence/observations.h"
 #include "kernels/elementary.h"
@@ -163,6 +164,17 @@ void add_uncoupled(const CheckContext& context, const std::vector<CouplingFindin
   ran.claims.push_back(std::move(claim));
 }
 
+/// D of the gate projections.
+Chart chart_of(const CouplingFindings& layer) {
+  Chart chart = square_chart("responses", layer.index,
+                             "how much more experts answer router rows than row and expert suggest",
+                             layer.excess.normalised, layer.experts);
+  chart.x = "expert";
+  chart.y = "router row";
+  chart.unit = "nats";
+  return chart;
+}
+
 Outcome run_expert_coupling(const CheckContext& context) {
   evidence::Observations& observations = context.observations;
   const Weights* weights = observations.subject().weights();
@@ -184,6 +196,7 @@ Outcome run_expert_coupling(const CheckContext& context) {
         expert_responses(*weights, l, router, seeds.bits64(), observations.watch().stop, told);
     if (!responses) return responses.error();
     found.push_back(look_at(router.layer, *responses, seeds.bits64(), ran.measurements));
+    if (is_drawn(l, layers, router.layer.experts)) ran.charts.push_back(chart_of(found.back()));
   }
   if (found.empty()) return Skipped{"no layer has two experts"};
   if (const auto cost = add_cost(context, *weights, found, ran); !cost) return cost.error();
