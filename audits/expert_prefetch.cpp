@@ -123,7 +123,7 @@ Foretold foretell(const Trace& trace, const LayerRecord& before, const LayerReco
   return out;
 }
 
-bool shown(std::size_t predictor, const std::vector<Foretold>& layers) {
+bool is_drawn(std::size_t predictor, const std::vector<Foretold>& layers) {
   return !predictors[predictor].needs_scores || std::ranges::all_of(layers, &Foretold::scored);
 }
 
@@ -136,7 +136,7 @@ Chart by_budget(const std::vector<Foretold>& layers) {
   chart.x = "experts fetched, as a multiple of K";
   chart.y = "fraction of routes";
   for (std::size_t p = 0; p < predictors.size(); ++p) {
-    if (!shown(p, layers)) continue;
+    if (!is_drawn(p, layers)) continue;
     Chart::Series series{predictors[p].name, {}, {}, {}, {}, {}};
     for (std::size_t b = 0; b < LinkHits::budgets; ++b) {
       double sum = 0.0;
@@ -158,7 +158,7 @@ Chart by_layer(const std::vector<Foretold>& layers) {
   chart.x = "layer";
   chart.y = "fraction of routes";
   for (std::size_t p = 0; p < predictors.size(); ++p) {
-    if (!shown(p, layers)) continue;
+    if (!is_drawn(p, layers)) continue;
     Chart::Series series{predictors[p].name, {}, {}, {}, {}, {}};
     for (const Foretold& layer : layers) {
       const Measurement& hits = layer.hits[p][gain_budget];

@@ -29,7 +29,7 @@ _pastonly() {
   case $command in
     audit)
       options="--policy --check --source --rule --twin --tokens --text --positions --limit --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
-    lab) options="--out --policy --no-checks --export --output $session" ;;
+    lab) options="--out --policy --check --no-checks --export --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
       options="--output --rule --tokens --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;

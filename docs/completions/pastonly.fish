@@ -25,7 +25,7 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify com
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l out -r -F -d "Directory for the trained arms"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l no-checks -d "Only train and evaluate"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l export -r -F -d "Save the arms as checkpoints"
-complete -c pastonly -n "__fish_seen_subcommand_from audit" -l check -x -d "Run only this check"
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab" -l check -x -d "Run only this check"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l source -x -d "Source that the tokens were drawn from"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l rule -x -d "Rule that a checkpoint was trained under"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l twin -r -d "Checkpoint of the causal baseline"

@@ -101,6 +101,39 @@ struct Report {
     struct Carried {
       std::optional<double> floor_bits, capacity_bits, limit_bits;
     };
+    /// What the routers learned. Figures are means; absent where nothing could be measured.
+    struct Routers {
+      /// Over the MoE layers, at the points of the curve and before the first step.
+      struct Point {
+        std::uint64_t step = 0;
+        double epsilon = 0.0;          ///< min_j |R_i - R_j| / (2 |R_i|), mean over experts
+        double cosine = 0.0;           ///< between router rows, mean over pairs
+        double absolute_cosine = 0.0;  ///< its magnitude
+        double coupling = 0.0;         ///< expert-router coupling loss at alpha 1, without noise
+      };
+      /// A fixed batch's routes of one layer at early steps against those of the trained model.
+      struct Fixation {
+        std::uint32_t layer = 0;
+        std::uint64_t settled = 0;  ///< from this step on the agreement stays at 0.9 and above
+        std::vector<std::pair<std::uint64_t, double>> agreement;  ///< (step, 1 the same, 0 chance)
+      };
+      /// Of one layer of the trained model, on a batch drawn after training.
+      struct Frozen {
+        std::uint32_t layer = 0;
+        /// Magnitude of the cosine between the loss gradient of a router row and the leading right singular
+        /// direction of the gradient of its expert's gate weights; and of another expert's, all pairs.
+        std::optional<double> alignment, alignment_other;
+        /// Share of the row's squared gradient in the fewest singular directions that hold 90% of the gate
+        /// gradient's square; in another expert's; how many directions those are.
+        std::optional<double> share, share_other, directions;
+        /// Correlation of router score and norm of the expert's activation over tokens, mean over experts:
+        /// over the tokens routed to it, and over all.
+        std::optional<double> activation_routed, activation_all;
+      };
+      std::vector<Point> training;
+      std::vector<Fixation> fixation;
+      std::vector<Frozen> frozen;
+    };
     struct Arm {
       std::string name;
       std::string group;  ///< the name without the seed
@@ -121,8 +154,9 @@ struct Report {
       std::string weights;                                  ///< SHA-256 of the frozen state
       std::uint64_t evaluation_seed = 0;                    ///< of the tokens, derived from it
       std::vector<std::pair<std::uint64_t, double>> curve;  ///< training loss: (step, bits)
-      std::vector<CheckEntry> checks;                       ///< run on the arm as a live subject
-      std::optional<DetectionLimit> detection_limit;        ///< of its interventions, where they ran
+      Routers routers;
+      std::vector<CheckEntry> checks;                 ///< run on the arm as a live subject
+      std::optional<DetectionLimit> detection_limit;  ///< of its interventions, where they ran
     };
     std::string name;
     Source source;

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "cli/check_option.h"
 #include "cli/checkpoint_options.h"
 #include "cli/commands.h"
 #include "cli/long_run.h"
@@ -11,8 +12,6 @@
 #include "cli/validators.h"
 #include "input/policy/policy.h"
 #include "input/policy/source_text.h"
-#include "input/text/nearest.h"
-#include "pastonly/check.h"
 #include "session/audit_session.h"
 #include "session/clock.h"
 
@@ -29,20 +28,6 @@ struct AuditArguments {
   TraceArguments trace;
   CheckpointOptions checkpoint;
 };
-
-Expected<void> known_checks(const std::vector<std::string>& ids) {
-  std::vector<std::string> all;
-  for (const Check& check : all_checks()) all.emplace_back(check.id);
-  for (const std::string& id : ids) {
-    if (find_check(id) == nullptr) {
-      const std::string near = input::did_you_mean(id, all);
-      return usage_error(
-          fmt::format("--check {}: no check has that id{}", id,
-                      near.empty() ? fmt::format("; there are {}", fmt::join(all, ", ")) : near));
-    }
-  }
-  return {};
-}
 
 /// An option that would say something of another subject, beside training logs.
 std::string foreign_to_logs(const AuditArguments& arguments, const input::TraceOptions& options) {
@@ -125,9 +110,7 @@ void add_audit(CLI::App& app, Session& session) {
   command->add_option("--policy", arguments->policy, "Policy file, or a built-in policy: ci, release")
       ->type_name("POLICY")
       ->capture_default_str();
-  command->add_option("--check", arguments->checks, "Run only this check; repeatable")
-      ->type_name("ID")
-      ->allow_extra_args(false);
+  add_check_option(*command, arguments->checks);
   command
       ->add_option("--source", arguments->source,
                    "Source that the tokens were drawn from: uniform:VOCAB or markov:vocab=V,order=M,...")

@@ -2,7 +2,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "cli/check_option.h"
 #include "cli/commands.h"
 #include "cli/long_run.h"
 #include "cli/messages.h"
@@ -21,18 +24,20 @@ struct LabArguments {
   std::string directory;
   std::string policy;
   bool no_checks = false;
+  std::vector<std::string> checks;
   std::string exported;
 };
 
 Expected<session::LabRequest> lab_request_of(const LabArguments& arguments) {
+  if (auto known = known_checks(arguments.checks); !known) return tl::unexpected(known.error());
   auto policy = input::read_policy(arguments.policy.empty() ? "ci" : arguments.policy, session::utc_today());
   if (!policy) return tl::unexpected(policy.error());
   auto experiment = lab::read_experiment(arguments.experiment);
   if (!experiment) return tl::unexpected(experiment.error());
   const std::string directory =
       arguments.directory.empty() ? "pastonly-lab/" + experiment->name : arguments.directory;
-  return session::LabRequest{arguments.experiment, *std::move(experiment), directory, *std::move(policy),
-                             !arguments.no_checks};
+  return session::LabRequest{arguments.experiment, *std::move(experiment), directory,
+                             *std::move(policy),   !arguments.no_checks,   arguments.checks};
 }
 
 /// Before training rather than after it: where it cannot be made, hours would be lost. "": none is wanted.
@@ -93,8 +98,9 @@ void add_lab(CLI::App& app, Session& session) {
       "Directory for the trained arms; a rerun continues from it; default: pastonly-lab/NAME");
   command->add_option("--policy", arguments->policy,
                       "Judge by this policy and exit like audit; without a policy, exit 0 on completion");
-  command->add_flag("--no-checks", arguments->no_checks,
-                    "Only train and evaluate; do not run the checks on every arm");
+  CLI::Option* const none = command->add_flag("--no-checks", arguments->no_checks,
+                                              "Only train and evaluate; do not run the checks on every arm");
+  add_check_option(*command, arguments->checks)->excludes(none);
   command
       ->add_option("--export", arguments->exported,
                    "Save every arm's model as a Hugging Face checkpoint in this directory, declared as top-k")

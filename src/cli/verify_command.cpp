@@ -127,12 +127,15 @@ Expected<std::vector<run::Statement>> hold_experiment(const Report& stated, cons
   if (!experiment) return tl::unexpected(experiment.error());
   const auto directory = training_directory(stated);
   if (!directory) return tl::unexpected(directory.error());
-  const bool checks = std::ranges::any_of(
-      stated.experiment->arms, [](const Report::Experiment::Arm& arm) { return !arm.checks.empty(); });
+  // Every arm was checked by the same checks.
+  std::vector<std::string> checks;
+  if (const auto& arms = stated.experiment->arms; !arms.empty()) {
+    for (const auto& check : arms.front().checks) checks.push_back(check.id);
+  }
   const auto again = long_run(session, [&](const session::Environment& environment) {
-    return session::run_lab(
-        {stated.subject.name, *std::move(experiment), directory->string(), stated.policy, checks},
-        environment);
+    return session::run_lab({stated.subject.name, *std::move(experiment), directory->string(), stated.policy,
+                             !checks.empty(), checks},
+                            environment);
   });
   if (!again) return tl::unexpected(again.error());
   std::error_code ignored;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lab/probe.h"
 #include "pastonly/names.h"
 #include "routing/rule_traits.h"
 #include "stats/bound.h"
@@ -32,6 +33,17 @@ std::optional<Report::Experiment::Carried> carried_by(const Arm& arm, const Layo
       finite_bits(layers, stats::expert_choice_floor(experts, *k)),
       finite_bits(layers, stats::expert_choice_capacity(arm.model.experts, *k, chunk)),
       finite_bits(layers, stats::expert_choice_limit(experts, *k))};
+}
+
+Report::Experiment::Routers routers_entry(const Arm& arm, const TrainingRecord& record,
+                                          const EvaluationResult& result) {
+  Report::Experiment::Routers out;
+  for (const auto& [step, m] : record.routers)
+    out.training.push_back({step, m.epsilon, m.cosine, m.absolute_cosine, m.coupling});
+  for (const Fixation& layer : fixation_of(record, arm.model.dense_layers))
+    out.fixation.push_back({layer.layer, layer.settled, layer.agreement});
+  out.frozen = result.routers;
+  return out;
 }
 
 /// Whether nothing that the rule declares, and no state of the same batch, lets later tokens in.
@@ -113,7 +125,7 @@ Ran floor_claims(const Report::Experiment& experiment, double alpha) {
 std::vector<std::pair<std::uint64_t, double>> curve_of(const std::vector<double>& losses,
                                                        std::size_t points) {
   std::vector<std::pair<std::uint64_t, double>> curve;
-  const std::size_t every = std::max<std::size_t>(1, (losses.size() + points - 1) / points);
+  const std::size_t every = curve_stride(losses.size(), points);
   for (std::size_t first = 0; first < losses.size(); first += every) {
     const std::size_t last = std::min(losses.size(), first + every);
     double sum = 0.0;
@@ -124,7 +136,7 @@ std::vector<std::pair<std::uint64_t, double>> curve_of(const std::vector<double>
 }
 
 Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const EvaluationResult& result,
-                                  const std::vector<double>& losses) {
+                                  const TrainingRecord& record) {
   Report::Experiment::Arm entry;
   entry.name = arm.name;
   entry.group = arm.group;
@@ -135,7 +147,7 @@ Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const Eva
   entry.shuffled = arm.shuffle;
   entry.drop_rate = arm.drop_rate;
   entry.seed = arm.seed;
-  entry.steps = losses.size();
+  entry.steps = record.losses.size();
   entry.loss_bits = result.loss_bits;
   entry.lower = result.lower;
   entry.upper = result.upper;
@@ -149,7 +161,8 @@ Report::Experiment::Arm arm_entry(const Arm& arm, const Layout& batch, const Eva
   entry.streaming_tokens = result.streaming_tokens;
   entry.weights = result.weights;
   entry.evaluation_seed = result.seed;
-  entry.curve = curve_of(losses);
+  entry.curve = curve_of(record.losses);
+  entry.routers = routers_entry(arm, record, result);
   return entry;
 }
 

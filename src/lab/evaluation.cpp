@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "input/files/hash.h"
+#include "lab/router_learning.h"
 #include "lab/rules.h"
 #include "routing/rule_ids.h"
 #include "stats/e_process.h"
@@ -16,6 +17,7 @@ namespace pastonly::lab {
 namespace {
 
 constexpr double loss_alpha = 0.05;
+constexpr std::uint64_t learning_stream = 0x4C45'4152'0000'0000ULL;
 constexpr std::uint64_t chance_stream = 0x4556'414C'0000'0000ULL;
 
 /// What one way of routing costs on the evaluation's batches.
@@ -158,6 +160,18 @@ Expected<void> top_k_pass(const Experiment& experiment, const Arm& arm, ArmModel
   return {};
 }
 
+/// On one batch more, by the arm's own rule in order.
+Expected<void> learned_pass(const Experiment& experiment, const Corpus& corpus, ArmModel& model,
+                            EvaluationResult& out) {
+  const auto seed = stats::CounterRng(out.seed, learning_stream).bits64();
+  std::vector<std::int64_t> tokens;
+  if (auto drawn = corpus.draw(Corpus::Part::evaluation, seed, experiment.batch, tokens); !drawn)
+    return drawn;
+  model.unwrap();
+  out.routers = router_learning(model.model().network(), {experiment.batch, tokens, {}}, seed);
+  return {};
+}
+
 void state_as_trained(const RoutedPass& pass, bool source_known, EvaluationResult& out) {
   out.loss_bits = out.lower = out.upper = mean_of(pass.losses);
   if (const auto interval = stats::mean_interval(pass.losses, loss_alpha)) {
@@ -195,6 +209,7 @@ Expected<EvaluationResult> evaluate(const Experiment& experiment, const Arm& arm
     if (!in_order) return tl::unexpected(in_order.error());
   }
   out.in_order = mean_of(in_order->losses);
+  if (auto done = learned_pass(experiment, corpus, model, out); !done) return tl::unexpected(done.error());
   if (arm.model.router.rule.id == routing::ids::soft_moe) return out;
   if (auto done = shuffled_pass(experiment, model, evaluator, out); !done)
     return tl::unexpected(done.error());

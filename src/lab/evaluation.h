@@ -11,6 +11,7 @@
 #include "lab/experiment.h"
 #include "lab/trainer.h"
 #include "pastonly/error.h"
+#include "pastonly/report.h"
 
 namespace pastonly::lab {
 
@@ -34,6 +35,8 @@ struct EvaluationResult {
   std::optional<double> streaming_gap;  ///< streaming - in_order on the same tokens
   std::optional<double> top_k;          ///< by plain top-k with as many experts per token, without noise
   std::uint64_t k = 0;                  ///< that number
+
+  std::vector<Report::Experiment::Routers::Frozen> routers;  ///< (MoE layers) router_learning.h
 };
 
 /// Evaluates the model that `state` holds. Errors: of reading it and of the corpus; interrupted.

@@ -2,6 +2,7 @@
 #include <type_traits>
 
 #include "lab/evaluation.h"
+#include "pastonly/router_figures.h"
 
 namespace pastonly::lab {
 namespace {
@@ -72,14 +73,41 @@ class MemberReader {
 Json to_json(const EvaluationResult& result) {
   MemberWriter writer;
   visit_members(result, writer);
+  Json layers = Json::array();
+  for (const FrozenRouter& layer : result.routers) {
+    MemberWriter figures;
+    figures("layer", std::uint64_t{layer.layer});
+    for (const auto& [key, member] : frozen_figures) figures(key, layer.*member);
+    layers.push_back(std::move(figures.json));
+  }
+  writer.json["routers"] = std::move(layers);
   return writer.json;
 }
+
+namespace {
+
+/// False where something is missing or mistyped.
+bool read_routers(const Json& json, std::vector<FrozenRouter>& out) {
+  if (!json.is_object() || !json.contains("routers") || !json["routers"].is_array()) return false;
+  for (const Json& layer : json["routers"]) {
+    MemberReader reader(layer);
+    FrozenRouter& one = out.emplace_back();
+    std::uint64_t index = 0;
+    reader("layer", index);
+    one.layer = static_cast<std::uint32_t>(index);
+    for (const auto& [key, member] : frozen_figures) reader(key, one.*member);
+    if (!reader.sound()) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 std::optional<EvaluationResult> evaluation_of(const Json& json) {
   EvaluationResult result;
   MemberReader reader(json);
   visit_members(result, reader);
-  return reader.sound() ? std::optional(result) : std::nullopt;
+  return reader.sound() && read_routers(json, result.routers) ? std::optional(result) : std::nullopt;
 }
 
 }  // namespace pastonly::lab

@@ -53,6 +53,13 @@ Expected<Tokens> tokens_of(const Json& json, const std::string& where, const std
       reader.count("vocab", bytes ? std::optional<std::size_t>(256) : std::nullopt, 2, 0xFFFF'FFFFU);
   if (auto read = reader.finish(); !read) return tl::unexpected(read.error());
   tokens.file = (std::filesystem::path(directory) / file).string();
+  std::error_code error;
+  if (!std::filesystem::exists(tokens.file, error)) {
+    return input_error(fmt::format(
+        "{}.file: {} is not there; the experiment names a file that does not come with it, and any "
+        "text of that name will do (docs/lab.md, section Sources)",
+        where, tokens.file));
+  }
   auto hash = input::sha256_file(tokens.file);
   if (!hash) return tl::unexpected(hash.error());
   tokens.sha256 = *std::move(hash);

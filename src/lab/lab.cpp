@@ -82,8 +82,7 @@ class ArmJob {
       meter_.start_at(index_, 1.0);
       return *std::move(entry);
     }
-    auto losses = trained();
-    if (!losses) return tl::unexpected(named(losses.error()));
+    if (auto done = trained(); !done) return tl::unexpected(named(done.error()));
     meter_.report(index_, training_share, fmt::format("{}: evaluation", arm_.name));
     const auto result = evaluate(experiment_, arm_, corpus_, store_, options_.watch.stop);
     if (!result) return tl::unexpected(named(result.error()));
@@ -106,17 +105,17 @@ class ArmJob {
 
   std::optional<Report::Experiment::Arm> stored() const {
     const auto json = store_.read_result();
-    const auto losses = store_.read_losses();
+    const auto record = store_.read_training();
     std::error_code missing;
-    if (!json || !losses || losses->size() != arm_.training.steps ||
+    if (!json || !record || record->losses.size() != arm_.training.steps ||
         !std::filesystem::exists(store_.state(), missing)) {
       return std::nullopt;
     }
     const auto result = evaluation_of(*json);
-    return result ? std::optional(arm_entry(arm_, experiment_.batch, *result, *losses)) : std::nullopt;
+    return result ? std::optional(arm_entry(arm_, experiment_.batch, *result, *record)) : std::nullopt;
   }
 
-  Expected<std::vector<double>> trained() {
+  Expected<void> trained() {
     bool first = true;
     TrainWatch watch;
     watch.stop = options_.watch.stop;
@@ -127,9 +126,9 @@ class ArmJob {
       meter_.report(index_, share,
                     fmt::format("{}: step {}/{}, {:.3f} bits", arm_.name, step, arm_.training.steps, bits));
     };
-    auto trained = train(experiment_, arm_, corpus_, store_, watch);
+    const auto trained = train(experiment_, arm_, corpus_, store_, watch);
     if (!trained) return tl::unexpected(trained.error());
-    return std::move(trained->losses);
+    return {};
   }
 
   const Experiment& experiment_;

@@ -43,19 +43,13 @@ std::optional<input::Json> ArmStore::read(const char* name) const {
   return std::move((*json)["value"]);
 }
 
-Expected<void> ArmStore::write_losses(const std::vector<double>& losses) const {
-  return write("losses.json", losses);
+Expected<void> ArmStore::write_training(const TrainingRecord& record) const {
+  return write("training.json", to_json(record));
 }
 
-std::optional<std::vector<double>> ArmStore::read_losses() const {
-  const auto json = read("losses.json");
-  if (!json || !json->is_array()) return std::nullopt;
-  std::vector<double> losses;
-  for (const auto& loss : *json) {
-    if (!loss.is_number()) return std::nullopt;
-    losses.push_back(loss.get<double>());
-  }
-  return losses;
+std::optional<TrainingRecord> ArmStore::read_training() const {
+  const auto json = read("training.json");
+  return json ? training_record_of(*json) : std::nullopt;
 }
 
 Expected<void> ArmStore::write_result(const input::Json& result) const {

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <utility>
 
+#include "lab/probe.h"
 #include "lab/rules.h"
 #include "stats/random.h"
 
@@ -23,16 +25,16 @@ std::uint64_t tokens_seed(const Arm& arm, std::size_t step) {
   return stats::CounterRng(arm.seed, token_stream + step).bits64();
 }
 
-/// The stored state with the losses of its steps, or a fresh model.
+/// The stored state with the record of its steps, or a fresh model.
 Expected<Trained> begin(const Arm& arm, const ArmStore& store) {
   std::error_code missing;
   if (std::filesystem::exists(store.state(), missing)) {
-    auto losses = store.read_losses();
+    auto record = store.read_training();
     auto stored = model::Model::load(store.state());
-    if (stored && losses && stored->steps_done() <= losses->size() &&
+    if (stored && record && stored->steps_done() <= record->losses.size() &&
         stored->steps_done() <= arm.training.steps) {
-      losses->resize(stored->steps_done());
-      return Trained{std::make_unique<ArmModel>(*std::move(stored), arm), *std::move(losses)};
+      record->cut(stored->steps_done());
+      return Trained{std::make_unique<ArmModel>(*std::move(stored), arm), *std::move(record)};
     }
   }
   auto fresh = model::Model::create(arm.model, arm.training, arm.seed);
@@ -41,12 +43,46 @@ Expected<Trained> begin(const Arm& arm, const ArmStore& store) {
 }
 
 Expected<void> save(Trained& trained, const ArmStore& store) {
-  if (auto written = store.write_losses(trained.losses); !written) return written;
+  if (auto written = store.write_training(trained.record); !written) return written;
   trained.arm->unwrap();
   auto written = trained.arm->model().save(store.state());
   trained.arm->wrap();
   return written;
 }
+
+/// What is measured between steps, at moments that hang on the number of steps alone.
+class Observer {
+ public:
+  Observer(const Arm& arm, Probe probe)
+      : stride_(curve_stride(arm.training.steps)),
+        probe_steps_(probe_steps(arm.training.steps)),
+        probe_(std::move(probe)) {}
+
+  /// Adds what is due after so many steps and not there yet.
+  Expected<void> look(Trained& trained, std::size_t last) {
+    ArmModel& arm = *trained.arm;
+    TrainingRecord& record = trained.record;
+    const std::size_t step = arm.model().steps_done();
+    const bool seen = !record.routers.empty() && record.routers.back().step >= step;
+    if (!seen && (step % stride_ == 0 || step == last)) {
+      if (const auto measures = model::measure_routers(arm.model().network()))
+        record.routers.push_back({step, *measures});
+    }
+    const bool probed = !record.probes.empty() && record.probes.back().step >= step;
+    if (probed || !std::ranges::binary_search(probe_steps_, step)) return {};
+    arm.unwrap();
+    auto routes = probe_.routes(arm.model());
+    arm.wrap();
+    if (!routes) return tl::unexpected(routes.error());
+    if (!routes->layers.empty()) record.probes.push_back(*std::move(routes));
+    return {};
+  }
+
+ private:
+  std::size_t stride_;
+  std::vector<std::uint64_t> probe_steps_;
+  Probe probe_;
+};
 
 }  // namespace
 
@@ -85,6 +121,11 @@ Expected<Trained> train(const Experiment& experiment, const Arm& arm, const Corp
   auto trained = begin(arm, store);
   if (!trained) return trained;
   model::Model& model = trained->arm->model();
+  auto probe = Probe::make(experiment, arm, corpus);
+  if (!probe) return tl::unexpected(probe.error());
+  Observer observer(arm, *std::move(probe));
+  if (auto looked = observer.look(*trained, arm.training.steps); !looked)
+    return tl::unexpected(looked.error());
   std::vector<std::int64_t> tokens;  // (sequences, positions)
   auto saved = Clock::now();
   while (model.steps_done() < arm.training.steps) {
@@ -101,7 +142,9 @@ Expected<Trained> train(const Experiment& experiment, const Arm& arm, const Corp
       return input_error(
           fmt::format("the loss is not finite at step {}: lower training.learning_rate", model.steps_done()));
     }
-    trained->losses.push_back(step->bits());
+    trained->record.losses.push_back(step->bits());
+    if (auto looked = observer.look(*trained, arm.training.steps); !looked)
+      return tl::unexpected(looked.error());
     watch.progress(model.steps_done(), step->bits());
     if (Clock::now() - saved < save_every && model.steps_done() < arm.training.steps) continue;
     if (auto written = save(*trained, store); !written) return tl::unexpected(written.error());

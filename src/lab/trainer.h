@@ -42,12 +42,13 @@ class ArmModel {
 
 struct Trained {
   std::unique_ptr<ArmModel> arm;
-  std::vector<double> losses;  // (steps) bits per token, before each step
+  TrainingRecord record;
 };
 
 /// Trains the arm to its last step, from the store's state where there is one, and leaves the final state
 /// there. The state is written every few seconds and when asked to stop (an error of kind interrupted). The
-/// result is the same to the last bit whenever it was interrupted and for any number of threads.
+/// result is the same to the last bit whenever it was interrupted and for any number of threads. What is
+/// measured on the way reads the model and moves nothing.
 Expected<Trained> train(const Experiment& experiment, const Arm& arm, const Corpus& corpus,
                         const ArmStore& store, const TrainWatch& watch);
 

@@ -218,9 +218,9 @@ class Backward {
       orthogonality_backward<Real>(parameters_.block(*tensors.router), share * objectives_.orthogonality,
                                    gradients_.block(*tensors.router));
     if (objectives_.coupling == 0.0) return;
-    const Coupling<Real> coupling(parameters_.block(*tensors.router), parameters_.block(*tensors.expert_in),
-                                  config_.expert_width, objectives_.coupling_alpha,
-                                  coupling_noise(parameters_.block(*tensors.router), w_.seed, l));
+    const auto coupling =
+        coupling_of<Real>(objectives_, parameters_.block(*tensors.router),
+                          parameters_.block(*tensors.expert_in), config_.expert_width, w_.seed, l);
     coupling.backward(share * objectives_.coupling, gradients_.block(*tensors.router),
                       gradients_.block(*tensors.expert_in));
   }

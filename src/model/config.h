@@ -88,6 +88,7 @@ struct Objectives {
   double z = 0.0;               ///< mean over tokens of logsumexp(logits)^2 (ST-MoE)
   double coupling = 0.0;        ///< expert-router coupling (model/objectives.h)
   double coupling_alpha = 1.0;  ///< how much weaker than its own an expert's other activations must be
+  bool coupling_noise = true;   ///< whether its proxies carry noise; off: they are the router rows
   double orthogonality = 0.0;   ///< mean squared cosine between router rows
   friend bool operator==(const Objectives&, const Objectives&) = default;
 };

@@ -68,6 +68,7 @@ void visit_objectives(Config& c, Visitor& visit) {
   visit("z", c.z);
   visit("coupling", c.coupling);
   visit("coupling_alpha", c.coupling_alpha);
+  visit("coupling_noise", c.coupling_noise);
   visit("orthogonality", c.orthogonality);
 }
 template <class Config, class Visitor>

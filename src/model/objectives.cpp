@@ -57,9 +57,9 @@ void measure_layer(const ModelConfig& config, const LayerTensors& tensors, const
   if (objectives.orthogonality != 0.0)
     w.losses.orthogonality += share * orthogonality_loss<Real>(parameters.block(*tensors.router));
   if (objectives.coupling != 0.0) {
-    const Coupling<Real> coupling(parameters.block(*tensors.router), parameters.block(*tensors.expert_in),
-                                  config.expert_width, objectives.coupling_alpha,
-                                  coupling_noise(parameters.block(*tensors.router), w.seed, l));
+    const auto coupling =
+        coupling_of<Real>(objectives, parameters.block(*tensors.router), parameters.block(*tensors.expert_in),
+                          config.expert_width, w.seed, l);
     w.losses.coupling += share * coupling.loss();
   }
 }

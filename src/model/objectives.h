@@ -72,5 +72,13 @@ class Coupling {
 /// A layer's draw of the noise, (N, width).
 template <class Real>
 Matrix<Real> coupling_noise(Block<const Real> router, std::uint64_t seed, std::size_t layer);
+/// Ones, (N, width): the proxies are the router rows themselves.
+template <class Real>
+Matrix<Real> no_coupling_noise(Block<const Real> router);
+/// The loss of one layer as the objectives ask for it.
+template <class Real>
+Coupling<Real> coupling_of(const Objectives& objectives, Block<const Real> router,
+                           Block<const Real> expert_in, std::size_t gate_rows, std::uint64_t seed,
+                           std::size_t layer);
 
 }  // namespace pastonly::model

@@ -67,6 +67,22 @@ Matrix<Real> coupling_noise(Block<const Real> router, std::uint64_t seed, std::s
 }
 
 template <class Real>
+Matrix<Real> no_coupling_noise(Block<const Real> router) {
+  Matrix<Real> noise;
+  noise.resize(router.rows, router.columns);
+  std::fill(noise.buffer().begin(), noise.buffer().end(), Real{1});
+  return noise;
+}
+
+template <class Real>
+Coupling<Real> coupling_of(const Objectives& objectives, Block<const Real> router,
+                           Block<const Real> expert_in, std::size_t gate_rows, std::uint64_t seed,
+                           std::size_t layer) {
+  return {router, expert_in, gate_rows, objectives.coupling_alpha,
+          objectives.coupling_noise ? coupling_noise(router, seed, layer) : no_coupling_noise(router)};
+}
+
+template <class Real>
 Coupling<Real>::Coupling(Block<const Real> router, Block<const Real> expert_in, std::size_t gate_rows,
                          double alpha, Matrix<Real> noise)
     : router_(router), expert_in_(expert_in), gate_rows_(gate_rows), noise_(std::move(noise)) {
@@ -115,10 +131,13 @@ void Coupling<Real>::backward(double factor, Block<Real> d_router, Block<Real> d
   }
 }
 
-#define PASTONLY_GEOMETRY(Real)                                                              \
-  template double orthogonality_loss<Real>(Block<const Real>);                               \
-  template void orthogonality_backward<Real>(Block<const Real>, double, Block<Real>);        \
-  template Matrix<Real> coupling_noise<Real>(Block<const Real>, std::uint64_t, std::size_t); \
+#define PASTONLY_GEOMETRY(Real)                                                                      \
+  template double orthogonality_loss<Real>(Block<const Real>);                                       \
+  template void orthogonality_backward<Real>(Block<const Real>, double, Block<Real>);                \
+  template Matrix<Real> coupling_noise<Real>(Block<const Real>, std::uint64_t, std::size_t);         \
+  template Matrix<Real> no_coupling_noise<Real>(Block<const Real>);                                  \
+  template Coupling<Real> coupling_of<Real>(const Objectives&, Block<const Real>, Block<const Real>, \
+                                            std::size_t, std::uint64_t, std::size_t);                \
   template class Coupling<Real>;
 PASTONLY_GEOMETRY(float)
 PASTONLY_GEOMETRY(double)

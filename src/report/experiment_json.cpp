@@ -2,12 +2,10 @@
 
 #include <cmath>
 
+#include "report/routers_json.h"
+
 namespace pastonly::report {
 namespace {
-
-Json finite_number(const std::optional<double>& value) {
-  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-}
 
 Json bound_json(const std::optional<Report::Experiment::Carried>& bound) {
   if (!bound) return nullptr;
@@ -43,6 +41,7 @@ Json arm_json(const Report::Experiment::Arm& arm) {
           {"weights", arm.weights},
           {"evaluation_seed", arm.evaluation_seed},
           {"curve", std::move(curve)},
+          {"routers", routers_json(arm.routers)},
           {"checks", checks_json(arm.checks)},
           {"detection_limit", limit_json(arm.detection_limit)}};
 }
@@ -86,12 +85,17 @@ Report::Experiment::Arm experiment_arm_of(const Fields& in) {
     }
     arm.curve.emplace_back(static_cast<std::uint64_t>(*step), (*pair)[1].number().value_or(std::nan("")));
   }
+  if (in.has("routers")) arm.routers = routers_of(in.object("routers"));
   for (const Fields& check : in.objects("checks")) arm.checks.push_back(check_of(check));
   arm.detection_limit = limit_of(in);
   return arm;
 }
 
 }  // namespace
+
+Json finite_number(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
+}
 
 Json experiment_json(const Report::Experiment& experiment) {
   Json arms = Json::array();

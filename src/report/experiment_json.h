@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "pastonly/report.h"
@@ -17,12 +18,14 @@ Report::CheckEntry check_of(const Fields& in);
 Json limit_json(const std::optional<DetectionLimit>& limit);
 std::optional<DetectionLimit> limit_of(const Fields& in);  // of the object that holds "detection_limit"
 
+/// null where it is absent, infinite or not a number.
+Json finite_number(const std::optional<double>& value);
 Json experiment_json(const Report::Experiment& experiment);
 Report::Experiment experiment_of(const Fields& in);
 
 /// A line per arm, or per group of seeds: loss with its interval, what of it lies below the source, the
-/// e-value, the training loss as a small picture on one scale; then the loss under other routing. Requires
-/// report.experiment.
+/// e-value, the training loss as a small picture on one scale; then the loss under other routing, and what
+/// the routers learned. Requires report.experiment.
 std::string experiment_text(const Report& report, const TextStyle& style);
 
 }  // namespace pastonly::report

@@ -7,6 +7,7 @@
 #include "report/arm_groups.h"
 #include "report/experiment_json.h"
 #include "report/paragraph.h"
+#include "report/routers_text.h"
 #include "report/text_table.h"
 #include "report/words.h"
 #include "routing/rule_ids.h"
@@ -152,7 +153,7 @@ std::string experiment_text(const Report& report, const TextStyle& style) {
   if (experiment.arms.empty()) return "";
   const auto groups = arm_groups(report);
   return experiment_heading(experiment, style) + "\n" + loss_table(experiment, groups, style) + "\n" +
-         routing_table(groups, style);
+         routing_table(groups, style) + routers_text(experiment, style);
 }
 
 }  // namespace pastonly::report

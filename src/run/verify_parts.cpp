@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "input/policy/embedded_policies.h"
 #include "input/policy/policy.h"
+#include "pastonly/router_figures.h"
 
 namespace pastonly::run {
 namespace {
@@ -193,6 +195,32 @@ Statement compare_layers(const std::vector<Report::Layer>& stated, const std::ve
   return row;
 }
 
+/// Figures that could not be taken are absent, not numbers.
+Value finite(double value) { return std::isfinite(value) ? Value(value) : Value(); }
+
+Value routers_value(const Report::Experiment::Routers& routers) {
+  Value::Array training, fixation, frozen;
+  for (const auto& point : routers.training) {
+    Value::Object one{{"step", point.step}};
+    for (const auto& [key, member] : point_figures) one.emplace_back(key, finite(point.*member));
+    training.emplace_back(std::move(one));
+  }
+  for (const auto& layer : routers.fixation) {
+    Value::Array agreement;
+    for (const auto& [step, value] : layer.agreement)
+      agreement.emplace_back(Value::Array{step, finite(value)});
+    fixation.emplace_back(Value::Object{
+        {"layer", layer.layer}, {"settled", layer.settled}, {"agreement", std::move(agreement)}});
+  }
+  for (const auto& layer : routers.frozen) {
+    Value::Object one{{"layer", layer.layer}};
+    for (const auto& [key, member] : frozen_figures) one.emplace_back(key, maybe(layer.*member));
+    frozen.emplace_back(std::move(one));
+  }
+  return Value::Object{
+      {"training", std::move(training)}, {"fixation", std::move(fixation)}, {"frozen", std::move(frozen)}};
+}
+
 /// What a report says of an arm beside its checks, in the report's own keys.
 Value::Object arm_value(const Report::Experiment::Arm& arm) {
   Value bound;
@@ -225,6 +253,7 @@ Value::Object arm_value(const Report::Experiment::Arm& arm) {
           {"streaming_tokens", arm.streaming_tokens},
           {"evaluation_seed", arm.evaluation_seed},
           {"curve", std::move(curve)},
+          {"routers", routers_value(arm.routers)},
           {"weights", arm.weights}};
 }
 

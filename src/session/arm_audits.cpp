@@ -40,6 +40,7 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
   Policy policy = options.policy;
   policy.source = plan.tokens.source;
   run::AuditOptions how;
+  how.checks = options.checks;
   how.seed = entry.evaluation_seed;
   how.today = options.today;
   how.watch.stop = options.watch.stop;
@@ -56,9 +57,10 @@ std::filesystem::path kept_audit(const lab::Experiment& plan, const lab::Arm& ar
                                  const ArmAuditOptions& options) {
   Policy policy = options.policy;
   policy.source = plan.tokens.source;
-  const std::string key = input::sha256_text(
-      arm.name + "\n" +
-      report::policy_json(policy).dump(-1, ' ', false, report::Json::error_handler_t::replace));
+  std::string all = arm.name + "\n" +
+                    report::policy_json(policy).dump(-1, ' ', false, report::Json::error_handler_t::replace);
+  for (const std::string& check : options.checks) all += "\n" + check;
+  const std::string key = input::sha256_text(all);
   return lab::ArmStore(options.directory, lab::arm_key(plan, arm))
       .file("audit-" + key.substr(0, 16) + ".json");
 }

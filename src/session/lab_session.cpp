@@ -70,7 +70,7 @@ Expected<Report> run_lab(const LabRequest& request, const Environment& environme
   report.subject.files = std::move(files);
   report.subject.vocab = experiment->source.vocab;
   for (const auto& arm : experiment->arms) report.subject.tokens += arm.tokens;
-  ArmAuditOptions checks{request.directory, request.policy, run.today(), watch};
+  ArmAuditOptions checks{request.directory, request.policy, request.only, run.today(), watch};
   checks.watch.progress = [&](double fraction, std::string_view what) {
     watch.progress(fraction, fmt::format("checks: {}", what));
   };

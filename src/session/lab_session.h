@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "lab/experiment.h"
 #include "pastonly/policy.h"
@@ -15,7 +16,8 @@ struct LabRequest {
   lab::Experiment experiment;
   std::string directory;
   Policy policy;
-  bool checks = true;  ///< run all checks on every arm
+  bool checks = true;             ///< run checks on every arm
+  std::vector<std::string> only;  ///< ids of the checks to run; empty = all
 };
 Expected<Report> run_lab(const LabRequest& request, const Environment& environment);
 

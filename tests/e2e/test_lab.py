@@ -107,6 +107,68 @@ class Lab(unittest.TestCase):
         self.assertIn(f"{leaky['leak_bits']:+.3f}", rows[0])
         self.assertIn(" | 0 | ", rows[2])
 
+    def test_only_the_named_checks_run(self):
+        report = self.report("out", "--check", "causal-mask", "--check", "load-balance")
+        for arm in report["experiment"]["arms"]:
+            self.assertEqual([c["id"] for c in arm["checks"]], ["causal-mask", "load-balance"])
+        again = self.report("out", "--check", "load-balance")  # what is kept of other checks is not mixed in
+        self.assertEqual([c["id"] for c in again["experiment"]["arms"][0]["checks"]], ["load-balance"])
+        verify = run("verify", self.folder / "report.json", "--quiet", env={"XDG_CACHE_HOME": str(self.folder / "cache")})
+        self.assertEqual(verify.returncode, 0, verify.stdout)
+        for wrong in (["--check", "causal"], ["--check", "causal-mask", "--no-checks"]):
+            self.assertEqual(run("lab", self.path, *wrong).returncode, 4)
+
+    def test_what_routers_learned_is_reported(self):
+        report = self.report("out", "--no-checks")
+        for arm in report["experiment"]["arms"]:
+            routers = arm["routers"]
+            self.assertEqual([p["step"] for p in routers["training"]], list(range(0, 401, 8)))
+            self.assertEqual([layer["layer"] for layer in routers["fixation"]], [0, 1])
+            for layer in routers["fixation"]:
+                self.assertEqual(layer["agreement"][-1], [400, 1.0])
+                late = [agreement for step, agreement in layer["agreement"] if step >= layer["settled"]]
+                self.assertGreaterEqual(min(late), 0.9)
+            self.assertEqual(len(routers["frozen"]), 2)
+            # A loss that is not trained is measured all the same.
+            self.assertGreater(routers["training"][0]["coupling"], 0)
+        text = run("report", self.folder / "report.json").stdout
+        self.assertIn("settled", text)
+
+    def test_the_tables_are_made_of_reports(self):
+        self.path.write_text(json.dumps(dict(EXPERIMENT, name="depth")))
+        report = self.report("out", "--check", "causal-mask")
+        page, path = self.folder / "page.md", self.folder / "report.json"
+        page.write_text("# Before\n<!-- depth -->old<!-- /depth -->\nafter\n")
+        fill = lambda: subprocess.run([ROOT / "audits/experiments/tables", "--page", page, f"{path}:3"],
+                                      capture_output=True, text=True)
+        done = fill()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = page.read_text()
+        self.assertTrue(text.startswith("# Before\n<!-- depth -->\n"))
+        self.assertTrue(text.endswith("<!-- /depth -->\nafter\n"))
+        self.assertNotIn("old", text)
+        self.assertIn("    pastonly lab audits/experiments/depth.json --check causal-mask\n", text)
+        self.assertIn("3 minutes of processor time", text)
+        leaky = report["experiment"]["arms"][0]
+        self.assertIn(f"| chunk 4 | {leaky['loss_bits']:.3f} | {leaky['leak_bits']:+.3f} |", text)
+        self.assertEqual(fill().returncode, 0)
+        self.assertEqual(page.read_text(), text)
+        report["experiment"]["name"] = "small"
+        path.write_text(json.dumps(report))
+        self.assertIn("no tables are known", fill().stderr)
+
+    def test_tables_give_means_and_intervals_over_seeds(self):
+        namespace = {"__name__": "tables", "__file__": str(ROOT / "audits/experiments/tables")}
+        exec((ROOT / "audits/experiments/tables").read_text(), namespace)
+        # Mean 2, standard deviation 1, three values: 4.303 / sqrt(3).
+        self.assertEqual(namespace["words"]([1.0, 2.0, 3.0]), "2.000 ± 2.484")
+        self.assertEqual(namespace["words"]([0.5]), "0.500")
+        self.assertEqual(namespace["words"]([None, -1.0, -1.0], 2, sign=True), "-1.00 ± 0.00")
+        arm = lambda seed, bits: {"seed": seed, "loss_bits": bits}
+        one = namespace["Group"]("a", [arm(2, 3.5), arm(1, 3.0), arm(3, 9.0)])
+        two = namespace["Group"]("b", [arm(1, 2.0), arm(2, 2.0)])
+        self.assertEqual(one.less(two, namespace["loss"]), [1.0, 1.5])
+
     def test_verify_trains_again(self):
         report = self.report("out")
         verify = lambda: run("verify", self.folder / "report.json", "--quiet", env={"XDG_CACHE_HOME": str(self.folder / "cache")})

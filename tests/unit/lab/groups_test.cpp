@@ -32,7 +32,9 @@ Report reported(const Experiment& plan) {
   for (const Arm& arm : plan.arms) {
     EvaluationResult result;
     result.loss_bits = result.in_order = result.lower = result.upper = loss_of(arm);
-    report.experiment->arms.push_back(arm_entry(arm, plan.batch, result, {4.0, loss_of(arm)}));
+    TrainingRecord record;
+    record.losses = {4.0, loss_of(arm)};
+    report.experiment->arms.push_back(arm_entry(arm, plan.batch, result, record));
   }
   return report;
 }

@@ -10,8 +10,10 @@
 #include "input/files/hash.h"
 #include "lab/arm_report.h"
 #include "lab/store.h"
+#include "pastonly/router_figures.h"
 #include "stats/e_process.h"
 #include "stats/mean_interval.h"
+#include "stats/random.h"
 #include "unit/input/temporary_directory.h"
 
 namespace pastonly::lab {
@@ -61,6 +63,23 @@ Report::Experiment interrupted_often(const Experiment& experiment, const std::fi
   return {};
 }
 
+/// All of them in one list.
+std::vector<double> figures(const Report::Experiment::Routers& routers) {
+  std::vector<double> out;
+  for (const auto& point : routers.training) {
+    out.push_back(static_cast<double>(point.step));
+    for (const auto& [key, member] : point_figures) out.push_back(point.*member);
+  }
+  for (const auto& layer : routers.fixation) {
+    out.push_back(static_cast<double>(layer.settled));
+    for (const auto& [step, agreement] : layer.agreement) out.push_back(agreement);
+  }
+  for (const auto& layer : routers.frozen) {
+    for (const auto& [key, member] : frozen_figures) out.push_back((layer.*member).value_or(-9.0));
+  }
+  return out;
+}
+
 void check_equal(const Report::Experiment& a, const Report::Experiment& b) {
   REQUIRE(a.arms.size() == b.arms.size());
   for (std::size_t i = 0; i < a.arms.size(); ++i) {
@@ -73,6 +92,7 @@ void check_equal(const Report::Experiment& a, const Report::Experiment& b) {
     CHECK(a.arms[i].evaluated.shuffled == b.arms[i].evaluated.shuffled);
     CHECK(a.arms[i].evaluated.top_k == b.arms[i].evaluated.top_k);
     CHECK(a.arms[i].curve == b.arms[i].curve);
+    CHECK(figures(a.arms[i].routers) == figures(b.arms[i].routers));
   }
 }
 
@@ -102,6 +122,36 @@ TEST_CASE("an experiment's result is the same interrupted, in parallel and again
   }
 }
 
+TEST_CASE("what is measured on the way moves no bit of the training", "[lab]") {
+  const TemporaryDirectory directory;
+  const Experiment experiment = tiny();
+  const auto report = completed(experiment, directory.path());
+  const auto corpus = Corpus::open(experiment.tokens, experiment.batch.positions);
+  REQUIRE(corpus);
+  for (std::size_t i : {std::size_t{0}, std::size_t{3}}) {  // the arms without wrappers
+    const Arm& arm = experiment.arms[i];
+    const auto trained = open_arm(experiment, arm, directory.path());
+    REQUIRE(trained);
+    auto alone = model::Model::create(arm.model, arm.training, arm.seed);
+    REQUIRE(alone);
+    std::vector<std::int64_t> tokens;
+    for (std::size_t step = 0; step < arm.training.steps; ++step) {
+      const auto seed = stats::CounterRng(arm.seed, 0x4C41'4200'0000'0000ULL + step).bits64();
+      REQUIRE(corpus->draw(Corpus::Part::training, seed, experiment.batch, tokens));
+      REQUIRE(alone->step({experiment.batch, tokens, {}}));
+    }
+    const auto &a = (*trained)->model().network(), &b = alone->network();
+    for (std::size_t id = 0; id < a.table().tensors.size(); ++id)
+      CHECK(std::equal(a.parameters().data(id), a.parameters().data(id) + a.table()[id].size(),
+                       b.parameters().data(id)));
+    const auto& routers = report.arms[i].routers;
+    CHECK(routers.training.size() == arm.training.steps + 1);
+    CHECK(routers.training.back().absolute_cosine == model::measure_routers(a)->absolute_cosine);
+    CHECK(routers.fixation.size() == 2);
+    CHECK(routers.frozen.size() == 2);
+  }
+}
+
 TEST_CASE("half-written and foreign files are never taken for an arm's own", "[lab]") {
   const TemporaryDirectory directory;
   const Experiment experiment = tiny(R"([{"name": "ec", "rule": "expert-choice,k=2,chunk=4"}])");
@@ -115,7 +165,7 @@ TEST_CASE("half-written and foreign files are never taken for an arm's own", "[l
     std::ofstream(folder / name, std::ios::binary) << bytes;
   };
   const auto half = [](std::string& bytes) { bytes.resize(bytes.size() / 2); };
-  for (const char* name : {"result.json", "losses.json", "state.safetensors"}) {
+  for (const char* name : {"result.json", "training.json", "state.safetensors"}) {
     INFO(name);
     damage(name, half);
     if (std::string(name) == "state.safetensors") damage("result.json", half);

@@ -137,6 +137,12 @@ TEST_CASE("gradients: soft mixture of experts", "[model][gradients]") {
   }
 }
 
+TEST_CASE("gradients: coupling without noise", "[model][gradients]") {
+  check_gradients(with("coupling", [](Case& c) {
+    c.objectives = {.coupling = 0.6, .coupling_alpha = 0.8, .coupling_noise = false};
+  }));
+}
+
 TEST_CASE("gradients: router orthogonality", "[model][gradients]") {
   check_gradients(with("orthogonality", [](Case& c) { c.objectives.orthogonality = 0.4; }));
 }

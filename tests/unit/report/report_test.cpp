@@ -119,6 +119,27 @@ TEST_CASE("a report survives writing and reading, byte for byte", "[report]") {
   CHECK(write_json(*empty_back) == empty);
 }
 
+TEST_CASE("what routers learned survives writing and reading, and need not be there", "[report]") {
+  Report report = full();
+  report.experiment.emplace().arms.resize(2);
+  auto& routers = report.experiment->arms[0].routers;
+  routers.training = {{0, 0.5, -0.01, 0.1, 0.002}, {7, 0.4, 0.02, 0.2, 0.0}};
+  routers.fixation = {{1, 7, {{0, -0.25}, {7, 1.0}}}};
+  routers.frozen = {{1, 0.5, 0.25, 0.75, 0.125, 3.5, std::nullopt, -0.5}};
+  const std::string text = write_json(report);
+  const auto back = parse_report(text, "r.json");
+  if (!back) FAIL(back.error().message);
+  CHECK(write_json(*back) == text);
+  CHECK(back->experiment->arms[0].routers.fixation[0].agreement == routers.fixation[0].agreement);
+  CHECK(back->experiment->arms[0].routers.frozen[0].activation_all == -0.5);
+  // Reports of before have none.
+  Json older = Json::parse(text);
+  for (auto& arm : older["experiment"]["arms"]) arm.erase("routers");
+  const auto read = parse_report(older.dump(), "o.json");
+  if (!read) FAIL(read.error().message);
+  CHECK(read->experiment->arms[0].routers.training.empty());
+}
+
 TEST_CASE("keys stand in the documented order", "[report]") {
   const Json json = Json::parse(write_json(full()));
   std::vector<std::string> keys;
