@@ -104,7 +104,7 @@ RowFindings look_at(const Weights& weights, std::size_t position, const Trace& t
   say(measurement::router_common_share, common_share(router.rows, geometry.norms), "fraction", n);
   say(measurement::router_plane_share, stats::principal_plane(router.rows.block()).share, "fraction", n);
   out.same = same_rows(router, geometry);
-  if (!is_drawn(position, weights.layers(), n)) return out;
+  if (!is_layer_drawn(position, weights.layers(), n)) return out;
   out.charts = plane_charts(router, trace);
   out.charts.push_back(
       square_chart("cosines", out.index, "cosines between router rows", geometry.cosines, n));
@@ -119,7 +119,8 @@ std::string pairs_text(const RowFindings& layer) {
   std::vector<std::string> words;
   for (std::size_t i = 0; i < std::min(most_named, layer.same.size()); ++i)
     words.push_back(fmt::format("{} and {}", layer.same[i].first, layer.same[i].second));
-  if (layer.same.size() > most_named) words.push_back(fmt::format("{} more pairs", layer.same.size() - most_named));
+  if (layer.same.size() > most_named)
+    words.push_back(fmt::format("{} more pairs", layer.same.size() - most_named));
   return fmt::format("{}", fmt::join(words, ", "));
 }
 

@@ -63,7 +63,7 @@ Chart points_chart(std::string id, std::string title, const std::vector<double>&
 
 }  // namespace
 
-bool is_drawn(std::size_t position, std::size_t layers, std::size_t experts) {
+bool is_layer_drawn(std::size_t position, std::size_t layers, std::size_t experts) {
   const bool middle = position == layers / 2;
   return middle || (experts <= wide && (position == 0 || position + 1 == layers));
 }

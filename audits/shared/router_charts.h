@@ -13,7 +13,7 @@ namespace pastonly::audits {
 
 /// Whether a picture is made of a layer: of the first, the middle and the last of `layers`; of wide ones,
 /// whose pictures are large, of the middle alone.
-bool is_drawn(std::size_t position, std::size_t layers, std::size_t experts);
+bool is_layer_drawn(std::size_t position, std::size_t layers, std::size_t experts);
 
 /// A square of numbers, (N, N), of one layer.
 Chart square_chart(std::string id, LayerIndex layer, std::string_view title, std::span<const double> values,
