@@ -10,6 +10,7 @@
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
 #include "audits/shared/expert_responses.h"
+#include "audits/shared/router_charts.h"
 #include "audits/shared/seen_router.h"
 #include "evidence/observations.h"
 #include "kernels/elementary.h"
@@ -51,7 +52,7 @@ class Figures {
     out_.push_back({std::move(name), value, {}, {}, unit, layer_.experts, layer_.index});
   }
 
-  stats::DiagonalExcess add(const char* what, const Norms& norms, std::uint64_t seed) {
+  stats::DiagonalExcess describe(const char* what, const Norms& norms, std::uint64_t seed) {
     const std::size_t n = layer_.experts;
     const auto excess = stats::diagonal_excess(norms.block(), seed);
     const kernels::Block<const double> rescaled(excess.normalised.data(), n, n);
@@ -98,14 +99,14 @@ CouplingFindings look_at(const RoutedLayer& layer, const ExpertResponses& respon
   Figures figures(found, out);
   const auto winners = stats::largest_columns(responses.gate.block());
   found.rows_won = stats::own_places(winners);
-  found.excess = figures.add("gate", responses.gate, seed);
+  found.excess = figures.describe("gate", responses.gate, seed);
   figures.say(measurement::of(measurement::rows_won_p, "gate"), stats::matching_p(winners, found.rows_won),
               "probability");
   figures.won(measurement::rows_won, "gate with noise", stats::largest_columns(responses.noisy_gate.block()));
   figures.won(measurement::columns_won, "gate with noise", stats::largest_rows(responses.noisy_gate.block()));
-  figures.add("up", responses.up, seed);
-  figures.add("act", responses.act, seed);
-  figures.add("output", responses.output, seed);
+  figures.describe("up", responses.up, seed);
+  figures.describe("act", responses.act, seed);
+  figures.describe("output", responses.output, seed);
   figures.loss(responses.noisy_gate);
   return found;
 }
@@ -163,6 +164,17 @@ void add_uncoupled(const CheckContext& context, const std::vector<CouplingFindin
   ran.claims.push_back(std::move(claim));
 }
 
+/// D of the gate projections.
+Chart chart_of(const CouplingFindings& layer) {
+  Chart chart = square_chart("responses", layer.index,
+                             "how much more experts answer router rows than row and expert suggest",
+                             layer.excess.normalised, layer.experts);
+  chart.x = "expert";
+  chart.y = "router row";
+  chart.unit = "nats";
+  return chart;
+}
+
 Outcome run_expert_coupling(const CheckContext& context) {
   evidence::Observations& observations = context.observations;
   const Weights* weights = observations.subject().weights();
@@ -184,6 +196,7 @@ Outcome run_expert_coupling(const CheckContext& context) {
         expert_responses(*weights, l, router, seeds.bits64(), observations.watch().stop, told);
     if (!responses) return responses.error();
     found.push_back(look_at(router.layer, *responses, seeds.bits64(), ran.measurements));
+    if (is_layer_drawn(l, layers, router.layer.experts)) ran.charts.push_back(chart_of(found.back()));
   }
   if (found.empty()) return Skipped{"no layer has two experts"};
   if (const auto cost = add_cost(context, *weights, found, ran); !cost) return cost.error();

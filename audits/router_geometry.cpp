@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
+#include "audits/shared/router_charts.h"
 #include "audits/shared/seen_router.h"
 #include "evidence/observations.h"
 #include "pastonly/names.h"
@@ -26,6 +28,7 @@ struct RowFindings {
   std::vector<Measurement> measurements;
   std::vector<std::size_t> dead;  // rows of zeros
   std::vector<Pair> same;         // rows of one direction
+  std::vector<Chart> charts;
 };
 
 double median(std::vector<double> values) {
@@ -68,11 +71,11 @@ std::vector<Pair> same_rows(const SeenRouter& router, const stats::RowGeometry& 
   return out;
 }
 
-RowFindings look_at(const Weights& weights, std::size_t position) {
+RowFindings look_at(const Weights& weights, std::size_t position, const Trace& trace) {
   const SeenRouter router = seen_router(weights, position);
   const auto geometry = stats::row_geometry(router.rows.block());
   const std::size_t n = geometry.rows();
-  RowFindings out{router.layer.index, {}, {}, {}};
+  RowFindings out{router.layer.index, {}, {}, {}, {}};
   const auto say = [&](const char* name, double value, const char* unit, std::size_t samples) {
     out.measurements.push_back({name, value, {}, {}, unit, samples, out.index});
   };
@@ -101,21 +104,28 @@ RowFindings look_at(const Weights& weights, std::size_t position) {
   say(measurement::router_common_share, common_share(router.rows, geometry.norms), "fraction", n);
   say(measurement::router_plane_share, stats::principal_plane(router.rows.block()).share, "fraction", n);
   out.same = same_rows(router, geometry);
+  if (!is_layer_drawn(position, weights.layers(), n)) return out;
+  out.charts = plane_charts(router, trace);
+  out.charts.push_back(
+      square_chart("cosines", out.index, "cosines between router rows", geometry.cosines, n));
+  out.charts.back().x = out.charts.back().y = "router row";
+  out.charts.back().unit = "cosine";
   return out;
 }
 
-constexpr std::size_t shown = 3;
+constexpr std::size_t most_named = 3;
 
 std::string pairs_text(const RowFindings& layer) {
   std::vector<std::string> words;
-  for (std::size_t i = 0; i < std::min(shown, layer.same.size()); ++i)
+  for (std::size_t i = 0; i < std::min(most_named, layer.same.size()); ++i)
     words.push_back(fmt::format("{} and {}", layer.same[i].first, layer.same[i].second));
-  if (layer.same.size() > shown) words.push_back(fmt::format("{} more pairs", layer.same.size() - shown));
+  if (layer.same.size() > most_named)
+    words.push_back(fmt::format("{} more pairs", layer.same.size() - most_named));
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
 std::string rows_text(const RowFindings& layer) {
-  const std::size_t count = std::min(2 * shown, layer.dead.size());
+  const std::size_t count = std::min(2 * most_named, layer.dead.size());
   std::string text = fmt::format("{}", fmt::join(layer.dead.begin(), layer.dead.begin() + count, ", "));
   if (layer.dead.size() > count) text += fmt::format(" and {} more", layer.dead.size() - count);
   return text;
@@ -142,14 +152,18 @@ void claim_of(const std::vector<RowFindings>& found, const char* id, Has&& has, 
 Outcome run_router_geometry(const CheckContext& context) {
   const Weights* weights = context.observations.subject().weights();
   if (weights == nullptr) return Skipped{"the weights of routers and experts are not known"};
+  const auto trace = context.observations.base();
+  if (!trace) return trace.error();
   std::vector<RowFindings> found(weights->layers());
   stats::parallel_for(found.size(), [&](std::size_t l) {
-    if (!context.observations.watch().stop()) found[l] = look_at(*weights, l);
+    if (!context.observations.watch().stop()) found[l] = look_at(*weights, l, *trace);
   });
   if (context.observations.watch().stop()) return Error{Error::Kind::interrupted, "interrupted"};
   Ran ran;
-  for (auto& layer : found)
+  for (auto& layer : found) {
     ran.measurements.insert(ran.measurements.end(), layer.measurements.begin(), layer.measurements.end());
+    std::ranges::move(layer.charts, std::back_inserter(ran.charts));
+  }
   claim_of(
       found, claim::same_rows, [](const RowFindings& layer) { return !layer.same.empty(); },
       [](const RowFindings& layer) {

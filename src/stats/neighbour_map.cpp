@@ -91,7 +91,7 @@ class Descent {
   }
 
   void run(std::size_t iterations) {
-    const double rate = std::max(50.0, static_cast<double>(n_) / exaggeration / 4.0);
+    const double rate = static_cast<double>(n_) / exaggeration;  // Belkina et al. 2019
     for (std::size_t t = 0; t < iterations; ++t) {
       const bool early = t < exaggerated;
       measure_gradient(early ? exaggeration : 1.0);
