@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "audits/checks.h"
@@ -10,7 +14,9 @@
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "routing/recorded/load.h"
+#include "routing/recorded/routes.h"
 #include "routing/rule_facts.h"
+#include "routing/rule_ids.h"
 #include "stats/bootstrap.h"
 #include "stats/location_test.h"
 #include "stats/parallel.h"
@@ -19,6 +25,9 @@ namespace pastonly::audits {
 namespace {
 
 using Bin = routing::LoadSurvey::Bin;
+
+constexpr std::uint64_t least_tagged = 64;    // tokens of a tag's value, to state a rate of it
+constexpr std::size_t most_tag_values = 256;  // of a tag, the most frequent ones
 
 double dropped(const Bin& bin, double asked) {
   return std::max(0.0, asked * static_cast<double>(bin.tokens) - static_cast<double>(bin.pairs));
@@ -105,6 +114,64 @@ void measure_places(const routing::LoadSurvey& load, double asked, LayerIndex in
       "fraction of tokens");
 }
 
+/// Of one tag: the drop rates of those of its values that have enough tokens to state one.
+struct TagDrops {
+  std::string tag;
+  std::vector<double> rates;
+};
+
+std::vector<TagDrops> drops_by_tag(const Trace& trace, const LayerRecord& layer, double asked) {
+  std::vector<TagDrops> out;
+  if (trace.tags.empty()) return out;
+  const auto routes = routing::read_routes(trace, layer);
+  for (const Tag& tag : trace.tags) {
+    std::map<std::int64_t, Bin> bins;
+    for (std::size_t i = 0; i < routes.tokens.size(); ++i) {
+      const std::int64_t value = tag.values[routes.tokens[i]];
+      if (value < 0) continue;
+      Bin& bin = bins[value];
+      ++bin.tokens;
+      bin.pairs += routes.starts[i + 1] - routes.starts[i];
+    }
+    std::erase_if(bins, [](const auto& one) { return one.second.tokens < least_tagged; });
+    std::vector<std::pair<std::int64_t, Bin>> kept(bins.begin(), bins.end());
+    std::ranges::stable_sort(kept, std::greater<>(), [](const auto& one) { return one.second.tokens; });
+    if (kept.size() > most_tag_values) kept.resize(most_tag_values);
+    TagDrops drops{tag.name, {}};
+    for (const auto& one : kept) drops.rates.push_back(part_rate(std::span(&one.second, 1), asked));
+    if (!kept.empty()) out.push_back(std::move(drops));
+  }
+  return out;
+}
+
+/// Tokens that the experts have room for, all together, where the capacity that was found says so: over the
+/// whole batch, or over each sequence where the rule counts so.
+std::optional<double> slots_of(const LayerFacts::Rule& rule, const Trace& trace, std::size_t experts) {
+  const auto capacity = rule.parameters.number("capacity");
+  if (!rule.id || !capacity || *rule.id == routing::ids::rank_capacity) return std::nullopt;
+  if (rule.parameters.find("chunk") != nullptr) return std::nullopt;
+  const bool by_sequence =
+      *rule.id == routing::ids::fixed_capacity || rule.parameters.text_or("scope", "") == "sequence";
+  return *capacity * static_cast<double>(experts) *
+         (by_sequence ? static_cast<double>(trace.layout.sequences) : 1.0);
+}
+
+/// Drop rates over the positions of a sequence: a row for each layer.
+Chart position_chart(const std::vector<LayerIndex>& layers, const std::vector<std::vector<double>>& rates) {
+  Chart chart;
+  chart.id = "drops-by-position";
+  chart.title = "dropped routes by position in the sequence";
+  chart.x = "part of the sequence";
+  chart.y = "layer";
+  chart.unit = "of routes";
+  for (std::size_t i = 0; i < rates.front().size(); ++i) chart.columns.push_back(std::to_string(i + 1));
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    chart.rows.push_back(std::to_string(raw(layers[l])));
+    chart.values.insert(chart.values.end(), rates[l].begin(), rates[l].end());
+  }
+  return chart;
+}
+
 Claim drop_claim(const std::vector<LayerDrops>& layers, std::uint32_t run, double limit) {
   const auto worst = std::ranges::max_element(
       layers, {}, [](const LayerDrops& drops) { return drops.rate.lower.value_or(drops.rate.value); });
@@ -142,20 +209,46 @@ Outcome run_capacity_drops(const CheckContext& context) {
   if (!loads) return loads.error();
   Ran ran;
   std::vector<std::optional<LayerDrops>> rates(loads->size());
+  std::vector<std::vector<TagDrops>> tags(loads->size());
   stats::parallel_for(loads->size(), [&](std::size_t l) {
     const auto asked = routing::asked_experts((*rules)[l]);
     if (!asked || (*loads)[l].total.tokens == 0) return;
     rates[l] = drop_rate((*loads)[l], static_cast<double>(*asked), trace->layers[l].index, context);
+    tags[l] = drops_by_tag(*trace, trace->layers[l], static_cast<double>(*asked));
   });
   std::vector<LayerDrops> layers;
+  std::vector<LayerIndex> drawn;
+  std::vector<std::vector<double>> by_position;
   for (std::size_t l = 0; l < loads->size(); ++l) {
     if (!rates[l]) continue;
+    const LayerIndex index = trace->layers[l].index;
+    const auto asked = static_cast<double>(*routing::asked_experts((*rules)[l]));
     layers.push_back(*rates[l]);
     ran.measurements.push_back(rates[l]->rate);
-    measure_places((*loads)[l], static_cast<double>(*routing::asked_experts((*rules)[l])),
-                   trace->layers[l].index, ran);
+    measure_places((*loads)[l], asked, index, ran);
+    for (const TagDrops& tag : tags[l]) {
+      const auto [least, most] = std::ranges::minmax(tag.rates);
+      ran.measurements.push_back({measurement::of(measurement::drop_rate_by, tag.tag), most, least, most,
+                                  "fraction of routes", tag.rates.size(), index});
+    }
+    if (const auto slots = slots_of((*rules)[l], *trace, trace->layers[l].experts)) {
+      const auto used = static_cast<double>((*loads)[l].total.pairs);
+      ran.measurements.push_back(
+          {measurement::capacity_slots, *slots, {}, {}, "routes", (*loads)[l].total.tokens, index});
+      ran.measurements.push_back({measurement::used_slots,
+                                  used / *slots,
+                                  {},
+                                  {},
+                                  "fraction of slots",
+                                  (*loads)[l].total.tokens,
+                                  index});
+    }
+    drawn.push_back(index);
+    auto& row = by_position.emplace_back();
+    for (const Bin& bin : (*loads)[l].by_position) row.push_back(part_rate(std::span(&bin, 1), asked));
   }
   if (layers.empty()) return Skipped{"no layer's rule is known to be token choice with a fixed K"};
+  ran.charts.push_back(position_chart(drawn, by_position));
   // Stated whatever the rate, so that the correction over the run counts every test that was made.
   const std::uint32_t base = context.observations.runs(Intervention::Kind::base).front()->id;
   ran.claims.push_back(drop_claim(layers, base, context.policy.limits.drop_rate));
@@ -168,7 +261,9 @@ const Check capacity_drops_check{
     "capacity-drops",
     "Routes that a capacity limit dropped",
     "For layers whose rule is token choice with a fixed K, this check measures the share of routes that are "
-    "missing, where in the batch and the sequence they are missing, and how many tokens lost every expert. "
+    "missing, where in the batch, in the sequence and under which tags they are missing, how many tokens "
+    "lost "
+    "every expert, and how much of the capacity was used. "
     "It reports a finding where the lower end of the interval exceeds the policy's drop_rate.",
     {},
     run_capacity_drops};

@@ -10,6 +10,7 @@
 #include "report/coverage_table.h"
 #include "report/experiment_json.h"
 #include "report/headline.h"
+#include "report/health_table.h"
 #include "report/layer_table.h"
 #include "report/log_table.h"
 #include "report/loss_table.h"
@@ -241,7 +242,7 @@ std::string detection(const Report& report, const TextStyle& style) {
 std::string details(const Report& report, const TextStyle& style) {
   return findings(report, style) + layer_table(report, style) + streaming_table(report, style) +
          loss_table(report, style) + log_table(report, style) + detection(report, style) +
-         coverage_table(report, style) + not_assessed(report, style);
+         health_table(report, style) + coverage_table(report, style) + not_assessed(report, style);
 }
 
 /// The verdict on all, then each under its name.

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "routing/recorded/load.h"
+#include "unit/audits/hand_made.h"
 #include "unit/audits/toy_audit.h"
 
 using namespace pastonly;
@@ -94,6 +95,38 @@ TEST_CASE("load-balance: expert choice is level, a crowded expert is not", "[aud
   REQUIRE(idle != nullptr);
   CHECK(idle->layers.size() == 3);
   CHECK(idle->basis == Claim::Basis::observation);
+}
+
+TEST_CASE("capacity-drops: rates by tag and slots agree with counting", "[audits][capacity-drops]") {
+  Trace trace = traced(toy_recipe("token-major-capacity,k=2,capacity=64"));
+  TraceData data = to_data(trace);
+  Tag language{"language", std::vector<std::int64_t>(data.layout.tokens())};
+  for (std::size_t t = 0; t < language.values.size(); ++t)
+    language.values[t] = t < 10 ? -1 : static_cast<std::int64_t>(t % data.layout.positions % 3);
+  data.tags = {language};
+  const Mask mask = data.layers[0].mask;
+  double tokens[3] = {}, pairs[3] = {}, used = 0.0;
+  for (std::size_t t = 0; t < mask.tokens(); ++t) {
+    for (std::size_t e = 0; e < mask.experts(); ++e) {
+      used += mask(t, e);
+      if (language.values[t] >= 0) pairs[language.values[t]] += mask(t, e);
+    }
+    if (language.values[t] >= 0) tokens[language.values[t]] += 1.0;
+  }
+  std::vector<double> rates;
+  for (int i = 0; i < 3; ++i) rates.push_back(1.0 - pairs[i] / (2.0 * tokens[i]));
+  HandMade subject(std::move(data));
+  evidence::Observations observations(subject);
+  const Policy policy;
+  const Ran result = ran(audits::capacity_drops_check.run({observations, policy, 0}));
+  const auto rate = std::ranges::find_if(result.measurements, [](const Measurement& m) {
+    return m.name == "drop_rate_by[language]" && m.layer == LayerIndex{0};
+  });
+  REQUIRE(rate != result.measurements.end());
+  CHECK(rate->value == Approx(std::ranges::max(rates)));
+  CHECK(*rate->lower == Approx(std::ranges::min(rates)));
+  CHECK(*measured(result, "capacity_slots", 0) == 64.0 * 8.0);
+  CHECK(*measured(result, "used_slots", 0) == Approx(used / 512.0));
 }
 
 TEST_CASE("capacity-drops: rate and place of drops", "[audits][capacity-drops]") {
