@@ -60,7 +60,9 @@ struct AxisScale {
 /// 1, 2 or 5 times a power of ten, such that about `ticks` of them fill the span.
 double tick_step(double span, double ticks, bool whole) {
   const double rough = span / ticks;
-  const double power = std::pow(10.0, std::floor(std::log10(rough)));
+  double power = 1.0;
+  while (power > rough && power > 1e-300) power /= 10.0;
+  while (10.0 * power <= rough && power < 1e300) power *= 10.0;
   double step = 10.0 * power;
   for (const double factor : {5.0, 2.0, 1.0}) {
     if (factor * power >= rough) step = factor * power;
