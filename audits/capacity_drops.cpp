@@ -248,7 +248,8 @@ Outcome run_capacity_drops(const CheckContext& context) {
     for (const Bin& bin : (*loads)[l].by_position) row.push_back(part_rate(std::span(&bin, 1), asked));
   }
   if (layers.empty()) return Skipped{"no layer's rule is known to be token choice with a fixed K"};
-  ran.charts.push_back(position_chart(drawn, by_position));
+  if (std::ranges::any_of(layers, [](const LayerDrops& drops) { return drops.rate.value > 0.0; }))
+    ran.charts.push_back(position_chart(drawn, by_position));
   // Stated whatever the rate, so that the correction over the run counts every test that was made.
   const std::uint32_t base = context.observations.runs(Intervention::Kind::base).front()->id;
   ran.claims.push_back(drop_claim(layers, base, context.policy.limits.drop_rate));

@@ -190,7 +190,8 @@ Outcome run_expert_prefetch(const CheckContext& context) {
       if (p != by_popularity) ran.measurements.push_back(layer.gain[p]);
     }
   }
-  ran.charts = {by_budget(found), by_layer(found)};
+  ran.charts.push_back(by_budget(found));
+  if (found.size() > 1) ran.charts.push_back(by_layer(found));
   return ran;
 }
 

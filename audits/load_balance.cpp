@@ -126,19 +126,21 @@ Chart layers_chart(const std::vector<LayerLoad>& layers, std::vector<double> Lay
   return chart;
 }
 
-void draw(const std::vector<LayerLoad>& layers, Ran& ran) {
+void draw(const std::vector<LayerLoad>& layers, bool over_time, Ran& ran) {
   Chart load = layers_chart(layers, &LayerLoad::loads);
   load.id = "load";
   load.title = "load of each expert over the mean load of its layer";
   load.x = "expert";
   load.unit = "of the mean load";
   load.neutral = 1.0;
+  ran.charts.push_back(std::move(load));
+  if (!over_time) return;
   Chart time = layers_chart(layers, &LayerLoad::stretches);
   time.id = "over-time";
   time.title = "MaxVio in each stretch of the batch, in the order of the router";
   time.x = "stretch";
   time.unit = "MaxVio";
-  ran.charts = {std::move(load), std::move(time)};
+  ran.charts.push_back(std::move(time));
 }
 
 Outcome run_load_balance(const CheckContext& context) {
@@ -171,7 +173,9 @@ Outcome run_load_balance(const CheckContext& context) {
     layers.push_back(std::move(layer));
   }
   if (layers.empty()) return ran;
-  draw(layers, ran);
+  // Of stretches with fewer tokens than experts, chance alone would be drawn.
+  const std::size_t stretch = trace->layout.tokens() / layers.front().stretches.size();
+  draw(layers, stretch >= 2 * layers.front().loads.size(), ran);
   if (std::ranges::any_of(layers, [](const LayerLoad& layer) { return !layer.idle.empty(); }))
     ran.claims.push_back(idle_claim(context.observations.runs(Intervention::Kind::base).front()->id, layers));
   return ran;

@@ -83,7 +83,7 @@ std::vector<double> ticks_of(const AxisScale& scale) {
   std::vector<double> ticks;
   for (double i = std::ceil(scale.least / scale.step - 1e-9);
        i * scale.step <= scale.most + 1e-9 * scale.step; ++i) {
-    ticks.push_back(i * scale.step);
+    ticks.push_back(i * scale.step + 0.0);  // no -0
     if (ticks.size() > 50) break;
   }
   return ticks;
@@ -310,7 +310,7 @@ Drawing draw_heat_map(const Chart& chart, double width) {
           told ? fmt::format("{} {}, {} {}: {}", chart.y, chart.rows[r], chart.x, chart.columns[c], words)
                : "");
       if (written && !std::isnan(value))
-        out.body += text_at(x + w / 2.0, y + h / 2.0 + 4.0, fmt::format("{:.3g}", value), "middle");
+        out.body += text_at(x + w / 2.0, y + h / 2.0 + 4.0, fmt::format("{:.2g}", value), "middle");
     }
   }
   const double bottom = top + static_cast<double>(rows) * h;

@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import tempfile
 import unittest
 from pathlib import Path
+from xml.etree import ElementTree
 
 from program import BINARY, COMMANDS, ROOT, run
 
@@ -215,6 +217,28 @@ class Pages(unittest.TestCase):
         example = (ROOT / "tests/install/consumer.cpp").read_text().split("\n\n", 1)[1]
         indented = "".join(f"    {line}\n" if line else "\n" for line in example.rstrip("\n").split("\n"))
         self.assertIn(indented, (ROOT / "docs/library.md").read_text())
+
+
+class RouterHealth(unittest.TestCase):
+    """What the page shows is what its commands print and draw."""
+
+    def test_tables_and_pictures(self):
+        page = (ROOT / "docs/router-health.md").read_text()
+        with tempfile.TemporaryDirectory() as folder:
+            trained = run("lab", ROOT / "audits/experiments/health.json", "--no-checks", "--export", "models",
+                          "--quiet", cwd=folder)
+            self.assertEqual(trained.returncode, 0, trained.stderr)
+            for arm in ("free", "balanced"):
+                self.assertIn(re.search(rf"{arm} +([0-9.]+ ±[0-9.]+)", trained.stdout).group(1), page)
+                command = ["audit", f"models/{arm}", "--source", "markov:vocab=64,order=1,successors=4,seed=3", "-q"]
+                checks = re.findall(r"--check ([a-z-]+)", page.split("## The free router")[0])
+                printed = run(*command, *(f"--check={check}" for check in checks), cwd=folder).stdout
+                table = re.search(r"Router health.*?\n\n", printed, re.DOTALL).group(0).rstrip()
+                self.assertIn("\n".join("    " + line for line in table.splitlines()), page)
+                run(*command, "--check=load-balance", "--check=expert-prefetch", "-o", "svg=drawn.svg", cwd=folder)
+                drawn = Path(folder, "drawn.svg").read_text()
+                ElementTree.fromstring(drawn)
+                self.assertEqual(drawn, (ROOT / f"docs/pictures/router-{arm}.svg").read_text())
 
 
 class Rules(unittest.TestCase):
