@@ -1,14 +1,18 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "checkpoint/checkpoint.h"
 #include "cli/checkpoint_options.h"
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
+#include "comparison/fixation.h"
 #include "evidence/observations.h"
 #include "report/write_agreement.h"
 #include "session/checkpoint_subject.h"
@@ -18,7 +22,7 @@ namespace pastonly::cli {
 namespace {
 
 struct CompareArguments {
-  std::string first, second;
+  std::vector<std::string> paths;
   std::string format = "text";
   TraceArguments traces;
   CheckpointOptions checkpoint;
@@ -59,45 +63,79 @@ Expected<Trace> run_on_tokens_of(const Trace& other, const std::string& path,
   return trace;
 }
 
-/// Both on the same tokens: those that one of them recorded, or those that the first is given.
-Expected<std::pair<Trace, Trace>> traces_of(const CompareArguments& arguments, const Session& session) {
-  const auto options = parse(arguments.traces);
-  if (!options) return tl::unexpected(options.error());
-  const bool first_runs = session::is_checkpoint(arguments.first),
-             second_runs = session::is_checkpoint(arguments.second);
-  if (const auto option = given(arguments.checkpoint); option && !first_runs && !second_runs)
-    return usage_error(fmt::format("{} is for checkpoints; neither path holds a config.json", *option));
-  if (first_runs != second_runs &&
+/// The models on the same tokens: those that the first recording among them holds, or those that the last
+/// one, a checkpoint, is given.
+class SameTokens {
+ public:
+  SameTokens(const CompareArguments& arguments, input::TraceOptions options, std::uint64_t seed)
+      : arguments_(arguments), options_(std::move(options)), seed_(seed) {
+    const auto& paths = arguments_.paths;
+    const auto recorded = std::ranges::find_if_not(paths, session::is_checkpoint);
+    leader_ = recorded != paths.end() ? static_cast<std::size_t>(recorded - paths.begin()) : paths.size() - 1;
+  }
+
+  Expected<Trace> open(std::size_t i) {
+    if (!leading_) {
+      const std::string& path = arguments_.paths[leader_];
+      leading_ = session::is_checkpoint(path) ? base_of_checkpoint(path, arguments_, options_, seed_)
+                                              : base_of(path, options_);
+    }
+    if (!*leading_ || i == leader_) return *leading_;
+    const std::string& path = arguments_.paths[i];
+    return session::is_checkpoint(path) ? run_on_tokens_of(**leading_, path, arguments_.checkpoint)
+                                        : base_of(path, options_);
+  }
+
+ private:
+  const CompareArguments& arguments_;
+  input::TraceOptions options_;
+  std::uint64_t seed_;
+  std::size_t leader_;
+  std::optional<Expected<Trace>> leading_;
+};
+
+/// Options for checkpoints that nothing here would follow.
+Expected<void> check_options(const CompareArguments& arguments) {
+  const auto& paths = arguments.paths;
+  const auto checkpoint = std::ranges::find_if(paths, session::is_checkpoint),
+             recorded = std::ranges::find_if_not(paths, session::is_checkpoint);
+  if (const auto option = given(arguments.checkpoint); option && checkpoint == paths.end())
+    return usage_error(fmt::format("{} is for checkpoints; no path holds a config.json", *option));
+  if (checkpoint != paths.end() && recorded != paths.end() &&
       !(arguments.checkpoint.tokens.empty() && arguments.checkpoint.positions == 0))
-    return usage_error(fmt::format(
-        "{} is run on the tokens that {} recorded: leave out --tokens and --positions",
-        first_runs ? arguments.first : arguments.second, first_runs ? arguments.second : arguments.first));
-  const bool swap = first_runs && !second_runs;
-  const std::string& from = swap ? arguments.second : arguments.first;
-  const std::string& to = swap ? arguments.first : arguments.second;
-  auto leading = session::is_checkpoint(from) ? base_of_checkpoint(from, arguments, *options, session.seed)
-                                              : base_of(from, *options);
-  if (!leading) return tl::unexpected(leading.error());
-  auto following = session::is_checkpoint(to) ? run_on_tokens_of(*leading, to, arguments.checkpoint)
-                                              : base_of(to, *options);
-  if (!following) return tl::unexpected(following.error());
-  if (swap) std::swap(*leading, *following);
-  return std::pair{*std::move(leading), *std::move(following)};
+    return usage_error(
+        fmt::format("{} is run on the tokens that {} recorded: leave out --tokens and --positions",
+                    *checkpoint, *recorded));
+  return {};
 }
 
-Expected<comparison::Agreement> compared(const CompareArguments& arguments, const Session& session) {
-  const auto traces = traces_of(arguments, session);
-  if (!traces) return tl::unexpected(traces.error());
+Expected<std::string> compared(const CompareArguments& arguments, const Session& session) {
   constexpr double alpha = 0.05;
-  return comparison::agreement(traces->first, traces->second, alpha, session.seed);
+  const bool json = arguments.format == "json";
+  const report::TextStyle style{wants_color(session.color), 100};
+  auto options = parse(arguments.traces);
+  if (!options) return tl::unexpected(options.error());
+  if (auto fits = check_options(arguments); !fits) return tl::unexpected(fits.error());
+  SameTokens models(arguments, *std::move(options), session.seed);
+  if (arguments.paths.size() > 2) {
+    const auto fixed = comparison::fixation(
+        arguments.paths, [&](std::size_t i) { return models.open(i); }, alpha, session.seed);
+    if (!fixed) return tl::unexpected(fixed.error());
+    return json ? report::write_fixation_json(*fixed) : report::write_fixation_text(*fixed, style);
+  }
+  const auto first = models.open(0);
+  if (!first) return tl::unexpected(first.error());
+  const auto second = models.open(1);
+  if (!second) return tl::unexpected(second.error());
+  const auto agreed = comparison::agreement(*first, *second, alpha, session.seed);
+  if (!agreed) return tl::unexpected(agreed.error());
+  return json ? report::write_agreement_json(*agreed) : report::write_agreement_text(*agreed, style);
 }
 
 int run_command(const CompareArguments& arguments, const Session& session) {
-  const auto agreed = compared(arguments, session);
-  if (!agreed) return complain(agreed.error());
-  const auto printed = print(arguments.format == "json"
-                                 ? report::write_agreement_json(*agreed)
-                                 : report::write_agreement_text(*agreed, {wants_color(session.color), 100}));
+  const auto written = compared(arguments, session);
+  if (!written) return complain(written.error());
+  const auto printed = print(*written);
   return printed ? 0 : complain(printed.error());
 }
 
@@ -106,14 +144,15 @@ int run_command(const CompareArguments& arguments, const Session& session) {
 void add_compare(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<CompareArguments>();
   CLI::App* command = app.add_subcommand(
-      "compare",
-      "Measure how similarly two models, or two checkpoints of one training run, route the same tokens");
+      "compare", "Measure how similarly models, or checkpoints of one training run, route the same tokens");
   command
-      ->add_option("first", arguments->first,
-                   "Trace file, plan directory (its base run), or checkpoint directory")
-      ->required();
-  command->add_option("second", arguments->second, "The same for the other model, on the same tokens")
-      ->required();
+      ->add_option(
+          "models", arguments->paths,
+          "Two models, or the checkpoints of a run in order of training: each a trace file, a plan "
+          "directory (its base run), or a checkpoint directory. Of more than two, each is held against "
+          "the last")
+      ->required()
+      ->expected(2, 10000);
   command->add_option("-o,--output", arguments->format, "text or json; default: text")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json"}));

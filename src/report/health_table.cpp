@@ -54,6 +54,12 @@ std::vector<Seen> seen_of(const Report& report, std::string_view name) {
   return seen;
 }
 
+/// Of ascending values.
+double median_of(const std::vector<Seen>& seen) {
+  const std::size_t middle = seen.size() / 2;
+  return seen.size() % 2 == 1 ? seen[middle].value : 0.5 * (seen[middle - 1].value + seen[middle].value);
+}
+
 std::string shown(double value, bool percent) {
   return percent ? fmt::format("{:.1f}%", 100.0 * value) : fmt::format("{:.3f}", value);
 }
@@ -67,8 +73,7 @@ std::string health_table(const Report& report, const TextStyle& style) {
     if (seen.empty()) continue;
     const bool alike = seen.front().value == seen.back().value;
     rows.push_back({std::string(figure.words), shown(seen.front().value, figure.percent),
-                    shown(seen[seen.size() / 2].value, figure.percent),
-                    shown(seen.back().value, figure.percent),
+                    shown(median_of(seen), figure.percent), shown(seen.back().value, figure.percent),
                     alike ? "-" : fmt::format("{}", raw(*seen.back().layer))});
   }
   if (rows.size() == 1) return "";

@@ -242,7 +242,7 @@ std::string detection(const Report& report, const TextStyle& style) {
 std::string details(const Report& report, const TextStyle& style) {
   return findings(report, style) + layer_table(report, style) + streaming_table(report, style) +
          loss_table(report, style) + log_table(report, style) + detection(report, style) +
-         health_table(report, style) + coverage_table(report, style) + not_assessed(report, style);
+         coverage_table(report, style) + health_table(report, style) + not_assessed(report, style);
 }
 
 /// The verdict on all, then each under its name.
