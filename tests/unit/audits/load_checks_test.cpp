@@ -88,7 +88,7 @@ TEST_CASE("load-balance: expert choice is level, a crowded expert is not", "[aud
   CHECK(*measured(crowded, "idle_experts", 0) == Approx(1.0 / 8.0));
   CHECK(*measured(crowded, "hot_experts", 0) == Approx(1.0 / 8.0));
   CHECK(*measured(crowded, "load_entropy", 0) < 0.9);
-  REQUIRE(crowded.charts.size() == 2);
+  REQUIRE(crowded.charts.size() == 1);  // stretches of 8 tokens would show chance alone
   CHECK(crowded.charts[0].values.at(0) == Approx(4.0));
   CHECK(crowded.charts[0].values.at(7) == 0.0);
   const Claim* idle = find_claim(crowded, "idle-expert");
