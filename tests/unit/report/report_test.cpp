@@ -121,7 +121,9 @@ TEST_CASE("a report survives writing and reading, byte for byte", "[report]") {
 
 TEST_CASE("what routers learned survives writing and reading, and need not be there", "[report]") {
   Report report = full();
-  report.experiment.emplace().arms.resize(2);
+  Report::Experiment experiment;
+  experiment.arms.resize(2);
+  report.experiment = std::move(experiment);
   auto& routers = report.experiment->arms[0].routers;
   routers.training = {{0, 0.5, -0.01, 0.1, 0.002}, {7, 0.4, 0.02, 0.2, 0.0}};
   routers.fixation = {{1, 7, {{0, -0.25}, {7, 1.0}}}};
