@@ -54,7 +54,7 @@ class Figures {
 
   stats::DiagonalExcess describe(const char* what, const Norms& norms, std::uint64_t seed) {
     const std::size_t n = layer_.experts;
-    const auto excess = stats::diagonal_excess(norms.block(), seed);
+    auto excess = stats::diagonal_excess(norms.block(), seed);
     const kernels::Block<const double> rescaled(excess.normalised.data(), n, n);
     won(measurement::rows_won, what, stats::largest_columns(norms.block()));
     won(measurement::columns_won, what, stats::largest_rows(norms.block()));
@@ -139,6 +139,7 @@ Expected<void> add_cost(const CheckContext& context, const Weights& weights,
 /// Layers in which the test could have told, and did not.
 void add_uncoupled(const CheckContext& context, const std::vector<CouplingFindings>& found, Ran& ran) {
   std::vector<double> p_values;
+  p_values.reserve(found.size());
   for (const CouplingFindings& layer : found) p_values.push_back(layer.excess.p_value);
   const auto adjusted = stats::holm_adjusted(p_values);
   Claim claim;

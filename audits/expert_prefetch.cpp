@@ -102,12 +102,15 @@ Foretold foretell(const Trace& trace, const LayerRecord& before, const LayerReco
   Foretold out;
   out.index = layer.index;
   out.scored = !features.empty();
-  std::vector<double> all;
-  for (const LinkHits& group : found) all.push_back(group.values);
+  const auto by_group = [&](auto figure) {
+    std::vector<double> figures(found.size());
+    std::ranges::transform(found, figures.begin(), figure);
+    return figures;
+  };
+  const std::vector<double> all = by_group([](const LinkHits& group) { return group.values; });
   for (std::size_t p = 0; p < predictors.size(); ++p) {
     for (std::size_t b = 0; b < LinkHits::budgets; ++b) {
-      std::vector<double> named;
-      for (const LinkHits& group : found) named.push_back((group.*predictors[p].named)[b]);
+      const auto named = by_group([&](const LinkHits& group) { return (group.*predictors[p].named)[b]; });
       out.hits[p][b] = share(
           measurement::of(measurement::prefetch_hits, fmt::format("{}, {}K", predictors[p].name, b + 1)),
           named, all, "fraction of routes", out, units, context);

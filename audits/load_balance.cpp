@@ -49,6 +49,7 @@ std::vector<double> relative(const std::vector<std::uint64_t>& counts) {
   double sum = 0.0;
   for (const std::uint64_t count : counts) sum += static_cast<double>(count);
   std::vector<double> loads;
+  loads.reserve(counts.size());
   for (const std::uint64_t count : counts)
     loads.push_back(static_cast<double>(count) * static_cast<double>(counts.size()) / sum);
   return loads;
