@@ -154,7 +154,8 @@ void add_uncoupled(const CheckContext& context, const std::vector<CouplingFindin
   }
   if (best == nullptr) return;
   claim.message = fmt::format(
-      "experts answer their own router rows no more than chance would have it, in {}: at most by a factor of "
+      "that experts answer their own router rows more than others cannot be told from chance, in {}: at most "
+      "by a factor of "
       "{:.3f}, in layer {} (p = {:.2g}), where {} of {} rows excite their own expert most and chance gives 1",
       layer_list(claim.layers), kernels::exp(best->excess.mean), raw(best->index), best->excess.p_value,
       best->rows_won, best->experts);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <iterator>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,6 +63,7 @@ std::vector<float> features_of(const Trace& trace, const LayerRecord& layer, std
 struct Foretold {
   LayerIndex index{};
   bool scored = false;
+  double routes = 0.0;  ///< that were to be foretold
   std::array<std::array<Measurement, LinkHits::budgets>, predictors.size()> hits;
   std::array<Measurement, predictors.size()> gain;  ///< over popularity, at gain_budget
 };
@@ -108,6 +110,8 @@ Foretold foretell(const Trace& trace, const LayerRecord& before, const LayerReco
     return figures;
   };
   const std::vector<double> all = by_group([](const LinkHits& group) { return group.values; });
+  out.routes = std::accumulate(all.begin(), all.end(), 0.0);
+  if (out.routes == 0.0) return out;
   for (std::size_t p = 0; p < predictors.size(); ++p) {
     for (std::size_t b = 0; b < LinkHits::budgets; ++b) {
       const auto named = by_group([&](const LinkHits& group) { return (group.*predictors[p].named)[b]; });
@@ -183,8 +187,8 @@ Outcome run_expert_prefetch(const CheckContext& context) {
   stats::parallel_for(found.size(), [&](std::size_t l) {
     found[l] = foretell(*trace, trace->layers[l], trace->layers[l + 1], context);
   });
-  std::erase_if(found, [](const Foretold& layer) { return layer.hits[by_popularity][0].samples < 2; });
-  if (found.empty()) return Skipped{"fewer than two tokens were routed"};
+  std::erase_if(found, [](const Foretold& layer) { return layer.routes == 0.0; });
+  if (found.empty()) return Skipped{"no route was made in any layer behind another"};
   Ran ran;
   for (const Foretold& layer : found) {
     for (std::size_t p = 0; p < predictors.size(); ++p) {

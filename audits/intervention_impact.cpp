@@ -68,7 +68,8 @@ void measure(const LayerImpact& layer, const CheckContext& context, Ran& ran) {
       ratio(measurement::rerouted, &Sums::rerouted, &Sums::routes, "fraction of routes", layer, context));
   ran.measurements.push_back(ratio(measurement::missing_routes, &Sums::missing, &Sums::asked,
                                    "fraction of routes asked for", layer, context));
-  if (found.scored) {
+  const bool any_affinity = std::ranges::any_of(found.by_row, [](const Sums& row) { return row.best > 0.0; });
+  if (found.scored && any_affinity) {
     Measurement kept = ratio(measurement::affinity_lost, &Sums::made, &Sums::best,
                              "fraction of the best experts' scores", layer, context);
     kept.value = 1.0 - kept.value;

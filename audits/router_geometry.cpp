@@ -145,7 +145,9 @@ void claim_of(const std::vector<RowFindings>& found, const char* id, Has&& has, 
     claim.layers.push_back(layer.index);
   }
   if (claim.layers.empty()) return;
-  if (claim.layers.size() > 1) claim.message += fmt::format("; likewise in {}", layer_list(claim.layers));
+  if (claim.layers.size() > 1)
+    claim.message +=
+        fmt::format("; likewise in {}", layer_list({claim.layers.begin() + 1, claim.layers.end()}));
   ran.claims.push_back(std::move(claim));
 }
 
@@ -169,17 +171,19 @@ Outcome run_router_geometry(const CheckContext& context) {
       [](const RowFindings& layer) {
         return fmt::format(
             "router rows {} of layer {} are the same up to a factor and the rounding of their "
-            "stored numbers: whatever the token, one logit is the other times a constant",
+            "stored numbers: whatever the token, one logit is the other times a constant, biases apart",
             pairs_text(layer), raw(layer.index));
       },
-      "Experts whose rows are copies are chosen together, or one always before the other. Look at how the "
+      "The router cannot tell tokens of one such expert from those of the other. Look at how the "
       "router was initialised, converted or upcycled.",
       ran);
   claim_of(
       found, claim::dead_row, [](const RowFindings& layer) { return !layer.dead.empty(); },
       [](const RowFindings& layer) {
-        return fmt::format("router rows {} of layer {} are zero: their logits are the same for every token",
-                           rows_text(layer), raw(layer.index));
+        return fmt::format(
+            "router row{} {} of layer {} {} zero behind the norm: the same logit for every token",
+            layer.dead.size() == 1 ? "" : "s", rows_text(layer), raw(layer.index),
+            layer.dead.size() == 1 ? "is" : "are");
       },
       "A row of zeros asks for no token rather than another. Look at how the router was initialised, pruned "
       "or "

@@ -155,7 +155,7 @@ Claim token_bound(const std::vector<std::pair<LayerIndex, TokenTable>>& bound) {
   for (const auto& [layer, table] : bound) claim.layers.push_back(layer);
   claim.message = fmt::format(
       "a table from token ids to experts names {:.0f}% of the experts of held-out tokens (layer {}; the most "
-      "popular experts would be {:.0f}%): the context hardly counts in {}",
+      "popular experts would be {:.0f}%): they follow the token id more than its context in {}",
       100.0 * most->second.table.value, raw(most->first), 100.0 * most->second.popular.value,
       layer_list(claim.layers));
   claim.help =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "checkpoint/tensor_finder.h"
 #include "input/text/printable.h"
@@ -154,6 +155,13 @@ class Binder {
       const std::string correction = block + std::string(d_.names.correction);
       out.correction =
           d_.names.correction_is_row ? grid(correction, 1, r.experts) : find_.vector(correction, r.experts);
+      // A rule is made of it before any weight is looked at.
+      if (std::ranges::any_of(out.correction, [](float x) { return !std::isfinite(x); })) {
+        const StoredTensor* tensor = find_.weights().find(correction);
+        find_.reject(
+            fmt::format("{}tensor '{}' holds a number that is not finite; the checkpoint cannot be run",
+                        tensor != nullptr ? tensor->file + ": " : "", correction));
+      }
     }
     experts(block, out.experts);
     if (d_.expert.shared_width > 0)

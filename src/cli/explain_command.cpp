@@ -53,6 +53,7 @@ std::string needs_in_words(const Needs& needs) {
   add(needs.gates, "gates");
   add(needs.log_probs, "log-probabilities");
   add(needs.source, "the tokens' source");
+  add(needs.weights, "the weights of routers and experts");
   return out.empty() ? "masks only" : out;
 }
 

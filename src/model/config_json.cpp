@@ -206,7 +206,8 @@ Json to_json(const ModelConfig& config) {
 }
 Json to_json(const TrainingConfig& config) {
   Json json = Writer::nested(config, [](auto& c, auto& v) { visit_training(c, v); });
-  // What an arm is told seeds its evaluation: a key that says nothing new would move the figures of every arm.
+  // What an arm is told seeds its evaluation: a key that says nothing new would move the figures of every
+  // arm.
   if (config.objectives.coupling_noise) json["objectives"].erase("coupling_noise");
   return json;
 }

@@ -9,8 +9,10 @@
 namespace pastonly::report {
 namespace {
 
-bool all_finite(const std::vector<double>& numbers) {
-  return std::ranges::all_of(numbers, [](double number) { return std::isfinite(number); });
+/// Differences of such numbers are numbers, too.
+bool can_be_drawn(double number) { return std::abs(number) <= 1e100; }
+bool can_be_drawn(const std::vector<double>& numbers) {
+  return std::ranges::all_of(numbers, [](double number) { return can_be_drawn(number); });
 }
 
 bool fits(std::size_t optional_size, std::size_t size) { return optional_size == 0 || optional_size == size; }
@@ -21,17 +23,18 @@ std::string flaw_of(const Chart::Series& series) {
       series.lower.size() != series.upper.size())
     return "the lists of a series differ in length";
   for (const auto* list : {&series.x, &series.y, &series.lower, &series.upper}) {
-    if (!all_finite(*list)) return "a series holds a number that is not finite";
+    if (!can_be_drawn(*list)) return "a series holds a number that cannot be drawn";
   }
   return "";
 }
 
-/// Why it is none that can be drawn, or "": sizes that do not fit each other, infinite numbers.
+/// Why it is none that can be drawn, or "": sizes that do not fit each other, numbers beyond 1e100.
 std::string flaw_of(const Chart& chart) {
-  if (chart.neutral && !std::isfinite(*chart.neutral)) return "its neutral value is not finite";
+  if (chart.neutral && !can_be_drawn(*chart.neutral)) return "its neutral value cannot be drawn";
   if (chart.kind == Chart::Kind::heat_map) {
-    const bool infinite = std::ranges::any_of(chart.values, [](double v) { return std::isinf(v); });
-    if (infinite) return "a value is infinite";
+    const bool odd =
+        std::ranges::any_of(chart.values, [](double v) { return !std::isnan(v) && !can_be_drawn(v); });
+    if (odd) return "a value cannot be drawn";
     return chart.values.size() == chart.rows.size() * chart.columns.size()
                ? ""
                : "values are not rows times columns";
@@ -112,7 +115,8 @@ Chart chart_of(const Fields& in) {
   } else {
     for (const Fields& series : in.objects("series")) chart.series.push_back(series_of(series));
   }
-  if (const std::string flaw = flaw_of(chart); !flaw.empty()) in.refuse("kind", "a chart: " + flaw);
+  if (const std::string flaw = flaw_of(chart); !flaw.empty())
+    in.refuse(chart.kind == Chart::Kind::heat_map ? "values" : "series", "what can be drawn: " + flaw);
   return chart;
 }
 

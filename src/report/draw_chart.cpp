@@ -13,6 +13,7 @@ namespace {
 constexpr double margin = 16.0;
 constexpr double character = 7.2;  // width of one, about
 constexpr double title_height = 26.0;
+constexpr std::size_t most_cells = 200'000;  // of a heat map
 
 // Okabe and Ito's colours without black and yellow, which one of the schemes would swallow.
 constexpr std::array<const char*, 6> colours{"#0072b2", "#d55e00", "#009e73",
@@ -282,8 +283,12 @@ Drawing draw_heat_map(const Chart& chart, double width) {
   const std::size_t rows = chart.rows.size(), columns = chart.columns.size();
   Drawing out;
   out.body = text_at(margin, 16.0, chart.title, "start", "title");
-  if (rows == 0 || columns == 0) {
-    out.body += text_at(margin, title_height + 14.0, "nothing to show");
+  if (rows == 0 || columns == 0 || rows * columns > most_cells) {
+    out.body += text_at(
+        margin, title_height + 14.0,
+        rows * columns == 0
+            ? "nothing to show"
+            : fmt::format("{} by {} cells: too many to draw; the JSON report holds them", rows, columns));
     out.height = title_height + 24.0;
     return out;
   }

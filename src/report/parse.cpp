@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "input/policy/policy.h"
 #include "input/text/parse_json.h"
@@ -17,7 +18,7 @@ namespace {
 Measurement measurement_of(const Fields& in) {
   Measurement m;
   m.name = in.text("name");
-  m.value = in.maybe_number("value").value_or(0.0);
+  m.value = in.maybe_number("value").value_or(std::numeric_limits<double>::quiet_NaN());
   m.lower = in.maybe_number("lower");
   m.upper = in.maybe_number("upper");
   m.unit = in.text("unit");

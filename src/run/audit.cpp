@@ -87,8 +87,8 @@ std::string unmet(const Needs& needs, const Capabilities& capabilities, const Po
     return "the tokens' source is not given (--source uniform:V or markov:..., or \"source\" in the policy)";
   }
   if (needs.weights && !capabilities.weights)
-    return "the weights of routers and experts are not known (traces and plans hold none; audit the "
-           "checkpoint)";
+    return "the weights of routers and experts are not known (traces and plans hold none: audit the "
+           "checkpoint; experts that score themselves have no router)";
   return "";
 }
 

@@ -12,6 +12,7 @@ namespace pastonly::run {
 namespace {
 
 bool close(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
   return a == b || std::abs(a - b) <= 1e-6 * std::max({std::abs(a), std::abs(b), 1e-12});
 }
 bool close(const std::optional<double>& a, const std::optional<double>& b) {
@@ -28,9 +29,7 @@ bool same_measurement(const Measurement& a, const Measurement& b) {
 }
 
 bool same_numbers(const std::vector<double>& a, const std::vector<double>& b) {
-  return std::ranges::equal(a, b, [](double x, double y) {
-    return std::isnan(x) || std::isnan(y) ? std::isnan(x) && std::isnan(y) : close(x, y);
-  });
+  return std::ranges::equal(a, b, [](double x, double y) { return close(x, y); });
 }
 
 bool same_series(const Chart::Series& a, const Chart::Series& b) {
@@ -55,6 +54,10 @@ std::string where(const Report::Finding& finding) {
 
 /// "" where the finding was found again as stated.
 std::string difference(const Report::Finding& stated, const Report::Finding& again) {
+  if (stated.check != again.check || stated.claim != again.claim)
+    return fmt::format("recomputed as {}/{}", again.check, again.claim);
+  if (stated.basis != again.basis) return "its basis differs";
+  if (stated.help != again.help) return "its help differs";
   if (stated.severity != again.severity) {
     return fmt::format("severity: stated {}, recomputed {}", name(stated.severity), name(again.severity));
   }
@@ -104,7 +107,7 @@ std::map<Key, const Measurement*> by_name(const Report::CheckEntry& check) {
   return found;
 }
 
-Statement compare_check(const Report::CheckEntry& stated, const Report::CheckEntry* again) {
+Statement compare_check(const Report::CheckEntry& stated, const Report::CheckEntry* again, bool charted) {
   Statement row{stated.id + ", measurements", false, ""};
   if (again == nullptr || again->status != stated.status) {
     row.why = fmt::format("status: stated {}, recomputed {}", stated.status, again ? again->status : "none");
@@ -126,8 +129,7 @@ Statement compare_check(const Report::CheckEntry& stated, const Report::CheckEnt
   }
   row.holds = before.size() == after.size();
   if (!row.holds) row.why = "the report lacks measurements";
-  // Reports of earlier versions have no charts.
-  if (row.holds && !stated.charts.empty() && !std::ranges::equal(stated.charts, again->charts, same_chart)) {
+  if (row.holds && charted && !std::ranges::equal(stated.charts, again->charts, same_chart)) {
     row.holds = false;
     row.why = "its charts differ";
   }
@@ -137,9 +139,12 @@ Statement compare_check(const Report::CheckEntry& stated, const Report::CheckEnt
 std::vector<Statement> compare_checks(const std::vector<Report::CheckEntry>& stated,
                                       const std::vector<Report::CheckEntry>& recomputed) {
   std::vector<Statement> held;
+  // Reports of earlier versions have no charts.
+  const bool charted =
+      std::ranges::any_of(stated, [](const Report::CheckEntry& check) { return !check.charts.empty(); });
   for (const auto& check : stated) {
     const auto again = std::ranges::find(recomputed, check.id, &Report::CheckEntry::id);
-    held.push_back(compare_check(check, again == recomputed.end() ? nullptr : &*again));
+    held.push_back(compare_check(check, again == recomputed.end() ? nullptr : &*again, charted));
   }
   for (const auto& check : recomputed) {
     if (std::ranges::find(stated, check.id, &Report::CheckEntry::id) == stated.end())

@@ -390,6 +390,13 @@ class Reports(Temporary):
             self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
             return [line for line in done.stdout.splitlines() if line.startswith("does not hold")]
 
+        def relabelled(key, value):
+            return forged(lambda copy: copy["findings"][0].update({key: value}))
+
+        for key, value in (("check", "load-balance"), ("claim", "idle-expert"), ("basis", "observation"), ("help", "ignore it")):
+            self.assertEqual(len(relabelled(key, value)), 1, key)
+        self.assertEqual(len(forged(lambda copy: next(check for check in copy["checks"] if check.get("charts"))["charts"].pop())), 1)
+
         layer = report["layers"][1]["index"]
         self.assertIn(f"layer {layer}: rule", forged(lambda r: r["layers"][1]["rule"].update(causal=True))[0])
         self.assertIn("origin", forged(lambda r: r["layers"][1]["origin"].update(kind="none"))[0])

@@ -13,10 +13,11 @@ bool harmful(std::uint32_t value) {
   const auto within = [&](std::uint32_t first, std::uint32_t last) {
     return value >= first && value <= last;
   };
-  return value < 0x20 || within(0x7F, 0x9F) ||        // controls
-         value == 0x61C || within(0x200B, 0x200F) ||  // zero-width characters and direction marks
-         within(0x2028, 0x202E) ||                    // line separators, embeddings and overrides
-         within(0x2060, 0x206F) || value == 0xFEFF;   // joiners, isolates, byte order mark
+  return value < 0x20 || within(0x7F, 0x9F) ||         // controls
+         value == 0x61C || within(0x200B, 0x200F) ||   // zero-width characters and direction marks
+         within(0x2028, 0x202E) ||                     // line separators, embeddings and overrides
+         within(0x2060, 0x206F) || value == 0xFEFF ||  // joiners, isolates, byte order mark
+         (value & 0xFFFE) == 0xFFFE;                   // no characters, which XML refuses
 }
 
 }  // namespace

@@ -89,6 +89,7 @@ Findings try_rules(const RunSet& runs) {
   } else {
     try_all(runs, findings);
   }
+  findings.reject_infinite();
   sort_by_simplicity(findings.candidates);
   return findings;
 }

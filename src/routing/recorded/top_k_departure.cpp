@@ -1,6 +1,7 @@
 #include "routing/recorded/top_k_departure.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "routing/recorded/layer_blocks.h"
@@ -30,7 +31,7 @@ class Departures {
     TopKDeparture::Sums& sums = out_.by_row[row];
     std::size_t made = 0, among_best = 0, among_chosen = 0;
     for (std::size_t e = 0; e < mask.size(); ++e) {
-      out_.scored = out_.scored && scores[e] >= 0.0F;
+      out_.scored = out_.scored && scores[e] >= 0.0F && std::isfinite(scores[e]);
       if (mask[e] == 0) continue;
       ++made;
       sums.made += static_cast<double>(scores[e]);

@@ -22,7 +22,7 @@ struct TopKDeparture {
   };
   std::vector<Sums> by_row;            // (B)
   std::vector<std::uint8_t> departed;  // (B, S) 1: the token's experts are not its k best
-  bool scored = true;                  ///< best and made are sums of numbers of which none is negative
+  bool scored = true;                  ///< best and made are sums of finite numbers of which none is negative
 
   // What a capacity dropped: of tokens with fewer than k experts, the choices that the mask lacks. Choices
   // are the k best of score plus recorded bias.

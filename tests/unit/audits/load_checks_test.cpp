@@ -152,3 +152,31 @@ TEST_CASE("capacity-drops: nothing dropped, nothing to see, nothing known", "[au
   CHECK(std::holds_alternative<Skipped>(
       run_check(audits::capacity_drops_check, toy_recipe("expert-choice,k=2,chunk=32"))));
 }
+
+TEST_CASE("layers that routed nothing are foretold by nothing", "[audits][expert-prefetch]") {
+  TraceData data = to_data(traced(toy_recipe("top-k,k=2")));
+  data.layers[1].mask.reset(data.layout.tokens(), 8);
+  const auto result = [](TraceData traced_data) {
+    HandMade subject(std::move(traced_data));
+    evidence::Observations observations(subject);
+    const Policy policy;
+    return audits::expert_prefetch_check.run({observations, policy, 0});
+  };
+  const Ran one = ran(result(data));
+  CHECK_FALSE(measured(one, "prefetch_hits[popular, 1K]", 1));
+  CHECK(*measured(one, "prefetch_hits[popular, 1K]", 2) > 0.0);
+  for (auto& layer : data.layers) layer.mask.reset(data.layout.tokens(), 8);
+  CHECK(std::holds_alternative<Skipped>(result(data)));
+}
+
+TEST_CASE("scores of zero have no affinity to lose", "[audits][intervention-impact]") {
+  TraceData data = to_data(traced(toy_recipe("top-k,k=2")));
+  std::ranges::fill(data.layers[0].scores, 0.0F);
+  data.layers[0].logits.clear();
+  HandMade subject(std::move(data));
+  evidence::Observations observations(subject);
+  const Policy policy;
+  const Ran result = ran(audits::intervention_impact_check.run({observations, policy, 0}));
+  CHECK_FALSE(measured(result, "affinity_lost", 0));
+  CHECK(*measured(result, "affinity_lost", 1) == 0.0);
+}

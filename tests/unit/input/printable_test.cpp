@@ -11,6 +11,8 @@ TEST_CASE("What acts on a terminal is replaced, text is kept", "[printable]") {
                   "31m") == "?31m");  // CSI as C1
   CHECK(printable("a\u202Eb\u2066c\u200Bd\uFEFFe") == "a?b?c?d?e");
   CHECK(printable(std::string_view("\0x", 2)) == "?x");
+  CHECK(printable("a\uFFFDb\xEF\xBF\xBE"
+                  "c\xEF\xBF\xBF\xF0\x9F\xBF\xBF") == "a\uFFFDb?c??");
 }
 
 TEST_CASE("Bytes that are no UTF-8 are replaced one by one", "[printable]") {

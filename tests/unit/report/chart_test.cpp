@@ -77,7 +77,8 @@ TEST_CASE("a chart whose lists do not fit is refused", "[report][chart]") {
   for (const std::string& broken :
        {replaced(map, "\"7\"", "\"7\", \"8\""), replaced(map, "heat_map", "pie"), replaced(map, "\"0\"", "0"),
         replaced(line, "\"lower\": [", "\"lower\": [1.0, "), replaced(line, "\"x\": [", "\"x\": [\"a\", "),
-        replaced(line, "\"y\": [", "\"y\": [null, ")}) {
+        replaced(line, "\"y\": [", "\"y\": [null, "), replaced(map, "0.5", "1e308"),
+        replaced(line, "0.2", "-1e308")}) {
     const auto report = parse_report(broken, "report.json");
     REQUIRE_FALSE(report);
     CHECK(report.error().message.find("charts[0]") != std::string::npos);
@@ -114,6 +115,16 @@ TEST_CASE("charts of nothing, of one point and of equal values can be drawn", "[
     CHECK(drawing.body.find("nan") == std::string::npos);
     CHECK(drawing.body.find("inf") == std::string::npos);
   }
+}
+
+TEST_CASE("a map of too many cells is named, not drawn", "[report][chart]") {
+  Chart chart = heat_map();
+  chart.rows.assign(1000, "row");
+  chart.columns.assign(1000, "column");
+  chart.values.assign(1'000'000, 0.5);
+  const Drawing drawing = draw(chart, 900.0);
+  CHECK(drawing.body.size() < 1000);
+  CHECK(drawing.body.find("1000 by 1000 cells") != std::string::npos);
 }
 
 TEST_CASE("names out of a file cannot break out of a picture", "[report][chart]") {

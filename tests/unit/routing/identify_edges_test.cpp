@@ -62,6 +62,21 @@ TEST_CASE("A score that is NaN leaves the layer unexplained", "[identify]") {
   CHECK(found.rejected.front().reason.find("position 3") != std::string::npos);
 }
 
+TEST_CASE("A score that is infinite makes no rule whose parameters are", "[identify]") {
+  const std::vector<float> bias{0.3F, -0.2F, 0.1F, 0.0F, 0.25F, -0.1F, 0.05F, 0.15F};
+  std::vector<float> scores(64 * 8);
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    scores[i] = static_cast<float>(stats::CounterRng(5, i).uniform());
+  scores[11] = std::numeric_limits<float>::infinity();
+  const auto mask = best_k(scores, 8, 2, bias);
+  const auto found = identify_traces({small_trace(1, 64, 8, scores, mask)});
+  for (const auto& candidate : found.rule.candidates) {
+    CAPTURE(candidate.id);
+    const auto* fitted = candidate.parameters.array("bias");
+    for (const Value& one : fitted != nullptr ? *fitted : Value::Array{}) CHECK(std::isfinite(*one.number()));
+  }
+}
+
 TEST_CASE("Nothing routed, nothing to choose, one token: no claim beyond what is there", "[identify]") {
   SECTION("no token was routed") {
     const auto found =

@@ -14,6 +14,14 @@ Value finite(double value) {
   return std::isfinite(value) ? Value(value) : Value(value > 0 ? "inf" : "-inf");
 }
 
+bool all_finite(const Value& value) {
+  if (const auto number = value.number()) return std::isfinite(*number);
+  if (const auto* array = value.array()) return std::ranges::all_of(*array, all_finite);
+  if (const auto* object = value.object())
+    return std::ranges::all_of(*object, [](const auto& member) { return all_finite(member.second); });
+  return true;
+}
+
 bool is_causal(std::string_view id) {
   const RuleInfo* const info = find_rule(id);
   return info != nullptr && !info->usual.future;
@@ -33,6 +41,14 @@ void Findings::reject(std::string_view id, Counterexample at, std::optional<doub
 
 void Findings::reject(std::string_view id, std::string reason, std::optional<double> explained) {
   rejected.push_back({std::string(id), is_causal(id), explained, {}, std::move(reason)});
+}
+
+void Findings::reject_infinite() {
+  std::erase_if(candidates, [&](const RuleCandidate& one) {
+    if (all_finite(one.parameters)) return false;
+    reject(one.id, "its parameters would be infinite");
+    return true;
+  });
 }
 
 bool Findings::accepted(std::string_view id) const noexcept {

@@ -19,6 +19,8 @@ struct Findings {
               const std::vector<std::string_view>& equivalents = {});
   void reject(std::string_view id, Counterexample at, std::optional<double> explained = {});
   void reject(std::string_view id, std::string reason, std::optional<double> explained = {});
+  /// What infinite scores made infinite is no rule's parameter.
+  void reject_infinite();
   bool accepted(std::string_view id) const noexcept;
 };
 
