@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "audits/checks.h"
+#include "audits/shared/ratio.h"
 #include "evidence/observations.h"
 #include "kernels/elementary.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "routing/recorded/layer_blocks.h"
 #include "routing/recorded/routes.h"
-#include "stats/bootstrap.h"
 #include "stats/link_hits.h"
 #include "stats/parallel.h"
 
@@ -68,20 +68,6 @@ struct Foretold {
   std::array<Measurement, predictors.size()> gain;  ///< over popularity, at gain_budget
 };
 
-Measurement share(std::string name, const std::vector<double>& named, const std::vector<double>& all,
-                  const char* unit, const Foretold& layer, std::size_t tokens, const CheckContext& context) {
-  double sum = 0.0, of = 0.0;
-  for (std::size_t i = 0; i < named.size(); ++i) sum += named[i], of += all[i];
-  Measurement out{std::move(name), of > 0.0 ? sum / of : 0.0, {}, {}, unit, tokens, layer.index};
-  const auto interval = stats::bootstrap_ratio(
-      named, all, {.alpha = context.policy.alpha, .seed = context.seed, .stream = raw(layer.index)});
-  if (interval) {
-    out.lower = interval->lower;
-    out.upper = interval->upper;
-  }
-  return out;
-}
-
 Foretold foretell(const Trace& trace, const LayerRecord& before, const LayerRecord& layer,
                   const CheckContext& context) {
   const std::size_t every = routing::sequence_step(trace.layout, most_linked);
@@ -112,20 +98,34 @@ Foretold foretell(const Trace& trace, const LayerRecord& before, const LayerReco
   const std::vector<double> all = by_group([](const LinkHits& group) { return group.values; });
   out.routes = std::accumulate(all.begin(), all.end(), 0.0);
   if (out.routes == 0.0) return out;
+  const stats::BootstrapOptions options{
+      .alpha = context.policy.alpha, .seed = context.seed, .stream = raw(layer.index)};
   for (std::size_t p = 0; p < predictors.size(); ++p) {
     for (std::size_t b = 0; b < LinkHits::budgets; ++b) {
       const auto named = by_group([&](const LinkHits& group) { return (group.*predictors[p].named)[b]; });
-      out.hits[p][b] = share(
-          measurement::of(measurement::prefetch_hits, fmt::format("{}, {}K", predictors[p].name, b + 1)),
-          named, all, "fraction of routes", out, units, context);
+      out.hits[p][b] = ratio_of(
+          {measurement::of(measurement::prefetch_hits, fmt::format("{}, {}K", predictors[p].name, b + 1)),
+           0.0,
+           {},
+           {},
+           "fraction of routes",
+           units,
+           out.index},
+          named, all, options);
     }
     std::vector<double> beyond, open;
     for (const LinkHits& group : found) {
       beyond.push_back((group.*predictors[p].named)[gain_budget] - group.popular[gain_budget]);
       open.push_back(group.values - group.popular[gain_budget]);
     }
-    out.gain[p] = share(measurement::of(measurement::prefetch_gain, predictors[p].name), beyond, open,
-                        "fraction of the routes that popularity misses", out, units, context);
+    out.gain[p] = ratio_of({measurement::of(measurement::prefetch_gain, predictors[p].name),
+                            0.0,
+                            {},
+                            {},
+                            "fraction of the routes that popularity misses",
+                            units,
+                            out.index},
+                           beyond, open, options);
   }
   return out;
 }

@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "audits/checks.h"
+#include "audits/shared/ratio.h"
 #include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
 #include "routing/recorded/routes.h"
 #include "routing/recorded/top_k_departure.h"
 #include "routing/rule_facts.h"
-#include "stats/bootstrap.h"
 #include "stats/parallel.h"
 
 namespace pastonly::audits {
@@ -45,21 +45,12 @@ struct LayerImpact {
 Measurement ratio(const char* name, double Sums::*part, double Sums::*of, const char* unit,
                   const LayerImpact& layer, const CheckContext& context) {
   std::vector<double> parts, all;
-  double sum = 0.0, whole = 0.0;
   for (const Sums& row : layer.departure.by_row) {
     parts.push_back(row.*part);
     all.push_back(row.*of);
-    sum += row.*part;
-    whole += row.*of;
   }
-  Measurement out{name, whole > 0.0 ? sum / whole : 0.0, {}, {}, unit, layer.tokens, layer.index};
-  const auto interval = stats::bootstrap_ratio(
-      parts, all, {.alpha = context.policy.alpha, .seed = context.seed, .stream = raw(layer.index)});
-  if (interval) {
-    out.lower = interval->lower;
-    out.upper = interval->upper;
-  }
-  return out;
+  return ratio_of({name, 0.0, {}, {}, unit, layer.tokens, layer.index}, parts, all,
+                  {.alpha = context.policy.alpha, .seed = context.seed, .stream = raw(layer.index)});
 }
 
 void measure(const LayerImpact& layer, const CheckContext& context, Ran& ran) {
@@ -124,16 +115,8 @@ std::optional<Measurement> token_loss(const Trace& trace, const std::vector<Laye
     samples += static_cast<std::uint64_t>(counts[0] + counts[1]);
   }
   if (weights.empty()) return std::nullopt;
-  double sum = 0.0, weight = 0.0;
-  for (std::size_t i = 0; i < weights.size(); ++i) sum += differences[i], weight += weights[i];
-  Measurement out{measurement::changed_token_loss, sum / weight, {}, {}, "bits per token", samples, {}};
-  const auto interval =
-      stats::bootstrap_ratio(differences, weights, {.alpha = context.policy.alpha, .seed = context.seed});
-  if (interval) {
-    out.lower = interval->lower;
-    out.upper = interval->upper;
-  }
-  return out;
+  return ratio_of({measurement::changed_token_loss, 0.0, {}, {}, "bits per token", samples, {}}, differences,
+                  weights, {.alpha = context.policy.alpha, .seed = context.seed});
 }
 
 Outcome run_intervention_impact(const CheckContext& context) {

@@ -9,6 +9,7 @@
 
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
+#include "audits/shared/ratio.h"
 #include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -107,15 +108,8 @@ TokenTable token_table(const LabelledRoutes& routes, LayerIndex layer, const Che
   const stats::BootstrapOptions options{
       .alpha = context.policy.alpha, .seed = context.seed, .stream = raw(layer)};
   const auto share = [&](const char* name, const std::vector<double>& named) {
-    double sum = 0.0, of = 0.0;
-    for (std::size_t i = 0; i < named.size(); ++i) sum += named[i], of += all[i];
-    Measurement out{name, of > 0.0 ? sum / of : 0.0, {}, {}, "fraction of routes", routes.labels.size(),
-                    layer};
-    if (const auto interval = stats::bootstrap_ratio(named, all, options)) {
-      out.lower = interval->lower;
-      out.upper = interval->upper;
-    }
-    return out;
+    return ratio_of({name, 0.0, {}, {}, "fraction of routes", routes.labels.size(), layer}, named, all,
+                    options);
   };
   TokenTable out{share(measurement::token_table_hits, hits), share(measurement::popular_hits, popular)};
   out.gain = (out.table.value - out.popular.value) / std::max(1.0 - out.popular.value, 1e-12);

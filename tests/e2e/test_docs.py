@@ -119,6 +119,12 @@ class OnePlace(unittest.TestCase):
                  for name in literal.findall(text)]
         self.assertEqual(found, [])
 
+    def test_every_claim_can_be_named_in_a_policy(self):
+        names = (ROOT / "include/pastonly/names.h").read_text()
+        listed = re.search(r"all\[\] = \{([^}]*)\}", names).group(1).replace("\n", " ")
+        self.assertEqual(sorted(name.strip().replace("_", "-") for name in listed.split(",")),
+                         sorted(self.declared("claim")))
+
     def test_every_name_is_documented(self):
         pages = "".join(path.read_text() for path in (ROOT / "docs/checks").glob("*.md"))
         for namespace in ("measurement", "claim"):
