@@ -119,8 +119,8 @@ Expected<Arm> arm_of(const Json& json, const std::string& where, const Defaults&
 }
 
 Expected<std::vector<std::uint64_t>> seeds_of(const Json& json, const std::string& where,
-                                              std::uint64_t otherwise) {
-  if (!json.is_object() || !json.contains("seeds")) return std::vector<std::uint64_t>{otherwise};
+                                              const std::vector<std::uint64_t>& otherwise) {
+  if (!json.is_object() || !json.contains("seeds")) return otherwise;
   std::vector<std::uint64_t> seeds;
   for (const Json& seed : json["seeds"]) {
     if (!seed.is_number_unsigned()) return usage_error(where + ".seeds: expected a list of whole numbers");
@@ -133,12 +133,12 @@ Expected<std::vector<std::uint64_t>> seeds_of(const Json& json, const std::strin
 }
 
 Expected<void> add_arms(const Json& entry, const std::string& where, const Defaults& defaults,
-                        Experiment& experiment) {
+                        const std::vector<std::uint64_t>& otherwise, Experiment& experiment) {
   if (!entry.is_object()) return usage_error(where + ": expected an object");
   const auto swept = expand_sweep(entry, where);
   if (!swept) return tl::unexpected(swept.error());
   for (const Json& json : *swept) {
-    const auto seeds = seeds_of(json, where, experiment.seed);
+    const auto seeds = seeds_of(json, where, otherwise);
     if (!seeds) return tl::unexpected(seeds.error());
     for (const std::uint64_t seed : *seeds) {
       auto arm = arm_of(json, where, defaults, seed);
@@ -181,7 +181,8 @@ bool names_a_file(const std::string& name) {
 
 Expected<Experiment> experiment_of(const Json& json, const std::string& name, const std::string& directory) {
   auto reader = reader_of(json, name);
-  reader.allow({"schema", "name", "seed", "model", "training", "source", "batch", "evaluation", "arms"});
+  reader.allow(
+      {"schema", "name", "seed", "seeds", "model", "training", "source", "batch", "evaluation", "arms"});
   if (reader.text("schema", std::nullopt) != "pastonly.experiment/1")
     reader.wrong("schema", "pastonly.experiment/1");
   Experiment experiment;
@@ -218,10 +219,12 @@ Expected<Experiment> experiment_of(const Json& json, const std::string& name, co
   if (!defaults.model.is_object() || !defaults.training.is_object()) {
     return usage_error(name + ": 'model' and 'training' are objects");
   }
+  const auto seeds = seeds_of(json, name, {experiment.seed});
+  if (!seeds) return tl::unexpected(seeds.error());
   std::size_t index = 0;
   for (const Json& entry : *arms) {
-    if (auto added = add_arms(entry, fmt::format("{}: arms[{}]", name, index++), defaults, experiment);
-        !added)
+    const std::string where = fmt::format("{}: arms[{}]", name, index++);
+    if (auto added = add_arms(entry, where, defaults, *seeds, experiment); !added)
       return tl::unexpected(added.error());
   }
   if (auto sound = check_whole(experiment, name); !sound) return tl::unexpected(sound.error());

@@ -24,6 +24,18 @@ Experiment sound(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("an experiment's seeds are those of every arm that names none", "[lab]") {
+  const auto experiment = sound(experiment_text(
+      R"([{"name": "a", "rule": "top-k,k=1"}, {"name": "b", "rule": "top-k,k=1", "seeds": [9]}])",
+      R"("seeds": [3, 4], )"));
+  REQUIRE(experiment.arms.size() == 3);
+  CHECK(experiment.arms[0].name == "a, seed 3");
+  CHECK(experiment.arms[1].seed == 4);
+  CHECK(experiment.arms[1].group == "a");
+  CHECK(experiment.arms[2].name == "b");
+  CHECK(experiment.arms[2].seed == 9);
+}
+
 TEST_CASE("an experiment's sweeps and seeds become arms", "[lab]") {
   const auto experiment = sound(experiment_text(
       R"([{"name": "ec {chunk} {scope}", "rule": "expert-choice,k=2,chunk={chunk},scope={scope}", "seeds": [1, 2],
@@ -105,6 +117,7 @@ TEST_CASE("what an experiment cannot say is refused by file and key", "[lab]") {
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "drop_rate": 1.0}])"), "drop_rate: "},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "seeds": []}])"), "seeds"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "seeds": 3}])"), "seeds"},
+      {experiment_text(R"([{"name": "a", "rule": "top-k,k=2"}])", R"("seeds": [1, "2"], )"), "t.json.seeds"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "router": {"gate": "x"}}])"), "gate"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k=2", "sweep": {"k": [1]}}])"), "sweep.k"},
       {experiment_text(R"([{"name": "a", "rule": "top-k,k={k}", "sweep": {"k": 1}}])"), "sweep.k"},
