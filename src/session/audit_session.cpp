@@ -15,7 +15,9 @@
 #include "session/recording_identity.h"
 #include "session/timed_run.h"
 #include "stats/interval.h"
+#include "subjects/file_record.h"
 #include "subjects/recorded.h"
+#include "subjects/tagged.h"
 
 namespace pastonly::session {
 
@@ -96,13 +98,20 @@ Expected<std::unique_ptr<recording::Recording>> record(const AuditRequest& reque
   return recording;
 }
 
+/// What an audit reads: the subject's files, and those of tags.
+std::vector<FileRecord> files_of(const AuditRequest& request, const Subject& subject) {
+  std::vector<FileRecord> files = subject.info().files;
+  for (const auto& [name, path] : request.tags) files.push_back(subjects::record_file(path));
+  return files;
+}
+
 Expected<Report> audit_subject(const AuditRequest& request, const Environment& environment,
                                const TimedRun& run) {
   Policy policy = request.policy;
   CheckpointSubject checkpoint;
   auto subject = open(request, policy, checkpoint, environment.watch.stop);
   if (!subject) return tl::unexpected(subject.error());
-  FileHashes hashes((*subject)->info().files);
+  FileHashes hashes(files_of(request, **subject));
   if (auto said = say_price(request, policy, **subject, environment); !said)
     return tl::unexpected(said.error());
 
@@ -113,7 +122,10 @@ Expected<Report> audit_subject(const AuditRequest& request, const Environment& e
   options.watch = environment.watch;
   const auto recording = record(request, policy, **subject, environment);
   if (!recording) return tl::unexpected(recording.error());
-  auto report = run::audit(*recording ? static_cast<Subject&>(**recording) : **subject, policy, options);
+  Subject& answering = *recording ? static_cast<Subject&>(**recording) : **subject;
+  const auto tagged = subjects::Tagged::make(answering, request.tags);
+  if (!tagged) return tl::unexpected(tagged.error());
+  auto report = run::audit(**tagged, policy, options);
   if (!report) return report;
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
@@ -126,12 +138,14 @@ Expected<Report> audit_subject(const AuditRequest& request, const Environment& e
   report->subject.files = *std::move(files);
   report->subject.options = to_value(request.options);
   add_to_value(request.checkpoint, report->subject.options);
+  add_to_value(request.tags, report->subject.options);
   return report;
 }
 
 /// A trace file or the output of a plan's run: what was observed.
 bool is_output(const Report& report, const FileRecord& file) {
-  return report.subject.kind == "trace" || file.path.ends_with(".out.safetensors");
+  return report.subject.kind == "trace" ? file.path == report.subject.name
+                                        : file.path.ends_with(".out.safetensors");
 }
 
 /// "" or what is wrong: no run of `one` may be the copy of a run of `other`, or it would count as two.

@@ -23,6 +23,7 @@ struct AuditRequest {
   std::vector<std::string> logs;  ///< LABEL:FILE each, instead of a subject
   input::LossUnit unit = input::LossUnit::nats;
   CheckpointOptions checkpoint;
+  TagFiles tags = {};
   /// Further recordings of the same model, each audited with the same options, and judged with the first.
   std::vector<std::string> beside = {};
 };

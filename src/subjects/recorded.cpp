@@ -17,6 +17,7 @@
 #include "integrity/plan_facts.h"
 #include "integrity/response.h"
 #include "integrity/run_consistency.h"
+#include "subjects/file_record.h"
 
 namespace pastonly::subjects {
 
@@ -45,12 +46,6 @@ void describe(const Trace& trace, SubjectInfo& info) {
   info.mode = trace.mode;
   info.stage = trace.stage;
   info.vocab = trace.vocab;
-}
-
-FileRecord record_file(const fs::path& path) {
-  std::error_code unreadable;
-  const auto bytes = fs::file_size(path, unreadable);
-  return {path.string(), unreadable ? 0 : bytes, ""};
 }
 
 /// What both kinds of recorded subject have.
