@@ -8,6 +8,7 @@
 #include "cli/long_run.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/program_options.h"
 #include "cli/trace_options.h"
 #include "cli/validators.h"
 #include "input/policy/policy.h"
@@ -28,6 +29,7 @@ struct AuditArguments {
   TraceArguments trace;
   CheckpointOptions checkpoint;
   std::vector<std::string> tags;  ///< NAME=FILE each
+  ProgramArguments program;
 };
 
 /// An option that would say something of another subject, beside training logs.
@@ -58,9 +60,16 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   if (!subject.empty() && !arguments.logs.empty())
     return usage_error(
         "audit takes a trace file, a plan directory or a checkpoint, or training logs (--log), not both");
-  if (subject.empty() && arguments.logs.empty())
+  auto program = parse(arguments.program);
+  if (!program) return tl::unexpected(program.error());
+  const bool external = !program->command.empty() || program->attached;
+  if (subject.empty() && arguments.logs.empty() && !external)
     return usage_error(
-        "audit needs a trace file, a plan directory, a checkpoint, or training logs (--log LABEL:FILE)");
+        "audit needs a trace file, a plan directory, a checkpoint, a program (--exec COMMAND), or training "
+        "logs "
+        "(--log LABEL:FILE)");
+  if (external && (!subject.empty() || !arguments.logs.empty()))
+    return usage_error("a program (--exec) is audited by itself; give no other subject and no training logs");
   if (const auto option = foreign_to_logs(arguments, *options); !option.empty() && !arguments.logs.empty())
     return usage_error(fmt::format("{} has no meaning beside --log, which takes --unit alone", option));
   CheckpointOptions checkpoint = arguments.checkpoint;
@@ -68,9 +77,17 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
   std::vector<std::string> beside;
   if (arguments.subjects.size() > 1) beside.assign(arguments.subjects.begin() + 1, arguments.subjects.end());
-  return session::AuditRequest{
-      subject, *std::move(options),   *std::move(policy), arguments.checks, session.seed, arguments.logs,
-      unit,    std::move(checkpoint), *std::move(tags),   std::move(beside)};
+  return session::AuditRequest{subject,
+                               *std::move(options),
+                               *std::move(policy),
+                               arguments.checks,
+                               session.seed,
+                               arguments.logs,
+                               unit,
+                               std::move(checkpoint),
+                               *std::move(tags),
+                               *std::move(program),
+                               std::move(beside)};
 }
 
 /// An interrupted audit of a checkpoint says how to go on.
@@ -140,6 +157,7 @@ void add_audit(CLI::App& app, Session& session) {
   add_output_option(*command, session);
   add_checkpoint_options(*command, arguments->checkpoint, true);
   add_trace_options(*command, arguments->trace);
+  add_program_options(*command, arguments->program);
   add_session_options(*command, session, Shown::all);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
 }
