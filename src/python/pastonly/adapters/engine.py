@@ -1,4 +1,4 @@
-"""What the adapters of training engines share: seeds, dropout, log-probabilities, layer numbers, ranks.
+"""What the adapters of training engines share: seeds, noise, log-probabilities, layer numbers, ranks.
 
 An adapter finds the engine's own MoE modules inside any model and says, for one of them, what to watch while it runs.
 Everything is put back after each run: the model can go on training.
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from ..facts import Facts
+from ..quiet import noise_of, quiet
 
 Arrays = Dict[str, Tensor]
-Watch = Callable[[nn.Module, Arrays], "contextlib.AbstractContextManager[None]"]
 
 
 class Engine:
@@ -45,9 +45,7 @@ class Engine:
             raise ValueError(f"no MoE layer of {self.producer} was found in {type(model).__name__}")
         first = next(iter(self.layers.values()))
         parameter = next(model.parameters())
-        dropouts = sum(1 for _ in self._dropouts())
-        if dropouts and model.training:
-            self.remarks.append(("dropout-off", f"{dropouts} dropout modules are off while the model is recorded"))
+        self.remarks += noise_of(model)
         self.facts = Facts(
             vocab=vocab, layers=sorted(self.layers), experts=self.experts(first), top_k=self.top_k(first),
             mode="train" if model.training else "eval", stage="dispatched",
@@ -138,7 +136,7 @@ class Engine:
         seen: Dict[int, List[Arrays]] = {number: [] for number in self.layers}
         with contextlib.ExitStack() as stack:
             stack.enter_context(torch.no_grad())
-            stack.enter_context(self._without_dropout())
+            stack.enter_context(quiet(self.model))
             for number, layer in self.layers.items():
                 stack.enter_context(self.watch(layer, seen[number]))
             logits = self.forward(*inputs)
@@ -181,21 +179,6 @@ class Engine:
     def _rule(self) -> Optional[str]:
         rules = {self.rule(layer) for layer in self.layers.values()}
         return rules.pop() if len(rules) == 1 else None
-
-    def _dropouts(self) -> Iterator[nn.Module]:
-        return (module for module in self.model.modules()
-                if isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0)
-
-    @contextlib.contextmanager
-    def _without_dropout(self) -> Iterator[None]:
-        changed = [module for module in self._dropouts() if module.training]
-        for module in changed:
-            module.training = False
-        try:
-            yield
-        finally:
-            for module in changed:
-                module.training = True
 
 
 def log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:

@@ -82,7 +82,10 @@ class Megatron(Engine):
             seen.append(taken)
             return gates, chosen
 
-        with replaced(layer, routing=routing):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(replaced(layer, routing=routing))
+            if layer.config.moe_input_jitter_eps == 0:  # switched off; the engine knows None alone as off
+                stack.enter_context(replaced(layer, apply_input_jitter=lambda hidden: hidden))
             yield
 
     def whole_sequence(self, array: Tensor) -> Tensor:
