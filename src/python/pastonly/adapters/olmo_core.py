@@ -58,10 +58,9 @@ class OlmoCore(Engine):
             return None
         capped, biased = isinstance(getattr(layer, "experts", None), ParallelMLP), router.score_bias is not None
         if capped:
-            # The sort is stable on the CPU and promises nothing on a GPU.
-            first_come = next(layer.parameters()).device.type == "cpu" and not biased
-            return (f"token-major-capacity,k={router.top_k},capacity_factor={layer.experts.capacity_factor:g},"
-                    "capacity_formula=olmo-core") if first_come else None
+            # torch.sort without stable=True: the kernel decides which of an expert's choices come first.
+            return None if biased else (f"unstable-capacity,k={router.top_k},capacity_factor={layer.experts.capacity_factor:g},"
+                                        "capacity_formula=olmo-core")
         if getattr(router, "n_group", None) is not None:
             return (f"group-limited-top-k,k={router.top_k},groups={router.n_group},topk_groups={router.topk_group},"
                     "group_score=top2")
