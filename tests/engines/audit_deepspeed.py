@@ -21,6 +21,13 @@ def moe_layers(mode, **options):
     return build
 
 
+def last_experts(model):
+    moe = model.model.blocks[-1].moe
+    if isinstance(moe, MoE):
+        return moe, [expert[2].weight for expert in moe.deepspeed_moe.experts.deepspeed_experts]
+    return moe, [expert[2].weight for expert in moe.experts]
+
+
 class RoutedExperts(torch.nn.Module):
     """AutoEP's router, which needs a GPU's kernels for its own experts, before plain ones."""
 
@@ -51,7 +58,7 @@ NO_GROUPS = dict(num_expert_groups=None, num_limited_groups=None)
 CASES = []
 for mode in ("train", "eval"):
     def add(rule, depends, named, build=None, **more):
-        CASES.append(Case("MoE layers in a toy", mode, rule, build, depends, named, **more))
+        CASES.append(Case("MoE layers in a toy", mode, rule, build, depends, named, experts=last_experts, **more))
 
     # Uniform draws rank the tokens of an expert: a later token of larger draw takes the slot.
     add("k=1, capacity 1, random token selection (default)", ("future", "others", "length"), "random-token",
@@ -72,10 +79,11 @@ CASES += [
     # Gumbel noise per place of the batch: with held seeds it is no dependence, and no rule without noise explains it.
     Case("MoE layers in a toy", "train", "k=1, drop_tokens=False, noisy_gate_policy=RSample",
          moe_layers("train", k=1, drop_tokens=False, use_rts=False, noisy_gate_policy="RSample"), (), None,
-         plan={"redraw": True}),
-    Case("AutoEP routers in a toy", "train", "top_k=2", auto_ep("train", **NO_GROUPS), (), "top-k"),
+         plan={"redraw": True}, experts=last_experts),
+    Case("AutoEP routers in a toy", "train", "top_k=2", auto_ep("train", **NO_GROUPS), (), "top-k", experts=last_experts),
     Case("AutoEP routers in a toy", "train", "top_k=2, 2 of 4 groups",
-         auto_ep("train", num_expert_groups=4, num_limited_groups=2), (), "group-limited-top-k"),
+         auto_ep("train", num_expert_groups=4, num_limited_groups=2), (), "group-limited-top-k",
+         experts=last_experts),
 ]
 
 if __name__ == "__main__":

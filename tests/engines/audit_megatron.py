@@ -33,12 +33,17 @@ def gpt(mode, layers=2, sizes=None, **options):
     return build
 
 
+def last_experts(model):
+    layer = model.model.decoder.layers[-1].mlp
+    return layer, [expert.linear_fc2.weight for expert in layer.experts.local_experts]
+
+
 ALL = ("future", "others", "order", "length")
 SIGMOID = dict(moe_router_score_function="sigmoid")
 CASES = []
 for mode in ("train", "eval"):
     def add(rule, depends, named, also=(), **options):
-        CASES.append(Case("GPTModel", mode, rule, gpt(mode, **options), depends, named, also))
+        CASES.append(Case("GPTModel", mode, rule, gpt(mode, **options), depends, named, also, experts=last_experts))
 
     add("top-2, aux loss", (), "top-k", moe_aux_loss_coeff=0.01)
     add("top-2, loss-free expert bias", (), "biased-top-k", moe_router_load_balancing_type="none",
@@ -63,10 +68,10 @@ for mode in ("train", "eval"):
 CASES += [
     Case("GPTModel", "train", "top-4, 2 of 4 groups by their best two",
          gpt("train", moe_router_topk=4, moe_router_num_groups=4, moe_router_group_topk=2, moe_router_pre_softmax=True),
-         (), "group-limited-top-k"),
+         (), "group-limited-top-k", experts=last_experts),
     Case("GPTModel", "train", "top-2, input jitter, expert bias and 1 of 4 groups",
          gpt("train", moe_router_load_balancing_type="none", moe_router_enable_expert_bias=True, moe_input_jitter_eps=0.1,
-             moe_router_num_groups=4, moe_router_group_topk=1, **SIGMOID), (), "group-limited-top-k"),
+             moe_router_num_groups=4, moe_router_group_topk=1, **SIGMOID), (), "group-limited-top-k", experts=last_experts),
 ]
 
 if __name__ == "__main__":

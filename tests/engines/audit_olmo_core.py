@@ -42,6 +42,14 @@ def transformer(mode, dropless, top_k=2, capacity_factor=None, sharpness=0.3, **
     return build
 
 
+def last_experts(model):
+    if isinstance(model.model, toy.Toy):
+        layer = model.model.blocks[-1].moe
+        return layer, [expert[2].weight for expert in layer.experts]
+    layer = list(model.model.blocks.values())[-1].feed_forward_moe
+    return layer, list(layer.experts.mlp.w2.view(toy.EXPERTS, -1, toy.WIDTH))
+
+
 class StableSort(ParallelMLP):
     """As a fix would have it."""
 
@@ -90,7 +98,7 @@ EMO = dict(emo=EmoRouterConfig(eos_token_id=0, min_document_expert_pool=3, max_d
 CASES = []
 for mode in ("train", "eval"):
     def add(model, rule, build, depends, named, **more):
-        CASES.append(Case(model, mode, rule, build, depends, named, **more))
+        CASES.append(Case(model, mode, rule, build, depends, named, experts=last_experts, **more))
 
     add("Transformer", "dropless, top-2", transformer(mode, True), (), "top-k")
     add("Transformer", "dropless, top-2, loss-free bias, sigmoid",
