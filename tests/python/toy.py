@@ -60,8 +60,9 @@ def build_slow():
 
 
 def write_plan(folder, rows=4, positions=64, vocab=VOCAB, cuts=(19, 38, 47, 61), draws=2, more=(), seed=1, padding=0, left=False,
-               repeats=2):
-    """plan.json and the inputs of a good plan (docs/guide.md). `padding`: so many tokens of the last row."""
+               repeats=2, grouped=40):
+    """plan.json and the inputs of a good plan (docs/guide.md). `padding`: so many tokens of the last row. `grouped`: runs in
+    which every row is redrawn from a cut of its own."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     draw = np.random.default_rng(seed)
@@ -75,7 +76,10 @@ def write_plan(folder, rows=4, positions=64, vocab=VOCAB, cuts=(19, 38, 47, 61),
         number = len(runs)
         runs.append({"id": number, **what})
         told = {"tokens": tokens.astype(np.int64)}
-        if padding:
+        if what["kind"] == "stream":
+            told["valid"] = np.zeros(tokens.shape, np.uint8)
+            told["valid"][what["rows"], what["every"] - 1::what["every"]] = 1
+        elif padding:
             told["valid"] = np.pad(valid, ((0, 0), (0, tokens.shape[1] - positions)), constant_values=1)
         safetensors.write(folder / f"{number:04}.in.safetensors", told, {"schema": "pastonly.tokens/1"})
 
@@ -89,6 +93,13 @@ def write_plan(folder, rows=4, positions=64, vocab=VOCAB, cuts=(19, 38, 47, 61),
             tokens[row, cut:] = draw.integers(0, vocab, positions - cut)
             tokens[row, cut] = (base[row, cut] + 1 + draw.integers(0, vocab - 1)) % vocab
             add(tokens, kind="suffix", base=0, cut=cut, rows=[row], resample=resample)
+    for resample in range(grouped):
+        own = [int(cut) for cut in draw.integers(1, positions - (padding or 1), rows)]
+        tokens = base.copy()
+        for row, cut in enumerate(own):
+            tokens[row, cut:] = draw.integers(0, vocab, positions - cut)
+            tokens[row, cut] = (base[row, cut] + 1 + draw.integers(0, vocab - 1)) % vocab
+        add(tokens, kind="suffix", base=0, cuts=own, rows=list(range(rows)), resample=resample)
     others = draw.integers(0, vocab, base.shape)
     others[:2] = base[:2]
     if not padding:

@@ -66,6 +66,12 @@ class Claim:
                 return  # taken over
 
 
+def sweep(path: Path, lease: float = LEASE) -> None:
+    """Removes the claim of a worker that died after its run was made."""
+    if path.exists() and _is_stale(path, lease):
+        _put_aside(path)
+
+
 def _own_text() -> str:
     return json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "time": time.time(), "thread": threading.get_ident()})
 

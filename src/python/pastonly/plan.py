@@ -11,7 +11,7 @@ from typing import Callable, List, Optional, Tuple
 import numpy as np
 
 from . import safetensors
-from .claims import LEASE, Claim
+from .claims import LEASE, Claim, sweep
 from .facts import Facts, facts_of
 from .runner import Runner
 from .trace import ModelError, metadata_of
@@ -90,9 +90,11 @@ def _file(folder: Path, run: dict, what: str) -> Path:
 def _make(folder: Path, run: dict, runner: Runner, lease: float, say) -> bool:
     """Whether this worker made the run."""
     out = _file(folder, run, "out")
+    claimed = folder / f"{run['id']:04}.claim"
     if out.exists():
+        sweep(claimed, lease)
         return False
-    claim = Claim.take(folder / f"{run['id']:04}.claim", lease)
+    claim = Claim.take(claimed, lease)
     if claim is None:
         return False
     try:
