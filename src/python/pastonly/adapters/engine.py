@@ -1,4 +1,4 @@
-"""What the adapters of training engines share: seeds, noise, log-probabilities, layer numbers, ranks.
+"""What the adapters of training engines share: layer numbers, token order, ranks.
 
 An adapter finds the engine's own MoE modules inside any model and says, for one of them, what to watch while it runs.
 Everything is put back after each run: the model can go on training.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import random
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..facts import Facts
-from ..quiet import noise_of, quiet
+from ..seeding import reseed
+from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, successor_log_probabilities)
 
 Arrays = Dict[str, Tensor]
 
@@ -24,33 +24,33 @@ Arrays = Dict[str, Tensor]
 class Engine:
     """A model of a training engine as pastonly asks it: (tokens, valid, seed) -> arrays of a trace.
 
-    model      holds the engine's MoE modules anywhere inside. Its mode, `model.train()` or `.eval()`, is the one audited.
-    forward    tokens (B, S) -> logits (B, S, V), or None for none; `model` itself by default. A second parameter takes
-               `valid` (B, S), a third one nothing.
+    model      holds the engine's MoE modules anywhere inside
+    forward    tokens (B, S) -> logits (B, S, V), alone or first of a tuple, or None for none; by default `model` itself. A
+               second parameter takes `valid` (B, S), or None where all tokens are real
+    mode       train or eval: the routing that is in force; by default the mode that the model is in
     rows       process group whose ranks each run a share of the rows (data and expert parallel ranks); None = this
-               process runs all of them. Rank 0 asks, the others `follow()`.
+               process runs all of them. Rank 0 asks, the others `follow()`
+    facts      anything else that is known, as keywords of Facts
     """
 
     producer = "torch"
     layout = "batch-major"
 
     def __init__(self, model: nn.Module, *, vocab: int, forward: Optional[Callable[..., Any]] = None,
-                 rows: Optional["torch.distributed.ProcessGroup"] = None, special: Sequence[int] = (),
-                 max_positions: Optional[int] = None) -> None:
-        self.model, self.forward, self.rows = model, forward or model, rows
-        self.takes_valid = len(_parameters(self.forward)) > 1 if forward else False
-        self.remarks: List[Tuple[str, str]] = []
+                 mode: Optional[str] = None, rows: Optional["torch.distributed.ProcessGroup"] = None, **facts: Any) -> None:
+        self.model, self._forward, self.rows = model, forward or model, rows
+        self._takes_valid = forward is not None and len(inspect.signature(forward).parameters) > 1
+        self.skipped: List[Tuple[str, str]] = []
         self.layers = self._numbered()
         if not self.layers:
             raise ValueError(f"no MoE layer of {self.producer} was found in {type(model).__name__}")
-        first = next(iter(self.layers.values()))
-        parameter = next(model.parameters())
-        self.remarks += noise_of(model)
-        self.facts = Facts(
-            vocab=vocab, layers=sorted(self.layers), experts=self.experts(first), top_k=self.top_k(first),
-            mode="train" if model.training else "eval", stage="dispatched",
-            compute=str(parameter.dtype).replace("torch.", ""), layout=self.layout, rule=self._rule(),
-            special=tuple(special), max_positions=max_positions, remarks=self.remarks, producer=self.producer)
+        first, mode = next(iter(self.layers.values())), mode or ("train" if model.training else "eval")
+        with passing(model, mode):
+            rule = self._rule()
+        self.facts = Facts(vocab=vocab, **{
+            "layers": sorted(self.layers), "experts": self.experts(first), "top_k": self.top_k(first), "mode": mode,
+            "compute": compute_type(model), "layout": self.layout, "rule": rule, "producer": self.producer,
+            "remarks": self.skipped + noise_remarks(model, mode), "name": type(model).__name__, **facts})
 
     # What an adapter answers.
 
@@ -82,20 +82,20 @@ class Engine:
 
     # What pastonly calls.
 
-    def __call__(self, tokens: np.ndarray, valid: Optional[np.ndarray] = None, seed: int = 0) -> Arrays:
+    def __call__(self, tokens: np.ndarray, valid: Optional[np.ndarray] = None, seed: int = 0,
+                 successors: Optional[np.ndarray] = None) -> Arrays:
         if self.rows is None:
-            return self._run(tokens, valid, seed)
-        import torch.distributed as dist
-        self._said([(tokens, valid, seed)])
-        ranks, rank = dist.get_world_size(self.rows), dist.get_rank(self.rows)
-        return self._joined(self._share(tokens, valid, seed, rank, ranks))
+            return self._run(tokens, valid, seed, successors)
+        self._said([(tokens, valid, seed, successors)])
+        return self._joined(self._share(tokens, valid, seed, successors))
 
     def follow(self) -> None:
         """On the ranks that do not ask: answers until rank 0 closes."""
-        import torch.distributed as dist
-        ranks, rank = dist.get_world_size(self.rows), dist.get_rank(self.rows)
-        while (asked := self._said([None])) is not None:
-            self._joined(self._share(*asked, rank, ranks))
+        while True:
+            asked = self._said([None])
+            if asked is None:
+                return
+            self._joined(self._share(*asked))
 
     def close(self) -> None:
         """Lets the other ranks go."""
@@ -109,11 +109,14 @@ class Engine:
         dist.broadcast_object_list(box, src=dist.get_global_rank(self.rows, 0), group=self.rows)
         return box[0]
 
-    def _share(self, tokens: np.ndarray, valid: Optional[np.ndarray], seed: int, rank: int, ranks: int) -> Arrays:
+    def _share(self, tokens: np.ndarray, valid: Optional[np.ndarray], seed: int, successors: Optional[np.ndarray]) -> Arrays:
+        import torch.distributed as dist
+        ranks, rank = dist.get_world_size(self.rows), dist.get_rank(self.rows)
         if len(tokens) % ranks:
             raise ValueError(f"{len(tokens)} rows cannot be divided over {ranks} ranks")
         mine = slice(rank * len(tokens) // ranks, (rank + 1) * len(tokens) // ranks)
-        return self._run(tokens[mine], None if valid is None else valid[mine], seed * ranks + rank)
+        return self._run(tokens[mine], None if valid is None else valid[mine], seed * ranks + rank,
+                         None if successors is None else successors[mine])
 
     def _joined(self, arrays: Arrays) -> Arrays:
         import torch.distributed as dist
@@ -123,30 +126,29 @@ class Engine:
         return {name: part if name.endswith(".bias") else torch.cat([p[name] for p in parts])
                 for name, part in parts[0].items()}
 
-    def _run(self, tokens: np.ndarray, valid: Optional[np.ndarray], seed: int) -> Arrays:
-        device = next(self.model.parameters()).device
-        batch = torch.as_tensor(np.asarray(tokens, dtype=np.int64), device=device)
-        if valid is not None and not np.all(valid) and not self.takes_valid:
-            raise ValueError("the batch has padding and `forward` takes no second parameter, valid")
-        inputs = (batch,) if not self.takes_valid else (
-            batch, None if valid is None else torch.as_tensor(np.asarray(valid, dtype=np.uint8), device=device))
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
+    def _run(self, tokens: np.ndarray, valid: Optional[np.ndarray], seed: int, successors: Optional[np.ndarray]) -> Arrays:
+        device = device_of(self.model)
+        batch = torch.tensor(tokens, dtype=torch.int64, device=device)
+        real = None if valid is None or valid.all() else torch.as_tensor(valid, device=device)
+        if real is not None and not self._takes_valid:
+            raise ValueError("the run has padding; expected forward(tokens, valid)")
+        reseed(None, seed)
         seen: Dict[int, List[Arrays]] = {number: [] for number in self.layers}
         with contextlib.ExitStack() as stack:
-            stack.enter_context(torch.no_grad())
-            stack.enter_context(quiet(self.model))
+            stack.enter_context(passing(self.model, self.facts.mode))
             for number, layer in self.layers.items():
                 stack.enter_context(self.watch(layer, seen[number]))
-            logits = self.forward(*inputs)
+            output = self._forward(batch, real) if self._takes_valid else self._forward(batch)
         out: Arrays = {}
         for number, calls in seen.items():
             for name in calls[0] if calls else ():
                 out[f"layers.{number}.{name}"] = self._shaped(name, [call[name] for call in calls], batch)
-        logits = getattr(logits, "logits", logits[0] if isinstance(logits, tuple) else logits)
+        logits = getattr(output, "logits", output[0] if isinstance(output, (tuple, list)) else output)
         if logits is not None:
-            out["logprobs"] = log_probabilities(self.whole_logits(logits), batch)
+            logits = self.whole_logits(logits)
+            out["logprobs"] = log_probabilities(logits, batch)
+            if successors is not None:
+                out["successor_logprobs"] = successor_log_probabilities(logits, successors)
         return {name: array.detach().to("cpu") for name, array in out.items()}
 
     def _shaped(self, name: str, calls: List[Tensor], batch: Tensor) -> Tensor:
@@ -167,7 +169,7 @@ class Engine:
         found = []
         for name, layer in self.find():
             if "mtp" in name.split("."):
-                self.remarks.append(("layer-skipped", f"{name} predicts tokens further ahead and is not recorded"))
+                self.skipped.append(("layer-skipped", f"{name} predicts tokens further ahead and is not recorded"))
             else:
                 found.append((name, layer))
         numbers = [[int(part) for part in name.split(".") if part.isdigit()] for name, _ in found]
@@ -179,12 +181,6 @@ class Engine:
     def _rule(self) -> Optional[str]:
         rules = {self.rule(layer) for layer in self.layers.values()}
         return rules.pop() if len(rules) == 1 else None
-
-
-def log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
-    """ln p(token t given those before), (B, S), the first column NaN; logits (B, S, V), in float32."""
-    told = torch.log_softmax(logits[:, :-1].float(), dim=-1).gather(-1, tokens[:, 1:, None])[..., 0]
-    return torch.cat([torch.full_like(told[:, :1], float("nan")), told], dim=1)
 
 
 def spread(chosen: Tensor, values: Tensor, experts: int) -> Tensor:
@@ -209,7 +205,3 @@ def replaced(owner: Any, **functions: Callable[..., Any]) -> Iterator[None]:
                 delattr(owner, name)
             else:
                 setattr(owner, name, function)
-
-
-def _parameters(function: Callable[..., Any]) -> Sequence[str]:
-    return list(inspect.signature(function).parameters)
