@@ -34,16 +34,22 @@ def start(rank=0, ranks=1, meeting=None, **parallel):
     torch.cuda.stream = lambda stream: contextlib.nullcontext()
 
     from megatron.core.fusions import fused_softmax
-    from megatron.core.transformer.moe import moe_utils
+    from megatron.core.transformer.moe import moe_utils, token_dispatcher
 
     moe_utils.te_general_gemm = None  # named by the router whether or not Transformer Engine is there
     fused_softmax.get_default_causal_mask = lambda size: torch.triu(torch.ones(size, size), diagonal=1).bool()
+    # Counts of tokens leave a GPU as NumPy arrays; here they are on the CPU already, and still tensors.
+    token_dispatcher.maybe_move_tensor_to_cpu = _as_from_gpu
     meeting = meeting or os.path.join(tempfile.mkdtemp(prefix="pastonly-meeting-"), "ranks")
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks)
     from megatron.core import parallel_state
 
     parallel_state.initialize_model_parallel(**parallel)
     _bind_seeds()
+
+
+def _as_from_gpu(tensor, as_numpy=False, record_stream=False):
+    return tensor.numpy() if as_numpy and torch.is_tensor(tensor) else tensor
 
 
 def _bind_seeds():

@@ -48,7 +48,7 @@ def write_plan(folder, vocab, rows=8, positions=64, special=(), seed=1, redraw=F
     run(changed, kind="batch", base=0, keep=keep)
     order = list(reversed(range(rows)))
     run(base[order], kind="order", base=0, permutation=order)
-    run(np.concatenate([base, redrawn(base[:, :13])], axis=1), kind="length", base=0, append=13)
+    run(np.concatenate([base, redrawn(base[:, :14])], axis=1), kind="length", base=0, append=14)
     if redraw:
         run(base, kind="redraw", base=0, seed=7)
     (folder / "plan.json").write_text(json.dumps({"schema": "pastonly.plan/1", "model": {"vocab": vocab}, "runs": runs}))

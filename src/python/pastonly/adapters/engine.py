@@ -28,8 +28,10 @@ class Engine:
     forward    tokens (B, S) -> logits (B, S, V), alone or first of a tuple, or None for none; by default `model` itself. A
                second parameter takes `valid` (B, S), or None where all tokens are real
     mode       train or eval: the routing that is in force; by default the mode that the model is in
-    rows       process group whose ranks each run a share of the rows (data and expert parallel ranks); None = this
-               process runs all of them. Rank 0 asks, the others `follow()`
+    rows       process group whose ranks each run a share of the rows (data and expert parallel ranks); None = every
+               rank runs all of them
+    ranks      process group of all ranks that run the model together, by default `rows`. Its rank 0 asks, the others
+               `follow()`. None = this process alone
     facts      anything else that is known, as keywords of Facts
     """
 
@@ -37,20 +39,24 @@ class Engine:
     layout = "batch-major"
 
     def __init__(self, model: nn.Module, *, vocab: int, forward: Optional[Callable[..., Any]] = None,
-                 mode: Optional[str] = None, rows: Optional["torch.distributed.ProcessGroup"] = None, **facts: Any) -> None:
-        self.model, self._forward, self.rows = model, forward or model, rows
+                 mode: Optional[str] = None, rows: Optional["torch.distributed.ProcessGroup"] = None,
+                 ranks: Optional["torch.distributed.ProcessGroup"] = None, **facts: Any) -> None:
+        self.model, self._forward, self.rows, self.ranks = model, forward or model, rows, ranks or rows
         self._takes_valid = forward is not None and len(inspect.signature(forward).parameters) > 1
-        self.skipped: List[Tuple[str, str]] = []
+        self.remarks: List[Tuple[str, str]] = []
         self.layers = self._numbered()
         if not self.layers:
             raise ValueError(f"no MoE layer of {self.producer} was found in {type(model).__name__}")
+        if self.rows is not None:
+            ranks = torch.distributed.get_world_size(self.rows)
+            self.remarks.append(("rows-shared", f"{ranks} ranks route a share of the rows each: what tokens compete for is a rank's"))
         first, mode = next(iter(self.layers.values())), mode or ("train" if model.training else "eval")
         with passing(model, mode):
             rule = self._rule()
         self.facts = Facts(vocab=vocab, **{
             "layers": sorted(self.layers), "experts": self.experts(first), "top_k": self.top_k(first), "mode": mode,
             "compute": compute_type(model), "layout": self.layout, "rule": rule, "producer": self.producer,
-            "remarks": self.skipped + noise_remarks(model, mode), "name": type(model).__name__, **facts})
+            "remarks": self.remarks + noise_remarks(model, mode), "name": type(model).__name__, **facts})
 
     # What an adapter answers.
 
@@ -84,10 +90,9 @@ class Engine:
 
     def __call__(self, tokens: np.ndarray, valid: Optional[np.ndarray] = None, seed: int = 0,
                  successors: Optional[np.ndarray] = None) -> Arrays:
-        if self.rows is None:
-            return self._run(tokens, valid, seed, successors)
-        self._said([(tokens, valid, seed, successors)])
-        return self._joined(self._share(tokens, valid, seed, successors))
+        if self.ranks is not None:
+            self._said([(tokens, valid, seed, successors)])
+        return self._shared(tokens, valid, seed, successors)
 
     def follow(self) -> None:
         """On the ranks that do not ask: answers until rank 0 closes."""
@@ -95,28 +100,31 @@ class Engine:
             asked = self._said([None])
             if asked is None:
                 return
-            self._joined(self._share(*asked))
+            self._shared(*asked)
 
     def close(self) -> None:
         """Lets the other ranks go."""
-        if self.rows is not None:
+        if self.ranks is not None:
             self._said([None])
 
     # How.
 
     def _said(self, box: List[Any]) -> Any:
         import torch.distributed as dist
-        dist.broadcast_object_list(box, src=dist.get_global_rank(self.rows, 0), group=self.rows)
+        dist.broadcast_object_list(box, src=dist.get_global_rank(self.ranks, 0), group=self.ranks)
         return box[0]
 
-    def _share(self, tokens: np.ndarray, valid: Optional[np.ndarray], seed: int, successors: Optional[np.ndarray]) -> Arrays:
+    def _shared(self, tokens: np.ndarray, valid: Optional[np.ndarray], seed: int, successors: Optional[np.ndarray]) -> Arrays:
+        """Of all rows, though this rank may run a share of them."""
+        if self.rows is None:
+            return self._run(tokens, valid, seed, successors)
         import torch.distributed as dist
         ranks, rank = dist.get_world_size(self.rows), dist.get_rank(self.rows)
         if len(tokens) % ranks:
             raise ValueError(f"{len(tokens)} rows cannot be divided over {ranks} ranks")
         mine = slice(rank * len(tokens) // ranks, (rank + 1) * len(tokens) // ranks)
-        return self._run(tokens[mine], None if valid is None else valid[mine], seed * ranks + rank,
-                         None if successors is None else successors[mine])
+        return self._joined(self._run(tokens[mine], None if valid is None else valid[mine], seed * ranks + rank,
+                                      None if successors is None else successors[mine]))
 
     def _joined(self, arrays: Arrays) -> Arrays:
         import torch.distributed as dist
@@ -169,7 +177,7 @@ class Engine:
         found = []
         for name, layer in self.find():
             if "mtp" in name.split("."):
-                self.skipped.append(("layer-skipped", f"{name} predicts tokens further ahead and is not recorded"))
+                self.remarks.append(("layer-skipped", f"{name} predicts tokens further ahead and is not recorded"))
             else:
                 found.append((name, layer))
         numbers = [[int(part) for part in name.split(".") if part.isdigit()] for name, _ in found]
@@ -180,7 +188,10 @@ class Engine:
 
     def _rule(self) -> Optional[str]:
         rules = {self.rule(layer) for layer in self.layers.values()}
-        return rules.pop() if len(rules) == 1 else None
+        rule = rules.pop() if len(rules) == 1 else None
+        # No rule's text says that ranks compete among themselves: only those of a token's own scores hold then.
+        own = rule is not None and rule.startswith(("top-k,", "biased-top-k,", "group-limited-top-k,"))
+        return rule if own or self.ranks is None else None
 
 
 def spread(chosen: Tensor, values: Tensor, experts: int) -> Tensor:
