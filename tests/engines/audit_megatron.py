@@ -8,23 +8,25 @@ import toy
 from cases import Case
 
 
-def gpt(mode, layers=2, sizes=None, **options):
-    """A GPTModel of the engine's local layers, with dropout as in training."""
+def gpt(mode, ahead=False, **options):
+    """A GPTModel of the engine's local layers, with dropout as in training; `ahead`: and one of multi-token prediction."""
     def build():
         import torch
-        from megatron.core.models.gpt.gpt_layer_specs import get_gpt_layer_local_spec
+        from megatron.core.models.gpt.gpt_layer_specs import get_gpt_layer_local_spec, get_gpt_mtp_block_spec
         from megatron.core.models.gpt.gpt_model import GPTModel
         from megatron.core.transformer.transformer_config import TransformerConfig
         from pastonly.adapters.megatron import Megatron
 
         torch.manual_seed(0)
         config = TransformerConfig(**{**dict(
-            num_layers=layers, hidden_size=toy.WIDTH, num_attention_heads=2, ffn_hidden_size=2 * toy.WIDTH,
-            moe_ffn_hidden_size=2 * toy.WIDTH, num_moe_experts=toy.EXPERTS, moe_router_topk=2,
-            moe_router_load_balancing_type="aux_loss", moe_token_dispatcher_type="alltoall", add_bias_linear=False,
-            use_cpu_initialization=True, bias_dropout_fusion=False), **(sizes or {}), **options})
-        model = GPTModel(config, get_gpt_layer_local_spec(num_experts=toy.EXPERTS, moe_grouped_gemm=False),
-                         vocab_size=toy.VOCAB, max_sequence_length=128, position_embedding_type="rope")
+            num_layers=2, mtp_num_layers=1 if ahead else None, hidden_size=toy.WIDTH, num_attention_heads=2,
+            ffn_hidden_size=2 * toy.WIDTH, moe_ffn_hidden_size=2 * toy.WIDTH, num_moe_experts=toy.EXPERTS,
+            moe_router_topk=2, moe_router_load_balancing_type="aux_loss", moe_token_dispatcher_type="alltoall", add_bias_linear=False,
+            use_cpu_initialization=True, bias_dropout_fusion=False), **options})
+        spec = get_gpt_layer_local_spec(num_experts=toy.EXPERTS, moe_grouped_gemm=False)
+        mtp = get_gpt_mtp_block_spec(config, spec, use_transformer_engine=False) if ahead else None
+        model = GPTModel(config, spec, mtp_block_spec=mtp, vocab_size=toy.VOCAB, max_sequence_length=128,
+                         position_embedding_type="rope")
         routers = [layer.mlp.router for layer in model.decoder.layers]
         toy.sharpen([router.weight for router in routers])
         if options.get("moe_router_enable_expert_bias"):
@@ -66,6 +68,9 @@ for mode in ("train", "eval"):
         add(f"top-{k}, sinkhorn", ("future", "others", "length") if sinkhorn else (), "sinkhorn" if sinkhorn else "top-k",
             moe_router_topk=k, moe_router_load_balancing_type="sinkhorn")
 CASES += [
+    # The layer that predicts two tokens ahead is given the next token: it is left out, and named.
+    Case("GPTModel with multi-token prediction", "train", "top-2", gpt("train", ahead=True), (), "top-k",
+         experts=last_experts),
     Case("GPTModel", "train", "top-4, 2 of 4 groups by their best two",
          gpt("train", moe_router_topk=4, moe_router_num_groups=4, moe_router_group_topk=2, moe_router_pre_softmax=True),
          (), "group-limited-top-k", experts=last_experts),

@@ -65,10 +65,27 @@ def run(engine: str, cases: Sequence[Case]) -> int:
     return 1 if wrong or not rows else 0
 
 
+def state_of(model):
+    """All that a recording must leave as it was: weights, buffers, modes, hooks, and functions put in place of others."""
+    module = getattr(model, "model", None)
+    if module is None:
+        return {}
+    state = {name: value.detach().clone() for name, value in [*module.named_parameters(), *module.named_buffers()]}
+    for name, part in module.named_modules():
+        state[f"{name} is"] = (part.training, len(part._forward_hooks), len(part._forward_pre_hooks),
+                               sorted(key for key, value in vars(part).items() if callable(value)))
+    return state
+
+
+def _same(one, other):
+    return one.equal(other) if hasattr(one, "equal") else one == other
+
+
 def judge(engine, case):
     began = time.monotonic()
     model = case.build()
     built = time.monotonic() - began
+    before = state_of(model)
     kept = os.environ.get("PASTONLY_ENGINES_KEEP")
     name = "".join(c if c.isalnum() else "-" for c in f"{engine} {case.title()}")
     report, code, text, recorded, audited = plans.audit(model, keep=Path(kept) / name if kept else None, **case.plan)
@@ -83,6 +100,8 @@ def judge(engine, case):
         if found != wanted:
             faults.append(f"{what}: {found}; expected {wanted}")
 
+    after = state_of(model)
+    expect("left otherwise", [name for name in before if not _same(before[name], after.get(name))], [])
     expect("mode", report["subject"]["mode"], case.mode)
     expect("verdict", report["verdict"], verdict)
     expect("exit code", code, EXIT_CODES[verdict])

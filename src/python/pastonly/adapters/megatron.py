@@ -106,8 +106,15 @@ class Megatron(Engine):
 
 
 def _gpt_forward(model: nn.Module) -> Any:
+    # Multi-token prediction wants labels, and looks ahead by design: it is left out of the pass.
+    ahead = [part for part in model.modules() if getattr(part, "mtp_process", False)]
+
     def forward(tokens: Tensor) -> Any:
         positions = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
-        return model(tokens, positions, None)
+        with contextlib.ExitStack() as stack:
+            for part in ahead:
+                stack.enter_context(replaced(part, mtp_process=False))
+                stack.enter_context(replaced(part.config, mtp_num_layers=None))
+            return model(tokens, positions, None)
 
     return forward
