@@ -8,6 +8,7 @@
 #include "cli/long_run.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/program_options.h"
 #include "cli/trace_options.h"
 #include "cli/validators.h"
 #include "input/policy/policy.h"
@@ -27,12 +28,15 @@ struct AuditArguments {
   std::string unit = "nats";
   TraceArguments trace;
   CheckpointOptions checkpoint;
+  std::vector<std::string> tags;  ///< NAME=FILE each
+  ProgramArguments program;
 };
 
 /// An option that would say something of another subject, beside training logs.
 std::string foreign_to_logs(const AuditArguments& arguments, const input::TraceOptions& options) {
   if (!arguments.checks.empty()) return "--check";
   if (!arguments.source.empty()) return "--source";
+  if (!arguments.tags.empty()) return "--tags";
   const Value said = session::to_value(options);
   if (said.object()->empty()) return session::given(arguments.checkpoint).value_or("");
   const std::string& key = said.object()->front().first;
@@ -50,13 +54,22 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   if (auto known = known_checks(arguments.checks); !known) return tl::unexpected(known.error());
   auto options = parse(arguments.trace);
   if (!options) return tl::unexpected(options.error());
+  auto tags = parse_pairs(arguments.tags, "--tags", "NAME=FILE, for example language=languages.txt");
+  if (!tags) return tl::unexpected(tags.error());
   const std::string subject = arguments.subjects.empty() ? "" : arguments.subjects.front();
   if (!subject.empty() && !arguments.logs.empty())
     return usage_error(
         "audit takes a trace file, a plan directory or a checkpoint, or training logs (--log), not both");
-  if (subject.empty() && arguments.logs.empty())
+  auto program = parse(arguments.program);
+  if (!program) return tl::unexpected(program.error());
+  const bool external = !program->command.empty() || program->attached;
+  if (subject.empty() && arguments.logs.empty() && !external)
     return usage_error(
-        "audit needs a trace file, a plan directory, a checkpoint, or training logs (--log LABEL:FILE)");
+        "audit needs a trace file, a plan directory, a checkpoint, a program (--exec COMMAND), or training "
+        "logs "
+        "(--log LABEL:FILE)");
+  if (external && (!subject.empty() || !arguments.logs.empty()))
+    return usage_error("a program (--exec) is audited by itself; give no other subject and no training logs");
   if (const auto option = foreign_to_logs(arguments, *options); !option.empty() && !arguments.logs.empty())
     return usage_error(fmt::format("{} has no meaning beside --log, which takes --unit alone", option));
   CheckpointOptions checkpoint = arguments.checkpoint;
@@ -64,9 +77,17 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
   std::vector<std::string> beside;
   if (arguments.subjects.size() > 1) beside.assign(arguments.subjects.begin() + 1, arguments.subjects.end());
-  return session::AuditRequest{
-      subject, *std::move(options),   *std::move(policy), arguments.checks, session.seed, arguments.logs,
-      unit,    std::move(checkpoint), std::move(beside)};
+  return session::AuditRequest{subject,
+                               *std::move(options),
+                               *std::move(policy),
+                               arguments.checks,
+                               session.seed,
+                               arguments.logs,
+                               unit,
+                               std::move(checkpoint),
+                               *std::move(tags),
+                               *std::move(program),
+                               std::move(beside)};
 }
 
 /// An interrupted audit of a checkpoint says how to go on.
@@ -84,6 +105,7 @@ int run_command(const AuditArguments& arguments, const Session& session) {
   if (!request) return complain(request.error());
   std::vector<std::string> read{arguments.policy};
   read.insert(read.end(), arguments.subjects.begin(), arguments.subjects.end());
+  for (const auto& [name, path] : request->tags) read.push_back(path);
   for (const std::string& log : arguments.logs) read.push_back(log.substr(log.find(':') + 1));
   auto outputs = Outputs::open(session.outputs, session.color, read);
   if (!outputs) return complain(outputs.error());
@@ -126,9 +148,16 @@ void add_audit(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"nats", "bits"}))
       ->capture_default_str()
       ->needs("--log");
+  command
+      ->add_option("--tags", arguments->tags,
+                   "Tags of the batch that a recording does not hold: an array (.npy) or text with a label a "
+                   "line, one for every sequence or token; repeatable")
+      ->type_name("NAME=FILE")
+      ->allow_extra_args(false);
   add_output_option(*command, session);
   add_checkpoint_options(*command, arguments->checkpoint, true);
   add_trace_options(*command, arguments->trace);
+  add_program_options(*command, arguments->program);
   add_session_options(*command, session, Shown::all);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
 }

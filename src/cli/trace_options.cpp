@@ -67,16 +67,23 @@ Expected<input::TraceOptions> parse(const TraceArguments& arguments) {
   options.compute = input::compute_type(arguments.compute);
   if (arguments.top_k > 0) options.top_k = arguments.top_k;
   if (arguments.experts > 0) options.experts = arguments.experts;
-  for (const std::string& entry : arguments.map) {
-    const std::size_t equals = entry.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == entry.size()) {
-      return usage_error(fmt::format("--map {}: expected KEY=NAME, for example scores=router_probs", entry));
-    }
-    if (!options.map.emplace(entry.substr(0, equals), entry.substr(equals + 1)).second) {
-      return usage_error(fmt::format("--map {}: {} is given twice", entry, entry.substr(0, equals)));
-    }
-  }
+  auto map = parse_pairs(arguments.map, "--map", "KEY=NAME, for example scores=router_probs");
+  if (!map) return tl::unexpected(map.error());
+  options.map = *std::move(map);
   return options;
+}
+
+Expected<std::map<std::string, std::string>> parse_pairs(const std::vector<std::string>& entries,
+                                                         std::string_view option, std::string_view expected) {
+  std::map<std::string, std::string> pairs;
+  for (const std::string& entry : entries) {
+    const std::size_t equals = entry.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == entry.size())
+      return usage_error(fmt::format("{} {}: expected {}", option, entry, expected));
+    if (!pairs.emplace(entry.substr(0, equals), entry.substr(equals + 1)).second)
+      return usage_error(fmt::format("{} {}: {} is given twice", option, entry, entry.substr(0, equals)));
+  }
+  return pairs;
 }
 
 }  // namespace pastonly::cli

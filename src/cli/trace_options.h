@@ -1,7 +1,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "input/trace/trace_file.h"
@@ -24,5 +26,8 @@ struct TraceArguments {
 void add_trace_options(CLI::App& command, TraceArguments& arguments);
 /// Usage errors name the option.
 Expected<input::TraceOptions> parse(const TraceArguments& arguments);
+/// Options of the form KEY=VALUE, by key. Usage errors name the option and what was `expected`.
+Expected<std::map<std::string, std::string>> parse_pairs(const std::vector<std::string>& entries,
+                                                         std::string_view option, std::string_view expected);
 
 }  // namespace pastonly::cli

@@ -61,6 +61,7 @@ Expected<session::AuditRequest> request_of(const Report& report) {
     if (!options) return tl::unexpected(options.error());
     request.options = *std::move(options);
     request.checkpoint = session::checkpoint_options_from(report.subject.options);
+    request.tags = session::tag_files_from(report.subject.options);
   }
   for (const Report& other : report.beside) request.beside.push_back(other.subject.name);
   request.policy = report.policy;

@@ -11,11 +11,14 @@
 #include "run/audit.h"
 #include "run/audit_logs.h"
 #include "session/checkpoint_subject.h"
+#include "session/external_subject.h"
 #include "session/file_hashes.h"
 #include "session/recording_identity.h"
 #include "session/timed_run.h"
 #include "stats/interval.h"
+#include "subjects/file_record.h"
 #include "subjects/recorded.h"
+#include "subjects/tagged.h"
 
 namespace pastonly::session {
 
@@ -39,6 +42,10 @@ Expected<void> logs_from_value(const Value& value, AuditRequest& request) {
 
 namespace {
 
+bool is_external(const AuditRequest& request) {
+  return !request.program.command.empty() || request.program.attached.has_value();
+}
+
 Expected<Report> run_logs(const AuditRequest& request, std::string_view today, const Watch& watch) {
   auto report = run::audit_logs(request.logs, request.unit, request.policy, today, watch.stop);
   if (!report) return report;
@@ -49,19 +56,30 @@ Expected<Report> run_logs(const AuditRequest& request, std::string_view today, c
   return report;
 }
 
-/// A checkpoint's subject refers to `checkpoint`, which keeps it.
-Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& policy,
-                                        CheckpointSubject& checkpoint, const input::Stop& stop) {
+/// What a live subject refers to, for as long as it is asked.
+struct Behind {
+  CheckpointSubject checkpoint;
+  ExternalSubject external;
+};
+
+Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& policy, Behind& behind,
+                                        const Watch& watch) {
+  if (is_external(request)) {
+    auto opened = open_external(request, policy, watch);
+    if (!opened) return tl::unexpected(opened.error());
+    behind.external = *std::move(opened);
+    return std::move(behind.external.subject);
+  }
   if (is_checkpoint(request.subject)) {
     auto opened = open_checkpoint(request, policy);
     if (!opened) return tl::unexpected(opened.error());
-    checkpoint = *std::move(opened);
-    return std::move(checkpoint.subject);
+    behind.checkpoint = *std::move(opened);
+    return std::move(behind.checkpoint.subject);
   }
   if (const auto option = given(request.checkpoint))
     return usage_error(
         fmt::format("{} is for checkpoints; {} holds no config.json", *option, request.subject));
-  return subjects::open_recorded(request.subject, request.options, stop);
+  return subjects::open_recorded(request.subject, request.options, watch.stop);
 }
 
 /// What a limit that somebody asked for costs: said before the plan starts, by the time of its first run.
@@ -96,13 +114,20 @@ Expected<std::unique_ptr<recording::Recording>> record(const AuditRequest& reque
   return recording;
 }
 
+/// What an audit reads: the subject's files, and those of tags.
+std::vector<FileRecord> files_of(const AuditRequest& request, const Subject& subject) {
+  std::vector<FileRecord> files = subject.info().files;
+  for (const auto& [name, path] : request.tags) files.push_back(subjects::record_file(path));
+  return files;
+}
+
 Expected<Report> audit_subject(const AuditRequest& request, const Environment& environment,
                                const TimedRun& run) {
   Policy policy = request.policy;
-  CheckpointSubject checkpoint;
-  auto subject = open(request, policy, checkpoint, environment.watch.stop);
+  Behind behind;
+  auto subject = open(request, policy, behind, environment.watch);
   if (!subject) return tl::unexpected(subject.error());
-  FileHashes hashes((*subject)->info().files);
+  FileHashes hashes(files_of(request, **subject));
   if (auto said = say_price(request, policy, **subject, environment); !said)
     return tl::unexpected(said.error());
 
@@ -113,7 +138,10 @@ Expected<Report> audit_subject(const AuditRequest& request, const Environment& e
   options.watch = environment.watch;
   const auto recording = record(request, policy, **subject, environment);
   if (!recording) return tl::unexpected(recording.error());
-  auto report = run::audit(*recording ? static_cast<Subject&>(**recording) : **subject, policy, options);
+  Subject& answering = *recording ? static_cast<Subject&>(**recording) : **subject;
+  const auto tagged = subjects::Tagged::make(answering, request.tags);
+  if (!tagged) return tl::unexpected(tagged.error());
+  auto report = run::audit(**tagged, policy, options);
   if (!report) return report;
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
@@ -126,12 +154,15 @@ Expected<Report> audit_subject(const AuditRequest& request, const Environment& e
   report->subject.files = *std::move(files);
   report->subject.options = to_value(request.options);
   add_to_value(request.checkpoint, report->subject.options);
+  add_to_value(request.tags, report->subject.options);
+  if (!request.program.command.empty()) report->subject.options.set("exec", request.program.command);
   return report;
 }
 
 /// A trace file or the output of a plan's run: what was observed.
 bool is_output(const Report& report, const FileRecord& file) {
-  return report.subject.kind == "trace" || file.path.ends_with(".out.safetensors");
+  return report.subject.kind == "trace" ? file.path == report.subject.name
+                                        : file.path.ends_with(".out.safetensors");
 }
 
 /// "" or what is wrong: no run of `one` may be the copy of a run of `other`, or it would count as two.

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "external/external_model.h"
 #include "input/text/training_log.h"
 #include "input/trace/trace_file.h"
 #include "pastonly/policy.h"
@@ -23,6 +24,8 @@ struct AuditRequest {
   std::vector<std::string> logs;  ///< LABEL:FILE each, instead of a subject
   input::LossUnit unit = input::LossUnit::nats;
   CheckpointOptions checkpoint;
+  TagFiles tags = {};
+  external::Program program = {};  ///< asked instead of a subject, where it names a command or pipes
   /// Further recordings of the same model, each audited with the same options, and judged with the first.
   std::vector<std::string> beside = {};
 };

@@ -7,12 +7,11 @@
 
 #include "checkpoint/non_finite.h"
 #include "checkpoint/runnable.h"
-#include "input/text/token_stream.h"
 #include "pastonly/names.h"
 #include "routing/parameter_values.h"
+#include "session/drawn_tokens.h"
 #include "stats/interval.h"
 #include "subjects/live_model.h"
-#include "subjects/token_draws.h"
 
 namespace pastonly::session {
 namespace {
@@ -72,26 +71,6 @@ Layout layout_of(const checkpoint::Description& description, const AuditRequest&
   if (request.options.batch) layout.sequences = *request.options.batch;
   if (request.options.order) layout.order = *request.options.order;
   return layout;
-}
-
-Expected<subjects::DrawTokens> draw_of(const AuditRequest& request,
-                                       const checkpoint::Description& description, std::size_t positions,
-                                       Policy& policy) {
-  if (!request.checkpoint.tokens.empty()) {
-    const std::string& given = request.checkpoint.tokens;
-    const std::size_t colon = given.find(':');
-    if (colon == std::string::npos || colon + 1 == given.size())
-      return usage_error(fmt::format("--tokens {}: expected FORMAT:FILE, for example npy:ids.npy", given));
-    return subjects::draws_from(given.substr(colon + 1), given.substr(0, colon), description.vocab,
-                                positions);
-  }
-  if (!policy.source) {
-    policy.source = Source{"uniform", description.vocab};
-  } else if (policy.source->vocab > description.vocab) {
-    return usage_error(fmt::format("the source has {} tokens, the checkpoint's vocabulary {}",
-                                   policy.source->vocab, description.vocab));
-  }
-  return subjects::draws_from(*policy.source);
 }
 
 /// The twin, routed as its configuration declares. Input errors: it is no checkpoint. Usage errors: it is the
@@ -189,7 +168,8 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   live.files = out.checkpoint->files();
   live.special_tokens = description.special_tokens;
   add_issues(*out.checkpoint, false, live.issues);
-  auto draw = draw_of(request, description, live.layout.positions, policy);
+  auto draw = drawn_tokens(request.checkpoint.tokens, description.vocab, live.layout.positions,
+                           "the checkpoint", policy);
   if (!draw) return tl::unexpected(draw.error());
   if (request.checkpoint.tokens.empty()) live.drawn_from = policy.source;
   if (!request.checkpoint.causal_baseline.empty()) {

@@ -49,7 +49,8 @@ Expected<recording::RecordingIdentity> identity_of(const AuditRequest& request, 
   recording::RecordingIdentity out{
       {"version", std::string(version())},
       {"commit", std::string(commit())},
-      {"checkpoint", absolute(request.subject)},
+      {"checkpoint", request.subject.empty() ? "none" : absolute(request.subject)},
+      {"program", request.program.command.empty() ? subject.info().name : request.program.command},
       {"twin", how.causal_baseline.empty() ? "none" : absolute(how.causal_baseline)},
       {"rule", how.rule.empty() ? "declared" : how.rule},
       // Products of bfloat16 round otherwise where the processor has its own.

@@ -11,6 +11,23 @@ std::optional<std::size_t> positive(std::optional<std::int64_t> number) {
   return static_cast<std::size_t>(*number);
 }
 
+using Texts = std::map<std::string, std::string>;
+
+void set_texts(const char* key, const Texts& texts, Value& value) {
+  if (texts.empty()) return;
+  Value object{Value::Object{}};
+  for (const auto& [name, text] : texts) object.set(name, text);
+  value.set(key, std::move(object));
+}
+
+Texts texts_of(const char* key, const Value& value) {
+  Texts texts;
+  const Value* found = value.find(key);
+  if (found == nullptr || found->object() == nullptr) return texts;
+  for (const auto& [name, text] : *found->object()) texts[name] = text.text() != nullptr ? *text.text() : "";
+  return texts;
+}
+
 }  // namespace
 
 std::optional<Mode> mode_of(std::string_view text) {
@@ -42,11 +59,7 @@ Value to_value(const input::TraceOptions& options) {
   if (options.compute) value.set("compute", std::string(input::compute_name(*options.compute)));
   if (options.top_k) value.set("top_k", *options.top_k);
   if (options.experts) value.set("experts", *options.experts);
-  if (!options.map.empty()) {
-    Value map{Value::Object{}};
-    for (const auto& [key, tensor] : options.map) map.set(key, tensor);
-    value.set("map", std::move(map));
-  }
+  set_texts("map", options.map, value);
   return value;
 }
 
@@ -68,12 +81,7 @@ Expected<input::TraceOptions> trace_options_from(const Value& value) {
       options.shape.push_back(*number);
     }
   }
-  if (const Value* map = value.find("map"); map != nullptr) {
-    if (const auto* object = map->object()) {
-      for (const auto& [key, tensor] : *object)
-        options.map[key] = tensor.text() != nullptr ? *tensor.text() : "";
-    }
-  }
+  options.map = texts_of("map", value);
   return options;
 }
 
@@ -111,6 +119,9 @@ CheckpointOptions checkpoint_options_from(const Value& value) {
   if (value.text_or("precision", "") == "bfloat16") options.precision = "bfloat16";
   return options;
 }
+
+void add_to_value(const TagFiles& tags, Value& value) { set_texts("tags", tags, value); }
+TagFiles tag_files_from(const Value& value) { return texts_of("tags", value); }
 
 bool is_checkpoint(const std::filesystem::path& path) {
   std::error_code error;

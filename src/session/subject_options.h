@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ std::optional<std::string> given(const CheckpointOptions& options);
 /// Adds to a report's options what was told of the run, and reads it back.
 void add_to_value(const CheckpointOptions& options, Value& value);
 CheckpointOptions checkpoint_options_from(const Value& value);
+
+/// `--tags NAME=FILE`: files with tags of the batch, by the tags' names.
+using TagFiles = std::map<std::string, std::string>;
+void add_to_value(const TagFiles& tags, Value& value);
+TagFiles tag_files_from(const Value& value);
 
 /// Whether the path is a directory that holds a config.json: a checkpoint, not a plan.
 bool is_checkpoint(const std::filesystem::path& path);

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "routing/rule_facts.h"
-#include "stats/random.h"
 #include "subjects/active_rules.h"
 #include "subjects/plan_options.h"
 #include "subjects/token_batch.h"
@@ -20,16 +19,6 @@ namespace pastonly::subjects {
 namespace {
 
 using Kind = Intervention::Kind;
-
-/// What separates the draws of one subject from one another.
-enum class Purpose : std::uint64_t { base, suffix, batch, length, chance, foreign_batch };
-
-std::uint64_t derive(std::uint64_t seed, Purpose purpose, std::uint64_t a, std::uint64_t b = 0,
-                     std::uint64_t c = 0) {
-  for (const std::uint64_t part : {static_cast<std::uint64_t>(purpose), a, b, c})
-    seed = stats::CounterRng(seed, part).bits64();
-  return seed;
-}
 
 bool is_stochastic(const runtime::ModelFacts& facts, const LiveOptions& options) {
   return (facts.noisy && options.mode == Mode::train) || options.decorate ||
@@ -63,7 +52,9 @@ void copy_token(const TraceData& from, std::size_t from_token, std::size_t to_to
 class LiveModel final : public Subject {
  public:
   LiveModel(std::unique_ptr<runtime::RunnableModel> model, DrawTokens draw, LiveOptions options)
-      : model_(std::move(model)), draw_(std::move(draw)), options_(std::move(options)) {
+      : model_(std::move(model)),
+        options_(std::move(options)),
+        inputs_(std::move(draw), options_.layout, options_.seed) {
     info_ = {options_.kind,
              options_.name,
              options_.mode,
@@ -94,11 +85,6 @@ class LiveModel final : public Subject {
   const Weights* weights() const noexcept override { return model_->weights(); }
 
  private:
-  /// The base's draws, whatever is changed: what then changes is no chance.
-  std::uint64_t chance_of(const Intervention& run) const {
-    return derive(options_.seed, Purpose::chance, run.base.value_or(run.id),
-                  run.kind == Kind::redraw ? run.seed : 0);
-  }
   ActiveRules rules(const Intervention& run, std::uint64_t chance) const {
     return own_rules(model_->facts(), options_.decorate, run, chance);
   }
@@ -106,8 +92,6 @@ class LiveModel final : public Subject {
   std::string path_of(const Intervention& run) const {
     return fmt::format("{} run {}", options_.name, run.id);
   }
-  TokenBatch base_of(const Intervention& run) const;
-  Expected<TokenBatch> batch_of(const Intervention& run) const;
   Expected<TraceData> route(const Intervention& run, const TokenBatch& batch);
   Expected<TraceData> stream(const Intervention& run, const TokenBatch& batch);
   Expected<void> stream_token(const Intervention& run, const TokenBatch& batch, std::size_t row,
@@ -116,8 +100,8 @@ class LiveModel final : public Subject {
                            runtime::Successor* next = nullptr) const;
 
   std::unique_ptr<runtime::RunnableModel> model_;
-  DrawTokens draw_;
   LiveOptions options_;
+  RunInputs inputs_;
   SubjectInfo info_;
   std::vector<Intervention> runs_;
   std::vector<Intervention> missing_;
@@ -163,34 +147,8 @@ Expected<void> LiveModel::open() {
     return usage_error(
         fmt::format("{}: the plan for {} sequences of {} positions takes more than {} MB; {} fit",
                     options_.name, wanted, layout.positions, options_.memory >> 20, layout.sequences));
-  if (draw_(options_.seed, layout.sequences, layout.positions).size() != layout.tokens() ||
-      draw_(options_.seed, 1, 1).size() != 1)
-    return usage_error(fmt::format("{}: the token source draws batches of the wrong size", options_.name));
-  return {};
-}
-
-TokenBatch LiveModel::base_of(const Intervention& run) const {
-  TokenBatch batch;
-  batch.layout = options_.layout;
-  batch.tokens = draw_(derive(options_.seed, Purpose::base, run.base.value_or(run.id)),
-                       batch.layout.sequences, batch.layout.positions);
-  return batch;
-}
-
-Expected<TokenBatch> LiveModel::batch_of(const Intervention& run) const {
-  const std::uint64_t base = run.base.value_or(run.id);
-  const auto redraw = [&](const Intervention& of, std::size_t row, std::size_t first,
-                          std::span<std::int64_t> tokens) {
-    const Purpose purpose = of.kind == Kind::suffix  ? Purpose::suffix
-                            : of.kind == Kind::batch ? Purpose::batch
-                                                     : Purpose::length;
-    // What is appended starts a sequence of its own; all else is taken from a redrawn row, so that it nests.
-    const std::size_t from = of.kind == Kind::length ? first : 0;
-    const auto drawn = draw_(derive(options_.seed, purpose, base, row, of.resample), 1, tokens.size() - from);
-    std::copy_n(drawn.begin() + static_cast<std::ptrdiff_t>(first - from), tokens.size() - first,
-                tokens.begin() + static_cast<std::ptrdiff_t>(first));
-  };
-  return intervened(run, base_of(run), redraw);
+  inputs_ = RunInputs(inputs_, layout);
+  return inputs_.check(options_.name);
 }
 
 Expected<TraceData> LiveModel::pass(const TokenBatch& batch, const runtime::ObserveOptions& how,
@@ -205,7 +163,7 @@ Expected<TraceData> LiveModel::pass(const TokenBatch& batch, const runtime::Obse
 Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& batch) {
   runtime::ObserveOptions how;
   how.mode = options_.mode;
-  how.seed = chance_of(run);
+  how.seed = inputs_.chance(run);
   std::unique_ptr<RoutingRule> other;
   ActiveRules in_force;
   if (run.kind == Kind::reroute || (run.kind == Kind::foreign_batch && !run.rule.empty())) {
@@ -228,11 +186,7 @@ Expected<TraceData> LiveModel::route(const Intervention& run, const TokenBatch& 
 
 Expected<ActiveRules> LiveModel::in_foreign_batch(const Intervention& run,
                                                   const runtime::ObserveOptions& how) const {
-  TokenBatch others;
-  others.layout = options_.layout;
-  others.tokens = draw_(derive(options_.seed, Purpose::foreign_batch, run.base.value_or(run.id), run.seed),
-                        others.layout.sequences, others.layout.positions);
-  const auto data = pass(others, how);
+  const auto data = pass(inputs_.foreign_batch(run), how);
   if (!data) return tl::unexpected(data.error());
   return foreign_batch_rules(model_->facts(), how, *data, run.seed);
 }
@@ -245,7 +199,7 @@ Expected<void> LiveModel::stream_token(const Intervention& run, const TokenBatch
   past.tokens.assign(first, first + static_cast<std::ptrdiff_t>(position) + 1);
   runtime::ObserveOptions how;
   how.mode = options_.mode;
-  how.seed = chance_of(run);
+  how.seed = inputs_.chance(run);
   const ActiveRules in_force = rules(run, how.seed);
   how.rules = in_force.rules;
   const bool predicts = position + 1 < batch.layout.positions;
@@ -280,7 +234,7 @@ Expected<Trace> LiveModel::observe(const Intervention& run) {
   // A pass waits for its own parallel parts and must not pick up another run of the caller's meanwhile: each
   // would hold a workspace.
   return tbb::this_task_arena::isolate([&]() -> Expected<Trace> {
-    const auto batch = batch_of(run);
+    const auto batch = inputs_.batch(run);
     if (!batch) return tl::unexpected(batch.error());
     auto data = run.kind == Kind::stream ? stream(run, *batch) : route(run, *batch);
     if (!data) return tl::unexpected(data.error());
@@ -291,7 +245,7 @@ Expected<Trace> LiveModel::observe(const Intervention& run) {
 }
 
 Expected<Trace> LiveModel::outline(const Intervention& run) {
-  auto batch = batch_of(run);
+  auto batch = inputs_.batch(run);
   if (!batch) return tl::unexpected(batch.error());
   Trace trace;
   trace.path = path_of(run);

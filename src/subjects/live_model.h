@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,13 +11,9 @@
 #include "runtime/runnable_model.h"
 #include "subjects/active_rules.h"
 #include "subjects/plan_options.h"
+#include "subjects/run_inputs.h"
 
 namespace pastonly::subjects {
-
-/// Draws token ids, (sequences, positions): a function of the seed, independent between seeds. May be called
-/// from several threads at once.
-using DrawTokens = std::function<std::vector<std::int64_t>(std::uint64_t seed, std::size_t sequences,
-                                                           std::size_t positions)>;
 
 struct LiveOptions {
   std::string kind = "lab";
@@ -40,11 +35,8 @@ struct LiveOptions {
   std::shared_ptr<Subject> causal_baseline;       ///< Subject::twin(), of the same layout and seed
 };
 
-/// A frozen model as a subject that answers every intervention (docs/how-it-works.md):
-/// - base: a batch drawn from (seed, run id), so a base of another id is another batch. Changed runs draw the
-///   base of the run they change.
-/// - suffix: rows are redrawn from (base, row, resample) in full and taken from the cut on: independent of
-///   the prefix, nested in the cut. batch, length: likewise.
+/// A frozen model as a subject that answers every intervention (docs/how-it-works.md), on what
+/// run_inputs.h draws:
 /// - shuffle: every layer's own rule, state included, sees all tokens of the batch in one random order.
 /// - reroute: one rule for all layers, without the state that the layers have learned.
 /// - company: as reroute (or the layers' own rules), with every token among the tokens of another

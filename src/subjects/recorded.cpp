@@ -17,23 +17,14 @@
 #include "integrity/plan_facts.h"
 #include "integrity/response.h"
 #include "integrity/run_consistency.h"
+#include "subjects/file_record.h"
+#include "subjects/trace_capabilities.h"
 
 namespace pastonly::subjects {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-Capabilities capabilities_of(const Trace& trace) {
-  Capabilities out;
-  out.scores = std::all_of(trace.layers.begin(), trace.layers.end(),
-                           [](const LayerRecord& layer) { return layer.ranking() != nullptr; });
-  out.gates = std::all_of(trace.layers.begin(), trace.layers.end(),
-                          [](const LayerRecord& layer) { return layer.gates.has_value(); });
-  out.log_probs = !trace.log_probs.empty();
-  out.tokens = !trace.tokens.empty();
-  return out;
-}
 
 /// Without exceptions; what cannot be examined counts as absent and fails when it is opened.
 bool there(const fs::path& path) {
@@ -45,12 +36,6 @@ void describe(const Trace& trace, SubjectInfo& info) {
   info.mode = trace.mode;
   info.stage = trace.stage;
   info.vocab = trace.vocab;
-}
-
-FileRecord record_file(const fs::path& path) {
-  std::error_code unreadable;
-  const auto bytes = fs::file_size(path, unreadable);
-  return {path.string(), unreadable ? 0 : bytes, ""};
 }
 
 /// What both kinds of recorded subject have.
@@ -82,7 +67,7 @@ class RecordedTrace : public Recorded {
     info_.name = path.string();
     info_.files = {record_file(path)};
     describe(trace_, info_);
-    capabilities_ = capabilities_of(trace_);
+    capabilities_ = trace_capabilities(trace_);
     runs_.resize(1);
   }
   Expected<Trace> observe(const Intervention& run) override {
@@ -193,7 +178,7 @@ Expected<void> RecordedPlan::open(const input::Stop& stop) {
   const auto first = base(runs_.front());
   if (!first) return tl::unexpected(first.error());
   describe(*first, info_);
-  capabilities_ = capabilities_of(*first);
+  capabilities_ = trace_capabilities(*first);
   return check_model(*first);
 }
 

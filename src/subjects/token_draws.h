@@ -6,7 +6,7 @@
 
 #include "pastonly/error.h"
 #include "pastonly/policy.h"
-#include "subjects/live_model.h"
+#include "subjects/run_inputs.h"
 
 namespace pastonly::subjects {
 

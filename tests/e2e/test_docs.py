@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from program import BINARY, COMMANDS, ROOT, run
 
 # Each folder includes itself and what stands on lower lines; folders of one line do not know each other.
-FLOORS = [{"kernels"}, {"stats"}, {"input", "routing"}, {"runtime", "integrity", "replay"}, {"model", "checkpoint"},
+FLOORS = [{"kernels"}, {"stats"}, {"input", "routing"}, {"runtime", "integrity", "replay"}, {"model", "checkpoint", "external"},
           {"subjects"}, {"recording", "evidence"}, {"comparison", "losses"}, {"audits", "lab"}, {"run"}, {"report"}, {"session"}, {"cli"}]
 
 

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -12,6 +13,9 @@ import unittest
 import jsonschema
 
 from program import BINARY, ROOT, run
+
+sys.path.insert(0, str(ROOT / "audits/experiments"))
+import over_seeds  # noqa: E402
 
 EXPERIMENT = {
     "schema": "pastonly.experiment/1", "name": "small", "source": "uniform:16",
@@ -158,16 +162,14 @@ class Lab(unittest.TestCase):
         self.assertIn("no tables are known", fill().stderr)
 
     def test_tables_give_means_and_intervals_over_seeds(self):
-        namespace = {"__name__": "tables", "__file__": str(ROOT / "audits/experiments/tables")}
-        exec((ROOT / "audits/experiments/tables").read_text(), namespace)
         # Mean 2, standard deviation 1, three values: 4.303 / sqrt(3).
-        self.assertEqual(namespace["words"]([1.0, 2.0, 3.0]), "2.000 ± 2.484")
-        self.assertEqual(namespace["words"]([0.5]), "0.500")
-        self.assertEqual(namespace["words"]([None, -1.0, -1.0], 2, sign=True), "-1.00 ± 0.00")
+        self.assertEqual(over_seeds.words([1.0, 2.0, 3.0]), "2.000 ± 2.484")
+        self.assertEqual(over_seeds.words([0.5]), "0.500")
+        self.assertEqual(over_seeds.words([None, -1.0, -1.0], 2, sign=True), "-1.00 ± 0.00")
         arm = lambda seed, bits: {"seed": seed, "loss_bits": bits}
-        one = namespace["Group"]("a", [arm(2, 3.5), arm(1, 3.0), arm(3, 9.0)])
-        two = namespace["Group"]("b", [arm(1, 2.0), arm(2, 2.0)])
-        self.assertEqual(one.less(two, namespace["loss"]), [1.0, 1.5])
+        one = over_seeds.Group("a", [arm(2, 3.5), arm(1, 3.0), arm(3, 9.0)])
+        two = over_seeds.Group("b", [arm(1, 2.0), arm(2, 2.0)])
+        self.assertEqual(one.less(two, lambda arm: arm["loss_bits"]), [1.0, 1.5])
 
     def test_verify_trains_again(self):
         report = self.report("out")

@@ -423,6 +423,50 @@ class Reports(Temporary):
         victim.unlink()
         self.assertEqual(run("verify", path).returncode, 2)
 
+    def test_tags_beside_a_recording(self):
+        """The same figures as from tags in the trace; hashed, and verified."""
+        trace = CLEAN / "0000.out.safetensors"
+        data = trace.read_bytes()
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:8 + length])
+        rows = header["layers.0.scores"]["shape"][0]
+        size = max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        header["tags.language"] = {"dtype": "U8", "shape": [rows], "data_offsets": [size, size + rows]}
+        text = json.dumps(header).encode()
+        inside = self.folder / "inside.safetensors"
+        numbers = [row % 2 for row in range(rows)]
+        inside.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length:] + bytes(numbers))
+        beside = self.folder / "languages.txt"
+        beside.write_text("".join(("English\n", "French\n")[number] for number in numbers))
+
+        def measured(report):
+            return [m for check in report["checks"] if check["id"] == "specialisation" for m in check["measurements"]]
+
+        checks = ("--check", "specialisation", "--check", "capacity-drops")
+        expected = audit(inside, *checks)
+        self.assertIn("explained_by[language]", {m["name"] for m in measured(expected)})
+        path = self.folder / "r.json"
+        run("audit", trace, "--tags", f"language={beside}", *checks, "-o", f"json={path}")
+        report = json.loads(path.read_text())
+        self.assertEqual(measured(report), measured(expected))
+        self.assertIn(str(beside), [file["path"] for file in report["subject"]["files"]])
+        self.assertEqual(run("verify", path).returncode, 0)
+        # A plan has the tags of its first base.
+        self.assertEqual(measured(audit(CLEAN, "--tags", f"language={beside}", *checks)), measured(expected))
+
+        self.assertIn("tags of that name itself", self.refused(4, "audit", inside, "--tags", f"language={beside}"))
+        for wrong in ("language", "=x", "language=", "a=b=c"):
+            self.refused(2 if wrong == "a=b=c" else 4, "audit", trace, "--tags", wrong)
+        self.assertIn("given twice",
+                      self.refused(4, "audit", trace, "--tags", f"a={beside}", "--tags", f"a={beside}"))
+        self.assertIn("--tags", self.refused(4, "audit", "--log", f"causal:{beside}", "--tags", f"a={beside}"))
+        beside.write_text("English\n" * rows)
+        done = run("verify", path)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("languages.txt: changed since the audit", done.stderr)
+        beside.write_text("English\n" * (rows + 1))
+        self.assertIn(f"expected {rows} tags", self.refused(2, "audit", trace, "--tags", f"language={beside}"))
+
     def test_what_was_not_asked_for_is_said(self):
         report = audit(CLEAN, "--check", "causal-mask", expect=0)
         gaps = {row["check"]: row["reason"] for row in report["not_assessed"]}

@@ -1,0 +1,69 @@
+#include "cli/program_options.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "cli/validators.h"
+
+namespace pastonly::cli {
+namespace {
+
+/// "3,4"
+Expected<std::pair<int, int>> descriptors(const std::string& text) {
+  std::pair<int, int> out;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, out.first);
+  const bool comma = first.ec == std::errc() && first.ptr != end && *first.ptr == ',';
+  const auto second = comma ? std::from_chars(first.ptr + 1, end, out.second) : first;
+  if (!comma || second.ec != std::errc() || second.ptr != end)
+    return usage_error(fmt::format("--attach {}: expected two file descriptors, for example 3,4", text));
+  for (const int number : {out.first, out.second}) {
+    if (number < 3 || ::fcntl(number, F_GETFD) < 0)
+      return usage_error(fmt::format("--attach {}: {} is no open file descriptor above 2", text, number));
+  }
+  if (out.first == out.second) return usage_error(fmt::format("--attach {}: one descriptor twice", text));
+  return out;
+}
+
+}  // namespace
+
+void add_program_options(CLI::App& command, ProgramArguments& arguments) {
+  constexpr const char* group = "Options for programs";
+  auto* exec = command
+                   .add_option("--exec", arguments.command,
+                               "Shell command of a program that runs the model and answers batches "
+                               "(docs/formats.md), audited instead of a subject")
+                   ->type_name("COMMAND")
+                   ->check(not_empty())
+                   ->group(group);
+  command
+      .add_option(
+          "--attach", arguments.attached,
+          "The same of a program that has started pastonly: descriptors of the pipes that it answers on and "
+          "is asked on")
+      ->type_name("IN,OUT")
+      ->check(not_empty())
+      ->excludes(exec)
+      ->group(group);
+  command
+      .add_option("--timeout", arguments.timeout, "Seconds to wait for a program's start and for each answer")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str()
+      ->group(group);
+}
+
+Expected<external::Program> parse(const ProgramArguments& arguments) {
+  external::Program program;
+  program.command = arguments.command;
+  program.patience = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1000.0));
+  if (arguments.attached.empty()) return program;
+  const auto attached = descriptors(arguments.attached);
+  if (!attached) return tl::unexpected(attached.error());
+  program.attached = *attached;
+  return program;
+}
+
+}  // namespace pastonly::cli

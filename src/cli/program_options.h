@@ -1,0 +1,21 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "external/external_model.h"
+#include "pastonly/error.h"
+
+namespace pastonly::cli {
+
+/// `--exec --attach --timeout` as typed.
+struct ProgramArguments {
+  std::string command;
+  std::string attached;  ///< IN,OUT
+  double timeout = 600.0;
+};
+void add_program_options(CLI::App& command, ProgramArguments& arguments);
+/// Usage errors name the option.
+Expected<external::Program> parse(const ProgramArguments& arguments);
+
+}  // namespace pastonly::cli

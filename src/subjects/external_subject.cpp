@@ -1,0 +1,174 @@
+#include "subjects/external_subject.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "integrity/declaration.h"
+#include "integrity/response.h"
+#include "integrity/run_consistency.h"
+#include "integrity/same_record.h"
+#include "subjects/trace_capabilities.h"
+
+namespace pastonly::subjects {
+namespace {
+
+using Kind = Intervention::Kind;
+
+constexpr std::size_t noisy_repeats = 8;
+
+bool answers(Kind kind) {
+  return kind != Kind::shuffle && kind != Kind::reroute && kind != Kind::stream &&
+         kind != Kind::foreign_batch;
+}
+
+class ExternalSubject final : public Subject {
+ public:
+  ExternalSubject(external::ExternalModel& model, DrawTokens draw, const ExternalOptions& options)
+      : model_(model), options_(options), inputs_(std::move(draw), options.layout, options.seed) {}
+  Expected<void> open();
+
+  const SubjectInfo& info() const noexcept override { return info_; }
+  Capabilities capabilities() const noexcept override { return capabilities_; }
+  const std::vector<Intervention>& interventions() const noexcept override { return runs_; }
+  const std::vector<Intervention>& missing() const noexcept override { return missing_; }
+  Expected<Trace> observe(const Intervention& run) override;
+  Expected<Trace> outline(const Intervention& run) override;
+
+ private:
+  Expected<Trace> answer(const Intervention& run);
+  void describe(const Trace& first);
+  std::string path_of(const Intervention& run) const { return fmt::format("{} run {}", info_.name, run.id); }
+
+  external::ExternalModel& model_;
+  ExternalOptions options_;
+  RunInputs inputs_;
+  SubjectInfo info_;
+  Capabilities capabilities_;
+  std::vector<Intervention> runs_;
+  std::vector<Intervention> missing_;
+  std::optional<Trace> first_;  // of the first base, from when it is open
+};
+
+Expected<void> ExternalSubject::open() {
+  info_.name = model_.name();
+  if (auto good = inputs_.check(info_.name); !good) return good;
+  const Intervention base;
+  auto first = answer(base);
+  if (!first) return tl::unexpected(first.error());
+  options_.layout.order = first->layout.order;  // cuts are chosen by it
+  inputs_ = RunInputs(inputs_, options_.layout);
+  Intervention repeat;
+  repeat.id = 1;
+  repeat.kind = Kind::repeat;
+  repeat.base = 0;
+  const auto again = answer(repeat);
+  if (!again) return tl::unexpected(again.error());
+  const bool drifts = !integrity::same_record(*first, *again);
+  describe(*first);
+  PlanOptions wanted = external_plan(options_.layout, model_.hello().noisy, options_.trials);
+  if (drifts) wanted.repeats = noisy_repeats;
+  runs_ = make_plan(wanted, options_.layout);
+  const double bytes = integrity::recorded_bytes(*first);
+  const auto fitting = static_cast<std::size_t>(static_cast<double>(options_.disk) / std::max(bytes, 1.0));
+  if (runs_.size() > fitting) {
+    wanted.grouped -= std::min(wanted.grouped, runs_.size() - fitting);
+    runs_ = make_plan(wanted, options_.layout);
+  }
+  if (runs_.size() > fitting)
+    return usage_error(
+        fmt::format("{}: a plan of {} runs takes {:.1f} GB in {}, which has room for {:.1f}; ask for a "
+                    "smaller --batch or "
+                    "--positions, or name another place with TMPDIR",
+                    info_.name, runs_.size(), bytes * static_cast<double>(runs_.size()) / 1e9,
+                    model_.directory().parent_path().string(), static_cast<double>(options_.disk) / 1e9));
+  first_ = *std::move(first);
+  return {};
+}
+
+void ExternalSubject::describe(const Trace& first) {
+  const external::Hello& hello = model_.hello();
+  info_.kind = options_.kind;
+  info_.mode = first.mode;
+  info_.stage = first.stage;
+  info_.vocab = hello.vocab;
+  info_.special_tokens = hello.special;
+  info_.drawn_from = options_.drawn_from;
+  for (const auto& remark : hello.remarks)
+    info_.issues.push_back({TraceIssue::Kind::oddity, remark.id, remark.message, {}, 0});
+  for (const std::uint32_t layer : hello.layers) {
+    const bool recorded = std::ranges::any_of(
+        first.layers, [&](const LayerRecord& record) { return raw(record.index) == layer; });
+    if (!recorded) info_.unrecorded_layers.push_back(layer);
+  }
+  capabilities_ = trace_capabilities(first);
+  capabilities_.live = capabilities_.fresh = true;
+  capabilities_.budget = options_.budget;
+}
+
+/// A run's answer by itself: read, and of the tokens that it was asked for.
+Expected<Trace> ExternalSubject::answer(const Intervention& run) {
+  const auto batch = inputs_.batch(run);
+  if (!batch) return tl::unexpected(batch.error());
+  auto trace = model_.answer({batch->layout, batch->tokens, batch->valid}, inputs_.chance(run));
+  if (!trace) return trace;
+  trace->path = path_of(run);
+  if (!trace->vocab) trace->vocab = model_.hello().vocab;
+  const auto contradiction = [&](const std::string& why) { return input_error(trace->path + ": " + why); };
+  if (*trace->vocab != model_.hello().vocab)
+    return contradiction(fmt::format("the trace says a vocabulary of {}, the program {}", *trace->vocab,
+                                     model_.hello().vocab));
+  if (const auto good = integrity::check_declaration(*trace); !good) return tl::unexpected(good.error());
+  if (const auto why = integrity::contradicts_input(*trace, {batch->layout, batch->tokens, batch->valid});
+      !why.empty())
+    return contradiction(why);
+  return trace;
+}
+
+Expected<Trace> ExternalSubject::observe(const Intervention& run) {
+  if (!answers(run.kind))
+    return not_recorded(fmt::format("{} runs in another program, which is not asked for runs of kind {}",
+                                    info_.name, name(run.kind)));
+  if (run.kind == Kind::base && run.id == 0) return *first_;
+  auto trace = answer(run);
+  if (!trace) return trace;
+  const std::string why = run.kind == Kind::base || run.base.value_or(0) != 0
+                              ? integrity::contradicts_other_base(*trace, *first_)
+                              : integrity::contradicts_base(run, *trace, *first_);
+  if (!why.empty()) return input_error(fmt::format("{}: {} ({})", trace->path, why, first_->path));
+  if (run.base.value_or(run.id) != 0) return trace;
+  if (const auto ignored = integrity::ignores_tokens(*trace, *first_); !ignored.empty())
+    return input_error(fmt::format("{}: {} ({})", trace->path, ignored, first_->path));
+  if (auto issue = integrity::unchanged_run(run, *trace, *first_)) trace->issues.push_back(std::move(*issue));
+  return trace;
+}
+
+Expected<Trace> ExternalSubject::outline(const Intervention& run) {
+  auto batch = inputs_.batch(run);
+  if (!batch) return tl::unexpected(batch.error());
+  Trace trace;
+  trace.path = path_of(run);
+  trace.layout = batch->layout;
+  trace.tokens = std::move(batch->tokens);
+  return trace;
+}
+
+}  // namespace
+
+PlanOptions external_plan(const Layout& layout, bool chance, const WantedTrials& wanted) {
+  PlanOptions options = standard_plan(layout, chance, wanted);
+  options.shuffles = 0;
+  options.stream_tokens = 0;
+  options.reroutes.clear();
+  return options;
+}
+
+Expected<std::unique_ptr<Subject>> make_external(external::ExternalModel& model, DrawTokens draw,
+                                                 const ExternalOptions& options) {
+  auto subject = std::make_unique<ExternalSubject>(model, std::move(draw), options);
+  if (auto opened = subject->open(); !opened) return tl::unexpected(opened.error());
+  return std::unique_ptr<Subject>(std::move(subject));
+}
+
+}  // namespace pastonly::subjects
