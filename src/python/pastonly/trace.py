@@ -9,7 +9,7 @@ import numpy as np
 
 from .facts import Facts
 
-KINDS = ("scores", "logits", "mask", "experts", "gates", "bias")
+KINDS = ("logits", "scores", "bias", "mask", "experts", "gates")  # what follows from others stands after them
 LAYER = re.compile(rf"layers\.(\d+)\.({'|'.join(KINDS)})")
 
 
@@ -43,7 +43,7 @@ def trace_of(returned: Mapping, tokens: np.ndarray, valid: Optional[np.ndarray],
     if valid is not None:
         out["valid"] = valid.astype(np.uint8)
     real = np.ones(tokens.shape, bool) if valid is None else valid.astype(bool)
-    for name, values in returned.items():
+    for name, values in sorted(returned.items(), key=_order):
         if name == "logprobs":
             out[name] = _logprobs(array_of(values), real)
         elif LAYER.fullmatch(str(name)):
@@ -52,6 +52,12 @@ def trace_of(returned: Mapping, tokens: np.ndarray, valid: Optional[np.ndarray],
             raise ModelError(f"{name}: unknown name; expected logprobs, or layers.<number>. and one of {', '.join(KINDS)}")
     _check_layers(out, facts)
     return out
+
+
+def _order(item):
+    """By layer, then by kind: an error names the first that is wrong, not what follows from it."""
+    found = LAYER.fullmatch(str(item[0]))
+    return (int(found.group(1)), KINDS.index(found.group(2))) if found else (1 << 30, 0)
 
 
 def _check_layers(out: Mapping[str, np.ndarray], facts: Facts) -> None:
