@@ -29,6 +29,9 @@ SMALL = {
     "shared_intermediate_size": 24, "linear_num_value_heads": 4, "linear_num_key_heads": 2, "linear_key_head_dim": 8,
     "linear_value_head_dim": 8, "attn_layer_offset": 0, "attn_layer_period": 2, "expert_layer_offset": 1, "expert_layer_period": 2,
     "sliding_window": 16, "router_hidden_size": 16, "index_n_heads": 2, "index_head_dim": 16, "index_topk": 256,
+    "linear_head_dim": 8, "linear_num_heads": 4, "ssm_state_size": 8, "mamba_num_heads": 8, "mamba_head_dim": 8, "chunk_size": 16,
+    "mamba_chunk_size": 16, "swa_num_attention_heads": 4, "swa_num_key_value_heads": 2, "swa_head_dim": 8, "rel_extent": 64,
+    "vocab_size_per_layer_input": VOCAB, "hidden_size_per_layer_input": 8, "block_size": 16, "n_groups": 2,
 }
 
 # What single types need beside that, as they say themselves.

@@ -82,8 +82,9 @@ def experts_that_act(adapter, tokens, block, experts):
 
 def _of_experts(block, values, experts):
     """Weights of the experts' module; or, where they are no module, a row or a matrix for each."""
-    inside = block.experts is not None and any(values is other for other in block.experts.parameters())
-    return inside or values.shape[0] == experts
+    if block.experts is None:
+        return values.shape[0] == experts
+    return any(values is other for other in block.experts.parameters())
 
 
 def audit(adapter, folder, **how):
