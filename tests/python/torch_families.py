@@ -126,6 +126,8 @@ class Families(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        if BINARY is None or len(cls.rows) < len(tiny_models.moe_types()):
+            return
         table = table_of(cls.rows)
         if os.environ.get("PASTONLY_WRITE_TABLE"):
             before, rest = PAGE.read_text().split(BEGIN)
