@@ -25,6 +25,8 @@ BEGIN, END = "<!-- families: written by tests/python/torch_families.py -->\n", "
 
 # Not causal by their own code: the comment in modeling_doge.py says so.
 LEAKS = {"doge"}
+# Draws its experts in training mode (sparsemixer).
+SAMPLES = {"phimoe"}
 SCORES = {"softmax": lambda x: np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True),
           "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "sqrt softplus": lambda x: np.sqrt(np.log1p(np.exp(x)))}
 
@@ -118,11 +120,25 @@ class Families(unittest.TestCase):
         acts = experts_that_act(adapter, tokens, adapter._blocks[place], 16 if name == "doge" else 8)
         if acts is not None:
             np.testing.assert_array_equal(acts, mask[:, :acts.shape[1]].astype(bool), "experts that act at a token")
+        self.in_training(name, adapter.model, tokens, trace)
         with tempfile.TemporaryDirectory() as folder:
             report = audit(adapter, Path(folder) / "plan", **({"rows": 1, "grouped": 320} if name in LEAKS else {})) if BINARY else None
         self.rows[name] = (made, kinds, acts is not None, report, adapter)
         if report is not None:
             self.assertEqual(report["verdict"], "fail" if name in LEAKS else "pass", report["verdict_reasons"])
+
+    def in_training(self, name, model, tokens, evaluated):
+        """Training mode without noise routes as evaluation mode does, unless the rule draws; and equal seeds draw equally."""
+        adapter = HF(model, mode="train")
+        first, again, other = (Runner(adapter, adapter.facts).run(tokens, seed=seed) for seed in (1, 1, 2))
+        self.assertEqual(sorted(first), sorted(evaluated))
+        for key, values in first.items():
+            np.testing.assert_array_equal(values, again[key], key)
+            if name not in SAMPLES:
+                np.testing.assert_array_equal(values, other[key], key)
+                np.testing.assert_array_equal(values, evaluated[key], key)
+        if name in SAMPLES:
+            self.assertFalse(np.array_equal(first["layers.0.experts"], other["layers.0.experts"]))
 
     @classmethod
     def tearDownClass(cls):
