@@ -30,7 +30,7 @@ def _holders(module) -> Iterator[Tuple[object, str, float]]:
     for part in module.modules():
         if not part.training:
             continue
-        if "dropout" in type(part).__name__.lower() and getattr(part, "p", 0):
+        if "dropout" in type(part).__name__.lower() and getattr(part, "p", None):
             yield part, "p", part.p
         for holder in (part, getattr(part, "config", None)):
             if holder is None or id(holder) in seen or not hasattr(holder, "__dict__"):
