@@ -266,7 +266,7 @@ const Check capacity_drops_check{
     "lost "
     "every expert, and how much of the capacity was used. "
     "It reports a finding where the lower end of the interval exceeds the policy's drop_rate.",
-    {},
+    {.routes = true},
     run_capacity_drops};
 
 }  // namespace pastonly::audits

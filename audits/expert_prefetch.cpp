@@ -212,7 +212,7 @@ const Check expert_prefetch_check{
     "table from the experts of the layer before, by a linear map of its scores, and by popularity alone, on "
     "tokens of other sequences than those learned from. It says what a server that loads experts on demand "
     "could gain.",
-    {},
+    {.routes = true},
     run_expert_prefetch};
 
 }  // namespace pastonly::audits

@@ -144,7 +144,7 @@ const Check forced_causality_check{
     "decisions change. This shows how far the model depends on tokens that it will not have in deployment. "
     "With a recorded reroute to a streaming rule, it also reports the change in loss. This check only "
     "measures; it reports no findings.",
-    Needs{},
+    Needs{.routes = true},
     run_forced_causality,
 };
 

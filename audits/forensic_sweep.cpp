@@ -319,7 +319,7 @@ const Check forensic_sweep_check{
     "must be significant, and more than the policy allows (limits.sweep_bits): a model that learned little "
     "may "
     "gain as much by accident.",
-    {.log_probs = true},
+    {.log_probs = true, .routes = true},
     run_forensic_sweep};
 
 }  // namespace pastonly::audits

@@ -231,7 +231,7 @@ const Check future_decoding_check{
     "the other half: its likelihood ratio to the source is an e-value, and its gain is a lower bound on the "
     "information that routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 are "
     "predicted modulo 64.",
-    {.tokens = true, .source = true},
+    {.tokens = true, .source = true, .routes = true},
     run_future_decoding};
 
 }  // namespace pastonly::audits

@@ -252,7 +252,7 @@ const Check future_information_check{
     "end uses the lower Clopper-Pearson limit of f. The check needs "
     "suffix runs with two resamples of one row, and repeats to separate random routing from dependence on "
     "later tokens.",
-    {},
+    {.routes = true},
     run_future_information};
 
 }  // namespace pastonly::audits

@@ -137,7 +137,7 @@ const Check leakage_bound_check{
     "under expert choice: the published floor, the exact capacity where the chunk is known, and the limit of "
     "long chunks. These are capacities, not leaks, so they are never a finding. For layers routed by expert "
     "choice, the influence map adds how far ahead the tokens are that each decision depends on.",
-    {},
+    {.routes = true},
     run_leakage_bound};
 
 }  // namespace pastonly::audits

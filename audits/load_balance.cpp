@@ -191,7 +191,7 @@ const Check load_balance_check{
     "over up to 64 stretches of it in router order, and over the runs that replace other sequences. Says how "
     "loads vary, how near they come to equal ones (entropy), and which share of the experts is hot or idle. "
     "Imbalance is not a leak, but it decides what a capacity limit drops.",
-    {},
+    {.routes = true},
     run_load_balance};
 
 }  // namespace pastonly::audits

@@ -189,7 +189,7 @@ const Check specialisation_check{
     "explain, beyond chance, and how well a table from token ids to experts predicts tokens of other "
     "sequences. "
     "Where the id alone predicts most of what popularity does not, it says so.",
-    {},
+    {.routes = true},
     run_specialisation};
 
 }  // namespace pastonly::audits

@@ -24,14 +24,19 @@ std::vector<comparison::RunRegions> regions_of(const comparison::RunComparisons&
   return out;
 }
 
-Claim base_claim(const Judgement& judged, const DependenceWords& words) {
+constexpr std::string_view dense_help =
+    "No layer routes: what the model says of a token differs. Look at attention masks and positions, at "
+    "padding "
+    "and packed documents, at caches, and at normalisations and scans over tokens.";
+
+Claim base_claim(const Judgement& judged, const DependenceWords& words, bool routed) {
   Claim claim;
   claim.basis = Claim::Basis::proof;
   if (judged.evidence.strength == Strength::statistical) {
     claim.basis = Claim::Basis::statistical;
     claim.p_value = judged.evidence.noise.p_value;
   }
-  claim.help = words.help;
+  claim.help = routed ? words.help : dense_help;
   claim.layers = judged.evidence.layers;
   claim.witness = judged.witness;
   return claim;
@@ -39,16 +44,16 @@ Claim base_claim(const Judgement& judged, const DependenceWords& words) {
 
 void report_change(const comparison::RunComparisons& compared_runs, const Judgement& judged,
                    const DependenceWords& words, Ran& out) {
-  Claim claim = base_claim(judged, words);
+  Claim claim = base_claim(judged, words, !compared_runs.tally.layers.empty());
   if (compared_runs.tally.flips() > 0) {
     claim.id = words.flip_id;
     claim.message = flip_sentence(compared_runs, words, claim.layers);
   } else {
     claim.id = claim::change;
-    claim.message =
-        fmt::format("no mask entry changed, but {} changed beyond rounding when {}: {} of {} runs",
-                    drift_sentence(compared_runs.tally), words.change, compared_runs.tally.runs_changed,
-                    compared_runs.tally.runs);
+    claim.message = fmt::format("{}{} changed beyond rounding when {}: {} of {} runs",
+                                compared_runs.tally.layers.empty() ? "" : "no mask entry changed, but ",
+                                drift_sentence(compared_runs.tally), words.change,
+                                compared_runs.tally.runs_changed, compared_runs.tally.runs);
   }
   claim.message += "; " + judged.bound;
   out.claims.push_back(std::move(claim));

@@ -1,6 +1,7 @@
 #include "audits/shared/dependence_words.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace pastonly::audits {
 
@@ -27,8 +28,14 @@ std::string drift_sentence(const comparison::Tally& tally) {
     scores += layer.scores_moved;
     gates += layer.gates_moved;
   }
-  return fmt::format("scores of {} tokens, gates of {} tokens and {} log-probabilities", scores, gates,
-                     tally.log_probs_moved);
+  std::vector<std::string> parts;
+  if (scores > 0) parts.push_back(fmt::format("scores of {} tokens", scores));
+  if (gates > 0) parts.push_back(fmt::format("gates of {} tokens", gates));
+  if (tally.log_probs_moved > 0) parts.push_back(fmt::format("{} log-probabilities", tally.log_probs_moved));
+  const std::string last = parts.empty() ? "nothing" : parts.back();
+  if (parts.size() < 2) return last;
+  parts.pop_back();
+  return fmt::format("{} and {}", fmt::join(parts, ", "), last);
 }
 
 }  // namespace pastonly::audits

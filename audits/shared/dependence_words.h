@@ -27,7 +27,7 @@ std::string layer_list(const std::vector<LayerIndex>& layers);
 /// "3 of 512 decisions before the cut (0.59%) changed when ...: 2 of 16 runs, layer 0"
 std::string flip_sentence(const comparison::RunComparisons& compared_runs, const DependenceWords& words,
                           const std::vector<LayerIndex>& layers);
-/// "scores of 3 tokens, gates of 0 tokens and 7 log-probabilities"
+/// "scores of 3 tokens and 7 log-probabilities": what moved, and nothing that did not
 std::string drift_sentence(const comparison::Tally& tally);
 
 }  // namespace pastonly::audits

@@ -31,6 +31,7 @@ struct Needs {
   bool tokens = false;
   bool source = false;  ///< the policy names it
   bool weights = false;
+  bool routes = false;  ///< routed layers; scores and gates are theirs as well
 };
 
 /// One audit: a constant record. One file in audits/, one line in audits/checks.h, one page in

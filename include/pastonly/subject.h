@@ -29,6 +29,7 @@ struct Capabilities {
   /// Live: token positions that one check may ask for beyond the plan.
   std::uint64_t budget = 0;
   bool weights = false;  ///< Subject::weights is there
+  bool routes = true;    ///< it has routed layers; else log-probabilities are all there is
 };
 
 /// A file that was read, as the report names it. sha256 is lower-case hex, "" until hashed.

@@ -51,6 +51,11 @@ std::vector<std::string> changed_files(const std::vector<FileRecord>& files) {
 }
 
 Expected<session::AuditRequest> request_of(const Report& report) {
+  if (report.subject.kind == "process")
+    return usage_error(
+        "the report is of a program that answered (--exec), which verify does not start: record its runs "
+        "with "
+        "audit --record DIRECTORY, and verify the report of an audit of that plan");
   session::AuditRequest request;
   request.subject = report.subject.name;
   if (report.subject.kind == "logs") {

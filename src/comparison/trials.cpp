@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <string>
@@ -89,9 +90,19 @@ void leave_out(std::uint32_t run, const std::string& reason, std::vector<Detecti
   if (same->runs.empty() || same->runs.back() != run) same->runs.push_back(run);
 }
 
+/// Of a model without routed layers: whether it says anything of a token before the cut.
+bool speaks_before(const Trace& base, std::size_t row, std::size_t cut) {
+  for (std::size_t position = 0; position < cut && !base.log_probs.empty(); ++position) {
+    const std::size_t token = base.layout.token(row, position);
+    if (base.is_valid(token) && std::isfinite(base.log_probs[token])) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool routes_before(const Trace& base, std::size_t row, std::size_t cut) {
+  if (base.layers.empty()) return speaks_before(base, row, cut);
   std::vector<std::uint8_t> scratch;
   for (const LayerRecord& layer : base.layers) {
     for (std::size_t position = 0; position < cut; ++position) {

@@ -57,7 +57,8 @@ void each_redrawn(const Trial& trial, Visit visit) {
   }
 }
 
-/// Whether some layer of the base routes a valid token of a row before `cut`.
+/// Whether some layer of the base routes a valid token of a row before `cut`; of a model without routed
+/// layers, whether it says how likely one is.
 bool routes_before(const Trace& base, std::size_t row, std::size_t cut);
 
 }  // namespace pastonly::comparison

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -128,13 +129,16 @@ std::string ChildProcess::ending() {
 std::string ChildProcess::last_words() {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));  // what it printed last may be under way
   const std::lock_guard lock(mutex_);
-  std::string_view words = words_;
-  while (words.ends_with('\n')) words.remove_suffix(1);
-  constexpr int lines = 8;
-  std::size_t first = words.size();
-  for (int i = 0; i < lines && first != std::string_view::npos && first > 0; ++i)
-    first = words.rfind('\n', first - 1);
-  return std::string(first == std::string_view::npos || first == 0 ? words : words.substr(first + 1));
+  constexpr std::size_t lines = 8;
+  std::vector<std::string_view> last;
+  std::string_view rest = words_;
+  while (last.size() < lines && !rest.empty()) {
+    const std::size_t before = rest.rfind('\n');
+    const std::string_view line = before == std::string_view::npos ? rest : rest.substr(before + 1);
+    if (!line.empty()) last.insert(last.begin(), line);
+    rest = before == std::string_view::npos ? std::string_view() : rest.substr(0, before);
+  }
+  return fmt::format("{}", fmt::join(last, " | "));
 }
 
 void ChildProcess::listen() noexcept {

@@ -28,7 +28,7 @@ class ChildProcess {
   Channel& channel() noexcept { return *channel_; }
   /// Waits a moment for its end: "ended with exit code 1", "was ended by signal 9", or "is still running".
   std::string ending();
-  /// The last lines that it printed.
+  /// The last lines that it printed, "one | two".
   std::string last_words();
 
  private:

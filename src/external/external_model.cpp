@@ -111,7 +111,7 @@ Error ExternalModel::failure(Outcome outcome, const std::string& doing) {
 }
 
 /// Sends a line and waits for the answer; of a program that ends meanwhile once more.
-Expected<std::string> ExternalModel::ask(const std::string& line) {
+Expected<std::string> ExternalModel::ask(const std::string& line, std::uint64_t run) {
   for (int attempt = 0;; ++attempt) {
     Outcome outcome = channel().send(line, program_.patience, stop_);
     if (outcome == Outcome::done) {
@@ -119,28 +119,20 @@ Expected<std::string> ExternalModel::ask(const std::string& line) {
       if (received.outcome == Outcome::done) return std::move(received.line);
       outcome = received.outcome;
     }
-    const bool again = outcome == Outcome::closed && child_ && attempt == 0;
-    if (!again) {
-      lost_ = true;
+    if (outcome != Outcome::closed || !child_ || attempt > 0)
       return tl::unexpected(
-          failure(outcome, fmt::format("in run {}{}", asked_, attempt > 0 ? ", twice in a row" : "")));
-    }
+          failure(outcome, fmt::format("in run {}{}", run, attempt > 0 ? ", twice in a row" : "")));
     const Hello before = hello_;
-    if (auto connected = connect(); !connected) {
-      lost_ = true;
-      return tl::unexpected(connected.error());
-    }
-    if (hello_.vocab != before.vocab || hello_.layers != before.layers) {
-      lost_ = true;
+    if (auto connected = connect(); !connected) return tl::unexpected(connected.error());
+    if (hello_.vocab != before.vocab || hello_.layers != before.layers)
       return input_error(
-          fmt::format("{} ended in run {}, and started again holds another model", name_, asked_));
-    }
+          fmt::format("{} ended in run {}, and started again holds another model", name_, run));
   }
 }
 
 Expected<Trace> ExternalModel::answer(const runtime::Batch& batch, std::uint64_t seed) {
   const std::lock_guard lock(mutex_);
-  if (lost_) return input_error(fmt::format("{} no longer answers", name_));
+  if (lost_) return tl::unexpected(*lost_);
   const std::uint64_t id = asked_++;
   const fs::path in = directory_ / fmt::format("{}.in.safetensors", id);
   const fs::path out = directory_ / fmt::format("{}.out.safetensors", id);
@@ -154,7 +146,8 @@ Expected<Trace> ExternalModel::answer(const runtime::Batch& batch, std::uint64_t
                         {"seed", seed >> 11},
                         {"in", in.string()},
                         {"out", out.string()}};
-  const auto line = ask(run.dump());
+  const auto line = ask(run.dump(), id);
+  if (!line) lost_ = line.error();
   if (!line) return tl::unexpected(line.error());
   if (const std::string why = not_done(*line, id, name_); !why.empty()) return input_error(why);
   auto trace = input::read_trace(out, {}, &given);

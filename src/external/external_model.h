@@ -50,7 +50,7 @@ class ExternalModel {
       : program_(std::move(program)), stop_(std::move(stop)) {}
   Expected<void> open();
   Expected<void> connect();
-  Expected<std::string> ask(const std::string& line);
+  Expected<std::string> ask(const std::string& line, std::uint64_t run);
   Error failure(Channel::Outcome outcome, const std::string& doing);
   Channel& channel() noexcept { return child_ ? child_->channel() : *attached_; }
 
@@ -63,7 +63,7 @@ class ExternalModel {
   std::unique_ptr<ChildProcess> child_;
   std::unique_ptr<Channel> attached_;
   std::uint64_t asked_ = 0;
-  bool lost_ = false;  // nothing more can be asked
+  std::optional<Error> lost_;  // why nothing more can be asked
 };
 
 }  // namespace pastonly::external

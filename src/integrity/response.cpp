@@ -63,11 +63,26 @@ bool tells_tokens_apart(const LayerRecord& layer, const std::vector<std::size_t>
   return std::ranges::any_of(tokens, [&](std::size_t token) { return !same(first, other.read(token)); });
 }
 
+/// The same of a model without routed layers, whose log-probabilities are all there is.
+std::string silent_log_probs(const Trace& output, const Trace& base, const std::vector<std::size_t>& tokens) {
+  if (output.log_probs.empty() || base.log_probs.empty() || tokens.size() < fewest_scored) return "";
+  const bool follow = std::ranges::any_of(tokens, [&](std::size_t token) {
+    const double now = output.log_probs[token], before = base.log_probs[token];
+    return now != before && (now == now || before == before);
+  });
+  if (follow) return "";
+  return fmt::format(
+      "the recording does not follow its tokens: {} of them differ from the base's, and none of their "
+      "log-probabilities does",
+      tokens.size());
+}
+
 }  // namespace
 
 std::string ignores_tokens(const Trace& output, const Trace& base) {
   if (base.tokens.empty() || output.tokens.empty() || output.layout != base.layout) return "";
   const auto tokens = changed_tokens(output, base);
+  if (base.layers.empty()) return silent_log_probs(output, base, tokens);
   std::string silent;
   std::size_t layers = 0, following = 0;
   for (std::size_t l = 0; l < std::min(output.layers.size(), base.layers.size()); ++l) {

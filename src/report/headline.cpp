@@ -60,7 +60,9 @@ std::string pass_headline(const Report& report, const TextStyle& style) {
           ? fmt::format("Redrawing later tokens changed earlier decisions, up to {:.2g}% of a layer's{}.",
                         100.0 * flips,
                         noise ? "; runs that leave these tokens' past and future alone change as much" : "")
-          : std::string("Redrawing later tokens never changed an earlier decision.");
+          : std::string(report.layers.empty()
+                            ? "Redrawing later tokens never changed an earlier log-probability."
+                            : "Redrawing later tokens never changed an earlier decision.");
   if (seen.empty()) {
     text += flips > 0.0 && !noise ? " The policy allows it."
                                   : " No other check found anything the policy forbids.";

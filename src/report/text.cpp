@@ -220,10 +220,12 @@ std::string detection(const Report& report, const TextStyle& style) {
       "trials would have been found with {:g}% confidence.",
       limit.trials, limit.trials == 1 ? "" : "s", 100.0 * limit.trial_rate, 100.0 * limit.confidence);
   if (limit.sequences > 0) {
+    text += fmt::format(" The trials are of {} different sequence{}: by sequences the limit is {:.3g}%.",
+                        limit.sequences, limit.sequences == 1 ? "" : "s", 100.0 * limit.sequence_rate);
+  }
+  if (limit.sequences > 0 && limit.decisions > 0) {
     text += fmt::format(
-        " The trials are of {} different sequence{}: by sequences the limit is {:.3g}%. Of single decisions "
-        "({} compared), a leak that alters them independently is below {:.2g}%.",
-        limit.sequences, limit.sequences == 1 ? "" : "s", 100.0 * limit.sequence_rate,
+        " Of single decisions ({} compared), a leak that alters them independently is below {:.2g}%.",
         grouped(limit.decisions), 100.0 * limit.decision_rate);
   }
   if (!limit.unseen_chunks.empty())

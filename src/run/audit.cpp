@@ -79,6 +79,7 @@ Report::SubjectEntry subject_of(const SubjectInfo& info, evidence::Observations&
 }  // namespace
 
 std::string unmet(const Needs& needs, const Capabilities& capabilities, const Policy& policy) {
+  if ((needs.routes || needs.scores || needs.gates) && !capabilities.routes) return "no layer routes";
   if (needs.scores && !capabilities.scores) return "the trace holds no scores or logits";
   if (needs.gates && !capabilities.gates) return "the trace holds no gates";
   if (needs.log_probs && !capabilities.log_probs) return "the trace holds no log-probabilities (logprobs)";

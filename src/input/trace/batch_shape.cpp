@@ -75,10 +75,13 @@ LayerArray batch_array(const Tensor& tensor) {
 Expected<BatchShape> settle_shape(const TraceRoles& roles, const TraceOptions& options,
                                   std::optional<TokenOrder> order, const TokensFile* input,
                                   const std::string& file) {
-  if (roles.layers.empty())
-    return input_error(file + ": holds no routing (no layers.<l>.mask, experts or scores)");
+  const bool dense = roles.layers.empty();  // what it says of its tokens is all there is to look at
+  if (dense && roles.log_probs == nullptr)
+    return input_error(file +
+                       ": holds no routing (no layers.<l>.mask, experts or scores), nor log-probabilities "
+                       "(logprobs), which are what a model without experts is judged by");
   const auto whole = batch_arrays(roles), routed = layer_arrays(roles);
-  if (routed.empty()) return input_error(file + ": holds no layer array with an entry per token");
+  if (routed.empty() && !dense) return input_error(file + ": holds no layer array with an entry per token");
   auto all = whole;
   all.insert(all.end(), routed.begin(), routed.end());
   for (const auto& array : all) {
@@ -97,7 +100,7 @@ Expected<BatchShape> settle_shape(const TraceRoles& roles, const TraceOptions& o
 
   BatchShape shape;
   // Engines leave out the last position, which never runs through the model; all layers then do.
-  const auto first = positions_of(routed.front(), sequences);
+  const auto first = dense ? std::nullopt : positions_of(routed.front(), sequences);
   shape.row_short = first && *first + 1 == positions && (input != nullptr || roles.tokens != nullptr);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const std::size_t expected = i >= whole.size() && shape.row_short ? positions - 1 : positions;

@@ -1,0 +1,114 @@
+"""A program with a model, as `pastonly audit --exec` starts it: answering.py MODEL [FAULT [RUN]].
+
+MODEL is one of made_plan's, or `dense`, `dense-leak`, `dense-constant`, which say log-probabilities alone. FAULT happens in
+answer number RUN, by default 5; `die-once` leaves a mark in the current directory."""
+
+import json
+import os
+import pathlib
+import random
+import struct
+import sys
+import time
+
+import made_plan
+
+MODELS = {"causal": made_plan.causal, "whole-row": made_plan.whole_row, "expert-choice": made_plan.expert_choice(8)}
+
+
+def tokens_of(path):
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    entry = json.loads(raw[8:8 + length])["tokens"]
+    rows, positions = entry["shape"]
+    first = 8 + length + entry["data_offsets"][0]
+    code, size = {"I32": ("i", 4), "I64": ("q", 8)}[entry["dtype"]]
+    values = struct.unpack(f"<{rows * positions}{code}", raw[first:first + size * rows * positions])
+    return [list(values[row * positions:(row + 1) * positions]) for row in range(rows)]
+
+
+def log_prob(kind, row, position):
+    if position == 0:
+        return float("nan")
+    if kind == "dense-constant":
+        return -4.5
+    seen = row[:position + (2 if kind == "dense-leak" else 1)]
+    return -1.0 - 7.0 * random.Random(str(seen)).random()
+
+
+def answer(kind, rows, path):
+    shape = (len(rows), len(rows[0]))
+    tensors = {"tokens": ("I32", shape, b"".join(struct.pack(f"<{shape[1]}i", *row) for row in rows))}
+    metadata = {"schema": "pastonly.trace/1", "mode": "eval", "stage": "dispatched", "layout": "batch-major",
+                "vocab": str(made_plan.VOCAB)}
+    if kind not in MODELS:
+        said = b"".join(struct.pack("<f", log_prob(kind, row, position)) for row in rows for position in range(shape[1]))
+        tensors["logprobs"] = ("F32", shape, said)
+    else:
+        route = MODELS[kind](rows, [[1] * shape[1]] * shape[0])
+        for layer in made_plan.LAYERS:
+            scores, mask = b"", b""
+            for row in range(shape[0]):
+                for position in range(shape[1]):
+                    values, chosen = route(layer, row, position)
+                    scores += struct.pack(f"<{made_plan.EXPERTS}f", *values)
+                    mask += bytes(chosen)
+            tensors[f"layers.{layer}.scores"] = ("F32", (*shape, made_plan.EXPERTS), scores)
+            tensors[f"layers.{layer}.mask"] = ("U8", (*shape, made_plan.EXPERTS), mask)
+    made_plan.safetensors(path, tensors, metadata)
+
+
+def main():
+    kind, fault, at = sys.argv[1], (sys.argv[2:3] or [""])[0], int((sys.argv[3:4] or ["5"])[0])
+    asked = os.fdopen(int(os.environ["PASTONLY_IN_FD"]))
+    out = os.fdopen(int(os.environ["PASTONLY_OUT_FD"]), "w")
+
+    def say(text):
+        out.write(text + "\n")
+        out.flush()
+
+    print("a banner", flush=True)
+    if fault == "no-hello":
+        say("good morning")
+    if fault == "silent":
+        time.sleep(1000)
+    if fault == "gone":
+        print("no such checkpoint", file=sys.stderr)
+        sys.exit(3)
+    hello = {"v": 1, "type": "hello", "vocab": made_plan.VOCAB, "name": f"toy {kind}", "max_positions": 96,
+             "remarks": [{"id": "noise-off", "message": "dropout was switched off"}]}
+    if fault.startswith("hello-"):
+        hello.update(json.loads(fault.removeprefix("hello-")))
+    say(json.dumps(hello))
+    for count, line in enumerate(asked, 1):
+        ask = json.loads(line)
+        wrong = fault if count == at else ""
+        if wrong == "die" or (wrong == "die-once" and not pathlib.Path("died").exists()):
+            pathlib.Path("died").touch()
+            print("out of luck", file=sys.stderr, flush=True)
+            os._exit(9)
+        if wrong == "hang":
+            time.sleep(1000)
+        if wrong == "garbage":
+            say("what?")
+            continue
+        if wrong == "endless":
+            out.write("x" * (2 << 20))
+            out.flush()
+            time.sleep(1000)
+        if wrong == "oom":
+            say(json.dumps({"type": "error", "id": ask["id"], "code": "oom", "message": "CUDA out of memory"}))
+            continue
+        path = pathlib.Path(ask["out"])
+        if wrong != "nothing":
+            rows = tokens_of(pathlib.Path(ask["in"]))
+            if wrong == "other-tokens":
+                rows[0][0] = (rows[0][0] + 1) % made_plan.VOCAB
+            answer(kind, rows[:-1] if wrong == "short" else rows, path)
+        if wrong == "half":
+            os.truncate(path, 1000)
+        say(json.dumps({"type": "done", "id": ask["id"] + (1 if wrong == "order" else 0)}))
+
+
+if __name__ == "__main__":
+    main()
