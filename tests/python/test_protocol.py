@@ -1,6 +1,10 @@
 """The child's side of the process protocol, and audits of a model of this process."""
 
+import contextlib
+import io
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -79,6 +83,42 @@ class Serving(unittest.TestCase):
             self.assertEqual(code, 2)
             self.assertIn(words, errors)
             self.assertNotIn("Traceback", errors)
+
+
+BINARY = os.environ.get("PASTONLY_BINARY")
+
+
+def attaches():
+    return BINARY and "--attach" in subprocess.run([BINARY, "audit", "--help"], capture_output=True, text=True).stdout
+
+
+@unittest.skipUnless(attaches(), "PASTONLY_BINARY names no program that can be attached")
+class TheProgram(unittest.TestCase):
+    """The real one, asked from this process and asking a child."""
+
+    def test_verdicts(self):
+        for leaky, outcome in ((False, "pass"), (True, "fail")):
+            report = audit(toy.Toy(leaky=leaky), positions=48, batch=4, quiet=True)
+            self.assertEqual((report.verdict, report.exit_code), (outcome, int(leaky)), report.text)
+            self.assertIn(outcome.upper(), report.text)
+
+    def test_the_same_model_as_process_and_in_this_process(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "report.json"
+            command = f"{sys.executable} -m pastonly.worker --serve --model toy:build"
+            done = subprocess.run([BINARY, "audit", "--exec", command, "--positions", "48", "--batch", "4", "-q", "-o", f"json={path}"],
+                                  env={**os.environ, "PYTHONPATH": PYTHONPATH}, capture_output=True, text=True, timeout=300)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            other = json.loads(path.read_text())
+        report = audit(toy.Toy(), positions=48, batch=4, quiet=True).json
+        for key in ("verdict", "findings", "layers", "totals", "detection_limit"):
+            self.assertEqual(report[key], other[key], key)
+
+    def test_what_the_model_raises_is_in_the_error(self):
+        def failing(tokens):
+            raise ZeroDivisionError("by nothing")
+        with contextlib.redirect_stderr(io.StringIO()), self.assertRaisesRegex(AuditError, "run 0 failed: ZeroDivisionError: by nothing"):
+            audit(failing, vocab=16, quiet=True)
 
 
 class Audits(unittest.TestCase):

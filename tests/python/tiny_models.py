@@ -29,6 +29,9 @@ SMALL = {
     "shared_intermediate_size": 24, "linear_num_value_heads": 4, "linear_num_key_heads": 2, "linear_key_head_dim": 8,
     "linear_value_head_dim": 8, "attn_layer_offset": 0, "attn_layer_period": 2, "expert_layer_offset": 1, "expert_layer_period": 2,
     "sliding_window": 16, "router_hidden_size": 16, "index_n_heads": 2, "index_head_dim": 16, "index_topk": 256,
+    "linear_head_dim": 8, "linear_num_heads": 4, "ssm_state_size": 8, "mamba_num_heads": 8, "mamba_head_dim": 8, "chunk_size": 16,
+    "mamba_chunk_size": 16, "swa_num_attention_heads": 4, "swa_num_key_value_heads": 2, "swa_head_dim": 8, "rel_extent": 64,
+    "vocab_size_per_layer_input": VOCAB, "hidden_size_per_layer_input": 8, "block_size": 16, "n_groups": 2,
 }
 
 # What single types need beside that, as they say themselves.
@@ -43,6 +46,7 @@ MORE = {
     "lfm2_moe": {"layer_types": ["full_attention", "conv"], "num_dense_layers": 1},
     "beam": {"mlp_layer_types": ["sparse", "sparse"]}, "flint": {"mlp_only_layers": []}, "gemma4_text": {"enable_moe_block": True},
     "doge": {"is_moe": True, "num_experts": 16, "num_experts_per_tok": 4},
+    "deepseek_v4": {"mlp_layer_types": ["hash_moe", "moe"]},
     "zaya": {"num_experts_per_tok": 1},
 }
 
@@ -75,15 +79,16 @@ def build(name, seed=0, dtype=torch.float32, **more):
     config = config_of(name, **more)
     model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     with torch.no_grad():
-        for key, values in [*model.named_parameters(), *model.named_buffers()]:
-            if not values.is_floating_point() or "inv_freq" in key or key.endswith(("A_log", "dt_bias")):
-                continue
+        for key, values in model.named_parameters():
             if values.dim() >= 2:
                 values.normal_(0, 0.15 if "embed_tokens" not in key else 1.0)
-            elif re.search("correction_bias|expert_bias|balancing", key):
-                values.normal_(0, 0.05)
             elif "norm" in key.lower() and "bias" not in key:
                 values.add_(0.1 * torch.randn_like(values))
+        for key, values in [*model.named_buffers(), *model.named_parameters()]:
+            if re.search("correction_bias|expert_bias|balancing", key):
+                values.normal_(0, 0.05)
+            elif key.endswith("tid2eid"):  # a table of token ids: two experts each
+                values.copy_(torch.rand(VOCAB, 8).argsort(-1)[:, :values.shape[1]])
     return model.to(dtype).eval()
 
 

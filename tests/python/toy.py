@@ -102,7 +102,7 @@ def write_plan(folder, rows=4, positions=64, vocab=VOCAB, cuts=(19, 38, 47, 61),
         add(tokens, kind="suffix", base=0, cuts=own, rows=list(range(rows)), resample=resample)
     others = draw.integers(0, vocab, base.shape)
     others[:2] = base[:2]
-    if not padding:
+    if not padding and rows > 2:
         add(others, kind="batch", base=0, keep=[0, 1])
         order = list(reversed(range(rows)))
         add(base[order], kind="order", base=0, permutation=order)

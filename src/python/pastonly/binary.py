@@ -30,6 +30,7 @@ def _of_wheel():
         files = metadata.distribution("pastonly").files or []
     except metadata.PackageNotFoundError:
         return None
-    places = [Path(entry.locate()) for entry in files if entry.name == "pastonly"]
-    places.append(Path(sysconfig.get_path("scripts")) / "pastonly")
+    # auditwheel moves the program itself into pastonly.scripts and leaves a starter of it in bin.
+    named = sorted((entry for entry in files if entry.name == "pastonly"), key=lambda entry: entry.parent.name != "pastonly.scripts")
+    places = [*(Path(entry.locate()) for entry in named), Path(sysconfig.get_path("scripts")) / "pastonly"]
     return next((str(place) for place in places if place.is_file() and os.access(place, os.X_OK)), None)

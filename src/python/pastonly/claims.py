@@ -23,7 +23,7 @@ class Claim:
     def __init__(self, path: Path, lease: float) -> None:
         self.path, self._lease, self._text = path, lease, _own_text()
         self._ended = threading.Event()
-        self._thread: Optional[threading.Thread] = None
+        self._thread = threading.Thread(target=self._renew, daemon=True)
 
     @classmethod
     def take(cls, path: Path, lease: float = LEASE) -> Optional["Claim"]:
@@ -35,7 +35,6 @@ class Claim:
             _put_aside(path)
             if not claim._create():
                 return None
-        claim._thread = threading.Thread(target=claim._renew, daemon=True)
         claim._thread.start()
         return claim
 

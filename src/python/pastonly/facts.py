@@ -45,8 +45,8 @@ class Facts:
 def facts_of(model, facts: Optional[Facts] = None, vocab: Optional[int] = None) -> Facts:
     """Those given, else the model's own; `vocab` alone is enough for a plain function."""
     found = facts if facts is not None else getattr(model, "facts", None)
-    if found is None and vocab is None:
-        raise ValueError("nothing is known of the model: give vocab=, or Facts(...), or a model with .facts")
     if found is None:
+        if vocab is None:
+            raise ValueError("nothing is known of the model: give vocab=, or Facts(...), or a model with .facts")
         return Facts(vocab=vocab, name=getattr(model, "__name__", type(model).__name__))
     return found if vocab is None else replace(found, vocab=vocab)

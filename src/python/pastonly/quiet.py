@@ -12,11 +12,15 @@ from typing import Iterator, List, Tuple
 
 NOISE = re.compile(r"dropout|jitter|drop_?path|layer_?drop|resid_pdrop|attn_pdrop|embd_pdrop|stochastic_depth", re.IGNORECASE)
 
+# Named like a noise, and a parameter of the rule: sparsemixer leaves out experts whose logits are further than this from the best,
+# in evaluation mode as well. What it draws in training mode is seeded.
+RULE_PARAMETERS = {("PhimoeTopKRouter", "router_jitter_noise"), ("PhimoeConfig", "router_jitter_noise")}
+
 
 def _settings(holder) -> Iterator[Tuple[str, float]]:
     """Attributes that are the rate of a noise: a number above 0 with such a name. Switches (bool) are none."""
     for name, value in list(vars(holder).items()):
-        if isinstance(value, float) and value > 0 and NOISE.search(name):
+        if isinstance(value, float) and value > 0 and NOISE.search(name) and (type(holder).__name__, name) not in RULE_PARAMETERS:
             yield name, value
 
 
@@ -26,7 +30,7 @@ def _holders(module) -> Iterator[Tuple[object, str, float]]:
     for part in module.modules():
         if not part.training:
             continue
-        if "dropout" in type(part).__name__.lower() and getattr(part, "p", 0):
+        if "dropout" in type(part).__name__.lower() and getattr(part, "p", None):
             yield part, "p", part.p
         for holder in (part, getattr(part, "config", None)):
             if holder is None or id(holder) in seen or not hasattr(holder, "__dict__"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .facts import Facts
 
-KINDS = ("scores", "logits", "mask", "experts", "gates", "bias")
+KINDS = ("logits", "scores", "bias", "mask", "experts", "gates")  # what follows from others stands after them
 LAYER = re.compile(rf"layers\.(\d+)\.({'|'.join(KINDS)})")
 
 
@@ -43,7 +43,7 @@ def trace_of(returned: Mapping, tokens: np.ndarray, valid: Optional[np.ndarray],
     if valid is not None:
         out["valid"] = valid.astype(np.uint8)
     real = np.ones(tokens.shape, bool) if valid is None else valid.astype(bool)
-    for name, values in returned.items():
+    for name, values in sorted(returned.items(), key=_order):
         if name == "logprobs":
             out[name] = _logprobs(array_of(values), real)
         elif LAYER.fullmatch(str(name)):
@@ -54,8 +54,14 @@ def trace_of(returned: Mapping, tokens: np.ndarray, valid: Optional[np.ndarray],
     return out
 
 
+def _order(item):
+    """By layer, then by kind: an error names the first that is wrong, not what follows from it."""
+    found = LAYER.fullmatch(str(item[0]))
+    return (int(found.group(1)), KINDS.index(found.group(2))) if found else (1 << 30, 0)
+
+
 def _check_layers(out: Mapping[str, np.ndarray], facts: Facts) -> None:
-    layers = sorted({int(LAYER.fullmatch(name).group(1)) for name in out if LAYER.fullmatch(name)})
+    layers = sorted({int(name.split(".")[1]) for name in out if name.startswith("layers.")})
     if not layers and "logprobs" not in out:
         raise ModelError("the model returned nothing to judge; expected routing (layers.<number>.mask or experts) or logprobs")
     if facts.layers and layers != sorted(facts.layers):

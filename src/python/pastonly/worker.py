@@ -10,6 +10,7 @@ import importlib
 import inspect
 import os
 import sys
+from typing import Any
 
 from .claims import LEASE
 from .plan import RunError, record
@@ -22,7 +23,7 @@ def load(target: str):
     if not module_name or not name:
         raise ValueError(f"--model {target}: expected MODULE:FUNCTION, for example my_module:build")
     sys.path.insert(0, os.getcwd())
-    found = importlib.import_module(module_name)
+    found: Any = importlib.import_module(module_name)
     for part in name.split("."):
         found = getattr(found, part)
     return found() if _builds(found) else found

@@ -4,7 +4,7 @@
 """
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Set, Tuple
 
 import torch
 
@@ -79,8 +79,8 @@ class HF:
 
 def _special(config) -> List[int]:
     """Ids of beginnings, ends and padding; configurations hold numbers, lists or nothing."""
-    found = set()
+    found: Set[int] = set()
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
-        value: Optional[object] = getattr(config, name, None)
+        value = getattr(config, name, None)
         found |= {value} if isinstance(value, int) else set(value or ())
     return sorted(number for number in found if 0 <= number < config.vocab_size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -62,7 +62,7 @@ class Block:
 def find_blocks(model) -> List[Block]:
     """All that look like routing blocks."""
     modules = dict(model.named_modules())
-    parents: Dict[str, torch.nn.Module] = {}
+    parents: Dict[str, Optional[torch.nn.Module]] = {}
     for name, module in modules.items():
         is_list = isinstance(module, torch.nn.ModuleList) and name.endswith("experts")
         kind = type(module).__name__
@@ -84,14 +84,14 @@ def _router_of(block):
 
 def number(blocks: List[Block]) -> List[Tuple[str, str]]:
     """Gives every block its layer's number, or its place where two have the same. Returns remarks."""
-    numbers = [re.search(r"(?:^|\.)(\d+)(?:\.|$)", block.name) for block in blocks]
-    numbers = [int(found.group(1)) if found else None for found in numbers]
-    if None not in numbers and len(set(numbers)) == len(numbers):
-        for block, number in zip(blocks, numbers):
-            block.layer = number
+    named = [re.search(r"(?:^|\.)(\d+)(?:\.|$)", block.name) for block in blocks]
+    numbers = [int(found.group(1)) for found in named if found]
+    if len(set(numbers)) == len(blocks):
+        for block, layer in zip(blocks, numbers):
+            block.layer = layer
         return []
-    for number, block in enumerate(blocks):
-        block.layer = number
+    for place, block in enumerate(blocks):
+        block.layer = place
     return [("layer-numbers", "two routers of one layer, so they are counted: "
              + ", ".join(f"{block.layer} = {block.name}" for block in blocks))]
 
@@ -109,10 +109,10 @@ def watching(blocks: List[Block], found: Dict[str, "torch.Tensor"]):
             restore()
 
 
-def _watch(block: Block, found) -> "callable":
+def _watch(block: Block, found) -> Callable[[], object]:
     """The block is watched, and its router where that is called by itself (experts in attention)."""
     used: dict = {}
-    open_calls: list = []
+    open_calls: List[None] = []
 
     def watched(original):
         def forward(*args, **kwargs):

@@ -31,9 +31,9 @@ class Torch:
     facts     anything else that is known, as keywords of Facts
     """
 
-    def __init__(self, model: "torch.nn.Module", vocab: int, routers: Mapping[str, Reader] = (), logits=None, call=None,
+    def __init__(self, model: "torch.nn.Module", vocab: int, routers: Optional[Mapping[str, Reader]] = None, logits=None, call=None,
                  mode: str = "eval", **facts) -> None:
-        self.model, self._routers, self._logits, self._call = model, dict(routers), logits, call
+        self.model, self._routers, self._logits, self._call = model, dict(routers or {}), logits, call
         layers = {} if any(":" in name for name in self._routers) else {"layers": sorted(self._numbers().values())}
         self.facts = Facts(vocab=vocab, mode=mode, **{"compute": compute_type(model), "name": type(model).__name__,
                                                       "producer": f"torch {torch.__version__} {type(model).__name__}",
@@ -76,7 +76,8 @@ class Torch:
         for name in names:
             self.model.get_submodule(name)  # AttributeError names what is missing
         found = [next((int(part) for part in name.split(".") if part.isdigit()), None) for name in names]
-        return dict(zip(names, range(len(names)) if None in found or len(set(found)) < len(found) else found))
+        numbers = [number for number in found if number is not None]
+        return dict(zip(names, numbers if len(set(numbers)) == len(names) else range(len(names))))
 
     @contextmanager
     def _watch_module(self, name, reader, found):

@@ -16,7 +16,7 @@ def compute_type(module) -> str:
         if parameter.is_floating_point():
             name = str(parameter.dtype).replace("torch.", "")
             counts[name] = counts.get(name, 0) + parameter.numel()
-    found = max(counts, key=counts.get) if counts else "float32"
+    found = max(counts, key=lambda name: counts[name]) if counts else "float32"
     return found if found in ("float64", "float32", "float16", "bfloat16") else "bfloat16"
 
 
@@ -31,7 +31,7 @@ def passing(module, mode: str):
 
     Buffers, because some routers move a bias in every pass of training mode: runs would then differ by their order.
     """
-    modes: List[Tuple[object, bool]] = [(part, part.training) for part in module.modules()]
+    modes: List[Tuple[torch.nn.Module, bool]] = [(part, part.training) for part in module.modules()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     module.train(mode == "train")
     try:
