@@ -113,8 +113,8 @@ for mode in ("train", "eval"):
     add("fused routers in a toy", "top-2 of 4 groups, 1 group", fused(mode, n_group=4, topk_group=1), (),
         "group-limited-top-k")
     # A document's pool of experts is that of the largest sums of scores over the whole document.
-    add("fused routers in a toy", "EMO, one document a row", fused(mode, **EMO), ("future",), None,
-        also=("length",), plan={"redraw": mode == "train"})
+    add("fused routers in a toy", "EMO, one document a row", fused(mode, **EMO), ("future", "length"), None,
+        plan={"redraw": mode == "train"})
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
