@@ -1,0 +1,72 @@
+"""What every adapter of a torch module needs: one forward pass that leaves no trace in the module."""
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Dict, List, Tuple
+
+import torch
+
+from ..quiet import noise_of, quiet
+
+
+def compute_type(module) -> str:
+    """The type of most weights: rounding follows it."""
+    counts: Dict[str, int] = {}
+    for parameter in module.parameters():
+        if parameter.is_floating_point():
+            name = str(parameter.dtype).replace("torch.", "")
+            counts[name] = counts.get(name, 0) + parameter.numel()
+    found = max(counts, key=lambda name: counts[name]) if counts else "float32"
+    return found if found in ("float64", "float32", "float16", "bfloat16") else "bfloat16"
+
+
+def device_of(module):
+    """Where token ids go: the device of the embeddings, which are the first parameters."""
+    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
+
+
+@contextmanager
+def passing(module, mode: str):
+    """Within: mode "train" or "eval", no gradients, no dropout or jitter. Afterwards modes and buffers are as they were.
+
+    Buffers, because some routers move a bias in every pass of training mode: runs would then differ by their order.
+    """
+    modes: List[Tuple[torch.nn.Module, bool]] = [(part, part.training) for part in module.modules()]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    module.train(mode == "train")
+    try:
+        with quiet(module), torch.no_grad():
+            yield
+            # inside no_grad, as buffers may be what autograd watches
+            for buffer, before in buffers:
+                if not torch.equal(buffer, before):
+                    buffer.copy_(before)
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def noise_remarks(module, mode: str) -> List[Tuple[str, str]]:
+    """What `passing` will switch off."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.train(mode == "train")
+    try:
+        return noise_of(module)
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def log_probabilities(logits, tokens):
+    """ln p of every token given those before it, (B, S), from logits (B, S, V). Row by row: V may be large."""
+    out = torch.full(tokens.shape, float("nan"), dtype=torch.float32, device=logits.device)
+    for row in range(tokens.shape[0]):
+        chosen = torch.log_softmax(logits[row, :-1].float(), -1)
+        out[row, 1:] = chosen.gather(-1, tokens[row, 1:, None].to(logits.device))[:, 0]
+    return out
+
+
+def successor_log_probabilities(logits, successors):
+    """ln p of the token that follows each row, (B), from logits (B, S, V)."""
+    last = torch.log_softmax(logits[:, -1].float(), -1)
+    return last.gather(-1, torch.as_tensor(successors, device=last.device)[:, None])[:, 0]

@@ -1,0 +1,314 @@
+"""The adapters of transformers and torch: modes, noise, padding, types, planted look-ahead, plain modules."""
+
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+import transformers
+
+import tiny_models
+import toy
+from pastonly import Facts, ModelError, RunError, record
+from pastonly.adapters import adapted
+from pastonly.adapters.hf import HF
+from pastonly.adapters.torch import Torch
+from pastonly.quiet import quiet
+from pastonly.runner import Runner
+from torch_families import BINARY, audit, rules_of
+
+TOKENS = np.random.default_rng(5).integers(0, tiny_models.VOCAB, (3, 20))
+
+
+def dense(seed=0, **more):
+    torch.manual_seed(seed)
+    config = transformers.LlamaConfig(vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+                                      num_key_value_heads=2, max_position_embeddings=128, bos_token_id=None, eos_token_id=None, **more)
+    return transformers.LlamaForCausalLM._from_config(config, attn_implementation="eager").eval()
+
+
+def run(model, tokens=TOKENS, valid=None, seed=0):
+    return Runner(model, model.facts).run(tokens, valid, seed)
+
+
+def one_ahead(original):
+    """A mask that shows every position the next one as well."""
+    def looking(*args, **kwargs):
+        mask = original(*args, **kwargs).clone()
+        for i in range(mask.shape[-1] - 1):
+            mask[..., i, i + 1] = mask[..., i, i]
+        return mask
+    return looking
+
+
+def look_ahead(module):
+    return mock.patch.object(module, "create_causal_mask", one_ahead(module.create_causal_mask))
+
+
+class Noise(unittest.TestCase):
+    def test_what_is_switched_off_is_said_and_comes_back(self):
+        model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.25), torch.nn.Dropout(0.25), torch.nn.Dropout(0.0))
+        model[0].router_jitter_noise, model[0].use_dropout, model[0].dropout_every = 0.01, True, 3
+        with quiet(model.train()) as remarks:
+            self.assertEqual((model[1].p, model[2].p, model[0].router_jitter_noise, model[0].use_dropout, model[0].dropout_every),
+                             (0.0, 0.0, 0.0, True, 3))
+            self.assertTrue(model[1].training)
+        self.assertEqual((model[1].p, model[0].router_jitter_noise), (0.25, 0.01))
+        self.assertEqual(remarks, [("noise-off", "switched off during the audit, because it is noise: Dropout.p = 0.25 (2 times), "
+                                                 "Linear.router_jitter_noise = 0.01")])
+        with quiet(model.eval()) as remarks:
+            self.assertEqual((remarks, model[1].p), ([], 0.25))
+        with self.assertRaises(KeyError), quiet(model.train()):
+            raise KeyError
+        self.assertEqual(model[1].p, 0.25)
+
+    def test_training_mode_without_noise(self):
+        model = tiny_models.build("mixtral", attention_dropout=0.5, router_jitter_noise=0.2)
+        ids = torch.tensor(TOKENS)
+        with torch.no_grad():
+            model.train()
+            noisy = [model(ids).logits for _ in range(2)]
+            model.eval()
+        self.assertFalse(torch.equal(*noisy), "this model draws noise")
+        adapter = HF(model, mode="train")
+        first, second = run(adapter, seed=1), run(adapter, seed=2)
+        np.testing.assert_array_equal(first["logprobs"], second["logprobs"])
+        self.assertFalse(model.training)
+        self.assertEqual(adapter.facts.mode, "train")
+        said = dict(adapter.facts.remarks)["noise-off"]
+        for word in ("attention_dropout = 0.5", "jitter_noise = 0.2"):
+            self.assertIn(word, said)
+        self.assertEqual(HF(model).facts.remarks, [])
+        self.assertEqual(model.config.attention_dropout, 0.5)
+
+    def test_buffers_that_a_pass_moves_come_back(self):
+        class Counting(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embed = torch.nn.Embedding(8, 8)
+                self.count = torch.nn.Buffer(torch.zeros(1))
+
+            def forward(self, tokens):
+                self.count += 1
+                return self.embed(tokens) * self.count
+        model = Counting()
+        adapter = Torch(model, vocab=8)
+        first, second = run(adapter, TOKENS % 8), run(adapter, TOKENS % 8)
+        np.testing.assert_array_equal(first["logprobs"], second["logprobs"])
+        self.assertEqual(model.count.item(), 0)
+
+
+class Transformers(unittest.TestCase):
+    def test_facts(self):
+        facts = HF(tiny_models.build("olmoe", bos_token_id=1, eos_token_id=[2, 3, 200], pad_token_id=None)).facts
+        self.assertEqual((facts.vocab, list(facts.layers), facts.experts, facts.top_k, facts.mode, facts.compute, facts.special,
+                          facts.max_positions, facts.name),
+                         (64, [0, 1], 8, 2, "eval", "float32", [1, 2, 3], 256, "OlmoeForCausalLM"))
+        self.assertEqual(facts.producer, f"transformers {transformers.__version__} OlmoeForCausalLM")
+
+    def test_log_probabilities(self):
+        model = dense()
+        with torch.no_grad():
+            logits = model(torch.tensor(TOKENS)).logits.double().log_softmax(-1)
+        expected = logits[:, :-1].gather(-1, torch.tensor(TOKENS)[:, 1:, None])[..., 0]
+        np.testing.assert_allclose(run(HF(model))["logprobs"][:, 1:], expected, atol=1e-5)
+
+    def test_the_model_is_left_as_it_was(self):
+        model = tiny_models.build("deepseek_v3")
+        before = {name: values.clone() for name, values in model.state_dict().items()}
+        forwards = [name for name, part in model.named_modules() if "forward" in vars(part)]
+        run(HF(model, mode="train"))
+        self.assertEqual([name for name, part in model.named_modules() if "forward" in vars(part)], forwards)
+        self.assertEqual([name for name, part in model.named_modules() if part._forward_hooks or part._forward_pre_hooks], [])
+        for name, values in model.state_dict().items():
+            self.assertTrue(torch.equal(values, before[name]), name)
+
+    def test_padding_on_either_side(self):
+        """What stands beside padding routes as the row does alone."""
+        for name in ("olmoe", "mixtral", "gpt_oss"):
+            adapter = HF(tiny_models.build(name))
+            alone = run(adapter, TOKENS[:1, :14])
+            for left in (True, False):
+                valid = np.ones(TOKENS.shape, np.uint8)
+                tokens = TOKENS.copy()
+                part = slice(6, 20) if left else slice(0, 14)
+                valid[0, :6] = not left
+                valid[0, 14:] = left
+                tokens[0, part] = TOKENS[0, :14]
+                padded = run(adapter, tokens, valid)
+                for layer in adapter.facts.layers:
+                    np.testing.assert_array_equal(np.sort(padded[f"layers.{layer}.experts"][0, part]), np.sort(alone[f"layers.{layer}.experts"][0]))
+                np.testing.assert_allclose(padded["logprobs"][0, part][1:], alone["logprobs"][0, 1:], atol=1e-4)
+                self.assertTrue(np.isnan(padded["logprobs"][0, part][0]))
+
+    def test_a_stream_has_log_probabilities(self):
+        adapter = HF(tiny_models.build("olmoe"))
+        whole, stream = run(adapter), Runner(adapter, adapter.facts).stream(TOKENS, [0, 2], 4)
+        ran = stream["valid"].astype(bool)
+        self.assertEqual(ran.sum(), 2 * 5)
+        np.testing.assert_array_equal(stream["layers.1.experts"][ran], whole["layers.1.experts"][ran])
+        np.testing.assert_allclose(stream["logprobs"][[0, 2]][:, 4::4], whole["logprobs"][[0, 2]][:, 4::4], atol=1e-5)
+
+    @unittest.skipUnless(BINARY, "PASTONLY_BINARY names no program")
+    def test_bfloat16(self):
+        """Rounding follows the type that the model was computed in: rules and gates are explained all the same."""
+        adapter = HF(tiny_models.build("mixtral", dtype=torch.bfloat16))
+        self.assertEqual(adapter.facts.compute, "bfloat16")
+        with tempfile.TemporaryDirectory() as folder:
+            report = audit(adapter, Path(folder) / "plan")
+        self.assertEqual(report["verdict"], "pass", report["verdict_reasons"])
+        self.assertEqual(rules_of(report), ["top-k"])
+        self.assertEqual([finding["message"] for finding in report["findings"] if finding["check"] == "rule-identification"], [])
+
+    @unittest.skipUnless(BINARY, "PASTONLY_BINARY names no program")
+    def test_training_mode_passes_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            report = audit(HF(tiny_models.build("olmoe", attention_dropout=0.3), mode="train"), Path(folder) / "plan")
+        self.assertEqual(report["verdict"], "pass", report["verdict_reasons"])
+        self.assertIn("noise-off", str(report))
+
+    @unittest.skipUnless(BINARY, "PASTONLY_BINARY names no program")
+    def test_a_look_ahead_of_one_token_is_found(self):
+        from transformers.models.olmoe import modeling_olmoe
+        with tempfile.TemporaryDirectory() as folder, look_ahead(modeling_olmoe):
+            report = audit(HF(tiny_models.build("olmoe")), Path(folder) / "plan")
+        self.assertEqual(report["verdict"], "fail")
+        self.assertIn("causal-mask", {finding["check"] for finding in report["findings"] if finding["severity"] == "error"})
+
+    def test_a_look_ahead_of_a_dense_model_shows_in_log_probabilities(self):
+        from transformers.models.llama import modeling_llama
+        for planted in (False, True):
+            with look_ahead(modeling_llama) if planted else mock.patch.dict({}):
+                adapter = HF(dense())
+                self.assertEqual(list(adapter.facts.layers), [])
+                changed = TOKENS.copy()
+                changed[1, 12:] = (changed[1, 12:] + 1) % 64
+                moved = np.nonzero(np.nan_to_num(run(adapter)["logprobs"] - run(adapter, changed)["logprobs"]))
+            self.assertEqual((moved[0].min(), moved[1].min()), (1, 11 if planted else 12))
+
+    @unittest.skipUnless(BINARY, "PASTONLY_BINARY names no program")
+    def test_the_audit_judges_dense_models(self):
+        from transformers.models.llama import modeling_llama
+        for planted, outcome in ((False, "pass"), (True, "fail")):
+            with tempfile.TemporaryDirectory() as folder:
+                with look_ahead(modeling_llama) if planted else mock.patch.dict({}):
+                    report = audit(HF(dense()), Path(folder) / "plan")
+            self.assertEqual(report["verdict"], outcome, report["verdict_reasons"])
+
+    def test_models_of_transformers_are_adapted(self):
+        self.assertIsInstance(adapted(dense()), HF)
+        with self.assertRaisesRegex(ValueError, "Linear is a torch module: wrap it"):
+            adapted(torch.nn.Linear(2, 2))
+        toy_model = toy.Toy()
+        self.assertIs(adapted(toy_model), toy_model)
+        with self.assertRaisesRegex(ValueError, "encoder"):
+            config = transformers.T5Config(vocab_size=64, d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
+            HF(transformers.T5ForConditionalGeneration(config))
+
+
+class Router(torch.nn.Module):
+    def __init__(self, leaky):
+        super().__init__()
+        self.gate, self.leaky = torch.nn.Linear(16, 4), leaky
+
+    def forward(self, x):
+        logits = self.gate(x)
+        if self.leaky:
+            logits = logits + 0.5 * logits.mean(1, keepdim=True)
+        return choose(logits.softmax(-1), logits)
+
+
+def choose(scores, logits):
+    gates, experts = scores.topk(2, -1)
+    return logits, scores, gates, experts
+
+
+class Plain(torch.nn.Module):
+    """Experts of one number each: what counts is how it routes."""
+
+    def __init__(self, leaky=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed = torch.nn.Embedding(32, 16)
+        self.blocks = torch.nn.ModuleList([torch.nn.ModuleDict({"router": Router(leaky), "experts": torch.nn.Embedding(4, 16)}) for _ in range(2)])
+        self.head = torch.nn.Linear(16, 32)
+
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        x = x + 0.3 * x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]
+        for block in self.blocks:
+            _, _, gates, experts = block["router"](x)
+            x = x + (gates[..., None] * block["experts"](experts)).sum(-2)
+        return self.head(x)
+
+
+READER = ("logits", "scores", "gates", "experts")
+ROUTERS = {"blocks.0.router": READER, "blocks.1.router": READER}
+
+
+class PlainModules(unittest.TestCase):
+    tokens = TOKENS % 32
+
+    def test_named_modules_and_functions_give_the_same(self):
+        model = Plain()
+        by_module = run(Torch(model, vocab=32, routers=ROUTERS), self.tokens)
+        by_function = run(Torch(model, vocab=32, routers={f"{__name__}:choose": READER}), self.tokens)
+        by_reader = run(Torch(model, vocab=32, routers={name: lambda module, inputs, output: dict(zip(READER, output)) for name in ROUTERS}),
+                        self.tokens)
+        self.assertEqual(len(by_module), 10)
+        for other in (by_function, by_reader):
+            self.assertEqual(sorted(by_module), sorted(other))
+            for name, values in by_module.items():
+                np.testing.assert_array_equal(values, other[name], name)
+
+    def test_facts(self):
+        facts = Torch(Plain(), vocab=32, routers=ROUTERS, mode="train", special=(0,)).facts
+        self.assertEqual((facts.vocab, list(facts.layers), facts.mode, facts.special, facts.name), (32, [0, 1], "train", (0,), "Plain"))
+        self.assertIsInstance(facts, Facts)
+
+    def test_what_is_wrong_is_said(self):
+        with self.assertRaisesRegex(AttributeError, "nothing"):
+            Torch(Plain(), vocab=32, routers={"nothing": READER})
+        for routers, words in (({"blocks.0.router": ("logits",)}, "blocks.0.router returned 4 values; expected 1: logits"),
+                               ({"blocks.0.router": ("score", None, "gates", "experts")}, "layers.0.score: unknown name")):
+            with self.assertRaisesRegex(ValueError, words):
+                run(Torch(Plain(), vocab=32, routers=routers), self.tokens)
+        padded = np.ones(self.tokens.shape, np.uint8)
+        padded[0, 0] = 0
+        with self.assertRaisesRegex(ValueError, "padding"):
+            run(Torch(Plain(), vocab=32, routers=ROUTERS), self.tokens, padded)
+        with self.assertRaisesRegex(ValueError, "logits: expected a tensor"):
+            run(Torch(Plain(), vocab=32, logits=lambda output: output[0]), self.tokens)
+
+    def test_hooks_go_when_a_run_fails(self):
+        model = Plain()
+        adapter = Torch(model, vocab=32, routers=ROUTERS, call=lambda model, tokens, valid: 1 / 0)
+        with self.assertRaises(ZeroDivisionError):
+            run(adapter, self.tokens)
+        self.assertEqual([name for name, part in model.named_modules() if part._forward_hooks], [])
+
+    @unittest.skipUnless(BINARY, "PASTONLY_BINARY names no program")
+    def test_audit(self):
+        for leaky, outcome in ((False, "pass"), (True, "fail")):
+            with tempfile.TemporaryDirectory() as folder:
+                report = audit(Torch(Plain(leaky), vocab=32, routers=ROUTERS), Path(folder) / "plan", vocab=32)
+            self.assertEqual(report["verdict"], outcome, report["verdict_reasons"])
+
+
+class Faults(unittest.TestCase):
+    def test_a_model_that_gives_nan_is_named(self):
+        model = tiny_models.build("olmoe")
+        with torch.no_grad():
+            model.model.layers[1].mlp.gate.weight[3] = float("nan")
+        with tempfile.TemporaryDirectory() as folder:
+            toy.write_plan(folder, vocab=64)
+            with self.assertRaisesRegex(RunError, r"run 0 \(base\).*ModelError: layers.1.logits: .*nan.*expected finite"):
+                record(HF(model), folder, log=lambda text: None)
+        self.assertTrue(issubclass(ModelError, ValueError))
+
+
+if __name__ == "__main__":
+    unittest.main()
