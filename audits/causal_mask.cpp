@@ -134,6 +134,24 @@ void report_derived(const Trace& base, Ran& out) {
   out.claims.push_back(std::move(claim));
 }
 
+/// Log-probabilities name the token that follows, so they are compared only where it and all before it
+/// stayed: a model that sees just that token, and no further, moves none of them.
+void report_unseen_predictions(const Trace& base, Ran& out) {
+  if (!base.layers.empty() || base.probes > 0) return;
+  Claim claim;
+  claim.id = claim::unanswered;
+  claim.basis = Claim::Basis::observation;
+  claim.message =
+      "of a model without routed layers log-probabilities alone were recorded: one that sees the very token "
+      "that it "
+      "predicts, and no further, would have shown nothing";
+  claim.help =
+      "Record predictions (B, S, probes) as well: ln p that every position gives to a few token ids, the "
+      "same in every "
+      "run.";
+  out.claims.push_back(std::move(claim));
+}
+
 constexpr std::array causal_runs{Intervention::Kind::base, Intervention::Kind::repeat,
                                  Intervention::Kind::suffix};
 
@@ -168,7 +186,10 @@ Outcome run_causal_mask(const CheckContext& context) {
   if (auto done = report_ambiguous(context, references, *study, *together, *future, *grouped, out); !done)
     return done.error();
   report_chance(*future, out);
-  if (!future->runs.empty()) report_derived(future->runs.front().reference->base, out);
+  if (!future->runs.empty()) {
+    report_derived(future->runs.front().reference->base, out);
+    report_unseen_predictions(future->runs.front().reference->base, out);
+  }
   return out;
 }
 

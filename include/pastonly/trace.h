@@ -117,7 +117,11 @@ struct Trace {
   std::vector<std::int64_t> tokens;  // (B, S); empty where not recorded
   std::vector<std::uint8_t> valid;   // (B, S); empty = all valid
   std::vector<double> log_probs;     // (B, S) ln p(token t | tokens < t); column 0 NaN; empty if absent
-  std::vector<Tag> tags;             // by name
+  /// (B, S, probes) ln p that each position gives to the same few token ids in every run, or other numbers
+  /// made of its prediction alone. Unlike log_probs they do not name the token that follows; empty if absent.
+  std::vector<float> predictions;
+  std::size_t probes = 0;
+  std::vector<Tag> tags;  // by name
   std::vector<LayerRecord> layers;
   std::vector<TraceIssue> issues;       ///< what loading noticed
   std::shared_ptr<const void> storage;  ///< keeps the mapped bytes alive
@@ -145,6 +149,8 @@ struct TraceData {
   std::vector<std::int64_t> tokens;
   std::vector<std::uint8_t> valid;
   std::vector<double> log_probs;
+  std::vector<float> predictions;  // (tokens, probes)
+  std::size_t probes = 0;
   std::vector<Tag> tags;
   std::vector<Layer> layers;
 };

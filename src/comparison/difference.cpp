@@ -268,11 +268,40 @@ class LayerComparison {
   LayerDifference out_;
 };
 
-void compare_log_probs(const Trace& base, const Trace& run, std::span<const Region> regions,
-                       const Tolerances& tolerances, const std::vector<std::size_t>& excused,
-                       const std::vector<std::size_t>& flipped, const UnitLengths& lengths, Difference& out) {
+/// What the model said at one position in two runs: where it moved most.
+struct Said {
+  bool any = false;
+  double moved = 0.0;
+  Drift drift;
+};
+
+/// The log-probability at s is made of positions before s, a prediction of s as well: `told` is the first
+/// position whose own past an earlier layer's rounding has touched.
+Said said_at(const Trace& base, std::size_t a, const Trace& run, std::size_t b, std::size_t s,
+             std::size_t told) {
+  Said out;
+  const auto take = [&](Drift::What what, std::size_t which, double before, double after) {
+    const double d = distance(before, after);
+    out.any = true;
+    if (d <= out.moved) return;
+    out.moved = d;
+    out.drift = {what, 0, 0, s, which, before, after};
+  };
+  if (!base.log_probs.empty() && !run.log_probs.empty())
+    take(Drift::What::log_probs, 0, base.log_probs[a], run.log_probs[b]);
+  if (base.probes != run.probes || s >= told) return out;
+  for (std::size_t i = 0; i < base.probes; ++i)
+    take(Drift::What::predictions, i, base.predictions[a * base.probes + i],
+         run.predictions[b * base.probes + i]);
+  return out;
+}
+
+void compare_said(const Trace& base, const Trace& run, std::span<const Region> regions,
+                  const Tolerances& tolerances, const std::vector<std::size_t>& excused,
+                  const std::vector<std::size_t>& flipped, const UnitLengths& lengths, Difference& out) {
   const double tolerance = tolerances.log_probs;
-  if (base.log_probs.empty() || run.log_probs.empty()) return;
+  const bool told = !base.log_probs.empty() && !run.log_probs.empty();
+  if (!told && (base.probes == 0 || base.probes != run.probes)) return;
   static const std::vector<std::size_t> none;
   for (const Region& region : regions) {
     UnitSums unit(lengths.empty() ? none : lengths[region.base_row], region.positions);
@@ -282,21 +311,21 @@ void compare_log_probs(const Trace& base, const Trace& run, std::span<const Regi
     for (std::size_t s = 0; s < (lengths.empty() ? counted : region.positions); ++s) {
       const std::size_t a = base.layout.token(region.base_row, s), b = run.layout.token(region.run_row, s);
       if (padded(base, a) || padded(run, b)) continue;
-      const double d = distance(base.log_probs[a], run.log_probs[b]);
+      Said said = said_at(base, a, run, b, s, limit);
       if (UnitChange* change = unit.at(s)) {
-        change->movement = bounded(d);
-        change->beyond = s < counted && d > tolerance ? 1.0 : 0.0;
+        change->movement = bounded(said.moved);
+        change->beyond = s < counted && said.moved > tolerance ? 1.0 : 0.0;
         const bool first_hand = s <= flipped[region.base_row];
-        change->gross = s < counted && first_hand && d > tolerances.gross * tolerance ? 1.0 : 0.0;
+        change->gross = s < counted && first_hand && said.moved > tolerances.gross * tolerance ? 1.0 : 0.0;
       }
-      if (s >= counted) continue;
+      if (s >= counted || !said.any) continue;
       ++out.log_probs;
-      out.largest_log_prob = std::max(out.largest_log_prob, d);
-      if (!(d > tolerance)) continue;
-      if (out.log_probs_moved++ == 0) {
-        out.first_drifts.push_back({Drift::What::log_probs, region.base_row, region.run_row, s, 0,
-                                    base.log_probs[a], run.log_probs[b]});
-      }
+      out.largest_log_prob = std::max(out.largest_log_prob, said.moved);
+      if (!(said.moved > tolerance)) continue;
+      if (out.log_probs_moved++ > 0) continue;
+      said.drift.row = region.base_row;
+      said.drift.run_row = region.run_row;
+      out.first_drifts.push_back(said.drift);
     }
     if (!lengths.empty()) out.log_prob_units.push_back(unit.sums());
   }
@@ -334,7 +363,7 @@ Expected<Difference> compare(const Trace& base, const Trace& run, std::span<cons
     out.layers.push_back(
         LayerComparison(base, run, l, tolerances, excused, flipped).compare(regions, lengths));
   }
-  compare_log_probs(base, run, regions, tolerances, excused, flipped, lengths, out);
+  compare_said(base, run, regions, tolerances, excused, flipped, lengths, out);
   return out;
 }
 

@@ -57,11 +57,11 @@ struct Flip {
 
 /// One float that differs beyond tolerance.
 struct Drift {
-  enum class What { scores, gates, log_probs } what = What::scores;
+  enum class What { scores, gates, log_probs, predictions } what = What::scores;
   std::size_t row = 0;
   std::size_t run_row = 0;
   std::size_t position = 0;
-  std::size_t expert = 0;  ///< 0 for log-probabilities
+  std::size_t expert = 0;  ///< 0 for log-probabilities; which number of a prediction
   double before = 0.0;
   double after = 0.0;
 };
@@ -91,8 +91,8 @@ struct LayerDifference {
 
 struct Difference {
   std::vector<LayerDifference> layers;  // (layers)
-  std::size_t log_probs_moved = 0;
-  std::size_t log_probs = 0;  ///< looked at
+  std::size_t log_probs_moved = 0;      ///< positions with a log-probability or prediction beyond tolerance
+  std::size_t log_probs = 0;            ///< looked at
   double largest_log_prob = 0.0;
   std::vector<Drift> first_drifts;  ///< of log-probabilities
   /// As LayerDifference::units; of log-probabilities only movement and gross.

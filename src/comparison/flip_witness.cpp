@@ -117,7 +117,11 @@ Value drift_witness(const RunComparisons& compared_runs) {
       }
     }
     for (const Drift& drift : compared.difference.first_drifts) {
-      return describe(drift, "logprobs", nullptr, reference.tolerances.log_probs);
+      const bool predicted = drift.what == Drift::What::predictions;
+      Value out =
+          describe(drift, predicted ? "predictions" : "logprobs", nullptr, reference.tolerances.log_probs);
+      if (predicted) out.set("probe", drift.expert);
+      return out;
     }
   }
   return {};

@@ -92,9 +92,10 @@ void leave_out(std::uint32_t run, const std::string& reason, std::vector<Detecti
 
 /// Of a model without routed layers: whether it says anything of a token before the cut.
 bool speaks_before(const Trace& base, std::size_t row, std::size_t cut) {
-  for (std::size_t position = 0; position < cut && !base.log_probs.empty(); ++position) {
+  for (std::size_t position = 0; position < cut; ++position) {
     const std::size_t token = base.layout.token(row, position);
-    if (base.is_valid(token) && std::isfinite(base.log_probs[token])) return true;
+    const bool told = !base.log_probs.empty() && std::isfinite(base.log_probs[token]);
+    if (base.is_valid(token) && (told || base.probes > 0)) return true;
   }
   return false;
 }

@@ -63,18 +63,28 @@ bool tells_tokens_apart(const LayerRecord& layer, const std::vector<std::size_t>
   return std::ranges::any_of(tokens, [&](std::size_t token) { return !same(first, other.read(token)); });
 }
 
-/// The same of a model without routed layers, whose log-probabilities are all there is.
-std::string silent_log_probs(const Trace& output, const Trace& base, const std::vector<std::size_t>& tokens) {
-  if (output.log_probs.empty() || base.log_probs.empty() || tokens.size() < fewest_scored) return "";
-  const bool follow = std::ranges::any_of(tokens, [&](std::size_t token) {
-    const double now = output.log_probs[token], before = base.log_probs[token];
-    return now != before && (now == now || before == before);
-  });
-  if (follow) return "";
-  return fmt::format(
-      "the recording does not follow its tokens: {} of them differ from the base's, and none of their "
-      "log-probabilities does",
-      tokens.size());
+/// The same of what a model says of its tokens, which is all there is of one without routed layers.
+std::string silent_words(const Trace& output, const Trace& base, const std::vector<std::size_t>& tokens) {
+  if (tokens.size() < fewest_scored) return "";
+  const auto silent = [&](const char* what) {
+    return fmt::format(
+        "the recording does not follow its tokens: {} of them differ from the base's, and nothing that '{}' "
+        "holds of "
+        "them does",
+        tokens.size(), what);
+  };
+  const auto follow = [&](const auto& now, const auto& before, std::size_t columns) {
+    return std::ranges::any_of(tokens, [&](std::size_t token) {
+      for (std::size_t i = token * columns; i < (token + 1) * columns; ++i) {
+        if (now[i] != before[i] && (now[i] == now[i] || before[i] == before[i])) return true;
+      }
+      return false;
+    });
+  };
+  if (!base.log_probs.empty() && !follow(output.log_probs, base.log_probs, 1)) return silent("logprobs");
+  if (base.probes > 0 && !follow(output.predictions, base.predictions, base.probes))
+    return silent("predictions");
+  return "";
 }
 
 }  // namespace
@@ -82,7 +92,7 @@ std::string silent_log_probs(const Trace& output, const Trace& base, const std::
 std::string ignores_tokens(const Trace& output, const Trace& base) {
   if (base.tokens.empty() || output.tokens.empty() || output.layout != base.layout) return "";
   const auto tokens = changed_tokens(output, base);
-  if (base.layers.empty()) return silent_log_probs(output, base, tokens);
+  if (base.layers.empty()) return silent_words(output, base, tokens);
   std::string silent;
   std::size_t layers = 0, following = 0;
   for (std::size_t l = 0; l < std::min(output.layers.size(), base.layers.size()); ++l) {

@@ -162,6 +162,8 @@ std::string check_statements(const Trace& output, const Trace& base) {
     return "one of run and base states its 'layout', the other does not";
   if (output.log_probs.empty() != base.log_probs.empty())
     return "one of run and base holds 'logprobs', the other does not";
+  if (output.probes != base.probes)
+    return fmt::format("'predictions' has {} numbers a position, its base {}", output.probes, base.probes);
   return check_layers(output, base);
 }
 

@@ -48,11 +48,13 @@ bool same_layer(const LayerRecord& one, const LayerRecord& other) {
 
 bool same_record(const Trace& one, const Trace& other) {
   return one.layout == other.layout && same_bits(one.log_probs, other.log_probs) &&
+         same_bits(one.predictions, other.predictions) &&
          std::ranges::equal(one.layers, other.layers, same_layer);
 }
 
 double recorded_bytes(const Trace& trace) {
-  double bytes = static_cast<double>(trace.layout.tokens()) * 8.0 * (trace.log_probs.empty() ? 1.0 : 2.0);
+  double bytes = static_cast<double>(trace.layout.tokens()) * 8.0 * (trace.log_probs.empty() ? 1.0 : 2.0) +
+                 4.0 * static_cast<double>(trace.predictions.size());
   for (const LayerRecord& layer : trace.layers) {
     for (const auto* array : arrays_of(layer)) {
       if (*array)

@@ -119,6 +119,11 @@ std::optional<double> changed_value(const Value& witness, const Place& place) {
     if (place.trace.log_probs.empty()) return std::nullopt;
     return place.trace.log_probs[place.token()];
   }
+  if (tensor == "predictions") {
+    const auto probe = count(witness, "probe");
+    if (!probe || *probe >= place.trace.probes) return std::nullopt;
+    return double{place.trace.predictions[place.token() * place.trace.probes + *probe]};
+  }
   const LayerRecord* layer = layer_of(place, witness);
   const auto expert = count(witness, "expert");
   if (layer == nullptr || !expert || *expert >= layer->experts) return std::nullopt;

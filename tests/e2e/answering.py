@@ -1,7 +1,8 @@
 """A program with a model, as `pastonly audit --exec` starts it: answering.py MODEL [FAULT [RUN]].
 
-MODEL is one of made_plan's, or `dense`, `dense-leak`, `dense-constant`, which say log-probabilities alone. FAULT happens in
-answer number RUN, by default 5; `die-once` leaves a mark in the current directory."""
+MODEL is one of made_plan's, or one without experts: `dense`, `dense-leak` and `dense-constant`, which say log-probabilities
+alone, `dense-told` and `dense-peek`, which say predictions as well; the last sees the very token that it predicts. FAULT
+happens in answer number RUN, by default 5; `die-once` leaves a mark in the current directory."""
 
 import json
 import os
@@ -32,8 +33,16 @@ def log_prob(kind, row, position):
         return float("nan")
     if kind == "dense-constant":
         return -4.5
-    seen = row[:position + (2 if kind == "dense-leak" else 1)]
-    return -1.0 - 7.0 * random.Random(str(seen)).random()
+    return said(row[position], state(kind, row, position - 1))
+
+
+def state(kind, row, position):
+    """What the model knows at a position."""
+    return str(row[:position + {"dense-leak": 3, "dense-peek": 2}.get(kind, 1)])
+
+
+def said(token, seen):
+    return -1.0 - 7.0 * random.Random(f"{token} {seen}").random()
 
 
 def answer(kind, rows, path):
@@ -42,8 +51,12 @@ def answer(kind, rows, path):
     metadata = {"schema": "pastonly.trace/1", "mode": "eval", "stage": "dispatched", "layout": "batch-major",
                 "vocab": str(made_plan.VOCAB)}
     if kind not in MODELS:
-        said = b"".join(struct.pack("<f", log_prob(kind, row, position)) for row in rows for position in range(shape[1]))
-        tensors["logprobs"] = ("F32", shape, said)
+        told = b"".join(struct.pack("<f", log_prob(kind, row, position)) for row in rows for position in range(shape[1]))
+        tensors["logprobs"] = ("F32", shape, told)
+        if kind in ("dense-told", "dense-peek"):
+            told = b"".join(struct.pack("<2f", *(said(token, state(kind, row, position)) for token in (5, 9)))
+                            for row in rows for position in range(shape[1]))
+            tensors["predictions"] = ("F32", (*shape, 2), told)
     else:
         route = MODELS[kind](rows, [[1] * shape[1]] * shape[0])
         for layer in made_plan.LAYERS:

@@ -48,16 +48,24 @@ class Process(unittest.TestCase):
                 self.assertIn("dropout was switched off", json.dumps(report["findings"]))
 
     def test_dense_models_are_judged_by_what_they_say(self):
-        code, report, said = self.asked("dense")
+        code, report, said = self.asked("dense-told")
         self.assertEqual(code, 0, said)
         self.assertEqual(report["layers"], [])
         self.assertGreater(report["detection_limit"]["trials"], 200)
-        code, report, said = self.asked("dense-leak")
-        self.assertEqual(code, 1, said)
-        change = next(f for f in report["findings"] if f["check"] == "causal-mask")
-        self.assertIn("log-probabilities changed beyond rounding", change["message"])
-        self.assertIn("attention masks", change["help"])
-        # What cannot fail does not pass.
+        for model, tensor in (("dense-leak", "logprobs"), ("dense-peek", "predictions")):
+            with self.subTest(model=model):
+                code, report, said = self.asked(model, options=("--check", "causal-mask"))
+                self.assertEqual(code, 1, said)
+                change = next(f for f in report["findings"] if f["check"] == "causal-mask")
+                self.assertIn("log-probabilities changed beyond rounding", change["message"])
+                self.assertIn("attention masks", change["help"])
+                self.assertEqual(change["witness"]["tensor"], tensor)
+
+    def test_what_could_not_have_been_seen_is_no_pass(self):
+        """Log-probabilities of the tokens alone: whoever sees the next token, and no further, moves none of them."""
+        code, report, said = self.asked("dense")
+        self.assertEqual(code, 3, said)
+        self.assertIn("Record predictions", " ".join(report["verdict_reasons"]))
         code, report, said = self.asked("dense-constant")
         self.assertEqual(code, 2, said)
 
@@ -67,6 +75,15 @@ class Process(unittest.TestCase):
         code, live, said = self.asked("expert-choice", options=("--record", plan, "--check", "causal-mask"))
         self.assertEqual(code, 1, said)
         recorded = audit(plan, "--check", "causal-mask", expect=1)
+        # Predictions are recorded and read back, and their witness is found in the files.
+        peek = self.folder / "peek"
+        self.asked("dense-peek", options=("--record", peek, "--check", "causal-mask"))
+        path = self.folder / "peek.json"
+        done = run("audit", peek, "--check", "causal-mask", "-q", "-o", f"json={path}")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        done = run("verify", path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("witness", done.stdout)
         flips = lambda report: [m for m in report["checks"][0]["measurements"] if m["name"] == "flip_rate_decisions"]
         self.assertEqual(flips(live), flips(recorded))
         self.assertEqual(live["detection_limit"]["trials"], recorded["detection_limit"]["trials"])

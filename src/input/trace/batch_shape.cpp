@@ -12,6 +12,7 @@ std::vector<LayerArray> batch_arrays(const TraceRoles& roles) {
   for (const Tensor* tensor : {roles.tokens, roles.valid, roles.log_probs}) {
     if (tensor != nullptr) arrays.push_back(batch_array(*tensor));
   }
+  if (roles.predictions) arrays.push_back(*roles.predictions);
   return arrays;
 }
 

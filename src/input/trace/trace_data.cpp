@@ -56,6 +56,8 @@ Trace make_trace(TraceData data) {
   trace.tokens = owned->tokens;
   trace.valid = owned->valid;
   trace.log_probs = owned->log_probs;
+  trace.predictions = owned->predictions;
+  trace.probes = owned->probes;
   trace.tags = owned->tags;
   for (const auto& layer : owned->layers) trace.layers.push_back(record(layer, owned->layout));
   trace.storage = owned;
@@ -101,6 +103,8 @@ TraceData to_data(const Trace& trace) {
   data.tokens = trace.tokens;
   data.valid = trace.valid;
   data.log_probs = trace.log_probs;
+  data.predictions = trace.predictions;
+  data.probes = trace.probes;
   data.tags = trace.tags;
   for (const LayerRecord& layer : trace.layers) data.layers.push_back(layer_of(layer, trace.layout.tokens()));
   return data;
@@ -108,6 +112,8 @@ TraceData to_data(const Trace& trace) {
 
 Trace without_layers(Trace trace) {
   trace.layers.clear();
+  trace.predictions.clear();
+  trace.probes = 0;
   trace.storage.reset();  // only the layers point into it
   return trace;
 }

@@ -20,6 +20,7 @@ namespace pastonly::input {
 
 namespace {
 
+constexpr std::size_t most_probes = 256;
 constexpr std::size_t most_layers = 8192;  // more than any model has; every check reports on each
 
 /// What keeps a trace's bytes alive: the mapped file and selections applied here.
@@ -53,6 +54,7 @@ class TraceReader {
   Expected<void> read_tokens(const TraceRoles& roles);
   Expected<void> read_valid(const TraceRoles& roles);
   Expected<void> read_log_probs(const TraceRoles& roles);
+  Expected<void> read_predictions(const TraceRoles& roles);
   Expected<void> read_tags(const TraceRoles& roles);
   Expected<void> read_layers(const TraceRoles& roles);
   bool is_placeholder_layer(std::uint32_t index, const LayerParts& parts);
@@ -161,6 +163,22 @@ Expected<void> TraceReader::read_log_probs(const TraceRoles& roles) {
   }
   trace_.log_probs.resize(trace_.layout.tokens());
   read_doubles(tensor, trace_.log_probs);
+  return {};
+}
+
+Expected<void> TraceReader::read_predictions(const TraceRoles& roles) {
+  if (!roles.predictions) return {};
+  const LayerArray& array = *roles.predictions;
+  if (array.columns == 0 || array.columns > most_probes)
+    return input_error(
+        fmt::format("{}: tensor '{}': {} numbers a position, expected 1 to {}: ln p of a few token ids, "
+                    "the same in every run",
+                    file_.path, array.name, array.columns, most_probes));
+  const TokenTensor tensor = token_tensor(array, trace_.layout);
+  std::vector<float> scratch;
+  const auto values = read_floats(tensor, 0, tensor.tokens(), scratch);
+  trace_.predictions.assign(values.data(), values.data() + values.size());
+  trace_.probes = array.columns;
   return {};
 }
 
@@ -328,8 +346,9 @@ Expected<Trace> TraceReader::read() {
   trace_.order_known = shape->order_known;
   row_short_ = shape->row_short;
   note_assumptions(*roles, *shape);
-  for (const auto step : {&TraceReader::read_tokens, &TraceReader::read_valid, &TraceReader::read_log_probs,
-                          &TraceReader::read_tags, &TraceReader::read_layers}) {
+  for (const auto step :
+       {&TraceReader::read_tokens, &TraceReader::read_valid, &TraceReader::read_log_probs,
+        &TraceReader::read_predictions, &TraceReader::read_tags, &TraceReader::read_layers}) {
     if (auto done = (this->*step)(*roles); !done) return tl::unexpected(done.error());
   }
   return std::move(trace_);
@@ -343,7 +362,7 @@ Expected<Trace> TraceReader::read_losses() {
   const auto misshapen = [&](const Tensor* tensor) {
     return tensor != nullptr && (tensor->shape.size() != 2 || tensor->shape != roles->tokens->shape);
   };
-  if (!roles->layers.empty() || !roles->unknown.empty() || roles->tokens == nullptr ||
+  if (!roles->layers.empty() || !roles->unknown.empty() || roles->predictions || roles->tokens == nullptr ||
       roles->log_probs == nullptr || misshapen(roles->tokens) || misshapen(roles->log_probs) ||
       misshapen(roles->valid))
     return input_error(

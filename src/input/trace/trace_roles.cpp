@@ -57,7 +57,7 @@ std::optional<std::uint32_t> match(std::string_view pattern, std::string_view na
   return layer_number(name.substr(head.size(), name.size() - head.size() - tail.size()));
 }
 
-constexpr std::string_view tag_prefix = "tags.";
+constexpr std::string_view tag_prefix = "tags.", predictions_name = "predictions";
 
 /// The name of the tag that an array holds.
 std::optional<std::string_view> tag_name(std::string_view name) noexcept {
@@ -125,6 +125,10 @@ Expected<TraceRoles> native_roles(const TensorFile& file) {
   for (const auto& tensor : file.tensors) {
     if (const Tensor** part = batch_part(roles, tensor.name)) {
       *part = &tensor;
+    } else if (tensor.name == predictions_name) {
+      auto array = layer_array(tensor, Kind::scores, file.path);
+      if (!array) return tl::unexpected(array.error());
+      roles.predictions = std::move(*array);
     } else if (const auto tag = tag_name(tensor.name)) {
       roles.tags.emplace(*tag, &tensor);
     } else if (const auto at = native_layer_name(tensor.name)) {
@@ -147,8 +151,8 @@ Expected<TraceRoles> native_roles(const TensorFile& file) {
 std::string_view name(Kind kind) noexcept { return kind_names[static_cast<std::size_t>(kind)]; }
 
 bool native_name(std::string_view name) noexcept {
-  return name == "tokens" || name == "valid" || name == "logprobs" || tag_name(name) ||
-         native_layer_name(name).has_value();
+  return name == "tokens" || name == "valid" || name == "logprobs" || name == predictions_name ||
+         tag_name(name) || native_layer_name(name).has_value();
 }
 
 bool mapped_name(const TraceOptions& options, std::string_view name) {

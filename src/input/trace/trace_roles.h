@@ -32,6 +32,7 @@ struct TraceRoles {
   const Tensor* tokens = nullptr;
   const Tensor* valid = nullptr;
   const Tensor* log_probs = nullptr;
+  std::optional<LayerArray> predictions;
   std::map<std::string, const Tensor*> tags;  ///< by the name after "tags."
   std::map<std::uint32_t, std::array<std::optional<LayerArray>, kinds>> layers;
   std::vector<std::string> unknown;  ///< names under which nothing is known

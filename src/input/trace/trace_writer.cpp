@@ -68,6 +68,9 @@ Expected<void> write_trace(const std::filesystem::path& path, const TraceData& t
   if (!trace.tokens.empty()) tensors.push_back(token_ids(trace.layout, trace.tokens, narrow));
   if (!trace.valid.empty()) tensors.push_back(tensor("valid", DType::u8, batch, trace.valid));
   if (!trace.log_probs.empty()) tensors.push_back(tensor("logprobs", DType::f64, batch, trace.log_probs));
+  if (trace.probes > 0)
+    tensors.push_back(
+        tensor("predictions", DType::f32, {batch[0], batch[1], trace.probes}, trace.predictions));
   for (const Tag& tag : trace.tags)
     tensors.push_back(tensor("tags." + tag.name, DType::i64, batch, tag.values));
   for (const auto& layer : trace.layers) add_layer(layer, trace.layout, tensors);
