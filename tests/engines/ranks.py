@@ -71,6 +71,9 @@ def settings_of(engine):
 def work(rank, engine, number, folder, alone):
     setting, folder = settings_of(engine)[number], Path(folder)
     reference(setting, folder) if alone else shared(rank, setting, folder)
+    # A process that ends with groups alive may abort in their threads.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 
 
 def main():
