@@ -6,6 +6,7 @@ The reference has all weights in one process. Where ranks share the rows, it run
 capacities are those of the rank. Where ranks share the positions, it runs all.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -51,7 +52,8 @@ def shared(rank, setting, folder):
                 faults.append(f"{name}: {moved} entries differ")
         elif not torch.allclose(found[name], expected[name], atol=1e-4, equal_nan=True):
             faults.append(f"{name}: apart by {(found[name] - expected[name]).abs().nan_to_num().max():.2g}")
-    report, code, text, recorded, audited = plans.audit(model)
+    kept = os.environ.get("PASTONLY_ENGINES_KEEP")
+    report, code, text, recorded, audited = plans.audit(model, keep=kept and Path(kept) / "".join(c if c.isalnum() else "-" for c in setting.name))
     model.close()
     named = report["layers"][0]["rule"]["id"]
     if report["verdict"] != setting.verdict:
@@ -69,6 +71,9 @@ def settings_of(engine):
 def work(rank, engine, number, folder, alone):
     setting, folder = settings_of(engine)[number], Path(folder)
     reference(setting, folder) if alone else shared(rank, setting, folder)
+    # A process that ends with groups alive may abort in their threads.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 
 
 def main():
