@@ -132,6 +132,7 @@ class Families(unittest.TestCase):
         adapter = HF(model, mode="train")
         first, again, other = (Runner(adapter, adapter.facts).run(tokens, seed=seed) for seed in (1, 1, 2))
         self.assertEqual(sorted(first), sorted(evaluated))
+        self.assertEqual(adapter.facts.noisy, name in SAMPLES)
         for key, values in first.items():
             np.testing.assert_array_equal(values, again[key], key)
             if name not in SAMPLES:
