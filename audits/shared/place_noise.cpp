@@ -34,6 +34,24 @@ bool scores_or_no_slots(const comparison::RunComparison& compared) {
   return true;
 }
 
+/// What stands before the cuts of rows that suffix runs change.
+Expected<std::vector<comparison::RunRegions>> prefixes(evidence::Observations& observations) {
+  std::vector<comparison::RunRegions> out;
+  for (const Intervention* run : observations.runs(Intervention::Kind::suffix)) {
+    const auto base = observations.base_of(*run);
+    if (!base) return tl::unexpected(base.error());
+    comparison::RunRegions comparison{run, {}};
+    for (const std::size_t row : comparison::changed_rows(*run, base->layout))
+      comparison.regions.push_back({row, row, cut_of(*run, row).value_or(0)});
+    if (!comparison.regions.empty()) out.push_back(std::move(comparison));
+  }
+  return out;
+}
+
+bool lengthens(const comparison::RunComparison& compared) {
+  return compared.run->kind == Intervention::Kind::length;
+}
+
 }  // namespace
 
 Expected<std::vector<comparison::RunRegions>> unchanged_rows(evidence::Observations& observations) {
@@ -57,9 +75,14 @@ Expected<std::vector<comparison::RunRegions>> unchanged_rows(evidence::Observati
 Expected<bool> is_noise_by_place(evidence::Observations& observations, comparison::References& references,
                                  const comparison::RunComparisons& moved) {
   if (!std::ranges::all_of(moved.runs, scores_or_no_slots)) return false;
-  const auto unchanged = unchanged_rows(observations);
+  auto unchanged = unchanged_rows(observations);
   if (!unchanged) return tl::unexpected(unchanged.error());
   if (unchanged->empty()) return false;
+  if (std::ranges::any_of(moved.runs, lengthens)) {
+    const auto before_cuts = prefixes(observations);
+    if (!before_cuts) return tl::unexpected(before_cuts.error());
+    unchanged->insert(unchanged->end(), before_cuts->begin(), before_cuts->end());
+  }
   const auto content = comparison::compare_runs(observations, references, *unchanged);
   if (!content) return tl::unexpected(content.error());
   return !content->tally.changed();

@@ -9,7 +9,7 @@ _pastonly() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      audit | lab | bound | rules | explain | report | verify | compare) command=$word; break ;;
+      audit | lab | bound | rules | explain | report | verify | compare | plan) command=$word; break ;;
     esac
   done
   case $previous in
@@ -21,7 +21,7 @@ _pastonly() {
     --policy) COMPREPLY=($(compgen -W "ci release" -- "$current") $(compgen -f -- "$current")); return ;;
     -o | --output) COMPREPLY=($(compgen -W "$(_pastonly_formats "$command")" -- "$current")); return ;;
     --unit) COMPREPLY=($(compgen -W "nats bits" -- "$current")); return ;;
-    --seed | --threads | --check | --source | --rule | --tokens | --text | --positions | --limit | --budget | --log | --batch | --shape | --top-k | --map | --tags | --exec | --attach | --timeout) return ;;
+    --seed | --threads | --check | --source | --rule | --tokens | --text | --positions | --limit | --budget | --log | --batch | --shape | --top-k | --map | --tags | --special | --exec | --attach | --timeout) return ;;
     --out) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --experts | --layers | --vocab | --chunk) return ;;
   esac
@@ -35,7 +35,8 @@ _pastonly() {
       options="--output --rule --tokens --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
-    *) options="audit lab bound rules explain report verify compare --help --version" ;;
+    plan) options="--vocab --batch --positions --layout --special --tokens --source --limit --noisy $session" ;;
+    *) options="audit lab bound rules explain report verify compare plan --help --version" ;;
   esac
   if [[ $current == -* || -z $command ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$current"))

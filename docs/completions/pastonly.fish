@@ -3,7 +3,7 @@ function __pastonly_formats
   pastonly audit --help 2>/dev/null | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' | tr ' ' '\n'
 end
 complete -c pastonly -f
-set -l commands audit lab bound rules explain report verify compare
+set -l commands audit lab bound rules explain report verify compare plan
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a audit -d "Audit a trace, a plan or a checkpoint"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a lab -d "Train small models under routing rules"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a bound -d "Bits that routing could carry"
@@ -12,6 +12,7 @@ complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a explain -
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a report -d "Convert a report, or judge it again"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a verify -d "Recompute a report"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a compare -d "Measure how similarly two models route"
+complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a plan -d "Write a plan directory for others to run and record"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -l version -d "Print the version"
 complete -c pastonly -s h -l help -d "Print the options"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l seed -x -d "Random seed"
@@ -54,3 +55,13 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit bound compare" -l exp
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -l layers -x -d "Layers"
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -l vocab -x -d "Vocabulary size"
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -l chunk -x -d "Tokens routed together"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -F
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l vocab -x -d "Size of the vocabulary"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l batch -x -d "Sequences of a batch"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l positions -x -d "Positions of a sequence"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l layout -x -a "batch-major sequence-major" -d "Token order"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l special -x -d "Token ids of beginning, end, padding"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l tokens -x -d "Token ids, FORMAT:FILE"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l source -x -d "Source that tokens are drawn from"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l limit -x -d "Detection limit to make the plan for"
+complete -c pastonly -n "__fish_seen_subcommand_from plan" -l noisy -d "Runs differ by themselves"

@@ -126,6 +126,7 @@ int run(int argc, char** argv) {
   add_rules(app, session);
   add_explain(app, session);
   add_report(app, session);
+  add_plan(app, session);
   add_verify(app, session);
   add_compare(app, session);
   try {

@@ -34,8 +34,9 @@ std::string text_at(const input::Json& json, const char* key) {
 
 }  // namespace
 
-KeptRuns::KeptRuns(const RecordingFolder& folder, std::string whose, std::vector<Intervention> plan)
-    : folder_(folder), whose_(std::move(whose)), plan_(std::move(plan)) {}
+KeptRuns::KeptRuns(const RecordingFolder& folder, std::string whose, std::vector<Intervention> plan,
+                   bool routed)
+    : folder_(folder), whose_(std::move(whose)), plan_(std::move(plan)), routed_(routed) {}
 
 bool KeptRuns::planned(const Intervention& run) const { return std::ranges::find(plan_, run) != plan_.end(); }
 
@@ -85,6 +86,7 @@ std::optional<Trace> KeptRuns::find(const Intervention& run, const Trace& outlin
   if (!holds(path, seal->bytes, seal->sha256)) return std::nullopt;
   auto trace = seal->part == Part::all ? input::read_trace(path) : input::read_losses(path);
   if (!trace || trace->layout != outline.layout || trace->tokens != outline.tokens) return std::nullopt;
+  if (routed_ && seal->part == Part::all && trace->layers.empty()) return std::nullopt;
   trace->path = outline.path;
   return part == Part::losses ? without_layers(*std::move(trace)) : *std::move(trace);
 }

@@ -22,8 +22,8 @@ class KeptRuns {
   enum class Part { all, losses };  ///< losses: the trace without its layers, 12 bytes a token
 
   /// `whose`: tells the subject from others in the folder, which must outlive this. `plan`: runs that are
-  /// part of the plan directory.
-  KeptRuns(const RecordingFolder& folder, std::string whose, std::vector<Intervention> plan);
+  /// part of the plan directory. `routed`: the subject's whole traces have layers.
+  KeptRuns(const RecordingFolder& folder, std::string whose, std::vector<Intervention> plan, bool routed);
 
   /// The run's trace as it was kept, where that part of it was. `outline`: what is known of it
   /// (Subject::outline); a trace of another layout or of other tokens counts as not there.
@@ -51,6 +51,7 @@ class KeptRuns {
   const RecordingFolder& folder_;
   std::string whose_;
   std::vector<Intervention> plan_;
+  bool routed_;
   std::mutex mutex_;  // of writing: the trace and its seal belong together
 };
 

@@ -50,7 +50,9 @@ class Recording final : public Subject {
  private:
   Recording(Subject& subject, std::shared_ptr<RecordingFolder> folder, std::string whose,
             std::vector<Intervention> plan)
-      : subject_(subject), folder_(std::move(folder)), runs_(*folder_, std::move(whose), std::move(plan)) {}
+      : subject_(subject),
+        folder_(std::move(folder)),
+        runs_(*folder_, std::move(whose), std::move(plan), subject.capabilities().routes) {}
   Expected<void> test_kept(const Watch& watch) const;
   Expected<Trace> take_up_or_run(const Intervention& run, KeptRuns::Part part);
 

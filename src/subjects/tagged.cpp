@@ -11,6 +11,7 @@ namespace pastonly::subjects {
 Expected<std::unique_ptr<Tagged>> Tagged::make(Subject& subject,
                                                const std::map<std::string, std::string>& files) {
   std::unique_ptr<Tagged> out(new Tagged(subject));
+  if (files.empty() || subject.interventions().empty()) return out;  // without a base there is nothing to tag
   const Intervention& base = subject.interventions().front();
   const auto batch = subject.capabilities().live ? subject.outline(base) : subject.observe(base);
   if (!batch) return tl::unexpected(batch.error());
@@ -29,7 +30,7 @@ Expected<std::unique_ptr<Tagged>> Tagged::make(Subject& subject,
 
 Expected<Trace> Tagged::observe(const Intervention& run) {
   auto trace = subject_.observe(run);
-  if (!trace || !(run == subject_.interventions().front())) return trace;
+  if (!trace || tags_.empty() || !(run == subject_.interventions().front())) return trace;
   trace->tags.insert(trace->tags.end(), tags_.begin(), tags_.end());
   std::ranges::sort(trace->tags, {}, &Tag::name);
   return trace;

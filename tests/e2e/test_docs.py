@@ -306,7 +306,7 @@ class Options(unittest.TestCase):
         for command in COMMANDS:
             found = self.options(command)
             self.assertIn("--help", found)
-            self.assertEqual("--seed" in found, command in ("audit", "compare"))
+            self.assertEqual("--seed" in found, command in ("audit", "compare", "plan"))
             for path, text in texts.items():
                 plain = text.replace("\\-", "-")
                 self.assertIn(command, plain, path.name)
