@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,15 @@ class Audits(unittest.TestCase):
         said = " ".join(report.json["words"])
         for option in ("--policy release", "--positions 64", "--batch 4", "--limit 0.01", "--check causal-mask", "--seed 9", "--quiet"):
             self.assertIn(option, said)
+
+    def test_draws_beside_an_audit_go_on(self):
+        random.seed(1)
+        np.random.seed(1)
+        audit(toy.Toy(noise=1.0), quiet=True)
+        seen = random.random(), np.random.random()
+        random.seed(1)
+        np.random.seed(1)
+        self.assertEqual(seen, (random.random(), np.random.random()))
 
     def test_plain_functions(self):
         report = audit(lambda tokens: {"layers.3.mask": np.ones((*tokens.shape, 2))}, vocab=16, quiet=True)

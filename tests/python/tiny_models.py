@@ -13,6 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 VOCAB = 64
 torch.set_num_threads(1)  # tiny models: threads would only wait for each other
 HAS_EXPERTS = re.compile(r"class \w*(Experts|Router|MoE|Moe|SparseMoeBlock)\w*\(")
+ELSEWHERE = ("sarvam_moe", "sarvam_mla")  # their code is that of another type
 
 # Values for every configuration that has such a key. Sizes divide each other.
 SMALL = {
@@ -32,13 +33,16 @@ SMALL = {
     "linear_head_dim": 8, "linear_num_heads": 4, "ssm_state_size": 8, "mamba_num_heads": 8, "mamba_head_dim": 8, "chunk_size": 16,
     "mamba_chunk_size": 16, "swa_num_attention_heads": 4, "swa_num_key_value_heads": 2, "swa_head_dim": 8, "rel_extent": 64,
     "vocab_size_per_layer_input": VOCAB, "hidden_size_per_layer_input": 8, "block_size": 16, "n_groups": 2,
+    "d_model": 32, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256, "n_ctx": 256, "n_inner": 48,
+    "encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4, "rotary_dim": 8, "embedding_size": 32, "attention_hidden_size": 32, "state_size": 8, "time_step_rank": 4,
 }
 
 # What single types need beside that, as they say themselves.
 FULL = {"num_key_value_heads": 4}  # multi-head latent attention shares no keys
 MORE = {
     **dict.fromkeys(("axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "dots3_note_text", "glm4_moe_lite", "glm_moe_dsa",
-                     "longcat_flash"), FULL),
+                     "longcat_flash", "minicpm3", "sarvam_mla", "youtu"), FULL),
     "dbrx": {"d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 256,
              "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8},
              "ffn_config": {"ffn_hidden_size": 24, "moe_num_experts": 8, "moe_top_k": 2, "hidden_size": 32}},
@@ -59,9 +63,22 @@ def moe_types():
             continue
         folder = Path(inspect.getfile(CONFIG_MAPPING[name])).parent
         source = "".join(path.read_text() for path in folder.glob("modeling_*.py"))
-        if HAS_EXPERTS.search(source):
+        if HAS_EXPERTS.search(source) or name in ELSEWHERE:
             found.append(name)
     return sorted(found)
+
+
+def dense_types():
+    """All the others."""
+    names = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) & set(CONFIG_MAPPING)
+    return sorted(name for name in names - set(moe_types()) if f"{name}_text" not in names)
+
+
+def parameters_of(name, **more):
+    """How many a model would have."""
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(config_of(name, **more))
+    return sum(values.numel() for values in model.parameters())
 
 
 def config_of(name, **more):

@@ -126,6 +126,17 @@ class Transformers(unittest.TestCase):
         for name, values in model.state_dict().items():
             self.assertTrue(torch.equal(values, before[name]), name)
 
+    def test_the_generators_are_left_as_they_were(self):
+        torch.manual_seed(4)
+        expected = torch.rand(3)
+        torch.manual_seed(4)
+        adapter = HF(tiny_models.build("phimoe", seed=4), mode="train")
+        torch.manual_seed(4)
+        with tempfile.TemporaryDirectory() as folder:
+            toy.write_plan(folder, vocab=64, grouped=1)
+            record(adapter, folder, log=lambda text: None)
+        self.assertTrue(torch.equal(torch.rand(3), expected))
+
     def test_padding_on_either_side(self):
         """What stands beside padding routes as the row does alone."""
         for name in ("olmoe", "mixtral", "gpt_oss"):

@@ -13,6 +13,7 @@ from .binary import find_binary
 from .facts import Facts
 from .protocol import serve
 from .report import Report
+from .seeding import generators_kept
 
 
 class AuditError(RuntimeError):
@@ -63,7 +64,8 @@ def _attached(model, facts, vocab, command: List[str], folder: Path) -> Report:
         os.close(answers_read)
         os.close(asks_write)
         try:
-            serve(model, facts, vocab, in_fd=asks_read, out_fd=answers_write)
+            with generators_kept():
+                serve(model, facts, vocab, in_fd=asks_read, out_fd=answers_write)
         except BaseException:
             program.terminate()
             raise

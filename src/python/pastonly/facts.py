@@ -24,7 +24,7 @@ class Facts:
     max_positions: Optional[int] = None     # longest row
     max_tokens: Optional[int] = None        # most tokens of one run
     max_batch: Optional[int] = None         # most rows of one run
-    noisy: bool = False                     # equal runs with equal seeds may differ
+    noisy: bool = False                     # routing draws at random: the plan then draws anew once, to show it
     remarks: list = field(default_factory=list)  # of (id, message): what was switched off or left out
     producer: str = "pastonly"              # "transformers 5.24.0 OlmoeForCausalLM"
     name: str = ""                          # of the model, for people

@@ -14,6 +14,7 @@ from . import safetensors
 from .claims import LEASE, Claim, sweep
 from .facts import Facts, facts_of
 from .runner import Runner
+from .seeding import generators_kept
 from .trace import ModelError, metadata_of
 
 UNANSWERED = {"shuffle": "the order in which the rule sees the tokens is not the model's to change",
@@ -52,9 +53,10 @@ def record(model, plan_dir, facts: Optional[Facts] = None, vocab: Optional[int] 
             say(f"run {run['id']} is skipped: {answered.skipped[-1][1]}")
     runs = [run for run in runs if run["kind"] not in UNANSWERED]
     while True:
-        for run in runs:
-            if _make(folder, run, runner, lease, say):
-                answered.made.append(run["id"])
+        with generators_kept():
+            for run in runs:
+                if _make(folder, run, runner, lease, say):
+                    answered.made.append(run["id"])
         answered.left = [run["id"] for run in runs if not _file(folder, run, "out").exists()]
         if not answered.left or not wait:
             return answered

@@ -9,6 +9,7 @@ from typing import Dict, List, Set, Tuple
 import torch
 
 from ..facts import Facts
+from ..seeding import generators_kept, reseed
 from .hf_routing import find_blocks, number, watching
 from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, successor_log_probabilities)
 
@@ -66,8 +67,21 @@ class HF:
         widths = {value.shape[-1] for name, value in found.items() if name.endswith((".logits", ".mask"))}
         chosen = {value.shape[-1] for name, value in found.items() if name.endswith(".experts")}
         chosen |= {int(value.sum(-1).max()) for name, value in found.items() if name.endswith(".mask")}
-        return {"layers": [block.layer for block in self._blocks], "experts": widths.pop() if len(widths) == 1 else None,
+        return {"noisy": self._draws(), "layers": [block.layer for block in self._blocks], "experts": widths.pop() if len(widths) == 1 else None,
                 "top_k": chosen.pop() if len(chosen) == 1 else None}, remarks
+
+    def _draws(self) -> bool:
+        """Whether routing follows the seed, in training mode without noise."""
+        if self._mode == "eval" or not self._blocks:
+            return False
+        tokens = torch.arange(8 * PROBED).remainder(self._config.vocab_size).view(PROBED, -1).numpy()
+        with generators_kept():
+            found = []
+            for seed in (1, 2):
+                reseed(self, seed)
+                found.append(self(tokens))
+        return any(not torch.equal(values, found[1][name]) for name, values in found[0].items()
+                   if name.endswith((".experts", ".mask", ".gates")))
 
     def _remarks(self) -> List[Tuple[str, str]]:
         out = noise_remarks(self.model, self._mode)
