@@ -48,6 +48,20 @@ Expected<std::vector<comparison::RunRegions>> prefixes(evidence::Observations& o
   return out;
 }
 
+/// Whether another seed changes a base: only then is anything drawn by chance.
+Expected<bool> chance_moves(evidence::Observations& observations, comparison::References& references) {
+  std::vector<comparison::RunRegions> redraws;
+  for (const Intervention* run : observations.runs(Intervention::Kind::redraw)) {
+    const auto base = observations.base_of(*run);
+    if (!base) return tl::unexpected(base.error());
+    redraws.push_back({run, comparison::all_rows(base->layout)});
+  }
+  if (redraws.empty()) return false;
+  const auto found = comparison::compare_runs(observations, references, redraws);
+  if (!found) return tl::unexpected(found.error());
+  return found->tally.changed();
+}
+
 bool lengthens(const comparison::RunComparison& compared) {
   return compared.run->kind == Intervention::Kind::length;
 }
@@ -79,6 +93,9 @@ Expected<bool> is_noise_by_place(evidence::Observations& observations, compariso
   if (!unchanged) return tl::unexpected(unchanged.error());
   if (unchanged->empty()) return false;
   if (std::ranges::any_of(moved.runs, lengthens)) {
+    // A function of the length (of positions scaled by it, say) moves the same tokens, and is no chance.
+    const auto chance = chance_moves(observations, references);
+    if (!chance || !*chance) return chance;
     const auto before_cuts = prefixes(observations);
     if (!before_cuts) return tl::unexpected(before_cuts.error());
     unchanged->insert(unchanged->end(), before_cuts->begin(), before_cuts->end());

@@ -127,6 +127,7 @@ std::vector<std::size_t> noisiest(const Study& study, std::size_t layers) {
 double planted(const Study& study, std::size_t layers, Study::Controls controls, double level,
                std::uint64_t seed) {
   const auto chosen = noisiest(study, layers);
+  if (chosen.empty()) return 1.0;  // without a routed layer there is no decision to plant a leak into
   std::vector<double> shares(chosen.size());
   stats::parallel_for(chosen.size(), [&](std::size_t i) {
     shares[i] = stats::least_planted_share(study.planted(controls, chosen[i]), level, seed + i).value_or(1.0);

@@ -123,11 +123,17 @@ Expected<std::string> ExternalModel::ask(const std::string& line, std::uint64_t 
       return tl::unexpected(
           failure(outcome, fmt::format("in run {}{}", run, attempt > 0 ? ", twice in a row" : "")));
     const Hello before = hello_;
+    ++restarts_;
     if (auto connected = connect(); !connected) return tl::unexpected(connected.error());
     if (hello_.vocab != before.vocab || hello_.layers != before.layers)
       return input_error(
           fmt::format("{} ended in run {}, and started again holds another model", name_, run));
   }
+}
+
+std::size_t ExternalModel::restarts() const {
+  const std::lock_guard lock(mutex_);
+  return restarts_;
 }
 
 Expected<Trace> ExternalModel::answer(const runtime::Batch& batch, std::uint64_t seed) {

@@ -42,6 +42,9 @@ class ExternalModel {
   /// What the model made of the batch under this seed of chance. The trace's file is gone from its directory;
   /// its bytes live as long as the trace.
   Expected<Trace> answer(const runtime::Batch& batch, std::uint64_t seed);
+  /// How often the program was started again. Answers before and after may be of two models: for the caller
+  /// to ask.
+  std::size_t restarts() const;
   /// Where batches and answers pass through.
   const std::filesystem::path& directory() const noexcept { return directory_; }
 
@@ -59,7 +62,8 @@ class ExternalModel {
   std::string name_;
   std::filesystem::path directory_;
   Hello hello_;
-  std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // of what follows
+  std::size_t restarts_ = 0;
   std::unique_ptr<ChildProcess> child_;
   std::unique_ptr<Channel> attached_;
   std::uint64_t asked_ = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "integrity/declaration.h"
@@ -38,6 +39,7 @@ class ExternalSubject final : public Subject {
 
  private:
   Expected<Trace> answer(const Intervention& run);
+  Expected<void> check_restart(Trace& trace);
   void describe(const Trace& first);
   std::string path_of(const Intervention& run) const { return fmt::format("{} run {}", info_.name, run.id); }
 
@@ -48,7 +50,11 @@ class ExternalSubject final : public Subject {
   Capabilities capabilities_;
   std::vector<Intervention> runs_;
   std::vector<Intervention> missing_;
-  std::optional<Trace> first_;  // of the first base, from when it is open
+  std::optional<Trace> first_;    // of the first base, from when it is open
+  bool drifts_ = false;           // the first base, run twice, differed
+  std::mutex mutex_;              // of what follows
+  std::optional<Error> changed_;  // started again it is another model
+  std::size_t restarts_ = 0;      // of the program, after which it was held against the first base
 };
 
 Expected<void> ExternalSubject::open() {
@@ -65,10 +71,10 @@ Expected<void> ExternalSubject::open() {
   repeat.base = 0;
   const auto again = answer(repeat);
   if (!again) return tl::unexpected(again.error());
-  const bool drifts = !integrity::same_record(*first, *again);
+  drifts_ = !integrity::same_record(*first, *again);
   describe(*first);
   PlanOptions wanted = external_plan(options_.layout, model_.hello().noisy, options_.trials);
-  if (drifts) wanted.repeats = noisy_repeats;
+  if (drifts_) wanted.repeats = noisy_repeats;
   runs_ = make_plan(wanted, options_.layout);
   const double bytes = integrity::recorded_bytes(*first);
   const auto fitting = static_cast<std::size_t>(static_cast<double>(options_.disk) / std::max(bytes, 1.0));
@@ -133,6 +139,7 @@ Expected<Trace> ExternalSubject::observe(const Intervention& run) {
   if (run.kind == Kind::base && run.id == 0) return *first_;
   auto trace = answer(run);
   if (!trace) return trace;
+  if (auto same = check_restart(*trace); !same) return tl::unexpected(same.error());
   const std::string why = run.kind == Kind::base || run.base.value_or(0) != 0
                               ? integrity::contradicts_other_base(*trace, *first_)
                               : integrity::contradicts_base(run, *trace, *first_);
@@ -142,6 +149,32 @@ Expected<Trace> ExternalSubject::observe(const Intervention& run) {
     return input_error(fmt::format("{}: {} ({})", trace->path, ignored, first_->path));
   if (auto issue = integrity::unchanged_run(run, *trace, *first_)) trace->issues.push_back(std::move(*issue));
   return trace;
+}
+
+/// A program that was started again must be the one that it was, or what differs would pass for a dependence.
+/// One whose runs differ by themselves cannot be held to bits.
+Expected<void> ExternalSubject::check_restart(Trace& trace) {
+  const std::lock_guard lock(mutex_);
+  const std::size_t restarts = model_.restarts();
+  if (changed_) return tl::unexpected(*changed_);
+  if (restarts == restarts_) return {};
+  restarts_ = restarts;
+  trace.issues.push_back({TraceIssue::Kind::oddity,
+                          "restarted",
+                          fmt::format("{}: the program ended and was started again{}", trace.path,
+                                      drifts_ ? "; whether it is the same model cannot be told from its noise"
+                                              : ", and answers the first base as before"),
+                          {},
+                          restarts});
+  if (drifts_) return {};
+  const auto again = answer({});
+  if (!again) return tl::unexpected(again.error());
+  if (integrity::same_record(*first_, *again)) return {};
+  return input_error(
+      fmt::format("{}: ended, and started again answers the first base otherwise than before: another model, "
+                  "or weights that are "
+                  "drawn anew at every start",
+                  info_.name));
 }
 
 Expected<Trace> ExternalSubject::outline(const Intervention& run) {

@@ -2,7 +2,8 @@
 
 MODEL is one of made_plan's, or one without experts: `dense`, `dense-leak` and `dense-constant`, which say log-probabilities
 alone, `dense-told` and `dense-peek`, which say predictions as well; the last sees the very token that it predicts. FAULT
-happens in answer number RUN, by default 5; `die-once` leaves a mark in the current directory."""
+happens in answer number RUN, by default 5; `die-once` and `die-changed` leave a mark in the current directory, and the
+latter is another model from then on."""
 
 import json
 import os
@@ -80,6 +81,8 @@ def main():
         out.write(text + "\n")
         out.flush()
 
+    if fault == "die-changed" and pathlib.Path("died").exists():
+        kind = "whole-row"
     print("a banner", flush=True)
     if fault == "no-hello":
         say("good morning")
@@ -96,7 +99,7 @@ def main():
     for count, line in enumerate(asked, 1):
         ask = json.loads(line)
         wrong = fault if count == at else ""
-        if wrong == "die" or (wrong == "die-once" and not pathlib.Path("died").exists()):
+        if wrong == "die" or (wrong in ("die-once", "die-changed") and not pathlib.Path("died").exists()):
             pathlib.Path("died").touch()
             print("out of luck", file=sys.stderr, flush=True)
             os._exit(9)

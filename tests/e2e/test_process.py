@@ -91,6 +91,11 @@ class Process(unittest.TestCase):
     def test_a_program_that_ends_is_started_once_more(self):
         code, report, said = self.asked("causal", "die-once")
         self.assertEqual(code, 0, said)
+        self.assertIn("started again, and answers the first base as before", json.dumps(report["findings"]))
+        (self.folder / "died").unlink()
+        code, report, said = self.asked("causal", "die-changed")
+        self.assertEqual(code, 2, said)
+        self.assertIn("answers the first base otherwise than before", json.dumps(report))
         code, report, said = self.asked("causal", "die", 1)
         self.assertEqual(code, 2)
         self.assertIn("ended with exit code 9 in run 0, twice in a row; it printed: ", said)

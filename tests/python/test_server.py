@@ -22,17 +22,16 @@ EMBED, UNEMBED = DRAW.normal(size=(32, 8)), DRAW.normal(size=(8, 32))
 
 
 def said_of(prompts, leak):
-    """ln p of each token: a sum over what stands before it, and over what must not matter."""
+    """ln p of every token after every position: of what stands before it, and of what must not matter."""
     for at, prompt in enumerate(prompts):
         x, others = EMBED[np.asarray(prompt)], [EMBED[np.asarray(other)].mean(0) for i, other in enumerate(prompts) if i != at]
         shared = np.mean(others, 0) if leak == "company" and others else 0
         state = np.cumsum(x, 0) / np.arange(1, len(prompt) + 1)[:, None] + shared
         if leak == "future":
             state[:-1] += 0.5 * x[1:]
-            state[:-2] += 0.5 * x[2:]
         predicted = state @ UNEMBED
         predicted -= np.log(np.exp(predicted).sum(-1, keepdims=True))
-        yield [None] + [float(predicted[position, token]) for position, token in enumerate(prompt[1:])]
+        yield predicted
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -71,16 +70,18 @@ class Handler(BaseHTTPRequestHandler):
         pairs = list(enumerate(said_of(body["prompt"], served.leak)))
         return ({"choices": [self.choice(body, *pair) for pair in reversed(pairs)]},)
 
-    def choice(self, body, at, values):
+    def choice(self, body, at, predicted):
         prompt = body["prompt"][at]
+        said = [None] + [float(predicted[position, token]) for position, token in enumerate(prompt[1:])]
+        best = [{int(i): float(row[i]) for i in np.argsort(-row)[:body.get("logprobs", 0)]} for row in predicted]
         if self.server.fault == "short":
-            values = values[:-1]
+            said = said[:-1]
         if self.server.speaks == "prompt_logprobs" and "prompt_logprobs" in body:
-            told = [None if value is None else {str(token): {"logprob": value, "rank": 1}, "31": {"logprob": -9.0}}
-                    if token != 31 else {"31": {"logprob": value}} for token, value in zip(prompt, values)]
-            return {"index": at, "text": "", "prompt_logprobs": told}
+            told = [None] + [{str(i): {"logprob": value} for i, value in {**best[position], prompt[position + 1]: said[position + 1]}.items()}
+                             for position in range(len(said) - 1)]
+            return {"index": at, "text": "", "prompt_logprobs": told, "logprobs": {"top_logprobs": [best[-1]]}}
         if self.server.speaks == "echo" and body.get("echo"):
-            return {"index": at, "text": "", "logprobs": {"token_logprobs": values + [-1.0]}}
+            return {"index": at, "text": "", "logprobs": {"token_logprobs": said + [-1.0], "top_logprobs": [None] + best}}
         return {"index": at, "text": ""}
 
     def reply(self, value, status=200):
@@ -112,14 +113,17 @@ class Answers(unittest.TestCase):
 
     def expected(self):
         rows = list(said_of(self.TOKENS.tolist(), ""))
-        return np.array([[math.nan, *row[1:]] for row in rows])
+        said = np.array([[math.nan, *row[np.arange(11), tokens[1:]]] for row, tokens in zip(rows, self.TOKENS)])
+        return said, np.array([-np.sort(-row)[:, :4] for row in rows])
 
     def test_both_ways_to_speak_and_all_ways_to_ask(self):
         for speaks in ("prompt_logprobs", "echo"):
             for more in ({}, {"company": False}, {"company": False, "in_flight": 3}):
                 with self.subTest(speaks=speaks, more=more), serving(speaks) as server:
                     model = Server(server.url, vocab=32, **more)
-                    np.testing.assert_allclose(model(self.TOKENS)["logprobs"], self.expected())
+                    found, (said, likeliest) = model(self.TOKENS), self.expected()
+                    np.testing.assert_allclose(found["logprobs"], said)
+                    np.testing.assert_allclose(found["predictions"], likeliest)
                     self.assertEqual(model.facts.max_positions, 64)
                     self.assertLessEqual(server.most, more.get("in_flight", 1))
                     sizes = {len(asked["prompt"]) for asked in server.asked}

@@ -1,6 +1,8 @@
 """What is known of a model before it runs."""
 from __future__ import annotations
 
+import contextlib
+import operator
 from dataclasses import dataclass, field, replace
 from typing import Optional, Sequence
 
@@ -34,6 +36,8 @@ class Facts:
         self._one_of("stage", ("dispatched", "selected"))
         self._one_of("layout", ("batch-major", "sequence-major"))
         self._one_of("compute", COMPUTE_TYPES)
+        with contextlib.suppress(TypeError):
+            self.vocab = operator.index(self.vocab)  # integers of NumPy too
         if not isinstance(self.vocab, int) or self.vocab < 2:
             raise ValueError(f"Facts.vocab: expected a whole number of at least 2, got {self.vocab!r}")
 

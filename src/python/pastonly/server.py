@@ -17,7 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -27,7 +27,12 @@ from .trace import ModelError
 
 KEYS = ("PASTONLY_API_KEY", "OPENAI_API_KEY")  # of the environment: a key on a command line is for all to see
 BUSY = (429, 502, 503, 504)
-STYLES: Dict[str, Dict[str, Any]] = {"prompt_logprobs": {"prompt_logprobs": 0}, "echo": {"echo": True, "logprobs": 1}}
+LIKELIEST = 4  # the largest probabilities after every position: they do not depend on the token that follows
+STYLES: Dict[str, Dict[str, Any]] = {"prompt_logprobs": {"prompt_logprobs": LIKELIEST, "logprobs": LIKELIEST},
+                                     "echo": {"echo": True, "logprobs": LIKELIEST}}
+
+
+Row = Tuple[List[float], List[List[float]]]  # (S), (S, LIKELIEST)
 
 
 class Server:
@@ -71,9 +76,11 @@ class Server:
             with ThreadPoolExecutor(self.in_flight) as threads:
                 rows = [answer[0] for answer in threads.map(lambda prompt: self._ask([prompt]), prompts)]
         said = np.full(tokens.shape, np.nan, np.float64)
-        for at, row in enumerate(rows):
-            said[at, :len(row)] = row
-        return {"logprobs": said}
+        foreseen = np.zeros((*tokens.shape, LIKELIEST), np.float64)
+        for at, (told, likeliest) in enumerate(rows):
+            said[at, :len(told)] = told
+            foreseen[at, :len(told)] = likeliest
+        return {"logprobs": said, "predictions": foreseen}
 
     def _served(self, wanted: Optional[str]) -> dict:
         listed = self._request("models", None).get("data")
@@ -86,8 +93,8 @@ class Server:
             raise ModelError(f"{self.url}/models: has no {wanted}, but {', '.join(str(one['id']) for one in listed)}")
         return found[0]
 
-    def _ask(self, prompts: List[List[int]]) -> List[List[float]]:
-        """ln p of each token of each prompt, NaN for the first."""
+    def _ask(self, prompts: List[List[int]]) -> List[Row]:
+        """Of each prompt: ln p of each token, NaN for the first, and the largest after each token."""
         styles = [self._style] if self._style else list(STYLES)
         for style in styles:
             answer = self._request("completions", {"model": self.model, "prompt": prompts, "max_tokens": 1, "temperature": 0,
@@ -154,28 +161,36 @@ def _length(valid: Optional[np.ndarray], row: int, positions: int) -> int:
     return count
 
 
-def _row(style: str, choice: dict, prompt: List[int]) -> Optional[List[float]]:
-    """None where the server does not speak this way."""
+def _row(style: str, choice: dict, prompt: List[int]) -> Optional[Row]:
+    """None where the server does not speak this way. What is said at a token is what was foreseen after the one before it; after
+    the last, it is said of the token that is generated."""
+    logprobs = choice.get("logprobs") if isinstance(choice.get("logprobs"), dict) else {}
+    listed = logprobs.get("top_logprobs") or []
     if style == "prompt_logprobs":
         told = choice.get("prompt_logprobs")
         if not isinstance(told, list):
             return None
-        values = [_of_token(entry, token) for entry, token in zip(told, prompt)]
+        values, ranked = [_of_token(entry, token) for entry, token in zip(told, prompt)], told[1:len(prompt)] + listed[:1]
     else:
-        logprobs = choice.get("logprobs")
-        told = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
+        told = logprobs.get("token_logprobs")
         if not isinstance(told, list) or len(told) < len(prompt):
             return None
-        values = [float(value) if isinstance(value, (int, float)) else math.nan for value in told[:len(prompt)]]
+        values, ranked = [_number(value) for value in told[:len(prompt)]], listed[1:len(prompt) + 1]
     if len(values) != len(prompt) or any(math.isnan(value) or value > 1e-3 for value in values[1:]):
         raise ModelError(f"a prompt of {len(prompt)} tokens, and {len(values)} log-probabilities of which some are missing or above 0")
-    return [math.nan, *values[1:]]
+    likeliest = [sorted(map(_number, entry.values()), reverse=True)[:LIKELIEST] if isinstance(entry, dict) else [] for entry in ranked]
+    if len(likeliest) != len(prompt) or any(len(entry) < LIKELIEST or math.isnan(sum(entry)) for entry in likeliest):
+        raise ModelError(f"{LIKELIEST} log-probabilities were asked for after every token of a prompt, and not given everywhere")
+    return [math.nan, *values[1:]], likeliest
+
+
+def _number(value: Any) -> float:
+    value = value.get("logprob") if isinstance(value, dict) else value
+    return float(value) if isinstance(value, (int, float)) else math.nan
 
 
 def _of_token(entry: Any, token: int) -> float:
-    said = entry.get(str(token)) if isinstance(entry, dict) else None
-    value = said.get("logprob") if isinstance(said, dict) else said
-    return float(value) if isinstance(value, (int, float)) else math.nan
+    return _number(entry.get(str(token))) if isinstance(entry, dict) else math.nan
 
 
 def main(arguments=None) -> int:

@@ -46,10 +46,12 @@ def trace_of(returned: Mapping, tokens: np.ndarray, valid: Optional[np.ndarray],
     for name, values in sorted(returned.items(), key=_order):
         if name == "logprobs":
             out[name] = _logprobs(array_of(values), real)
+        elif name == "predictions":
+            out[name] = _finite(name, _floats(name, _per_token(name, array_of(values), real.shape, facts.layout)), real)
         elif LAYER.fullmatch(str(name)):
             out[name] = _layer(name, array_of(values), real, facts)
         else:
-            raise ModelError(f"{name}: unknown name; expected logprobs, or layers.<number>. and one of {', '.join(KINDS)}")
+            raise ModelError(f"{name}: unknown name; expected logprobs, predictions, or layers.<number>. and one of {', '.join(KINDS)}")
     _check_layers(out, facts)
     return out
 

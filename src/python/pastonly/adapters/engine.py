@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from ..facts import Facts
 from ..seeding import reseed
-from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, successor_log_probabilities)
+from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, predictions,
+                           successor_log_probabilities)
 
 Arrays = Dict[str, Tensor]
 
@@ -155,6 +156,7 @@ class Engine:
         if logits is not None:
             logits = self.whole_logits(logits)
             out["logprobs"] = log_probabilities(logits, batch)
+            out["predictions"] = predictions(logits)
             if successors is not None:
                 out["successor_logprobs"] = successor_log_probabilities(logits, successors)
         return {name: array.detach().to("cpu") for name, array in out.items()}

@@ -11,7 +11,8 @@ import torch
 from ..facts import Facts
 from ..seeding import generators_kept, reseed
 from .hf_routing import find_blocks, number, watching
-from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, successor_log_probabilities)
+from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, predictions,
+                           successor_log_probabilities)
 
 PROBED = 8  # tokens of the pass that shows what a model returns
 
@@ -42,6 +43,7 @@ class HF:
         with passing(self.model, self._mode), watching(self._blocks, found):
             logits = self.model(**given).logits
         found["logprobs"] = log_probabilities(logits, ids)
+        found["predictions"] = predictions(logits)
         if successors is not None:
             found["successor_logprobs"] = successor_log_probabilities(logits, successors)
         return found

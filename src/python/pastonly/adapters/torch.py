@@ -11,7 +11,8 @@ from typing import Callable, Dict, Mapping, Optional, Sequence, Union
 import torch
 
 from ..facts import Facts
-from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, successor_log_probabilities)
+from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, predictions,
+                           successor_log_probabilities)
 
 # Names for the outputs in their order, None for those that are not read; or a function of (module, inputs, output) that
 # returns {"scores": tensor, ...} with the names of a trace: logits, scores, mask, experts, gates, bias.
@@ -52,6 +53,7 @@ class Torch:
         if self._logits is not False:
             logits = self._logits_of(output)
             found["logprobs"] = log_probabilities(logits, ids)
+            found["predictions"] = predictions(logits)
             if successors is not None:
                 found["successor_logprobs"] = successor_log_probabilities(logits, successors)
         return found

@@ -66,6 +66,15 @@ def log_probabilities(logits, tokens):
     return out
 
 
+PROBES = 8  # token ids whose probability after every position is recorded
+
+
+def predictions(logits):
+    """(B, S, PROBES): ln p that every position gives to the same few token ids, whatever token follows."""
+    ids = torch.linspace(0, logits.shape[-1] - 1, PROBES, device=logits.device).long()
+    return torch.stack([torch.log_softmax(row.float(), -1)[:, ids] for row in logits]).clamp(min=-1e4)
+
+
 def successor_log_probabilities(logits, successors):
     """ln p of the token that follows each row, (B), from logits (B, S, V)."""
     last = torch.log_softmax(logits[:, -1].float(), -1)
