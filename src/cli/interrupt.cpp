@@ -19,11 +19,15 @@ Interrupt::Interrupt() {
   interrupted = 0;
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  // Under nohup it is ignored, and stays so.
+  hangs_up_ = std::signal(SIGHUP, on_interrupt) != SIG_IGN;
+  if (!hangs_up_) std::signal(SIGHUP, SIG_IGN);
 }
 
 Interrupt::~Interrupt() {
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
+  if (hangs_up_) std::signal(SIGHUP, SIG_DFL);
 }
 
 bool Interrupt::requested() noexcept { return interrupted != 0; }

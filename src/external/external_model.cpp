@@ -19,7 +19,10 @@ using Outcome = Channel::Outcome;
 
 Expected<fs::path> private_directory() {
   std::error_code error;
-  const fs::path temporary = fs::temp_directory_path(error);
+  const fs::path temporary = fs::absolute(fs::temp_directory_path(error), error);
+  if (input::printable(temporary.string()) != temporary.string())
+    return input_error(
+        "TMPDIR: batches pass through files whose names are sent as text; name a directory of plain UTF-8");
   std::string name = (temporary / "pastonly-XXXXXX").string();
   if (error || ::mkdtemp(name.data()) == nullptr)
     return input_error(

@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <limits>
+#include <algorithm>
 
 #include "input/text/object_reader.h"
 
 namespace pastonly::external {
+namespace {
+
+constexpr std::size_t most_layers = 8192, most_remarks = 100, longest_name = 200;
+
+}  // namespace
 
 Expected<Hello> parse_hello(std::string_view line, std::string_view program) {
   const std::string name = fmt::format("{}: hello", program);
@@ -18,7 +23,9 @@ Expected<Hello> parse_hello(std::string_view line, std::string_view program) {
   constexpr std::size_t most = std::size_t{1} << 31;
   Hello out;
   out.vocab = reader.count("vocab", std::nullopt, 2, most);
-  for (const std::size_t layer : reader.counts("layers")) {
+  const auto layers = reader.counts("layers");
+  if (layers.size() > most_layers) reader.reject("layers", fmt::format("more than {} layers", most_layers));
+  for (const std::size_t layer : layers) {
     if (layer > 1U << 20) reader.reject("layers", "layer numbers are below 1,048,577");
     out.layers.push_back(static_cast<std::uint32_t>(layer));
   }
@@ -35,9 +42,12 @@ Expected<Hello> parse_hello(std::string_view line, std::string_view program) {
   limit("max_tokens", out.max_tokens, 2);
   out.noisy = reader.flag("noisy", false);
   out.name = reader.text("name", "");
+  if (out.name.size() > longest_name)
+    reader.reject("name", fmt::format("longer than {} bytes", longest_name));
   if (const auto* remarks = reader.find("remarks"); remarks != nullptr) {
-    if (!remarks->is_array()) reader.wrong("remarks", "a list");
-    for (std::size_t i = 0; remarks->is_array() && i < remarks->size(); ++i) {
+    if (!remarks->is_array() || remarks->size() > most_remarks)
+      reader.reject("remarks", fmt::format("expected a list of at most {}", most_remarks));
+    for (std::size_t i = 0; remarks->is_array() && i < std::min(remarks->size(), most_remarks); ++i) {
       input::ObjectReader remark((*remarks)[i], name, fmt::format("remarks[{}].", i));
       out.remarks.push_back({remark.text("id", std::nullopt), remark.text("message", std::nullopt)});
       reader.adopt(remark);

@@ -14,7 +14,7 @@
 namespace pastonly::session {
 namespace {
 
-constexpr std::size_t quiet_repeats = 4, noisy_repeats = 16;
+constexpr std::size_t noisy_repeats = 16;
 constexpr double alpha = 0.05;  // of the limit; audits state their own
 
 Expected<void> claim_directory(const std::filesystem::path& directory) {
@@ -32,7 +32,7 @@ subjects::PlanOptions options_of(const PlanRequest& request) {
   subjects::WantedTrials trials;
   if (request.limit > 0.0) trials = {stats::trials_for(request.limit, alpha), true};
   auto options = subjects::external_plan(request.layout, request.noisy, trials);
-  options.repeats = request.noisy ? noisy_repeats : quiet_repeats;
+  if (request.noisy) options.repeats = noisy_repeats;
   return options;
 }
 
@@ -51,7 +51,7 @@ Expected<PlanMade> write_plan_files(const PlanRequest& request) {
   if (auto good = inputs.check(request.tokens.empty() ? "--source" : request.tokens); !good)
     return tl::unexpected(good.error());
   if (auto claimed = claim_directory(request.directory); !claimed) return tl::unexpected(claimed.error());
-  input::Plan plan{make_plan(options_of(request), request.layout)};
+  input::Plan plan{subjects::external_runs(options_of(request), request.layout)};
   plan.model.emplace().vocab = request.vocab;
   plan.model->special = request.special;
   PlanMade made;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -17,7 +18,7 @@ namespace {
 
 using Kind = Intervention::Kind;
 
-constexpr std::size_t noisy_repeats = 8;
+constexpr std::size_t quiet_repeats = 4, noisy_repeats = 8;
 
 bool answers(Kind kind) {
   return kind != Kind::shuffle && kind != Kind::reroute && kind != Kind::stream &&
@@ -75,20 +76,23 @@ Expected<void> ExternalSubject::open() {
   describe(*first);
   PlanOptions wanted = external_plan(options_.layout, model_.hello().noisy, options_.trials);
   if (drifts_) wanted.repeats = noisy_repeats;
-  runs_ = make_plan(wanted, options_.layout);
+  // Engines that leave out the last token route one position less.
+  Layout routed = options_.layout;
+  routed.positions = first->layout.positions;
+  runs_ = external_runs(wanted, routed);
   const double bytes = integrity::recorded_bytes(*first);
   const auto fitting = static_cast<std::size_t>(static_cast<double>(options_.disk) / std::max(bytes, 1.0));
   if (runs_.size() > fitting) {
     wanted.grouped -= std::min(wanted.grouped, runs_.size() - fitting);
-    runs_ = make_plan(wanted, options_.layout);
+    runs_ = external_runs(wanted, routed);
   }
   if (runs_.size() > fitting)
     return usage_error(
-        fmt::format("{}: a plan of {} runs takes {:.1f} GB in {}, which has room for {:.1f}; ask for a "
+        fmt::format("{}: a plan of {} runs takes {:.3g} MB in {}, which has room for {:.3g}; ask for a "
                     "smaller --batch or "
                     "--positions, or name another place with TMPDIR",
-                    info_.name, runs_.size(), bytes * static_cast<double>(runs_.size()) / 1e9,
-                    model_.directory().parent_path().string(), static_cast<double>(options_.disk) / 1e9));
+                    info_.name, runs_.size(), bytes * static_cast<double>(runs_.size()) / 1e6,
+                    model_.directory().parent_path().string(), static_cast<double>(options_.disk) / 1e6));
   first_ = *std::move(first);
   return {};
 }
@@ -194,7 +198,27 @@ PlanOptions external_plan(const Layout& layout, bool chance, const WantedTrials&
   options.shuffles = 0;
   options.stream_tokens = 0;
   options.reroutes.clear();
+  options.repeats = quiet_repeats;
   return options;
+}
+
+std::vector<Intervention> external_runs(const PlanOptions& options, const Layout& layout) {
+  std::vector<Intervention> repeats, others, out;
+  for (Intervention& run : make_plan(options, layout))
+    (run.kind == Kind::repeat && run.base == 0 ? repeats : others).push_back(std::move(run));
+  for (std::size_t i = 0, next = 0; i < others.size(); ++i) {
+    out.push_back(std::move(others[i]));
+    while (next < repeats.size() && (next + 1) * others.size() <= (i + 1) * repeats.size())
+      out.push_back(std::move(repeats[next++]));
+  }
+  // Bases keep their place before what changes them; ids are places.
+  std::map<std::uint32_t, std::uint32_t> ids;
+  for (std::size_t i = 0; i < out.size(); ++i) ids[out[i].id] = static_cast<std::uint32_t>(i);
+  for (Intervention& run : out) {
+    run.id = ids.at(run.id);
+    if (run.base) run.base = ids.at(*run.base);
+  }
+  return out;
 }
 
 Expected<std::unique_ptr<Subject>> make_external(external::ExternalModel& model, DrawTokens draw,

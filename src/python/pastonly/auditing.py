@@ -36,7 +36,7 @@ def audit(model, vocab: Optional[int] = None, policy: str = "ci", positions: Opt
     options = {"--policy": policy, "--positions": positions, "--batch": batch, "--limit": limit, "--tokens": tokens,
                "--seed": seed}
     command = [word for name, value in options.items() if value is not None for word in (name, str(value))]
-    command += [word for check in checks or () for word in ("--check", check)] + (["--quiet"] if quiet else [])
+    command += [word for check in ([checks] if isinstance(checks, str) else checks or ()) for word in ("--check", check)] + (["--quiet"] if quiet else [])
     with tempfile.TemporaryDirectory(prefix="pastonly-") as folder:
         return _attached(adapted(model), facts, vocab, command, Path(folder))
 

@@ -34,7 +34,9 @@ def write(path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) 
         with open(aside, "wb") as file:
             file.write(struct.pack("<Q", len(text)) + text)
             for kept in arrays:
-                kept.tofile(file) if kept.nbytes else None
+                file.write(kept.reshape(-1).view(np.uint8).data)  # tofile does not tell of a full disk
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(aside, path)
     except BaseException:
         if os.path.exists(aside):
