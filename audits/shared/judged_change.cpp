@@ -67,7 +67,8 @@ bool repeats_quiet_where_changed(const comparison::RunComparisons& compared_runs
   for (std::size_t l = 0; l < compared_runs.tally.layers.size(); ++l) {
     if (compared_runs.tally.layers[l].changed) return noise.quiet_up_to(l);
   }
-  return noise.repeats > 0;  // log-probabilities alone
+  // Log-probabilities alone: where there are no layers, it is they that repeats have to leave alone.
+  return noise.repeats > 0 && !(compared_runs.tally.layers.empty() && noise.controls_move);
 }
 
 /// Of the layers that changed, those where noise does not explain it; all of them where no layer alone says
@@ -108,9 +109,10 @@ Judgement judge_change(const CheckContext& context, comparison::NoiseTest noise,
     out.witness = comparison::drift_witness(compared_runs);
   evidence.noise = std::move(noise);
   const comparison::NoiseTest& test = evidence.noise;
-  const std::string controls =
-      fmt::format("{} row{} of repeats{}", test.repeats, test.repeats == 1 ? "" : "s",
-                  test.neutral > 0 ? fmt::format(" and {} unchanged rows", test.neutral) : std::string());
+  const std::string controls = fmt::format(
+      "{} row{} of repeats{}", test.repeats, test.repeats == 1 ? "" : "s",
+      test.neutral > 0 && !test.neutral_moved ? fmt::format(" and {} unchanged rows", test.neutral)
+                                              : std::string());
   if (test.p_value <= context.policy.alpha) {
     evidence.strength =
         quiet && test.p_value <= proof_level ? Evidence::Strength::proof : Evidence::Strength::statistical;

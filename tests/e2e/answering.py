@@ -1,7 +1,8 @@
 """A program with a model, as `pastonly audit --exec` starts it: answering.py MODEL [FAULT [RUN]].
 
 MODEL is one of made_plan's, or one without experts: `dense`, `dense-leak` and `dense-constant`, which say log-probabilities
-alone, `dense-told` and `dense-peek`, which say predictions as well; the last sees the very token that it predicts. FAULT
+alone, `dense-told` and `dense-peek`, which say predictions as well; the last sees the very token that it predicts; `dense-noisy`, whose
+numbers come out otherwise in every run. FAULT
 happens in answer number RUN, by default 5; `die-once` and `die-changed` leave a mark in the current directory, and the
 latter is another model from then on."""
 
@@ -54,8 +55,9 @@ def answer(kind, rows, path):
     if kind not in MODELS:
         told = b"".join(struct.pack("<f", log_prob(kind, row, position)) for row in rows for position in range(shape[1]))
         tensors["logprobs"] = ("F32", shape, told)
-        if kind in ("dense-told", "dense-peek"):
-            told = b"".join(struct.pack("<2f", *(said(token, state(kind, row, position)) for token in (5, 9)))
+        if kind in ("dense-told", "dense-peek", "dense-noisy"):
+            noise = random.Random(time.time_ns()).random() if kind == "dense-noisy" else 0.0
+            told = b"".join(struct.pack("<2f", *(said(token, state(kind, row, position)) - noise for token in (5, 9)))
                             for row in rows for position in range(shape[1]))
             tensors["predictions"] = ("F32", (*shape, 2), told)
     else:

@@ -66,6 +66,9 @@ class Process(unittest.TestCase):
         code, report, said = self.asked("dense")
         self.assertEqual(code, 3, said)
         self.assertIn("Record predictions", " ".join(report["verdict_reasons"]))
+        code, report, said = self.asked("dense-noisy")
+        self.assertEqual(code, 3, said)
+        self.assertEqual(findings(report, ("error",)), set())
         code, report, said = self.asked("dense-constant")
         self.assertEqual(code, 2, said)
 
