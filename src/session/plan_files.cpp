@@ -15,7 +15,8 @@ namespace pastonly::session {
 namespace {
 
 constexpr std::size_t noisy_repeats = 16;
-constexpr double alpha = 0.05;  // of the limit; audits state their own
+constexpr std::size_t most_runs = 20'000;  // plan.json stays well below what audits read
+constexpr double alpha = 0.05;             // of the limit; audits state their own
 
 Expected<void> claim_directory(const std::filesystem::path& directory) {
   std::error_code error;
@@ -50,8 +51,13 @@ Expected<PlanMade> write_plan_files(const PlanRequest& request) {
   const subjects::RunInputs inputs(*std::move(draw), request.layout, request.seed);
   if (auto good = inputs.check(request.tokens.empty() ? "--source" : request.tokens); !good)
     return tl::unexpected(good.error());
-  if (auto claimed = claim_directory(request.directory); !claimed) return tl::unexpected(claimed.error());
   input::Plan plan{subjects::external_runs(options_of(request), request.layout)};
+  if (plan.runs.size() > most_runs)
+    return usage_error(fmt::format(
+        "--limit {:g}: takes {} runs of this shape, and a plan holds {} at most; ask for a larger "
+        "limit, or more sequences (--batch)",
+        request.limit, plan.runs.size(), most_runs));
+  if (auto claimed = claim_directory(request.directory); !claimed) return tl::unexpected(claimed.error());
   plan.model.emplace().vocab = request.vocab;
   plan.model->special = request.special;
   PlanMade made;

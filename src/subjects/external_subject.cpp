@@ -76,6 +76,8 @@ Expected<void> ExternalSubject::open() {
   describe(*first);
   PlanOptions wanted = external_plan(options_.layout, model_.hello().noisy, options_.trials);
   if (drifts_) wanted.repeats = noisy_repeats;
+  if (const auto most = model_.hello().max_positions)
+    std::erase_if(wanted.append, [&](std::size_t more) { return options_.layout.positions + more > *most; });
   // Engines that leave out the last token route one position less.
   Layout routed = options_.layout;
   routed.positions = first->layout.positions;

@@ -164,6 +164,48 @@ class Usage(Temporary):
             self.assertEqual(done.stderr, "")
 
 
+class Plan(Temporary):
+    def test_a_plan_is_written_for_others_to_run(self):
+        folder = self.folder / "plan"
+        done = run("plan", folder, "--vocab", 50, "--batch", 4, "--positions", 24, "--special", "0,1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        plan = json.loads((folder / "plan.json").read_text())
+        self.assertEqual(plan["model"], {"vocab": 50, "special": [0, 1]})
+        kinds = [entry["kind"] for entry in plan["runs"]]
+        repeats = [entry["id"] for entry in plan["runs"] if entry["kind"] == "repeat" and entry["base"] == 0]
+        self.assertEqual({"base", "repeat", "suffix", "batch", "order", "length"}, set(kinds))
+        self.assertEqual((kinds[0], len(repeats), repeats[-1]), ("base", 4, len(kinds) - 1))
+        self.assertLess(max(b - a for a, b in zip(repeats, repeats[1:])), len(kinds) // 3)  # spread among the others
+        names = {f"{entry['id']:04}.in.safetensors" for entry in plan["runs"]}
+        self.assertEqual({path.name for path in folder.iterdir()}, names | {"plan.json"})
+        self.assertIn("token positions", done.stdout)
+        # Equal seeds, equal plans; nothing is recorded yet.
+        run("plan", self.folder / "again", "--vocab", 50, "--batch", 4, "--positions", 24, "--special", "0,1")
+        for path in folder.iterdir():
+            self.assertEqual(path.read_bytes(), (self.folder / "again" / path.name).read_bytes())
+        done = run("audit", folder)
+        self.assertIn(done.returncode, (2, 3), done.stderr)
+        noisy = self.folder / "noisy"
+        run("plan", noisy, "--vocab", 50, "--batch", 1, "--positions", 2, "--noisy", "--layout", "sequence-major")
+        runs = json.loads((noisy / "plan.json").read_text())["runs"]
+        self.assertEqual(sum(entry["kind"] == "repeat" and entry["base"] == 0 for entry in runs), 16)
+        self.assertEqual(sum(entry["kind"] == "redraw" for entry in runs), 1)
+
+    def test_wrong_plans(self):
+        (self.folder / "full").mkdir()
+        (self.folder / "full/file").touch()
+        new = self.folder / "new"
+        for arguments, expected in (((self.folder / "full", "--vocab", 9), "is not empty"), ((new,), "--vocab"),
+                                    ((new, "--vocab", 1), "--vocab"), ((new, "--vocab", 9, "--special", "9"), "--special 9"),
+                                    ((new, "--vocab", 9, "--positions", 1), "--positions"),
+                                    ((new, "--vocab", 9, "--source", "uniform:10"), "the source has 10 tokens"),
+                                    ((new, "--vocab", 9, "--tokens", "npy"), "FORMAT:FILE"),
+                                    ((new, "--vocab", 9, "--limit", "0.00001"), "takes"),
+                                    ((new, "--vocab", 9, "--layout", "rows"), "--layout")):
+            self.assertIn(expected, self.refused(4, "plan", *arguments))
+        self.assertFalse(new.exists())
+
+
 class Inputs(Temporary):
     def plan(self, source=CLEAN):
         copy = self.folder / "plan"

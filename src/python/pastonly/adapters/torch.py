@@ -119,5 +119,8 @@ def _keep(found, layer: int, name: str, reader: Reader, seen) -> None:
         if len(output) != len(reader):
             raise ValueError(f"{name} returned {len(output)} values; expected {len(reader)}: {', '.join(map(str, reader))}")
         read = {kind: values for kind, values in zip(reader, output) if kind is not None}
+    if any(key.startswith(f"layers.{layer}.") for key in found):
+        raise ValueError(f"{name} ran twice in one pass, and what it chose first would be lost; expected one call, or a function "
+                         f"(\"package.module:function\"), whose calls are a layer each")
     for kind, values in read.items():
         found[f"layers.{layer}.{kind}"] = values.detach().clone()
