@@ -32,7 +32,7 @@ std::string drift_sentence(const comparison::Tally& tally) {
   if (scores > 0) parts.push_back(fmt::format("scores of {} tokens", scores));
   if (gates > 0) parts.push_back(fmt::format("gates of {} tokens", gates));
   if (tally.log_probs_moved > 0) parts.push_back(fmt::format("{} log-probabilities", tally.log_probs_moved));
-  const std::string last = parts.empty() ? "nothing" : parts.back();
+  std::string last = parts.empty() ? "nothing" : parts.back();
   if (parts.size() < 2) return last;
   parts.pop_back();
   return fmt::format("{} and {}", fmt::join(parts, ", "), last);

@@ -94,7 +94,7 @@ Expected<bool> is_noise_by_place(evidence::Observations& observations, compariso
   if (unchanged->empty()) return false;
   if (std::ranges::any_of(moved.runs, lengthens)) {
     // A function of the length (of positions scaled by it, say) moves the same tokens, and is no chance.
-    const auto chance = chance_moves(observations, references);
+    auto chance = chance_moves(observations, references);
     if (!chance || !*chance) return chance;
     const auto before_cuts = prefixes(observations);
     if (!before_cuts) return tl::unexpected(before_cuts.error());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace pastonly::integrity {
@@ -76,7 +77,7 @@ std::string silent_words(const Trace& output, const Trace& base, const std::vect
   const auto follow = [&](const auto& now, const auto& before, std::size_t columns) {
     return std::ranges::any_of(tokens, [&](std::size_t token) {
       for (std::size_t i = token * columns; i < (token + 1) * columns; ++i) {
-        if (now[i] != before[i] && (now[i] == now[i] || before[i] == before[i])) return true;
+        if (now[i] != before[i] && !(std::isnan(now[i]) && std::isnan(before[i]))) return true;
       }
       return false;
     });
