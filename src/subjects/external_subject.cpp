@@ -184,13 +184,7 @@ Expected<void> ExternalSubject::check_restart(Trace& trace) {
 }
 
 Expected<Trace> ExternalSubject::outline(const Intervention& run) {
-  auto batch = inputs_.batch(run);
-  if (!batch) return tl::unexpected(batch.error());
-  Trace trace;
-  trace.path = path_of(run);
-  trace.layout = batch->layout;
-  trace.tokens = std::move(batch->tokens);
-  return trace;
+  return inputs_.outline(run, path_of(run));
 }
 
 }  // namespace

@@ -244,15 +244,7 @@ Expected<Trace> LiveModel::observe(const Intervention& run) {
   });
 }
 
-Expected<Trace> LiveModel::outline(const Intervention& run) {
-  auto batch = inputs_.batch(run);
-  if (!batch) return tl::unexpected(batch.error());
-  Trace trace;
-  trace.path = path_of(run);
-  trace.layout = batch->layout;
-  trace.tokens = std::move(batch->tokens);
-  return trace;
-}
+Expected<Trace> LiveModel::outline(const Intervention& run) { return inputs_.outline(run, path_of(run)); }
 
 }  // namespace
 

@@ -51,6 +51,16 @@ Expected<TokenBatch> RunInputs::batch(const Intervention& run) const {
   return intervened(run, drawn(derive(seed_, Purpose::base, base)), redraw);
 }
 
+Expected<Trace> RunInputs::outline(const Intervention& run, std::string path) const {
+  auto given = batch(run);
+  if (!given) return tl::unexpected(given.error());
+  Trace trace;
+  trace.path = std::move(path);
+  trace.layout = given->layout;
+  trace.tokens = std::move(given->tokens);
+  return trace;
+}
+
 TokenBatch RunInputs::foreign_batch(const Intervention& run) const {
   return drawn(derive(seed_, Purpose::foreign_batch, run.base.value_or(run.id), run.seed));
 }

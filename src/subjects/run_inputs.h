@@ -9,6 +9,7 @@
 #include "pastonly/error.h"
 #include "pastonly/intervention.h"
 #include "pastonly/layout.h"
+#include "pastonly/trace.h"
 #include "subjects/token_batch.h"
 
 namespace pastonly::subjects {
@@ -37,6 +38,8 @@ class RunInputs {
   Expected<void> check(const std::string& subject) const;
   /// Usage errors as `intervened`.
   Expected<TokenBatch> batch(const Intervention& run) const;
+  /// What is known of a run's trace before it is run: its path, layout and tokens.
+  Expected<Trace> outline(const Intervention& run, std::string path) const;
   /// The batch with which a run on a foreign batch has its tokens compete.
   TokenBatch foreign_batch(const Intervention& run) const;
   /// Seed of what routing draws by chance: the base's, whatever is changed, but for a redraw. What then
