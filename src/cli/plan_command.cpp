@@ -90,7 +90,7 @@ void add_plan(CLI::App& app, Session& session) {
       ->type_name("SHARE")
       ->check(share_of_trials());
   command->add_flag("--noisy", request.noisy,
-                    "The engine's runs differ by themselves: 16 repeats instead of 4, and a redraw");
+                    "The engine's runs differ by themselves: 16 repeats instead of 4");
   add_session_options(*command, session, Shown::drawn);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
 }

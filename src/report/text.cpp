@@ -200,6 +200,29 @@ std::string not_assessed(const Report& report, const TextStyle& style) {
   return out;
 }
 
+/// Which runs are no trials and why: the first few, for where something moves they are many.
+std::string no_trials(const DetectionLimit& limit) {
+  constexpr std::size_t shown_reasons = 3, shown_runs = 6;
+  std::string text;
+  std::size_t others = 0;
+  for (std::size_t i = 0; i < limit.left_out.size(); ++i) {
+    const auto& [runs, reason] = limit.left_out[i];
+    if (i >= shown_reasons) {
+      others += runs.size();
+      continue;
+    }
+    const std::size_t count = std::min(runs.size(), shown_runs);
+    text += fmt::format(" No trial: run{} {}", runs.size() == 1 ? "" : "s",
+                        fmt::join(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(count), ", "));
+    if (runs.size() > count) text += fmt::format(" and {} more", runs.size() - count);
+    text += fmt::format(" ({}).", reason);
+  }
+  if (others > 0)
+    text += fmt::format(" Nor {} other run{}: detection_limit.left_out of the JSON report says why.", others,
+                        others == 1 ? "" : "s");
+  return text;
+}
+
 std::string detection(const Report& report, const TextStyle& style) {
   if (report.detection_limit && report.detection_limit->planted_share &&
       *report.detection_limit->planted_share < 1.0) {
@@ -234,11 +257,7 @@ std::string detection(const Report& report, const TextStyle& style) {
     text += fmt::format(" Chunk widths that no cut can detect where chunks begin after a first token: {}.",
                         fmt::join(limit.unseen_after_first, " "));
   }
-  for (const auto& row : limit.left_out) {
-    text += fmt::format(" No trial: run{} {} ({}).", row.runs.size() == 1 ? "" : "s",
-                        fmt::join(row.runs, ", "), row.reason);
-  }
-  return "\n" + wrapped(text, 0, style.width) + "\n";
+  return "\n" + wrapped(text + no_trials(limit), 0, style.width) + "\n";
 }
 
 std::string details(const Report& report, const TextStyle& style) {

@@ -32,7 +32,7 @@ Expected<void> claim_directory(const std::filesystem::path& directory) {
 subjects::PlanOptions options_of(const PlanRequest& request) {
   subjects::WantedTrials trials;
   if (request.limit > 0.0) trials = {stats::trials_for(request.limit, alpha), true};
-  auto options = subjects::external_plan(request.layout, request.noisy, trials);
+  auto options = subjects::external_plan(request.layout, trials);
   if (request.noisy) options.repeats = noisy_repeats;
   return options;
 }

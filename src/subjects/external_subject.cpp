@@ -74,8 +74,8 @@ Expected<void> ExternalSubject::open() {
   if (!again) return tl::unexpected(again.error());
   drifts_ = !integrity::same_record(*first, *again);
   describe(*first);
-  PlanOptions wanted = external_plan(options_.layout, model_.hello().noisy, options_.trials);
-  if (drifts_) wanted.repeats = noisy_repeats;
+  PlanOptions wanted = external_plan(options_.layout, options_.trials);
+  if (drifts_ || model_.hello().noisy) wanted.repeats = noisy_repeats;
   if (const auto most = model_.hello().max_positions)
     std::erase_if(wanted.append, [&](std::size_t more) { return options_.layout.positions + more > *most; });
   // Engines that leave out the last token route one position less.
@@ -189,7 +189,9 @@ Expected<Trace> ExternalSubject::outline(const Intervention& run) {
 
 }  // namespace
 
-PlanOptions external_plan(const Layout& layout, bool chance, const WantedTrials& wanted) {
+PlanOptions external_plan(const Layout& layout, const WantedTrials& wanted) {
+  // A program may draw and not know it; under held seeds no repeat would tell.
+  constexpr bool chance = true;
   PlanOptions options = standard_plan(layout, chance, wanted);
   options.shuffles = 0;
   options.stream_tokens = 0;

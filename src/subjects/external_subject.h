@@ -27,15 +27,16 @@ struct ExternalOptions {
 
 /// A model in another program as a subject that answers every intervention but those on its rule: shuffle,
 /// reroute, company, and streams. Inputs as of run_inputs.h. The first base is run twice when it is opened;
-/// where the two differ, the plan has eight repeats instead of four. Every answer is held against what was
-/// asked and against its base, as a plan's outputs are.
+/// where the two differ, or the program says that it is noisy, the plan has eight repeats instead of four.
+/// Every answer is held against what was asked and against its base, as a plan's outputs are.
 ///
 /// The model must outlive the subject. Input errors: the model's, and answers that contradict what was asked.
 Expected<std::unique_ptr<Subject>> make_external(external::ExternalModel& model, DrawTokens draw,
                                                  const ExternalOptions& options);
 
-/// The plan that a program is asked for: a standard plan without runs that only a model of our own answers.
-PlanOptions external_plan(const Layout& layout, bool chance, const WantedTrials& wanted);
+/// The plan that a program is asked for: a standard plan with a redraw, without the runs that only a model of
+/// our own answers.
+PlanOptions external_plan(const Layout& layout, const WantedTrials& wanted);
 /// Its runs, with the repeats spread among them and one at the end: an engine that changes while it runs
 /// (caches, graphs compiled when warm) shows it in them, and not in changed runs alone.
 std::vector<Intervention> external_runs(const PlanOptions& options, const Layout& layout);

@@ -1,12 +1,13 @@
 """A program with a model, as `pastonly audit --exec` starts it: answering.py MODEL [FAULT [RUN]].
 
-MODEL is one of made_plan's, or one without experts: `dense`, `dense-leak` and `dense-constant`, which say log-probabilities
+MODEL is one of made_plan's, `drawn-drops`, whose experts keep tokens by a draw of the run's seed, or one without experts: `dense`, `dense-leak` and `dense-constant`, which say log-probabilities
 alone, `dense-told` and `dense-peek`, which say predictions as well; the last sees the very token that it predicts; `dense-noisy`, whose
 numbers come out otherwise in every run. FAULT
 happens in answer number RUN, by default 5; `die-once` and `die-changed` leave a mark in the current directory, and the
 latter is another model from then on."""
 
 import json
+import math
 import os
 import pathlib
 import random
@@ -17,6 +18,26 @@ import time
 import made_plan
 
 MODELS = {"causal": made_plan.causal, "whole-row": made_plan.whole_row, "expert-choice": made_plan.expert_choice(8)}
+
+
+def drawn_drops(rows, seed):
+    """Random token selection: of the tokens that want an expert, those that the run's seed draws."""
+    places = [(row, position) for row in range(len(rows)) for position in range(len(rows[0]))]
+    room = math.ceil(len(places) / made_plan.EXPERTS)
+    kept = set()
+    for layer in made_plan.LAYERS:
+        lots = random.Random(f"{seed} {layer}")
+        wanted = {}
+        for row, position in places:
+            scores = made_plan.own_scores(layer, rows[row][position])
+            wanted.setdefault(scores.index(max(scores)), []).append((lots.random(), row, position))
+        for expert, queue in wanted.items():
+            kept.update((layer, row, position, expert) for _, row, position in sorted(queue)[:room])
+
+    def route(layer, row, position):
+        return (made_plan.own_scores(layer, rows[row][position]),
+                [int((layer, row, position, expert) in kept) for expert in range(made_plan.EXPERTS)])
+    return route
 
 
 def tokens_of(path):
@@ -47,12 +68,12 @@ def said(token, seen):
     return -1.0 - 7.0 * random.Random(f"{token} {seen}").random()
 
 
-def answer(kind, rows, path):
+def answer(kind, rows, path, seed):
     shape = (len(rows), len(rows[0]))
     tensors = {"tokens": ("I32", shape, b"".join(struct.pack(f"<{shape[1]}i", *row) for row in rows))}
     metadata = {"schema": "pastonly.trace/1", "mode": "eval", "stage": "dispatched", "layout": "batch-major",
                 "vocab": str(made_plan.VOCAB)}
-    if kind not in MODELS:
+    if kind.startswith("dense"):
         told = b"".join(struct.pack("<f", log_prob(kind, row, position)) for row in rows for position in range(shape[1]))
         tensors["logprobs"] = ("F32", shape, told)
         if kind in ("dense-told", "dense-peek", "dense-noisy"):
@@ -61,7 +82,7 @@ def answer(kind, rows, path):
                             for row in rows for position in range(shape[1]))
             tensors["predictions"] = ("F32", (*shape, 2), told)
     else:
-        route = MODELS[kind](rows, [[1] * shape[1]] * shape[0])
+        route = drawn_drops(rows, seed) if kind == "drawn-drops" else MODELS[kind](rows, [[1] * shape[1]] * shape[0])
         for layer in made_plan.LAYERS:
             scores, mask = b"", b""
             for row in range(shape[0]):
@@ -122,7 +143,7 @@ def main():
             rows = tokens_of(pathlib.Path(ask["in"]))
             if wrong == "other-tokens":
                 rows[0][0] = (rows[0][0] + 1) % made_plan.VOCAB
-            answer(kind, rows[:-1] if wrong == "short" else rows, path)
+            answer(kind, rows[:-1] if wrong == "short" else rows, path, ask["seed"])
         if wrong == "half":
             os.truncate(path, 1000)
         say(json.dumps({"type": "done", "id": ask["id"] + (1 if wrong == "order" else 0)}))

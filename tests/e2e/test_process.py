@@ -47,6 +47,18 @@ class Process(unittest.TestCase):
                     self.assertIn(check, findings(report, ("error",)))
                 self.assertIn("dropout was switched off", json.dumps(report["findings"]))
 
+    def test_draws_under_held_seeds_are_told_from_rules(self):
+        """All runs hold the draws of their base: no repeat differs, and another draw does."""
+        code, report, said = self.asked("drawn-drops")
+        self.assertEqual(code, 1, said)
+        self.assertEqual({layer["rule"]["id"] for layer in report["layers"]}, {"random-token"})
+        told = json.dumps(report["findings"])
+        self.assertIn("another draw of what routing leaves to chance", told)
+        self.assertNotIn("none is random", told)
+        shown = " ".join(run("report", self.folder / "report.json").stdout.split())
+        self.assertLess(shown.count("No trial"), 4)
+        self.assertIn("detection_limit.left_out of the JSON report says why", shown)
+
     def test_dense_models_are_judged_by_what_they_say(self):
         code, report, said = self.asked("dense-told")
         self.assertEqual(code, 0, said)
