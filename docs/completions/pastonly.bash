@@ -21,18 +21,18 @@ _pastonly() {
     --policy) COMPREPLY=($(compgen -W "ci release" -- "$current") $(compgen -f -- "$current")); return ;;
     -o | --output) COMPREPLY=($(compgen -W "$(_pastonly_formats "$command")" -- "$current")); return ;;
     --unit) COMPREPLY=($(compgen -W "nats bits" -- "$current")); return ;;
-    --seed | --threads | --check | --source | --rule | --tokens | --text | --positions | --limit | --budget | --log | --batch | --shape | --top-k | --map | --tags | --special | --exec | --attach | --timeout) return ;;
+    --seed | --threads | --check | --source | --rule | --tokens | --text | --positions | --limit | --budget | --log | --batch | --shape | --top-k | --map | --tags | --special | --exec | --url | --as | --attach | --timeout) return ;;
     --out) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --experts | --layers | --vocab | --chunk) return ;;
   esac
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
-      options="--policy --check --source --tags --exec --attach --timeout --rule --twin --tokens --text --positions --limit --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
+      options="--policy --check --source --tags --exec --url --vocab --attach --timeout --rule --as --twin --tokens --text --positions --limit --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     lab) options="--out --policy --check --no-checks --export --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
-      options="--output --rule --tokens --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
+      options="--output --rule --as --tokens --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
     plan) options="--vocab --batch --positions --layout --special --tokens --source --limit --noisy $session" ;;

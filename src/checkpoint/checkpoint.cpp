@@ -76,12 +76,13 @@ Expected<void> Checkpoint::make_rules(const std::optional<RuleSpec>& rule) {
 }
 
 Expected<Checkpoint> Checkpoint::open(const std::filesystem::path& directory,
-                                      const std::optional<RuleSpec>& rule, Precision precision) {
+                                      const std::optional<RuleSpec>& rule, Precision precision,
+                                      std::string_view family) {
   Checkpoint out;
   out.precision_ = precision;
   out.name_ = directory.string();
   out.config_ = directory / "config.json";
-  auto description = read_description(out.config_);
+  auto description = read_description(out.config_, family);
   if (!description) return tl::unexpected(description.error());
   out.description_ = *std::move(description);
   auto weights = Weights::open(directory);

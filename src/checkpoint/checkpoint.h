@@ -40,11 +40,13 @@ class Checkpoint {
   /// Opens config.json and the weights of a directory. `rule`: routes every layer in place of the rule that
   /// the configuration declares; where it names no k it takes the declared one, and biased rules take the
   /// checkpoint's correction bias where they name none.
+  /// `family`: the model_type that is run in place of the declared one, "" = the declared; keys that it does
+  /// not read are then input errors.
   /// Input errors name file, key and tensor; usage errors: a rule that cannot be made,
   /// bfloat16 on a processor or a build without.
   static Expected<Checkpoint> open(const std::filesystem::path& directory,
                                    const std::optional<RuleSpec>& rule = std::nullopt,
-                                   Precision precision = Precision::float32);
+                                   Precision precision = Precision::float32, std::string_view family = {});
 
   /// Runs the batch and returns what the routers did (mask, scores, gates, bias), with ln p of every token
   /// given the row's tokens before it, as model::Model::observe does. May be called from several threads with

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -65,15 +66,22 @@ void refuse_two_sided_attention(input::ObjectReader& config) {
     config.reject("use_bidirectional_attention", fmt::format("is true: {}", why));
 }
 
-Expected<Description> unknown(const std::string& type, const std::string& file) {
+std::string known_types() {
   std::string known;
   for (const Family& family : families())
     known += fmt::format("{}{}", known.empty() ? "" : ", ", family.model_type);
-  return input_error(input::printable(fmt::format(
-      "{}: model_type: '{}' is not among the architectures that run here: {}. Any other model can "
-      "be audited by what it recorded: a trace, or a plan whose runs its own engine makes "
-      "(docs/formats.md)",
-      file, type.substr(0, 80), known)));
+  return known;
+}
+
+Expected<Description> unknown(const std::string& type, const std::string& file) {
+  const std::string directory = std::filesystem::path(file).parent_path().string();
+  return input_error(input::printable(
+      fmt::format("{}: model_type: '{}' is not among the architectures that run here: {}. Audit it as "
+                  "transformers runs it: "
+                  "pastonly audit --exec 'python3 -m pastonly.worker --serve --model hf:{}' "
+                  "(docs/python.md); one that equals a "
+                  "family by configuration runs with --as",
+                  file, type.substr(0, 80), known_types(), directory.empty() ? "." : directory)));
 }
 
 }  // namespace
@@ -102,14 +110,30 @@ void read_special_tokens(const input::ObjectReader& config, Description& out) {
                            out.special_tokens.end());
 }
 
-Expected<Description> describe(const input::Json& json, const std::string& file) {
+/// The family to read a configuration as, and how that was found. nullptr where there is none.
+const Family* family_of(std::string_view declared, std::string_view as, Description& out) {
+  const Family* family = find_family(as.empty() ? declared : as);
+  if (family == nullptr && as.empty()) {
+    family = find_renamed(declared);
+    out.renamed = family != nullptr;
+  }
+  if (family != nullptr) out.model_type = family->model_type;
+  if (out.model_type != declared) out.named = declared;
+  return family;
+}
+
+Expected<Description> describe(const input::Json& json, const std::string& file, std::string_view as) {
   if (!json.is_object()) return input_error(fmt::format("{}: expected a JSON object", file));
   input::ObjectReader config(json, file);
   Description out;
-  out.model_type = config.text("model_type", std::nullopt);
+  const std::string declared = config.text("model_type", std::nullopt);
   if (config.failed()) return tl::unexpected(config.finish().error());
-  const Family* family = find_family(out.model_type);
-  if (family == nullptr) return unknown(out.model_type, file);
+  const Family* family = family_of(declared, as, out);
+  if (family == nullptr) {
+    if (as.empty()) return unknown(declared, file);
+    return usage_error(
+        input::printable(fmt::format("--as {}: expected one of {}", as.substr(0, 80), known_types())));
+  }
   out.names = family->names;
   out.vocab = config.count("vocab_size", std::nullopt, 2);
   out.width = config.count("hidden_size");
@@ -135,6 +159,11 @@ Expected<Description> describe(const input::Json& json, const std::string& file)
   if (out.sparse_layers() == 0)
     config.reject("num_hidden_layers", "no layer has experts, so there is no routing to audit");
   list_unread(config, out);
+  if (!out.named.empty() && !out.renamed && !out.unread.empty())
+    config.reject("model_type",
+                  fmt::format("'{}' has keys that {} (--as) does not read: {}; a family that equals it "
+                              "by configuration would",
+                              out.named, out.model_type, fmt::join(out.unread, ", ")));
   if (auto done = config.finish(); !done) return tl::unexpected(done.error());
   const auto rule = make_rule(out.router.rule.id, out.router.rule.parameters);
   if (!rule) return input_error(fmt::format("{}: {}", file, rule.error().message));
@@ -143,12 +172,12 @@ Expected<Description> describe(const input::Json& json, const std::string& file)
   return out;
 }
 
-Expected<Description> read_description(const std::filesystem::path& path) {
+Expected<Description> read_description(const std::filesystem::path& path, std::string_view as) {
   const auto text = input::read_text(path, largest_config);
   if (!text) return tl::unexpected(text.error());
   const auto json = input::parse_json(*text, path.string(), Error::Kind::input);
   if (!json) return tl::unexpected(json.error());
-  return describe(*json, path.string());
+  return describe(*json, path.string(), as);
 }
 
 }  // namespace pastonly::checkpoint

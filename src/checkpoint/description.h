@@ -106,7 +106,9 @@ struct Names {
 
 /// What a checkpoint computes: everything but the weights.
 struct Description {
-  std::string model_type;
+  std::string model_type;  ///< of the family that it is run as
+  std::string named;       ///< what config.json says instead; "" = the same
+  bool renamed = false;    ///< `named` is known to be another name for the family, and nothing else
   std::size_t vocab = 0;
   std::size_t width = 0;
   Norm norm = Norm::rms;

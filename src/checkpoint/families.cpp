@@ -107,4 +107,10 @@ const Family* find_family(std::string_view model_type) {
   return nullptr;
 }
 
+const Family* find_renamed(std::string_view model_type) {
+  // Kimi-K2's config.json: architectures DeepseekV3ForCausalLM, auto_map
+  // modeling_deepseek.DeepseekV3ForCausalLM.
+  return model_type == "kimi_k2" ? find_family("deepseek_v3") : nullptr;
+}
+
 }  // namespace pastonly::checkpoint

@@ -26,9 +26,14 @@ struct Family {
 std::span<const Family> families();
 /// nullptr where there is none.
 const Family* find_family(std::string_view model_type);
+/// The family that a model_type is another name of, and nothing else: its configurations name the family's
+/// own code. nullptr where it is none.
+const Family* find_renamed(std::string_view model_type);
 
-/// Reads config.json. Input errors name the file and the key; an unknown model_type lists the known ones.
-Expected<Description> read_description(const std::filesystem::path& config);
-Expected<Description> describe(const input::Json& config, const std::string& file);
+/// Reads config.json. `as`: the model_type to read it as, "" = the declared one; keys that this family does
+/// not read are then errors. Input errors name the file and the key; an unknown model_type lists the known
+/// ones.
+Expected<Description> read_description(const std::filesystem::path& config, std::string_view as = {});
+Expected<Description> describe(const input::Json& config, const std::string& file, std::string_view as = {});
 
 }  // namespace pastonly::checkpoint

@@ -65,7 +65,8 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   const bool external = !program->command.empty() || program->attached;
   if (subject.empty() && arguments.logs.empty() && !external)
     return usage_error(
-        "audit needs a trace file, a plan directory, a checkpoint, a program (--exec COMMAND), or training "
+        "audit needs a trace file, a plan directory, a checkpoint, a program (--exec COMMAND), a server "
+        "(--url URL), or training "
         "logs "
         "(--log LABEL:FILE)");
   if (external && (!subject.empty() || !arguments.logs.empty()))

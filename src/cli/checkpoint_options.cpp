@@ -17,6 +17,14 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->group(group);
   command
       .add_option(
+          "--as", options.family,
+          "model_type of config.json that the checkpoint's own equals in all but name and configuration; "
+          "tensors or keys that it does not know are refused")
+      ->type_name("MODEL_TYPE")
+      ->check(not_empty())
+      ->group(group);
+  command
+      .add_option(
           "--tokens", options.tokens,
           std::string("Token ids to run the checkpoint on, as format (bytes, nanogpt, llm.c, megatron, npy) "
                       "and file; default: drawn ") +
@@ -51,12 +59,12 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->check(not_empty())
       ->group(group);
   command
-      .add_option(
-          "--limit", options.limit,
-          "Detection limit to make the plan for, as a share of trials, for example 0.001; its price is "
-          "said before it starts. Default: 0.01, or what the standard plan reaches at its cost")
-      ->type_name("SHARE")
-      ->check(share_of_trials())
+      .add_option("--limit", options.limit,
+                  "Detection limit to make the plan for, as a share of trials, for example 0.001, or as bits "
+                  "that a routing may tell of its future, 0.01bits; its price is "
+                  "said before it starts. Default: 0.01, or what the standard plan reaches at its cost")
+      ->type_name("SHARE|BITS")
+      ->transform(share_of_trials())
       ->group(group);
   command
       .add_option("--budget", options.budget,

@@ -83,12 +83,12 @@ void add_plan(CLI::App& app, Session& session) {
       ->type_name("SOURCE")
       ->check(not_empty());
   command
-      ->add_option(
-          "--limit", request.limit,
-          "Detection limit to make the plan for, as a share of trials, for example 0.001. Default: 0.01, or "
-          "what the standard plan reaches at its cost")
-      ->type_name("SHARE")
-      ->check(share_of_trials());
+      ->add_option("--limit", request.limit,
+                   "Detection limit to make the plan for, as a share of trials, for example 0.001, or as "
+                   "bits that a routing may tell of its future, 0.01bits. Default: 0.01, or "
+                   "what the standard plan reaches at its cost")
+      ->type_name("SHARE|BITS")
+      ->transform(share_of_trials());
   command->add_flag("--noisy", request.noisy,
                     "The engine's runs differ by themselves: 16 repeats instead of 4");
   add_session_options(*command, session, Shown::drawn);

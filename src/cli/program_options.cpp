@@ -27,6 +27,13 @@ Expected<std::pair<int, int>> descriptors(const std::string& text) {
   return out;
 }
 
+/// The Python package asks the server, as a program of its own. A shell reads the command.
+std::string asking(const std::string& url, std::uint64_t vocab) {
+  std::string quoted = "'";
+  for (const char c : url) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return fmt::format("exec python3 -m pastonly.server {}' --vocab {}", quoted, vocab);
+}
+
 }  // namespace
 
 void add_program_options(CLI::App& command, ProgramArguments& arguments) {
@@ -38,6 +45,22 @@ void add_program_options(CLI::App& command, ProgramArguments& arguments) {
                    ->type_name("COMMAND")
                    ->check(not_empty())
                    ->group(group);
+  auto* url =
+      command
+          .add_option("--url", arguments.url,
+                      "Server that completes prompts of token ids (vLLM, SGLang, OpenAI-compatible), audited "
+                      "as it is served; asked by the Python package (docs/python.md)")
+          ->type_name("URL")
+          ->check(not_empty())
+          ->excludes(exec)
+          ->group(group);
+  auto* vocab =
+      command.add_option("--vocab", arguments.vocab, "Size of the vocabulary of the server's model")
+          ->type_name("N")
+          ->check(positive_whole())
+          ->needs(url)
+          ->group(group);
+  url->needs(vocab);
   command
       .add_option(
           "--attach", arguments.attached,
@@ -46,6 +69,7 @@ void add_program_options(CLI::App& command, ProgramArguments& arguments) {
       ->type_name("IN,OUT")
       ->check(not_empty())
       ->excludes(exec)
+      ->excludes(url)
       ->group(group);
   command
       .add_option("--timeout", arguments.timeout, "Seconds to wait for a program's start and for each answer")
@@ -57,7 +81,7 @@ void add_program_options(CLI::App& command, ProgramArguments& arguments) {
 
 Expected<external::Program> parse(const ProgramArguments& arguments) {
   external::Program program;
-  program.command = arguments.command;
+  program.command = arguments.url.empty() ? arguments.command : asking(arguments.url, arguments.vocab);
   program.patience = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1000.0));
   if (arguments.attached.empty()) return program;
   const auto attached = descriptors(arguments.attached);

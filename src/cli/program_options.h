@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 
 #include "external/external_model.h"
@@ -8,9 +9,11 @@
 
 namespace pastonly::cli {
 
-/// `--exec --attach --timeout` as typed.
+/// `--exec --url --vocab --attach --timeout` as typed.
 struct ProgramArguments {
   std::string command;
+  std::string url;
+  std::uint64_t vocab = 0;
   std::string attached;  ///< IN,OUT
   double timeout = 600.0;
 };

@@ -1,8 +1,13 @@
 #include "cli/validators.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <string_view>
+
+#include "kernels/elementary.h"
 
 namespace pastonly::cli {
 
@@ -22,8 +27,14 @@ CLI::Validator share_of_trials() {
             double number = 0.0;
             const char* end = text.data() + text.size();
             const auto read = std::from_chars(text.data(), end, number);
-            const bool good = read.ec == std::errc() && read.ptr == end && number >= 1e-5 && number <= 0.5;
-            return good ? "" : "'" + text + "' is not a number from 0.00001 to 0.5";
+            const bool bits = std::string_view(read.ptr, static_cast<std::size_t>(end - read.ptr)) == "bits";
+            if (bits) number = 1.0 - kernels::exp2(-number);
+            const bool good =
+                read.ec == std::errc() && (read.ptr == end || bits) && number >= 1e-5 && number <= 0.5;
+            if (!good)
+              return "'" + text + "' is not a share from 0.00001 to 0.5, or bits from 0.00002bits to 1bits";
+            if (bits) text = fmt::format("{:.17g}", number);
+            return "";
           },
           ""};
 }

@@ -139,26 +139,30 @@ std::size_t ExternalModel::restarts() const {
   return restarts_;
 }
 
-Expected<Trace> ExternalModel::answer(const runtime::Batch& batch, std::uint64_t seed) {
+Expected<Trace> ExternalModel::answer(const runtime::Batch& batch, std::uint64_t seed,
+                                      const Streamed* streamed) {
   const std::lock_guard lock(mutex_);
   if (lost_) return tl::unexpected(*lost_);
   const std::uint64_t id = asked_++;
   const fs::path in = directory_ / fmt::format("{}.in.safetensors", id);
   const fs::path out = directory_ / fmt::format("{}.out.safetensors", id);
-  const input::TokensFile given{
+  input::TokensFile given{
       batch.layout, {batch.tokens.begin(), batch.tokens.end()}, {batch.valid.begin(), batch.valid.end()}};
   if (auto written = input::write_tokens(in, given.layout, given.tokens, given.valid); !written)
     return tl::unexpected(written.error());
-  const input::Json run{{"type", "run"},
-                        {"id", id},
-                        // Whole numbers of JSON are safe up to 2^53.
-                        {"seed", seed >> 11},
-                        {"in", in.string()},
-                        {"out", out.string()}};
+  input::Json run{{"type", "run"},
+                  {"id", id},
+                  // Whole numbers of JSON are safe up to 2^53.
+                  {"seed", seed >> 11},
+                  {"in", in.string()},
+                  {"out", out.string()}};
+  if (streamed != nullptr) run["stream"] = {{"rows", streamed->rows}, {"every", streamed->every}};
   const auto line = ask(run.dump(), id);
   if (!line) lost_ = line.error();
   if (!line) return tl::unexpected(line.error());
   if (const std::string why = not_done(*line, id, name_); !why.empty()) return input_error(why);
+  // A stream says itself which tokens it ran: a program that knows none leaves the marks out.
+  if (streamed != nullptr) given.valid.clear();
   auto trace = input::read_trace(out, {}, &given);
   if (!trace) trace.error().message = fmt::format("{}: {}", name_, trace.error().message);
   std::error_code ignored;

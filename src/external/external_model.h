@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -27,6 +28,12 @@ struct Program {
   std::chrono::milliseconds patience{600'000};  ///< for its hello and for each answer
 };
 
+/// Tokens that are run one by one.
+struct Streamed {
+  std::span<const std::size_t> rows;
+  std::size_t every = 1;
+};
+
 /// A model that another program runs. Batches are asked for one after the other, whoever asks. A program that
 /// was started here and ends before it has answered is started once more for that batch. Input errors, with
 /// the program's last words: it cannot be started, says what makes no sense, does not answer in time, fails,
@@ -41,7 +48,9 @@ class ExternalModel {
   const std::string& name() const noexcept { return name_; }
   /// What the model made of the batch under this seed of chance. The trace's file is gone from its directory;
   /// its bytes live as long as the trace.
-  Expected<Trace> answer(const runtime::Batch& batch, std::uint64_t seed);
+  /// `streamed`: of these rows, positions every - 1, 2 every - 1, ... are run, each alone with the row's
+  /// tokens up to it, and the batch's `valid` marks them. Only where hello().streams.
+  Expected<Trace> answer(const runtime::Batch& batch, std::uint64_t seed, const Streamed* streamed = nullptr);
   /// How often the program was started again. Answers before and after may be of two models: for the caller
   /// to ask.
   std::size_t restarts() const;

@@ -41,6 +41,7 @@ Expected<Hello> parse_hello(std::string_view line, std::string_view program) {
   limit("max_positions", out.max_positions, 2);
   limit("max_tokens", out.max_tokens, 2);
   out.noisy = reader.flag("noisy", false);
+  out.streams = reader.flag("streams", false);
   out.name = reader.text("name", "");
   if (out.name.size() > longest_name)
     reader.reject("name", fmt::format("longer than {} bytes", longest_name));

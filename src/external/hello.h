@@ -17,8 +17,9 @@ struct Hello {
   std::vector<std::int64_t> special;  ///< token ids of beginning, end, padding and the like
   /// Of a batch: its rows, its length, its tokens; nothing = any.
   std::optional<std::size_t> max_batch, max_positions, max_tokens;
-  bool noisy = false;  ///< routing draws at random
-  std::string name;    ///< "" where it has none
+  bool noisy = false;    ///< routing draws at random
+  bool streams = false;  ///< it answers streams
+  std::string name;      ///< "" where it has none
   struct Remark {
     std::string id, message;
   };

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "input/text/printable.h"
+#include "kernels/elementary.h"
 #include "report/coverage_table.h"
 #include "report/experiment_json.h"
 #include "report/headline.h"
@@ -240,8 +241,9 @@ std::string detection(const Report& report, const TextStyle& style) {
   const DetectionLimit& limit = *report.detection_limit;
   std::string text = fmt::format(
       "Detection limit: {} trial{} with redrawn later tokens; a leak that shows in more than {:.3g}% of such "
-      "trials would have been found with {:g}% confidence.",
-      limit.trials, limit.trials == 1 ? "" : "s", 100.0 * limit.trial_rate, 100.0 * limit.confidence);
+      "trials ({:.2g} bits of collision information) would have been found with {:g}% confidence.",
+      limit.trials, limit.trials == 1 ? "" : "s", 100.0 * limit.trial_rate,
+      -kernels::log2(1.0 - limit.trial_rate), 100.0 * limit.confidence);
   if (limit.sequences > 0) {
     text += fmt::format(" The trials are of {} different sequence{}: by sequences the limit is {:.3g}%.",
                         limit.sequences, limit.sequences == 1 ? "" : "s", 100.0 * limit.sequence_rate);

@@ -36,6 +36,20 @@ void add_issues(const checkpoint::Checkpoint& checkpoint, bool twin, std::vector
             "names code of its own (auto_map: {}), which pastonly does not run: audited is {} as "
             "transformers computes it. The report says nothing of the model that trust_remote_code loads",
             description.own_code, description.model_type));
+  if (!description.named.empty())
+    add("run-as",
+        description.renamed
+            ? fmt::format("says model_type {}: it is run as {}, which it equals but for the name",
+                          description.named, description.model_type)
+            : fmt::format("says model_type {}: it is run as {}, as --as says. Its tensors and keys are "
+                          "those of that family; whether its code is, nobody has compared here",
+                          description.named, description.model_type));
+  if (description.training_layers > 0)
+    add("skipped-layers",
+        fmt::format("has {} layer{} beyond the last that predict{} further tokens in training: not run, and "
+                    "not audited",
+                    description.training_layers, description.training_layers == 1 ? "" : "s",
+                    description.training_layers == 1 ? "s" : ""));
   if (!description.unread.empty())
     add("unread-keys", fmt::format("has keys that pastonly does not read, as if they were not there: {}",
                                    fmt::join(description.unread, ", ")));
@@ -80,6 +94,7 @@ Expected<checkpoint::Checkpoint> open_causal_baseline(const CheckpointOptions& o
                                                       const checkpoint::Description& description) {
   CheckpointOptions as_declared = options;
   as_declared.rule.clear();
+  as_declared.family.clear();
   std::error_code ignored;
   if (std::filesystem::equivalent(options.causal_baseline, subject, ignored))
     return usage_error(
@@ -126,7 +141,7 @@ Expected<checkpoint::Checkpoint> open_directory(const std::string& path, const C
   }
   using checkpoint::Precision;
   auto opened = checkpoint::Checkpoint::open(
-      path, rule, options.precision == "bfloat16" ? Precision::bfloat16 : Precision::float32);
+      path, rule, options.precision == "bfloat16" ? Precision::bfloat16 : Precision::float32, options.family);
   if (!opened) return opened;
   // Of all experts: those that these tokens pass by are released with the others.
   auto odd = checkpoint::check_weights(opened->weights());

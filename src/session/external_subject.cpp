@@ -24,9 +24,9 @@ Expected<void> fitting_options(const AuditRequest& request) {
         "--layout, --shape, --mode, --stage, --compute, --top-k, --experts and --map are for recorded files; "
         "a "
         "program says these things in its traces");
-  if (!checkpoint.rule.empty() || !checkpoint.causal_baseline.empty() || !checkpoint.text.empty() ||
-      checkpoint.precision != "float32")
-    return usage_error("--rule, --twin, --text and --precision are for checkpoints");
+  if (!checkpoint.rule.empty() || !checkpoint.family.empty() || !checkpoint.causal_baseline.empty() ||
+      !checkpoint.text.empty() || checkpoint.precision != "float32")
+    return usage_error("--rule, --as, --twin, --text and --precision are for checkpoints");
   return {};
 }
 

@@ -34,6 +34,7 @@ subjects::PlanOptions options_of(const PlanRequest& request) {
   if (request.limit > 0.0) trials = {stats::trials_for(request.limit, alpha), true};
   auto options = subjects::external_plan(request.layout, trials);
   if (request.noisy) options.repeats = noisy_repeats;
+  options.stream_tokens = 0;
   return options;
 }
 

@@ -53,6 +53,7 @@ Expected<recording::RecordingIdentity> identity_of(const AuditRequest& request, 
       {"program", request.program.command.empty() ? subject.info().name : request.program.command},
       {"twin", how.causal_baseline.empty() ? "none" : absolute(how.causal_baseline)},
       {"rule", how.rule.empty() ? "declared" : how.rule},
+      {"as", how.family.empty() ? "declared" : how.family},
       // Products of bfloat16 round otherwise where the processor has its own.
       {"precision", how.precision == "bfloat16" && kernels::has_bf16_products() ? "bfloat16 of the processor"
                                                                                 : how.precision},

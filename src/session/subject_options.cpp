@@ -87,6 +87,7 @@ Expected<input::TraceOptions> trace_options_from(const Value& value) {
 
 std::optional<std::string> given(const CheckpointOptions& options) {
   if (!options.rule.empty()) return "--rule";
+  if (!options.family.empty()) return "--as";
   if (!options.causal_baseline.empty()) return "--twin";
   if (!options.tokens.empty()) return "--tokens";
   if (!options.text.empty()) return "--text";
@@ -100,6 +101,7 @@ std::optional<std::string> given(const CheckpointOptions& options) {
 
 void add_to_value(const CheckpointOptions& options, Value& value) {
   if (!options.rule.empty()) value.set("rule", options.rule);
+  if (!options.family.empty()) value.set("as", options.family);
   if (!options.causal_baseline.empty()) value.set("twin", options.causal_baseline);
   if (!options.tokens.empty()) value.set("tokens", options.tokens);
   if (options.positions > 0) value.set("positions", options.positions);
@@ -111,6 +113,7 @@ void add_to_value(const CheckpointOptions& options, Value& value) {
 CheckpointOptions checkpoint_options_from(const Value& value) {
   CheckpointOptions options;
   options.rule = value.text_or("rule", "");
+  options.family = value.text_or("as", "");
   options.causal_baseline = value.text_or("twin", "");
   options.tokens = value.text_or("tokens", "");
   options.positions = positive(value.integer("positions")).value_or(0);

@@ -21,10 +21,11 @@ std::optional<TokenOrder> order_of(std::string_view text);
 Value to_value(const input::TraceOptions& options);
 Expected<input::TraceOptions> trace_options_from(const Value& value);
 
-/// `--rule --twin --tokens --text --positions --limit --budget --precision --record` as typed: how a
+/// `--rule --as --twin --tokens --text --positions --limit --budget --precision --record` as typed: how a
 /// checkpoint is run.
 struct CheckpointOptions {
   std::string rule;             ///< id,key=value,...; "" = what config.json declares
+  std::string family;           ///< model_type to run it as; "" = what config.json declares
   std::string causal_baseline;  ///< checkpoint trained causally on the same; "" = none
   std::string tokens;           ///< FORMAT:FILE; "" = drawn from the source, or uniformly
   std::string text;

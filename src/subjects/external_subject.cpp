@@ -20,9 +20,22 @@ using Kind = Intervention::Kind;
 
 constexpr std::size_t quiet_repeats = 4, noisy_repeats = 8;
 
-bool answers(Kind kind) {
-  return kind != Kind::shuffle && kind != Kind::reroute && kind != Kind::stream &&
-         kind != Kind::foreign_batch;
+/// A pass each, in another program.
+constexpr std::size_t most_streams = 128;
+
+bool answers(Kind kind, bool streams) {
+  return kind != Kind::shuffle && kind != Kind::reroute && kind != Kind::foreign_batch &&
+         (kind != Kind::stream || streams);
+}
+
+/// 1 at the tokens that a stream runs.
+std::vector<std::uint8_t> streamed_tokens(const Intervention& run, const Layout& layout) {
+  std::vector<std::uint8_t> out(layout.tokens(), 0);
+  for (const std::size_t row : run.rows) {
+    for (std::size_t position = run.every - 1; position < layout.positions; position += run.every)
+      out[layout.token(row, position)] = 1;
+  }
+  return out;
 }
 
 class ExternalSubject final : public Subject {
@@ -75,6 +88,7 @@ Expected<void> ExternalSubject::open() {
   drifts_ = !integrity::same_record(*first, *again);
   describe(*first);
   PlanOptions wanted = external_plan(options_.layout, options_.trials);
+  if (!model_.hello().streams || !capabilities_.routes) wanted.stream_tokens = 0;
   if (drifts_ || model_.hello().noisy) wanted.repeats = noisy_repeats;
   if (const auto most = model_.hello().max_positions)
     std::erase_if(wanted.append, [&](std::size_t more) { return options_.layout.positions + more > *most; });
@@ -121,9 +135,13 @@ void ExternalSubject::describe(const Trace& first) {
 
 /// A run's answer by itself: read, and of the tokens that it was asked for.
 Expected<Trace> ExternalSubject::answer(const Intervention& run) {
-  const auto batch = inputs_.batch(run);
+  auto batch = inputs_.batch(run);
   if (!batch) return tl::unexpected(batch.error());
-  auto trace = model_.answer({batch->layout, batch->tokens, batch->valid}, inputs_.chance(run));
+  const bool streams = run.kind == Kind::stream;
+  if (streams) batch->valid = streamed_tokens(run, batch->layout);
+  const external::Streamed streamed{run.rows, run.every};
+  auto trace = model_.answer({batch->layout, batch->tokens, batch->valid}, inputs_.chance(run),
+                             streams ? &streamed : nullptr);
   if (!trace) return trace;
   trace->path = path_of(run);
   if (!trace->vocab) trace->vocab = model_.hello().vocab;
@@ -135,11 +153,15 @@ Expected<Trace> ExternalSubject::answer(const Intervention& run) {
   if (const auto why = integrity::contradicts_input(*trace, {batch->layout, batch->tokens, batch->valid});
       !why.empty())
     return contradiction(why);
+  if (streams && !std::ranges::equal(trace->valid, batch->valid))
+    return contradiction(
+        "valid does not mark the tokens that the stream asked for; a program that knows no streams says "
+        "so in its hello");
   return trace;
 }
 
 Expected<Trace> ExternalSubject::observe(const Intervention& run) {
-  if (!answers(run.kind))
+  if (!answers(run.kind, model_.hello().streams))
     return not_recorded(fmt::format("{} runs in another program, which is not asked for runs of kind {}",
                                     info_.name, name(run.kind)));
   if (run.kind == Kind::base && run.id == 0) return *first_;
@@ -194,7 +216,7 @@ PlanOptions external_plan(const Layout& layout, const WantedTrials& wanted) {
   constexpr bool chance = true;
   PlanOptions options = standard_plan(layout, chance, wanted);
   options.shuffles = 0;
-  options.stream_tokens = 0;
+  options.stream_tokens = std::min(options.stream_tokens, most_streams);
   options.reroutes.clear();
   options.repeats = quiet_repeats;
   return options;

@@ -59,6 +59,24 @@ class Checkpoints(unittest.TestCase):
         self.root = pathlib.Path(self.directory.name)
         self.checkpoint = write(self.root / "model")
 
+    def test_run_as_another_family(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = write(pathlib.Path(folder) / "own", {"model_type": "own_moe"})
+            done = run("audit", path)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"pastonly.worker --serve --model hf:{path}'", done.stderr)
+            report = audit(path, "--as", "olmoe", "--check", "causal-mask", "--check", "trace-integrity", expect=None)
+            self.assertIn("says model_type own_moe: it is run as olmoe, as --as says", json.dumps(report["findings"]))
+            self.assertEqual(report["subject"]["options"]["as"], "olmoe")
+            for family, code, said in (("mixtral", 2, "w1.weight' is missing"), ("olmo", 4, "--as olmo: expected one of olmoe, mixtral")):
+                done = run("audit", path, "--as", family)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertIn(said, done.stderr)
+            write(path, {"model_type": "own_moe", "shared_gate_scale": 2.0})
+            done = run("audit", path, "--as", "olmoe")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("has keys that olmoe (--as) does not read: shared_gate_scale = 2.0", done.stderr)
+
     def test_the_declared_rule_passes_and_verifies(self):
         path = self.root / "report.json"
         done = run("audit", self.checkpoint, "--budget", 4096, "--positions", 32, "-o", f"json={path}", "--quiet")

@@ -73,6 +73,31 @@ class Process(unittest.TestCase):
                 self.assertIn("attention masks", change["help"])
                 self.assertEqual(change["witness"]["tensor"], tensor)
 
+    def test_limits_in_bits(self):
+        """0.01 bits of collision information are a share of 1 - 2^-0.01 of trials."""
+        plan = self.folder / "plan"
+        told = {}
+        for limit in ("0.01bits", "0.0069075"):
+            shutil.rmtree(plan, ignore_errors=True)
+            done = run("plan", plan, "--vocab", 64, *SHAPE, "--limit", limit)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            told[limit] = done.stdout
+        self.assertEqual(*told.values())
+        for wrong in ("2bits", "0bits", "0.01bit", "bits", "-1bits", "nanbits", "1e-9bits"):
+            done = run("plan", self.folder / "other", "--vocab", 64, f"--limit={wrong}")
+            self.assertEqual(done.returncode, 4, wrong)
+            self.assertIn("is not a share from 0.00001 to 0.5, or bits", done.stderr)
+
+    def test_a_server_is_asked_by_the_package(self):
+        """The URL reaches the shell as one word; what fails is said with the package's own words."""
+        for url, more, code, said in (("http://localhost:1/it's; touch x", ("--vocab", 64), 2, "pastonly"),
+                                      ("http://localhost:1", (), 4, "--vocab"), ("", ("--vocab", 64), 4, "empty")):
+            done = run("audit", "--url", url, *more, cwd=self.folder, timeout=60)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(said, done.stderr)
+        self.assertFalse((self.folder / "x").exists())
+        self.assertEqual(run("audit", "--vocab", 64).returncode, 4)
+
     def test_what_could_not_have_been_seen_is_no_pass(self):
         """Log-probabilities of the tokens alone: whoever sees the next token, and no further, moves none of them."""
         code, report, said = self.asked("dense")
@@ -115,6 +140,14 @@ class Process(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("ended with exit code 9 in run 0, twice in a row; it printed: ", said)
         self.assertIn("out of luck", said)
+
+    def test_streams_are_asked_of_those_that_answer_them(self):
+        code, report, said = self.asked("expert-choice", options=("--check", "forced-causality"))
+        self.assertNotIn("stream_difference", json.dumps(report["checks"]))
+        # One that says so and runs the whole batch instead.
+        code, report, said = self.asked("causal", 'hello-{"streams": true}')
+        self.assertEqual(code, 2, said)
+        self.assertIn("valid", json.dumps(report) if report else said)
 
     def test_a_program_that_never_gets_going(self):
         for fault, expected in (("gone", "ended with exit code 3 before it said what it holds; it printed: a banner | no such checkpoint"),

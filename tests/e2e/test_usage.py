@@ -173,7 +173,7 @@ class Plan(Temporary):
         self.assertEqual(plan["model"], {"vocab": 50, "special": [0, 1]})
         kinds = [entry["kind"] for entry in plan["runs"]]
         repeats = [entry["id"] for entry in plan["runs"] if entry["kind"] == "repeat" and entry["base"] == 0]
-        self.assertEqual({"base", "repeat", "suffix", "batch", "order", "length"}, set(kinds))
+        self.assertEqual({"base", "repeat", "redraw", "suffix", "batch", "order", "length"}, set(kinds))
         self.assertEqual((kinds[0], len(repeats), repeats[-1]), ("base", 4, len(kinds) - 1))
         self.assertLess(max(b - a for a, b in zip(repeats, repeats[1:])), len(kinds) // 3)  # spread among the others
         names = {f"{entry['id']:04}.in.safetensors" for entry in plan["runs"]}

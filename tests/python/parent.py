@@ -24,10 +24,11 @@ class Parent:
         self.asks.flush()
         return json.loads(self.answers.readline() or b"{}")
 
-    def run(self, folder, number, tokens, valid=None, seed=0):
+    def run(self, folder, number, tokens, valid=None, seed=0, **more):
         """(answer, trace or None)."""
         given = {"tokens": tokens} if valid is None else {"tokens": tokens, "valid": valid}
-        asked = {"type": "run", "id": number, "seed": seed, "in": f"{folder}/{number}.in.safetensors", "out": f"{folder}/{number}.out.safetensors"}
+        asked = {"type": "run", "id": number, "seed": seed, "in": f"{folder}/{number}.in.safetensors", "out": f"{folder}/{number}.out.safetensors",
+                 **more}
         safetensors.write(asked["in"], given, {"schema": "pastonly.tokens/1"})
         answer = self.say(json.dumps(asked).encode() + b"\n")
         return answer, safetensors.read(asked["out"])[0] if os.path.exists(asked["out"]) else None

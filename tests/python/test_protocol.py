@@ -55,11 +55,22 @@ class Serving(unittest.TestCase):
         parent = self.parent()
         self.assertEqual(parent.hello, {"v": 1, "type": "hello", "vocab": 64, "layers": [0, 2], "experts": 8, "top_k": 2, "mode": "eval",
                                         "name": "Toy", "producer": "toy", "layout": "batch-major", "compute": "float32", "stage": "dispatched",
-                                        "noisy": False})
+                                        "noisy": False, "streams": True})
         answer, trace = parent.run(self.folder, 7, TOKENS, valid=np.ones((2, 4), np.uint8))
         self.assertEqual(answer, {"type": "done", "id": 7})
         np.testing.assert_array_equal(trace["layers.0.experts"], toy.Toy()(TOKENS, None, 0)["layers.0.experts"])
         self.assertEqual(parent.end()[0], 0)
+
+    def test_a_stream_is_each_token_alone(self):
+        parent = self.parent()
+        tokens = np.arange(40).reshape(4, 10)
+        answer, trace = parent.run(self.folder, 3, tokens, stream={"rows": [1, 3], "every": 4})
+        self.assertEqual(answer, {"type": "done", "id": 3})
+        ran = np.zeros((4, 10), bool)
+        ran[[1, 3], 3::4] = True
+        np.testing.assert_array_equal(trace["valid"].astype(bool), ran)
+        np.testing.assert_array_equal(trace["layers.0.experts"][ran], toy.Toy()(tokens, None, 0)["layers.0.experts"][ran])
+        parent.end()
 
     def test_a_failing_run_ends_the_run_and_not_the_child(self):
         Path(self.folder, "models.py").write_text(MODELS)

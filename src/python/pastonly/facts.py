@@ -27,6 +27,7 @@ class Facts:
     max_tokens: Optional[int] = None        # most tokens of one run
     max_batch: Optional[int] = None         # most rows of one run
     noisy: bool = False                     # routing draws at random: the plan then draws anew once, to show it
+    streams: bool = True                    # a single row of any length can be run
     remarks: list = field(default_factory=list)  # of (id, message): what was switched off or left out
     producer: str = "pastonly"              # "transformers 5.24.0 OlmoeForCausalLM"
     name: str = ""                          # of the model, for people

@@ -31,7 +31,7 @@ def hello_of(facts: Facts) -> dict:
             "top_k": facts.top_k, "special": list(facts.special), "max_positions": facts.max_positions,
             "max_tokens": facts.max_tokens, "max_batch": facts.max_batch, "mode": facts.mode, "name": facts.name or None,
             "producer": facts.producer, "layout": facts.layout, "compute": facts.compute, "stage": facts.stage,
-            "rule": facts.rule, "noisy": facts.noisy,
+            "rule": facts.rule, "noisy": facts.noisy, "streams": facts.streams,
             "remarks": [{"id": name, "message": message} for name, message in facts.remarks]}
     return {name: value for name, value in said.items() if value is not None and value != []}
 
@@ -82,7 +82,11 @@ def _answer(runner: Runner, asked: dict) -> dict:
     try:
         given, _ = safetensors.read(asked["in"])
         valid = given.get("valid")
-        out = runner.run(given["tokens"], None if valid is None else valid.astype(np.uint8), int(asked.get("seed", 0)))
+        seed, streamed = int(asked.get("seed", 0)), asked.get("stream")
+        if streamed:
+            out = runner.stream(given["tokens"], streamed["rows"], streamed["every"], seed)
+        else:
+            out = runner.run(given["tokens"], None if valid is None else valid.astype(np.uint8), seed)
         safetensors.write(asked["out"], out, metadata_of(runner.facts))
         return {"type": "done", "id": asked["id"]}
     except Exception as error:

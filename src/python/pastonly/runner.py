@@ -47,7 +47,7 @@ class Runner:
         if successor.size and isinstance(returned, dict) and "successor_logprobs" in returned and "logprobs" in out:
             out["logprobs"][row, position + 1] = float(returned["successor_logprobs"][0])
         for name, values in trace_of(_without_successors(returned), past, None, self.facts).items():
-            if name.startswith("layers.") and not name.endswith(".bias"):
+            if name == "predictions" or (name.startswith("layers.") and not name.endswith(".bias")):
                 if name not in out or out[name].shape[2:] != values.shape[2:]:
                     raise ModelError(f"{name}: shape {values.shape} of {position + 1} tokens alone; expected what the whole row gives")
                 out[name][row, position] = values[0, position]

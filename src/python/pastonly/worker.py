@@ -18,10 +18,14 @@ from .protocol import ProtocolError, serve
 
 
 def load(target: str):
-    """What MODULE:NAME is, or, where it is a function without required parameters, what it returns."""
+    """What MODULE:NAME is, or, where it is a function without required parameters, what it returns. hf:PLACE is a transformers
+    model, of a directory or a hub."""
     module_name, _, name = target.partition(":")
     if not module_name or not name:
-        raise ValueError(f"--model {target}: expected MODULE:FUNCTION, for example my_module:build")
+        raise ValueError(f"--model {target}: expected MODULE:FUNCTION, for example my_module:build, or hf:DIRECTORY")
+    if module_name == "hf":
+        from .adapters.hf import pretrained
+        return pretrained(name)
     sys.path.insert(0, os.getcwd())
     found: Any = importlib.import_module(module_name)
     for part in name.split("."):
@@ -40,7 +44,8 @@ def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pastonly.worker", description=__doc__.split("\n\n")[1])
     parser.add_argument("plan", nargs="?", help="plan directory")
     parser.add_argument("--serve", action="store_true", help="answer the C++ program instead (PASTONLY_IN_FD, PASTONLY_OUT_FD)")
-    parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION", help="builds the model, or is it")
+    parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION",
+                        help="builds the model, or is it; hf:DIRECTORY for a transformers checkpoint")
     parser.add_argument("--vocab", type=int, help="size of the vocabulary, where the model does not say it")
     parser.add_argument("--no-wait", action="store_true", help="end when every run is made or being made, and take over none")
     parser.add_argument("--lease", type=float, default=LEASE, help="seconds after which a claim that is not renewed counts as "
@@ -55,7 +60,7 @@ def main(arguments=None) -> int:
             serve(model, vocab=asked.vocab)
             return 0
         done = record(model, asked.plan, vocab=asked.vocab, wait=not asked.no_wait, lease=asked.lease)
-    except (RunError, ProtocolError, ValueError, ImportError, AttributeError) as error:
+    except (RunError, ProtocolError, ValueError, ImportError, AttributeError, OSError) as error:
         print(f"pastonly.worker: {error}", file=sys.stderr)
         return 2
     print(f"pastonly.worker: made {len(done.made)} runs; {len(done.skipped)} cannot be made, {len(done.left)} are others'",

@@ -153,7 +153,7 @@ TEST_CASE("configurations that contradict themselves are refused by key", "[chec
   refused("rope_parameters", Json{{"rope_type", "spiral"}}, {"spiral"});
   refused("rope_parameters", Json{{"rope_type", "yarn"}, {"factor", 0}}, {"factor"});
   refused("rope_parameters", Json{{"rope_type", "longrope"}, {"short_factor", {1.0}}}, {"short_factor"});
-  refused("model_type", "resnet", {"resnet", "olmoe, mixtral", "a trace, or a plan"});
+  refused("model_type", "resnet", {"resnet", "olmoe, mixtral", "--serve --model hf:"});
   refused("model_type", 3, {"expected a string"});
 }
 

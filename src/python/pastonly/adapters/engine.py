@@ -57,6 +57,7 @@ class Engine:
         self.facts = Facts(vocab=vocab, **{
             "layers": sorted(self.layers), "experts": self.experts(first), "top_k": self.top_k(first), "mode": mode,
             "compute": compute_type(model), "layout": self.layout, "rule": rule, "producer": self.producer,
+            "streams": self.ranks is None,  # ranks share rows or positions, of which there must be enough
             "remarks": self.remarks + noise_remarks(model, mode), "name": type(model).__name__, **facts})
 
     # What an adapter answers.

@@ -17,6 +17,12 @@ from .torch_module import (compute_type, device_of, log_probabilities, noise_rem
 PROBED = 8  # tokens of the pass that shows what a model returns
 
 
+def pretrained(place: str) -> "HF":
+    """A causal language model as transformers loads it, without code of the checkpoint's own."""
+    from transformers import AutoModelForCausalLM
+    return HF(AutoModelForCausalLM.from_pretrained(place))
+
+
 class HF:
     """A transformers model as a model that answers. Routers are found; what is not is left out with a remark.
 
