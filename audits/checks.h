@@ -28,7 +28,8 @@
   X(expert_prefetch)       \
   X(intervention_impact)   \
   X(router_geometry)       \
-  X(expert_coupling)
+  X(expert_coupling)       \
+  X(same_routes)
 
 namespace pastonly::audits {
 

@@ -32,6 +32,7 @@ struct Needs {
   bool source = false;  ///< the policy names it
   bool weights = false;
   bool routes = false;  ///< routed layers; scores and gates are theirs as well
+  bool pair = false;    ///< two recordings: only `compare` runs it
 };
 
 /// One audit: a constant record. One file in audits/, one line in audits/checks.h, one page in

@@ -14,6 +14,7 @@ inline constexpr const char* causal_mask = "causal-mask";        ///< a pass res
 inline constexpr const char* source_floor = "source-floor";      ///< the lab asks it of the whole experiment
 inline constexpr const char* loss_anomaly = "loss-anomaly";      ///< asked of training logs as well
 inline constexpr const char* forensic_sweep = "forensic-sweep";  ///< has a table of its own
+inline constexpr const char* same_routes = "same-routes";  ///< asked of two recordings, and of nothing else
 
 }  // namespace pastonly::check_id
 
@@ -145,6 +146,21 @@ inline constexpr const char* decline = "decline";                      ///< [arm
 inline constexpr const char* steps_to_baseline = "steps_to_baseline";  ///< [arm]
 inline constexpr const char* chunk_trend = "chunk_trend";
 
+// Two recordings of the same tokens (src/comparison/agreement.h).
+inline constexpr const char* tokens_compared = "tokens_compared";
+inline constexpr const char* routes_kept = "routes_kept";
+inline constexpr const char* routes_by_chance = "routes_by_chance";
+inline constexpr const char* same_experts = "same_experts";
+inline constexpr const char* score_drift = "score_drift";
+inline constexpr const char* near_ties = "near_ties";
+inline constexpr const char* differing_tokens = "differing_tokens";
+inline constexpr const char* lost_routes = "lost_routes";
+inline constexpr const char* differing_gates = "differing_gates";
+inline constexpr const char* gate_difference = "gate_difference";
+inline constexpr const char* log_prob_distance = "log_prob_distance";
+inline constexpr const char* compared_loss_change = "compared_loss_change";
+inline constexpr const char* unseen_share = "unseen_share";
+
 /// A figure of one of several: "drop[expert-choice,k=2]".
 inline std::string of(std::string_view name, std::string_view label) {
   return std::string(name) + "[" + std::string(label) + "]";
@@ -198,16 +214,26 @@ inline constexpr const char* twin_gap = "twin-gap";
 inline constexpr const char* anomalous_loss = "anomalous-loss";
 inline constexpr const char* chunk_drop = "chunk-drop";
 inline constexpr const char* lone_run = "lone-run";
+inline constexpr const char* route_mismatch = "route-mismatch";
+inline constexpr const char* lost_routes = "lost-routes";
+inline constexpr const char* near_ties = "near-ties";
+inline constexpr const char* gate_mismatch = "gate-mismatch";
+inline constexpr const char* loss_mismatch = "loss-mismatch";
+inline constexpr const char* unsound_record = "unsound-record";
+inline constexpr const char* unpaired = "unpaired";
+inline constexpr const char* aligned = "aligned";
 
 inline constexpr std::string_view all[] = {
-    flip,           future_or_batch, change,        rounding,      stochastic,
-    within_noise,   numerical,       unsettled,     broken_repeat, unrecorded_decisions,
-    unanswered,     noise_by_place,  leaky_rule,    unexplained,   broken_declaration,
-    moving_state,   biased_gate,     contradiction, oddity,        own_code,
-    idle_expert,    drop_rate,       routing_leak,  decodable,     below_entropy,
-    unlike_source,  used_leak,       reliance,      streaming_gap, twin_gap,
-    anomalous_loss, chunk_drop,      lone_run,      token_bound,   unproven_gain,
-    same_rows,      dead_row,        uncoupled};
+    flip,           future_or_batch, change,        rounding,       stochastic,
+    within_noise,   numerical,       unsettled,     broken_repeat,  unrecorded_decisions,
+    unanswered,     noise_by_place,  leaky_rule,    unexplained,    broken_declaration,
+    moving_state,   biased_gate,     contradiction, oddity,         own_code,
+    idle_expert,    drop_rate,       routing_leak,  decodable,      below_entropy,
+    unlike_source,  used_leak,       reliance,      streaming_gap,  twin_gap,
+    anomalous_loss, chunk_drop,      lone_run,      token_bound,    unproven_gain,
+    same_rows,      dead_row,        uncoupled,     route_mismatch, lost_routes,
+    near_ties,      gate_mismatch,   loss_mismatch, unsound_record, unpaired,
+    aligned};
 
 /// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {

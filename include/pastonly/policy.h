@@ -40,6 +40,10 @@ struct Policy {
     /// sweep_limit, bits per token.
     double sweep_bits = 0.02;
     double planted_share = 0.05;  ///< DetectionLimit::planted_share with which an audit may pass
+    // Of two recordings that are compared (docs/checks/same-routes.md):
+    double mismatch_tokens = 0.0;  ///< share of tokens with other experts in some layer, near ties apart
+    double mismatch_routes = 0.0;  ///< share of routes lost there
+    double near_ties = 0.05;       ///< share of tokens with other experts at near ties alone
   };
   /// What the trials must have covered for a pass (coverage.h); shares, 0 = anything.
   struct RequiredCoverage {

@@ -17,6 +17,12 @@ std::size_t first_key(const AttentionHead& head, std::size_t query) {
   return first;
 }
 
+/// Padding gets a score that no softmax gives weight to beside any other.
+void hide_padding(float* row, const std::uint8_t* valid, std::size_t size) {
+  constexpr float out_of_sight = -1e30F;
+  for (std::size_t i = 0; i < size; ++i) row[i] = valid[i] != 0 ? row[i] : out_of_sight;
+}
+
 /// Scores of the keys that a query sees become weights.
 void soften(float* row, std::size_t size, const AttentionHead& head) {
   kernels::scale(row, size, head.scale);
@@ -41,6 +47,7 @@ void attend(const AttentionHead& head, std::size_t first, std::size_t count,
     const std::size_t query = first + i, lowest = first_key(head, query) - from;
     const std::size_t end = query + 1 - from;
     float* row = weights.row(i);
+    if (head.valid != nullptr) hide_padding(row + lowest, head.valid + from + lowest, end - lowest);
     soften(row + lowest, end - lowest, head);
     std::fill(row, row + lowest, 0.0F);
     std::fill(row + end, row + keys, 0.0F);

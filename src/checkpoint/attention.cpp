@@ -18,16 +18,17 @@ using kernels::Block;
 class AttentionPass {
  public:
   AttentionPass(const Description& description, const LayerDescription& layer,
-                const AttentionWeights& weights, const RotaryTable& rotary, const Layout& layout,
+                const AttentionWeights& weights, const RotaryTable& rotary, const runtime::Batch& batch,
                 InferenceWorkspace& workspace)
       : d_(description),
         a_(description.attention),
         layer_(layer),
         w_(weights),
         rotary_(rotary),
-        layout_(layout),
+        batch_(batch),
+        layout_(batch.layout),
         s_(workspace),
-        tokens_(layout.tokens()) {}
+        tokens_(batch.layout.tokens()) {}
 
   void run() {
     s_.queries.resize(tokens_, a_.heads * a_.key_width);
@@ -144,6 +145,7 @@ class AttentionPass {
     out.window = layer_.window;
     out.chunk = layer_.chunk;
     if (!w_.sinks.empty()) out.sink = &w_.sinks[h];
+    if (!batch_.valid.empty()) out.valid = batch_.valid.data() + first;
     return out;
   }
 
@@ -152,6 +154,7 @@ class AttentionPass {
   const LayerDescription& layer_;
   const AttentionWeights& w_;
   const RotaryTable& rotary_;
+  const runtime::Batch& batch_;
   const Layout& layout_;
   InferenceWorkspace& s_;
   std::size_t tokens_;
@@ -160,8 +163,8 @@ class AttentionPass {
 }  // namespace
 
 void attention(const Description& description, const LayerDescription& layer, const AttentionWeights& weights,
-               const RotaryTable& rotary, const Layout& layout, InferenceWorkspace& workspace) {
-  AttentionPass(description, layer, weights, rotary, layout, workspace).run();
+               const RotaryTable& rotary, const runtime::Batch& batch, InferenceWorkspace& workspace) {
+  AttentionPass(description, layer, weights, rotary, batch, workspace).run();
 }
 
 }  // namespace pastonly::checkpoint

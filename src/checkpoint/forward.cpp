@@ -94,7 +94,7 @@ Expected<void> Checkpoint::run_layer(std::size_t index, const runtime::Batch& ba
   const LayerWeights& weights = bound_.layers[index];
   normalise(description_.norm, weights.before_attention, description_.norm_epsilon, s.hidden.block(),
             s.normed.block());
-  attention(description_, description_.layers[index], weights.attention, rotary, batch.layout, s);
+  attention(description_, description_.layers[index], weights.attention, rotary, batch, s);
   add_branch(description_.residual_multiplier, s);
   normalise(description_.norm, weights.before_experts, description_.norm_epsilon, s.hidden.block(),
             s.normed.block());

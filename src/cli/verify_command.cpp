@@ -16,6 +16,7 @@
 #include "run/verify.h"
 #include "run/witness.h"
 #include "session/audit_session.h"
+#include "session/compare_session.h"
 #include "session/lab_session.h"
 #include "session/report_file.h"
 
@@ -92,6 +93,16 @@ std::string listing(const std::vector<run::Statement>& held, std::size_t& broken
   return out;
 }
 
+Expected<std::vector<run::Statement>> hold_comparison(const Report& stated, const Session& session) {
+  const auto request = session::comparison_of(stated);
+  if (!request) return tl::unexpected(request.error());
+  const auto again = long_run(session, [&](const session::Environment& environment) {
+    return session::run_comparison(*request, environment);
+  });
+  if (!again) return tl::unexpected(again.error());
+  return run::verify_against(stated, *again);
+}
+
 Expected<std::vector<run::Statement>> hold_audit(const Report& stated, const Session& session) {
   const auto request = request_of(stated);
   if (!request) return tl::unexpected(request.error());
@@ -164,7 +175,9 @@ int run_command(const std::string& path, const Session& session) {
                      "paths as they were given to the audit: run verify in the folder where the audit ran",
                      path, changed.size(), files.size())});
   }
-  auto held = stated->experiment ? hold_experiment(*stated, session) : hold_audit(*stated, session);
+  auto held = stated->experiment                     ? hold_experiment(*stated, session)
+              : stated->subject.kind == "comparison" ? hold_comparison(*stated, session)
+                                                     : hold_audit(*stated, session);
   if (!held) return complain(held.error());
   std::size_t broken = 0;
   std::string text = fmt::format("{} files unchanged\n", files.size()) + listing(*held, broken);

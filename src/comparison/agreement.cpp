@@ -1,42 +1,14 @@
 #include "comparison/agreement.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
-#include <string>
 
-#include "stats/bootstrap.h"
+#include "comparison/by_sequence.h"
+#include "comparison/near_ties.h"
 #include "stats/parallel.h"
 
 namespace pastonly::comparison {
 namespace {
-
-/// Sums of one figure by sequence, and what they are shares of.
-struct BySequence {
-  explicit BySequence(std::size_t sequences) : sums(sequences, 0.0), weights(sequences, 0.0) {}
-  void add(std::size_t sequence, double sum, double weight) {
-    sums[sequence] += sum;
-    weights[sequence] += weight;
-  }
-  Measurement measurement(std::string name, std::string unit, LayerIndex layer, double alpha,
-                          std::uint64_t seed) const {
-    double sum = 0.0, weight = 0.0;
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      sum += sums[i];
-      weight += weights[i];
-    }
-    Measurement out{std::move(name), weight > 0.0 ? sum / weight : 0.0,  {},   {},
-                    std::move(unit), static_cast<std::uint64_t>(weight), layer};
-    if (const auto interval = stats::bootstrap_ratio(sums, weights, {alpha, 2000, seed, raw(layer)})) {
-      out.lower = interval->lower;
-      out.upper = interval->upper;
-    }
-    return out;
-  }
-
-  std::vector<double> sums, weights;  // (sequences)
-};
 
 /// Half the sum of |p - q|, scores divided by their sums; nullopt where they are no shares.
 std::optional<double> total_variation(std::span<const float> first, std::span<const float> second) {
@@ -55,42 +27,62 @@ std::optional<double> total_variation(std::span<const float> first, std::span<co
 
 class LayerComparer {
  public:
-  LayerComparer(const Trace& a, const Trace& b, const LayerRecord& first, const LayerRecord& second)
+  LayerComparer(const Trace& a, const Trace& b, const Alignment& alignment, std::size_t pair)
       : a_(a),
-        b_(b),
-        first_(first),
-        second_(second),
+        alignment_(alignment),
+        first_(*alignment.layers[pair].first),
+        second_(*alignment.layers[pair].second),
         kept_(a.layout.sequences),
         same_(a.layout.sequences),
         drift_(a.layout.sequences),
-        loads_{std::vector<double>(first.experts, 0.0), std::vector<double>(first.experts, 0.0)},
-        scored_(first.scores && second.scores) {}
+        near_(a.layout.sequences),
+        differing_(a.layout.sequences),
+        lost_(a.layout.sequences),
+        ties_(a, b, first_, second_),
+        loads_{std::vector<double>(first_.experts, 0.0), std::vector<double>(first_.experts, 0.0)},
+        scored_(first_.scores && second_.scores) {}
 
   LayerAgreement run(double alpha, std::uint64_t seed) {
-    for (std::size_t sequence = 0; sequence < a_.layout.sequences; ++sequence) add(sequence);
+    for (const Alignment::Stretch& stretch : alignment_.stretches) add(stretch);
+    settle_differences();
     LayerAgreement out;
     out.index = first_.index;
+    out.other_index = second_.index;
     out.experts = first_.experts;
-    out.kept = kept_.measurement("routes_kept", "fraction of routes", out.index, alpha, seed);
-    out.same_tokens = same_.measurement("same_experts", "fraction of tokens", out.index, alpha, seed);
+    const auto figure = [&](const BySequence& sums, const char* name, const char* unit) {
+      return sums.measurement(name, unit, out.index, alpha, seed);
+    };
+    out.kept = figure(kept_, "routes_kept", "fraction of routes");
+    out.same_tokens = figure(same_, "same_experts", "fraction of tokens");
     out.by_chance = chance();
-    if (scored_)
-      out.score_drift = drift_.measurement("score_drift", "total variation", out.index, alpha, seed);
+    if (scored_) out.score_drift = figure(drift_, "score_drift", "total variation");
+    out.near_ties = figure(near_, "near_ties", "fraction of tokens");
+    out.differing_tokens = figure(differing_, "differing_tokens", "fraction of tokens");
+    out.lost_routes = figure(lost_, "lost_routes", "fraction of routes");
+    out.noise = noise_;
+    out.place = std::move(place_);
+    out.differing = std::move(differing_tokens_);
+    out.near = std::move(near_tokens_);
     return out;
   }
 
  private:
-  void add(std::size_t sequence) {
-    const std::size_t positions = a_.layout.positions, experts = first_.experts;
-    const std::size_t begin = sequence * positions;
-    masks_[0].resize(positions * experts);
-    masks_[1].resize(positions * experts);
-    read_mask(first_, begin, positions, masks_[0]);
-    read_mask(second_, begin, positions, masks_[1]);
-    for (std::size_t s = 0; s < positions; ++s) {
-      if (!a_.is_valid(begin + s) || !b_.is_valid(begin + s)) continue;
-      const std::span one(masks_[0].data() + s * experts, experts);
-      const std::span other(masks_[1].data() + s * experts, experts);
+  struct Differing {
+    std::size_t first, second;
+    double margin;  ///< between the experts that were exchanged, at most
+    double lost;    ///< routes
+  };
+
+  void add(const Alignment::Stretch& stretch) {
+    const std::size_t experts = first_.experts;
+    masks_[0].resize(stretch.count * experts);
+    masks_[1].resize(stretch.count * experts);
+    read_mask(first_, stretch.first, stretch.count, masks_[0]);
+    read_mask(second_, stretch.second, stretch.count, masks_[1]);
+    const std::size_t sequence = stretch.first / a_.layout.positions;
+    for (std::size_t s = 0; s < stretch.count; ++s) {
+      const std::span<const std::uint8_t> one(masks_[0].data() + s * experts, experts);
+      const std::span<const std::uint8_t> other(masks_[1].data() + s * experts, experts);
       std::size_t routes = 0, common = 0;
       for (std::size_t e = 0; e < experts; ++e) {
         routes += one[e];
@@ -98,21 +90,61 @@ class LayerComparer {
         loads_[0][e] += one[e];
         loads_[1][e] += other[e];
       }
+      const bool same = std::ranges::equal(one, other);
       tokens_ += 1.0;
       kept_.add(sequence, static_cast<double>(common), static_cast<double>(routes));
-      same_.add(sequence, std::ranges::equal(one, other) ? 1.0 : 0.0, 1.0);
-      if (scored_) add_drift(sequence, begin + s);
+      same_.add(sequence, same ? 1.0 : 0.0, 1.0);
+      near_.add(sequence, 0.0, 1.0);
+      differing_.add(sequence, 0.0, 1.0);
+      lost_.add(sequence, 0.0, static_cast<double>(routes));
+      if (same)
+        ties_.agree(stretch.first + s, stretch.second + s, one);
+      else
+        differences_.push_back({stretch.first + s, stretch.second + s,
+                                ties_.exchanged(stretch.first + s, stretch.second + s, one, other),
+                                static_cast<double>(routes - common)});
+      if (scored_) add_drift(sequence, stretch.first + s, stretch.second + s);
     }
   }
 
-  void add_drift(std::size_t sequence, std::size_t token) {
+  void add_drift(std::size_t sequence, std::size_t token, std::size_t other_token) {
     const auto one = read_floats(*first_.scores, token, 1, scratch_[0]);
-    const auto other = read_floats(*second_.scores, token, 1, scratch_[1]);
+    const auto other = read_floats(*second_.scores, other_token, 1, scratch_[1]);
     const auto distance = total_variation(one.row(0), other.row(0));
     if (distance)
       drift_.add(sequence, *distance, 1.0);
     else
       scored_ = false;
+  }
+
+  /// Once the noise is known.
+  void settle_differences() {
+    noise_ = ties_.noise();
+    for (const Differing& token : differences_) {
+      const std::size_t sequence = token.first / a_.layout.positions;
+      if (noise_ && token.margin <= *noise_) {
+        near_.add(sequence, 1.0, 0.0);
+        near_tokens_.push_back(token.first);
+        continue;
+      }
+      differing_.add(sequence, 1.0, 0.0);
+      differing_tokens_.push_back(token.first);
+      lost_.add(sequence, token.lost, 0.0);
+      if (!place_) place_ = place_of(token);
+    }
+  }
+
+  LayerAgreement::Place place_of(const Differing& token) const {
+    LayerAgreement::Place out{token.first, token.second, {}, {}};
+    std::vector<std::uint8_t> masks[2] = {std::vector<std::uint8_t>(first_.experts),
+                                          std::vector<std::uint8_t>(first_.experts)};
+    read_mask(first_, token.first, 1, masks[0]);
+    read_mask(second_, token.second, 1, masks[1]);
+    for (std::size_t e = 0; e < first_.experts; ++e) {
+      if (masks[0][e] > masks[1][e]) out.only_first.push_back(e);
+      if (masks[1][e] > masks[0][e]) out.only_second.push_back(e);
+    }
+    return out;
   }
 
   /// Of routes (t, e) of the first, the share that the second would make if it gave expert e as many tokens
@@ -127,63 +159,40 @@ class LayerComparer {
   }
 
   const Trace& a_;
-  const Trace& b_;
+  const Alignment& alignment_;
   const LayerRecord& first_;
   const LayerRecord& second_;
-  BySequence kept_, same_, drift_;
+  BySequence kept_, same_, drift_, near_, differing_, lost_;
+  NearTies ties_;
+  std::vector<Differing> differences_;
+  std::vector<std::size_t> differing_tokens_, near_tokens_;
+  std::optional<double> noise_;
+  std::optional<LayerAgreement::Place> place_;
   std::vector<double> loads_[2];        // (experts) tokens
-  std::vector<std::uint8_t> masks_[2];  // (positions, experts)
+  std::vector<std::uint8_t> masks_[2];  // (tokens of a stretch, experts)
   std::vector<float> scratch_[2];
   double tokens_ = 0.0;
   bool scored_;
 };
 
-std::string shape(const Layout& layout) { return fmt::format("{} x {}", layout.sequences, layout.positions); }
-
-Expected<void> check_tokens(const Trace& first, const Trace& second) {
-  if (first.tokens.empty() || second.tokens.empty()) return {};
-  const auto [one, other] = std::ranges::mismatch(first.tokens, second.tokens);
-  if (one == first.tokens.end()) return {};
-  const auto place = static_cast<std::size_t>(one - first.tokens.begin());
-  return input_error(fmt::format(
-      "{} and {}: row {} position {} holds token {} in one and {} in the other; compare runs of the same "
-      "tokens",
-      first.path, second.path, place / first.layout.positions, place % first.layout.positions, *one, *other));
-}
-
 }  // namespace
 
-Expected<Agreement> agreement(const Trace& first, const Trace& second, double alpha, std::uint64_t seed) {
-  if (first.layout.sequences != second.layout.sequences ||
-      first.layout.positions != second.layout.positions) {
-    return input_error(fmt::format("{} holds {} tokens and {} {}; compare runs of the same tokens",
-                                   first.path, shape(first.layout), second.path, shape(second.layout)));
-  }
-  if (auto same = check_tokens(first, second); !same) return tl::unexpected(same.error());
+Agreement agreement(const Trace& first, const Trace& second, const Alignment& alignment, double alpha,
+                    std::uint64_t seed) {
   Agreement out;
-  out.tokens_known = !first.tokens.empty() && !second.tokens.empty();
-  for (std::size_t token = 0; token < first.layout.tokens(); ++token) {
-    out.tokens += first.is_valid(token) && second.is_valid(token) ? 1 : 0;
-  }
-  if (out.tokens == 0)
-    return input_error(fmt::format("{} and {}: no token is valid in both", first.path, second.path));
-  std::vector<std::pair<const LayerRecord*, const LayerRecord*>> pairs;
-  for (const LayerRecord& layer : first.layers) {
-    const auto other = std::ranges::find(second.layers, layer.index, &LayerRecord::index);
-    if (other == second.layers.end()) continue;
-    if (other->experts != layer.experts) {
-      return input_error(fmt::format("layer {}: {} has {} experts and {} has {}", raw(layer.index),
-                                     first.path, layer.experts, second.path, other->experts));
-    }
-    pairs.emplace_back(&layer, &*other);
-  }
-  if (pairs.empty())
-    return input_error(fmt::format("{} and {}: no layer is recorded in both", first.path, second.path));
-  out.layers.resize(pairs.size());
-  stats::parallel_for(pairs.size(), [&](std::size_t i) {
-    out.layers[i] = LayerComparer(first, second, *pairs[i].first, *pairs[i].second).run(alpha, seed);
+  out.tokens_known = alignment.known;
+  out.tokens = alignment.tokens;
+  out.layers.resize(alignment.layers.size());
+  stats::parallel_for(alignment.layers.size(), [&](std::size_t i) {
+    out.layers[i] = LayerComparer(first, second, alignment, i).run(alpha, seed);
   });
   return out;
+}
+
+Expected<Agreement> agreement(const Trace& first, const Trace& second, double alpha, std::uint64_t seed) {
+  const auto alignment = align(first, second);
+  if (!alignment) return tl::unexpected(alignment.error());
+  return agreement(first, second, *alignment, alpha, seed);
 }
 
 }  // namespace pastonly::comparison

@@ -8,6 +8,7 @@
 
 #include "input/text/printable.h"
 #include "kernels/elementary.h"
+#include "report/agreement_table.h"
 #include "report/coverage_table.h"
 #include "report/experiment_json.h"
 #include "report/headline.h"
@@ -43,7 +44,9 @@ std::string verdict_line(const Report& report, const TextStyle& style) {
 }
 
 std::string reasons(const Report& report, const TextStyle& style) {
-  if (report.verdict == Verdict::pass) return pass_headline(report, style);
+  if (report.verdict == Verdict::pass)
+    return report.subject.kind == "comparison" ? agreement_headline(report, style)
+                                               : pass_headline(report, style);
   // A failure's reasons are its findings, which follow in full.
   if (report.verdict == Verdict::fail) {
     std::vector<std::string> checks;
@@ -263,9 +266,10 @@ std::string detection(const Report& report, const TextStyle& style) {
 }
 
 std::string details(const Report& report, const TextStyle& style) {
-  return findings(report, style) + layer_table(report, style) + streaming_table(report, style) +
-         loss_table(report, style) + log_table(report, style) + detection(report, style) +
-         coverage_table(report, style) + health_table(report, style) + not_assessed(report, style);
+  return findings(report, style) + layer_table(report, style) + agreement_table(report, style) +
+         streaming_table(report, style) + loss_table(report, style) + log_table(report, style) +
+         detection(report, style) + coverage_table(report, style) + health_table(report, style) +
+         not_assessed(report, style);
 }
 
 /// The verdict on all, then each under its name.

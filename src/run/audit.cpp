@@ -16,10 +16,14 @@ namespace {
 Expected<std::vector<const Check*>> wanted(const std::vector<std::string>& ids) {
   std::vector<const Check*> checks;
   for (const std::string& id : ids) {
-    if (find_check(id) == nullptr)
+    const Check* check = find_check(id);
+    if (check == nullptr)
       return usage_error(fmt::format("no check is called '{}'; see pastonly explain", id));
+    if (check->needs.pair)
+      return usage_error(fmt::format("{} takes two recordings: pastonly compare A B", id));
   }
   for (const Check& check : all_checks()) {
+    if (check.needs.pair) continue;
     if (ids.empty() || std::ranges::count(ids, check.id) > 0) checks.push_back(&check);
   }
   return checks;
@@ -120,7 +124,7 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   report.totals = totals_of(report.layers, checked->outcomes, report.subject.vocab);
   report.not_assessed = missing_runs(subject);
   for (const Check& check : all_checks()) {
-    const bool asked = std::ranges::count(*checks, &check) > 0;
+    const bool asked = std::ranges::count(*checks, &check) > 0 || check.needs.pair;
     if (!asked) report.not_assessed.push_back({std::string(check.id), "not selected (--check)"});
   }
   judge(checked->outcomes, policy, options.today, report);

@@ -51,6 +51,9 @@ std::optional<double> limit_of(const Measurement& amount, const Policy::Limits& 
     if (amount.name == swept) return limits.sweep_bits;
   }
   if (amount.name == measurement::drop_rate) return limits.drop_rate;
+  if (amount.name == measurement::differing_tokens) return limits.mismatch_tokens;
+  if (amount.name == measurement::lost_routes) return limits.mismatch_routes;
+  if (amount.name == measurement::near_ties) return limits.near_ties;
   if (amount.unit.starts_with("bits")) return limits.leak_bits;
   return std::nullopt;
 }

@@ -161,10 +161,17 @@ std::string PolicyReader::read_limits(const Json& value) {
       why = number_between(limit, "limits.sweep_bits", 0.0, infinity, policy_.limits.sweep_bits);
     } else if (key == "planted_share") {
       why = number_between(limit, "limits.planted_share", 0.0, 1.0, policy_.limits.planted_share);
+    } else if (key == "mismatch_tokens") {
+      why = number_between(limit, "limits.mismatch_tokens", 0.0, 1.0, policy_.limits.mismatch_tokens);
+    } else if (key == "mismatch_routes") {
+      why = number_between(limit, "limits.mismatch_routes", 0.0, 1.0, policy_.limits.mismatch_routes);
+    } else if (key == "near_ties") {
+      why = number_between(limit, "limits.near_ties", 0.0, 1.0, policy_.limits.near_ties);
     } else {
-      why =
-          fmt::format("unknown key 'limits.{}' (leak_bits, sweep_bits, trial_rate, planted_share, drop_rate)",
-                      key.substr(0, 60));
+      why = fmt::format(
+          "unknown key 'limits.{}' (leak_bits, sweep_bits, trial_rate, planted_share, drop_rate, "
+          "mismatch_tokens, mismatch_routes, near_ties)",
+          key.substr(0, 60));
     }
     if (!why.empty()) return why;
   }

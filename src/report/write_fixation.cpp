@@ -1,4 +1,4 @@
-#include "report/write_agreement.h"
+#include "report/write_fixation.h"
 
 #include <fmt/format.h>
 
@@ -15,12 +15,6 @@
 namespace pastonly::report {
 namespace {
 
-std::string percent_words(const Measurement& figure) {
-  std::string out = fmt::format("{:.1f}%", 100.0 * figure.value);
-  if (figure.lower) out += fmt::format(" [{:.1f}, {:.1f}]", 100.0 * *figure.lower, 100.0 * *figure.upper);
-  return out;
-}
-
 Json figure_json(const std::optional<Measurement>& figure) {
   if (!figure) return nullptr;
   return {{"value", figure->value},
@@ -28,30 +22,6 @@ Json figure_json(const std::optional<Measurement>& figure) {
           {"upper", figure->upper ? Json(*figure->upper) : Json(nullptr)},
           {"samples", figure->samples}};
 }
-
-}  // namespace
-
-std::string write_agreement_text(const comparison::Agreement& agreement, const TextStyle& style) {
-  std::vector<Row> rows{{"layer", "experts", "routes kept", "by chance", "same experts", "score drift"}};
-  for (const comparison::LayerAgreement& layer : agreement.layers) {
-    rows.push_back({fmt::format("{}", raw(layer.index)), fmt::format("{}", layer.experts),
-                    percent_words(layer.kept), fmt::format("{:.1f}%", 100.0 * layer.by_chance),
-                    percent_words(layer.same_tokens),
-                    layer.score_drift ? fmt::format("{:.3f}", layer.score_drift->value) : "-"});
-  }
-  std::string text = fmt::format("{} tokens routed by both.", grouped(agreement.tokens));
-  if (!agreement.tokens_known)
-    text += " Token ids are not recorded in both, so pastonly assumes that they are equal.";
-  std::string columns =
-      "routes kept: (token, expert) routes of the first model that the second also makes, with a 95% "
-      "interval over sequences; by chance: the share that the experts' loads alone predict; same experts: "
-      "tokens with exactly the same experts; score drift: mean total variation distance between a token's "
-      "scores, 0 to 1.";
-  return wrapped(text, 0, style.width) + "\n\n" + aligned(rows, style.color) + "  " +
-         wrapped(columns, 2, style.width) + "\n";
-}
-
-namespace {
 
 Json layers_json(const comparison::Agreement& agreement) {
   Json layers = Json::array();
@@ -73,10 +43,6 @@ Json agreement_json(const comparison::Agreement& agreement) {
 }
 
 }  // namespace
-
-std::string write_agreement_json(const comparison::Agreement& agreement) {
-  return agreement_json(agreement).dump(2) + "\n";
-}
 
 std::string write_fixation_text(const comparison::Fixation& fixation, const TextStyle& style) {
   std::vector<Row> rows{{"", "routes kept", "above chance", "", "least", "in layer"}};

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "pastonly/trace.h"
+
+namespace pastonly::comparison {
+
+/// Whether two recordings exchanged experts that stand apart by no more than the noise between them.
+/// Distances are of scores with their bias, or of logits where scores are not on both sides.
+class NearTies {
+ public:
+  NearTies(const Trace& a, const Trace& b, const LayerRecord& first, const LayerRecord& second);
+
+  /// A token with the same experts in both.
+  void agree(std::size_t token, std::size_t other, std::span<const std::uint8_t> mask);
+  /// How far apart the experts stand that only one of them took, the furthest two, on the side that records
+  /// more of it; infinite where neither records scores, or only one took any.
+  double exchanged(std::size_t token, std::size_t other, std::span<const std::uint8_t> mask,
+                   std::span<const std::uint8_t> other_mask);
+  /// LayerAgreement::noise
+  std::optional<double> noise() const;
+
+ private:
+  struct Side {
+    const TokenTensor* ranking = nullptr;
+    std::span<const float> bias;
+    std::vector<float> scratch;
+
+    /// Of expert e at this token; requires ranking.
+    std::vector<double> heights(std::size_t token);
+  };
+  Side sides_[2];
+  double unit_ = 0.0;                          ///< rounding of the coarser type of computation
+  double largest_ = 0.0;                       ///< magnitude that was seen
+  std::vector<double> distances_, movements_;  ///< of the tokens that agree
+};
+
+}  // namespace pastonly::comparison

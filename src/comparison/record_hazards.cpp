@@ -1,0 +1,211 @@
+#include "comparison/record_hazards.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "comparison/token_places.h"
+
+namespace pastonly::comparison {
+namespace {
+
+using Mask01 = std::vector<std::uint8_t>;
+
+/// A record's masks and its control's, a stretch at a time.
+class HazardScan {
+ public:
+  HazardScan(const Alignment& alignment, bool swapped, std::string side)
+      : alignment_(alignment), swapped_(swapped), side_(std::move(side)) {
+    zero_everywhere_.assign(alignment.layers.size(), true);
+  }
+
+  std::vector<Hazard> run() {
+    for (const Alignment::Stretch& stretch : alignment_.stretches) add(stretch);
+    end_of_zeros();
+    std::vector<Hazard> out;
+    zero_layers(out);
+    if (zeros_.count > 0 && out.empty())
+      out.push_back(
+          {"zero-rows",
+           fmt::format("{} tokens of {} take expert 0 alone in every layer, and the other's do not: "
+                       "rows filled with zeros",
+                       zeros_.count, side_),
+           zeros_.count,
+           zeros_.token,
+           {}});
+    if (stale_.count > 1)
+      out.push_back(
+          {"stale-rows",
+           fmt::format("{} tokens of {} have the very routes of the position before in every layer, "
+                       "and the other's do not: rows repeated",
+                       stale_.count, side_),
+           stale_.count,
+           stale_.token,
+           {}});
+    shifted(out);
+    wrapped(out);
+    return out;
+  }
+
+ private:
+  struct Seen {
+    std::uint64_t count = 0;
+    std::optional<std::size_t> token;
+    void add(std::size_t at, std::uint64_t more = 1) {
+      if (!token) token = at;
+      count += more;
+    }
+  };
+  static constexpr std::size_t run_of_zeros = 4;
+  static constexpr std::size_t bits8 = 256;
+
+  const LayerRecord& record(std::size_t l) const {
+    return swapped_ ? *alignment_.layers[l].first : *alignment_.layers[l].second;
+  }
+  const LayerRecord& control(std::size_t l) const {
+    return swapped_ ? *alignment_.layers[l].second : *alignment_.layers[l].first;
+  }
+
+  /// Per token: what holds in all layers so far.
+  struct InAll {
+    bool zero = true, repeats = true, control_repeats = true, control_zero = true;
+  };
+
+  void add(const Alignment::Stretch& stretch) {
+    std::vector<InAll> all(stretch.count);
+    all.front().repeats = false;
+    const std::size_t layers = alignment_.layers.size();
+    Mask01 masks[2];
+    for (std::size_t l = 0; l < layers; ++l) {
+      const std::size_t experts = record(l).experts;
+      for (auto& mask : masks) mask.resize(stretch.count * experts);
+      read_mask(record(l), swapped_ ? stretch.first : stretch.second, stretch.count, masks[0]);
+      read_mask(control(l), swapped_ ? stretch.second : stretch.first, stretch.count, masks[1]);
+      for (std::size_t s = 0; s < stretch.count; ++s) look(masks, experts, s, l, all[s]);
+    }
+    for (std::size_t s = 0; s < stretch.count; ++s) {
+      const std::size_t token = (swapped_ ? stretch.first : stretch.second) + s;
+      if (all[s].repeats && !all[s].control_repeats) stale_.add(token);
+      if (all[s].zero && !all[s].control_zero && (layers > 1 || ++in_turn_ >= run_of_zeros)) {
+        const std::size_t first = layers > 1 ? token : token - (run_of_zeros - 1);
+        zeros_.add(first, layers == 1 && in_turn_ == run_of_zeros ? run_of_zeros : 1);
+      }
+      if (!all[s].zero) in_turn_ = 0;
+    }
+    end_of_zeros();
+  }
+  void end_of_zeros() { in_turn_ = 0; }
+
+  void look(const Mask01 (&masks)[2], std::size_t experts, std::size_t s, std::size_t l, InAll& all) {
+    const auto row = [&](std::size_t side, std::size_t at) {
+      return std::span<const std::uint8_t>(masks[side].data() + at * experts, experts);
+    };
+    const auto zero = [](std::span<const std::uint8_t> mask) {
+      return mask[0] != 0 && std::ranges::count(mask, std::uint8_t{1}) == 1;
+    };
+    const auto mine = row(0, s), others = row(1, s);
+    const bool is_zero = zero(mine);
+    all.zero = all.zero && is_zero;
+    all.control_zero = all.control_zero && zero(others);
+    zero_everywhere_[l] = zero_everywhere_[l] && is_zero;
+    control_zero_somewhere_ = control_zero_somewhere_ || !zero(others);
+    if (s > 0) {
+      all.repeats = all.repeats && std::ranges::equal(mine, row(0, s - 1));
+      all.control_repeats = all.control_repeats && std::ranges::equal(others, row(1, s - 1));
+      before_ += common(row(0, s - 1), others);
+      after_ += common(mine, row(1, s - 1));
+      here_ += common(mine, others);
+      routes_ += static_cast<double>(std::ranges::count(others, std::uint8_t{1}));
+    }
+    if (experts > bits8) add_wrapped(mine, others);
+  }
+
+  static double common(std::span<const std::uint8_t> one, std::span<const std::uint8_t> other) {
+    double count = 0.0;
+    for (std::size_t e = 0; e < one.size(); ++e) count += one[e] & other[e];
+    return count;
+  }
+
+  void add_wrapped(std::span<const std::uint8_t> mine, std::span<const std::uint8_t> others) {
+    Mask01 folded(mine.size(), 0);
+    for (std::size_t e = 0; e < others.size(); ++e) {
+      if (others[e] != 0) folded[e % bits8] = 1;
+    }
+    ++ids_;
+    wrapped_ += std::ranges::equal(folded, mine) ? 1 : 0;
+    changed_ += std::ranges::equal(mine, others) ? 0 : 1;
+  }
+
+  void zero_layers(std::vector<Hazard>& out) const {
+    Hazard hazard{"zero-layer", "", 0, std::nullopt, {}};
+    for (std::size_t l = 0; l < zero_everywhere_.size(); ++l) {
+      if (zero_everywhere_[l] && control_zero_somewhere_) hazard.layers.push_back(record(l).index);
+    }
+    hazard.count = hazard.layers.size();
+    hazard.message = fmt::format("{} layers of {} take expert 0 alone at every token: filled with zeros",
+                                 hazard.count, side_);
+    if (hazard.count > 0 && alignment_.tokens >= run_of_zeros) out.push_back(std::move(hazard));
+  }
+
+  /// One position aside most routes agree, in place they do not.
+  void shifted(std::vector<Hazard>& out) const {
+    constexpr double most = 0.9, few = 0.6;
+    if (routes_ <= 0.0 || here_ > few * routes_ || std::max(before_, after_) < most * routes_) return;
+    out.push_back(
+        {"shifted-rows",
+         fmt::format("the routes of {} are those of the {} position: {:.1f}% agree so, {:.1f}% in place",
+                     side_, after_ > before_ ? "next" : "previous",
+                     100.0 * std::max(before_, after_) / routes_, 100.0 * here_ / routes_),
+         alignment_.tokens,
+         std::nullopt,
+         {}});
+  }
+
+  void wrapped(std::vector<Hazard>& out) const {
+    if (ids_ == 0 || changed_ == 0 || static_cast<double>(wrapped_) < 0.99 * static_cast<double>(ids_))
+      return;
+    out.push_back({"wrapped-ids",
+                   fmt::format("expert ids of {} are the other's modulo 256: written in 8 bits", side_),
+                   changed_,
+                   std::nullopt,
+                   {}});
+  }
+
+  const Alignment& alignment_;
+  bool swapped_;
+  std::string side_;
+  std::vector<bool> zero_everywhere_;
+  bool control_zero_somewhere_ = false;
+  Seen zeros_, stale_;
+  std::size_t in_turn_ = 0;
+  double before_ = 0.0, after_ = 0.0, here_ = 0.0, routes_ = 0.0;
+  std::uint64_t ids_ = 0, wrapped_ = 0, changed_ = 0;
+};
+
+void undecided(const Trace& trace, const std::string& side, std::vector<Hazard>& out) {
+  const auto decided = decided_tokens(trace);
+  Hazard hazard{"undecided-tokens", "", 0, std::nullopt, {}};
+  for (std::size_t token = 0; token < decided.size(); ++token) {
+    if (decided[token] != 0 || !trace.is_valid(token)) continue;
+    if (!hazard.token) hazard.token = token;
+    ++hazard.count;
+  }
+  hazard.message = fmt::format(
+      "{} tokens of {} are marked as never routed, in every layer (negative ids, or zeros): they are left "
+      "out",
+      hazard.count, side);
+  if (hazard.count > 0) out.push_back(std::move(hazard));
+}
+
+}  // namespace
+
+std::vector<Hazard> record_hazards(const Trace& first, const Trace& second, const Alignment& alignment,
+                                   bool swapped) {
+  const std::string side = swapped ? "the first" : "the second";
+  std::vector<Hazard> out;
+  undecided(swapped ? first : second, side, out);
+  for (Hazard& hazard : HazardScan(alignment, swapped, side).run()) out.push_back(std::move(hazard));
+  return out;
+}
+
+}  // namespace pastonly::comparison

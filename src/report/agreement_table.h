@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "pastonly/report.h"
+#include "report/writer.h"
+
+namespace pastonly::report {
+
+/// Of a comparison: one row per layer, routes kept, near ties, real differences, gates and scores. "" of
+/// other reports.
+std::string agreement_table(const Report& report, const TextStyle& style);
+/// Why two recordings pass: what was compared, and what could have stayed unseen.
+std::string agreement_headline(const Report& report, const TextStyle& style);
+
+}  // namespace pastonly::report

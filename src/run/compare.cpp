@@ -1,0 +1,319 @@
+#include "run/compare.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "comparison/agreement.h"
+#include "comparison/gate_agreement.h"
+#include "comparison/loss_agreement.h"
+#include "comparison/record_hazards.h"
+#include "comparison/route_causes.h"
+#include "pastonly/names.h"
+#include "pastonly/version.h"
+#include "run/judge.h"
+#include "stats/interval.h"
+#include "stats/parallel.h"
+
+namespace pastonly::run {
+namespace {
+
+using comparison::Alignment;
+using comparison::LayerAgreement;
+
+std::string share(double value) { return fmt::format("{:.3g}%", 100.0 * value); }
+
+std::string place(const Trace& trace, std::size_t token) {
+  return fmt::format("row {}, position {}", token / trace.layout.positions, token % trace.layout.positions);
+}
+
+std::string list(const std::vector<std::size_t>& values) {
+  constexpr std::size_t most = 8;
+  std::string out = fmt::format(
+      "{}", fmt::join(values.begin(),
+                      values.begin() + static_cast<std::ptrdiff_t>(std::min(most, values.size())), ", "));
+  return values.size() > most ? fmt::format("{} and {} more", out, values.size() - most) : out;
+}
+
+std::vector<std::size_t> numbers(const std::vector<LayerIndex>& layers) {
+  std::vector<std::size_t> out;
+  for (const LayerIndex layer : layers) out.push_back(raw(layer));
+  return out;
+}
+
+/// What two aligned recordings say, claim by claim.
+class Comparison {
+ public:
+  Comparison(const Trace& first, const Trace& second, const Alignment& alignment, const Policy& policy,
+             std::uint64_t seed)
+      : first_(first),
+        second_(second),
+        alignment_(alignment),
+        agreement_(comparison::agreement(first, second, alignment, policy.alpha, seed)),
+        policy_(policy),
+        seed_(seed) {}
+
+  Ran run() {
+    add("tokens_compared", static_cast<double>(alignment_.tokens), "tokens", alignment_.tokens);
+    places();
+    records();
+    routes();
+    gates();
+    losses();
+    return std::move(out_);
+  }
+
+ private:
+  Measurement& add(const char* name, double value, std::string unit, std::uint64_t samples) {
+    return out_.measurements.emplace_back(Measurement{name, value, {}, {}, std::move(unit), samples, {}});
+  }
+  Claim& claim(const char* id, Claim::Basis basis, std::string message) {
+    Claim& out = out_.claims.emplace_back();
+    out.id = id;
+    out.basis = basis;
+    out.message = std::move(message);
+    return out;
+  }
+
+  void places() {
+    for (const std::string& found : alignment_.found)
+      claim(claim::aligned, Claim::Basis::observation, found + "; compared accordingly");
+    if (!alignment_.known)
+      claim(claim::aligned, Claim::Basis::observation,
+            "token ids are not recorded in both: that they are the same is assumed");
+    const auto lacks = [&](const std::vector<std::size_t>& which, const char* what, const char* holds,
+                           const char* lacking) {
+      if (which.empty()) return;
+      claim(claim::unpaired, Claim::Basis::observation,
+            fmt::format("{} {} of {} {} not in {}, and {} not compared", what, list(which), holds,
+                        which.size() == 1 ? "is" : "are", lacking, which.size() == 1 ? "is" : "are"));
+    };
+    lacks(alignment_.only_first, alignment_.only_first.size() == 1 ? "row" : "rows", "the first",
+          "the second");
+    lacks(alignment_.only_second, alignment_.only_second.size() == 1 ? "row" : "rows", "the second",
+          "the first");
+    lacks(numbers(alignment_.layers_only_first),
+          alignment_.layers_only_first.size() == 1 ? "layer" : "layers", "the first", "the second");
+    lacks(numbers(alignment_.layers_only_second),
+          alignment_.layers_only_second.size() == 1 ? "layer" : "layers", "the second", "the first");
+  }
+
+  void records() {
+    for (const bool swapped : {true, false}) {
+      const Trace& record = swapped ? first_ : second_;
+      for (const TraceIssue& issue : record.issues) {
+        const bool sound = issue.kind == TraceIssue::Kind::oddity;
+        claim(sound ? claim::aligned : claim::unsound_record, Claim::Basis::observation,
+              fmt::format("of {}: {}", swapped ? "the first" : "the second", issue.message));
+      }
+      for (const comparison::Hazard& hazard : record_hazards(first_, second_, alignment_, swapped)) {
+        const bool harmless = hazard.id == "undecided-tokens";
+        std::string message = hazard.message;
+        if (hazard.token) message += fmt::format("; the first at {}", place(record, *hazard.token));
+        Claim& made = claim(harmless ? claim::aligned : claim::unsound_record, Claim::Basis::observation,
+                            std::move(message));
+        made.layers = hazard.layers;
+        if (!harmless)
+          made.help =
+              "The record is not of what was routed. docs/checks/same-routes.md says what writes such "
+              "records.";
+      }
+    }
+  }
+
+  /// Figures over all layers: a token counts where any layer differs.
+  void routes() {
+    std::set<std::size_t> differing, near;
+    double routes = 0.0, lost = 0.0;
+    for (const LayerAgreement& layer : agreement_.layers) {
+      for (Measurement figure :
+           {layer.kept, layer.same_tokens, layer.near_ties, layer.differing_tokens, layer.lost_routes})
+        out_.measurements.push_back(std::move(figure));
+      if (layer.score_drift) out_.measurements.push_back(*layer.score_drift);
+      out_.measurements.push_back({measurement::routes_by_chance,
+                                   layer.by_chance,
+                                   {},
+                                   {},
+                                   "fraction of routes",
+                                   layer.kept.samples,
+                                   layer.index});
+      differing.insert(layer.differing.begin(), layer.differing.end());
+      near.insert(layer.near.begin(), layer.near.end());
+      routes += static_cast<double>(layer.kept.samples);
+      lost += layer.lost_routes.value * static_cast<double>(layer.kept.samples);
+    }
+    for (const std::size_t token : differing) near.erase(token);
+    const auto tokens = static_cast<double>(alignment_.tokens);
+    const Measurement share_of_tokens =
+        add(measurement::differing_tokens, static_cast<double>(differing.size()) / tokens,
+            "fraction of tokens", alignment_.tokens);
+    const Measurement share_of_routes = add(measurement::lost_routes, routes > 0.0 ? lost / routes : 0.0,
+                                            "fraction of routes", static_cast<std::uint64_t>(routes));
+    const Measurement ties = add(measurement::near_ties, static_cast<double>(near.size()) / tokens,
+                                 "fraction of tokens", alignment_.tokens);
+    if (differing.empty()) unseen();
+    if (!differing.empty()) mismatch(differing.size(), share_of_tokens, share_of_routes);
+    if (!near.empty()) {
+      Claim& made = claim(claim::near_ties, Claim::Basis::observation,
+                          fmt::format("{} of {} tokens have other experts at near ties alone: the experts "
+                                      "exchanged stand no further apart "
+                                      "than the noise between the recordings",
+                                      near.size(), alignment_.tokens));
+      made.amount = ties;
+      made.help =
+          "Expected of engines in 16 bits. More of them than limits.near_ties says that the two compute with "
+          "other precision.";
+    }
+  }
+
+  /// What may differ where nothing was seen to: sequences are the independent trials.
+  void unseen() {
+    std::set<std::size_t> sequences;
+    for (const auto& stretch : alignment_.stretches)
+      sequences.insert(stretch.first / first_.layout.positions);
+    const double upper = stats::clopper_pearson_upper(0, sequences.size(), policy_.alpha);
+    add(measurement::unseen_share, upper, "fraction of sequences", sequences.size());
+  }
+
+  void mismatch(std::size_t tokens, const Measurement& share_of_tokens, const Measurement& share_of_routes) {
+    const auto worst = std::ranges::find_if(
+        agreement_.layers, [](const LayerAgreement& layer) { return layer.place.has_value(); });
+    const auto pair = static_cast<std::size_t>(worst - agreement_.layers.begin());
+    std::string message = fmt::format(
+        "{} of {} tokens ({}) have other experts in some layer, {} of routes are lost. Layer {} is the first "
+        "that differs: {}",
+        tokens, alignment_.tokens, share(share_of_tokens.value), share(share_of_routes.value),
+        raw(worst->index), origin(*worst));
+    message += fmt::format(". First at {}{}: {}", place(first_, worst->place->first),
+                           worst->place->first == worst->place->second
+                               ? ""
+                               : fmt::format(" ({} of the second)", place(second_, worst->place->second)),
+                           exchanged(*worst->place));
+    if (const auto cause = comparison::route_cause(first_, second_, alignment_, pair))
+      message += fmt::format(". The second {}: that explains {:.1f}% of the tokens that differ there",
+                             cause->message, 100.0 * cause->explained);
+    std::vector<LayerIndex> layers;
+    for (const LayerAgreement& layer : agreement_.layers) {
+      if (layer.place) layers.push_back(layer.index);
+    }
+    Claim& made = claim(claim::route_mismatch, Claim::Basis::proof, std::move(message));
+    made.amount = share_of_tokens;
+    made.layers = layers;
+    made.help =
+        "Mend the first layer that differs; later ones may only pass its difference on. "
+        "limits.mismatch_tokens and limits.mismatch_routes say how much a policy accepts.";
+    Claim& lost = claim(claim::lost_routes, Claim::Basis::proof,
+                        fmt::format("{} of the first's routes are not made by the second, near ties apart",
+                                    share(share_of_routes.value)));
+    lost.amount = share_of_routes;
+    lost.layers = std::move(layers);
+  }
+
+  std::string origin(const LayerAgreement& layer) const {
+    constexpr double equal = 1e-3;
+    if (!layer.score_drift)
+      return "scores are not recorded in both, so whether they or the selection differ is open";
+    return layer.score_drift->value <= equal
+               ? "its scores agree, so the selection differs"
+               : fmt::format(
+                     "its scores differ by {:.3g} (total variation), so its router or what feeds it does",
+                     layer.score_drift->value);
+  }
+
+  static std::string exchanged(const LayerAgreement::Place& at) {
+    const auto experts = [](const std::vector<std::size_t>& which) {
+      return which.empty() ? std::string("none") : fmt::format("{}", list(which));
+    };
+    return fmt::format("experts of the first alone {}, of the second alone {}", experts(at.only_first),
+                       experts(at.only_second));
+  }
+
+  void gates() {
+    std::vector<std::optional<comparison::GateAgreement>> all(alignment_.layers.size());
+    stats::parallel_for(all.size(), [&](std::size_t i) {
+      all[i] = comparison::gate_agreement(first_, second_, alignment_, i);
+    });
+    std::vector<const comparison::GateAgreement*> differing;
+    for (const auto& layer : all) {
+      if (!layer) continue;
+      out_.measurements.push_back(layer->differing);
+      out_.measurements.push_back({measurement::gate_difference,
+                                   layer->difference,
+                                   {},
+                                   {},
+                                   "of the largest gate",
+                                   layer->tokens,
+                                   layer->index});
+      if (layer->differing.value > allowed_gates) differing.push_back(&*layer);
+    }
+    if (differing.empty()) return;
+    const comparison::GateAgreement& one = *differing.front();
+    std::string message = fmt::format(
+        "gates of {} of the tokens with the same experts differ beyond rounding, by {:.3g} of the largest "
+        "gate on "
+        "average (layer {}; first at {})",
+        share(one.differing.value), one.difference, raw(one.index), place(first_, one.first));
+    if (!one.formula.empty()) message += fmt::format(". The second's gates are {}", one.formula);
+    Claim& made = claim(claim::gate_mismatch, Claim::Basis::proof, std::move(message));
+    for (const auto* layer : differing) made.layers.push_back(layer->index);
+    made.help =
+        "Renormalisation, a scaling factor, or the selection bias within gates: compare the options of both "
+        "engines.";
+  }
+
+  void losses() {
+    const auto found = comparison::loss_agreement(first_, second_, alignment_, policy_.alpha, seed_);
+    if (!found) return;
+    out_.measurements.push_back(found->distance);
+    out_.measurements.push_back(found->change);
+    const double least = found->distance.lower.value_or(found->distance.value);
+    if (least <= found->tolerance) return;
+    Claim& made = claim(claim::loss_mismatch, Claim::Basis::proof,
+                        fmt::format("log-probabilities of the same tokens differ by {:.3g} nats on average, "
+                                    "rounding allows {:.3g}; the second's loss is "
+                                    "{:+.3g} bits per token. Most at {}",
+                                    found->distance.value, found->tolerance, found->change.value,
+                                    place(first_, found->first)));
+    made.help =
+        "Where routes and gates agree, the models differ beyond their routers: experts, attention, norms, or "
+        "the head.";
+  }
+
+  /// Of tokens: single ones are roundings of extreme gates.
+  static constexpr double allowed_gates = 0.01;
+
+  const Trace& first_;
+  const Trace& second_;
+  const Alignment& alignment_;
+  comparison::Agreement agreement_;
+  const Policy& policy_;
+  std::uint64_t seed_;
+  Ran out_;
+};
+
+}  // namespace
+
+Expected<Report> compare(const Trace& first, const Trace& second, const Policy& policy, std::uint64_t seed,
+                         std::string_view today) {
+  const auto alignment = comparison::align(first, second);
+  if (!alignment) return tl::unexpected(alignment.error());
+  Report report;
+  report.tool = {"pastonly", std::string(version()), std::string(commit())};
+  report.run.seed = seed;
+  report.subject.kind = "comparison";
+  report.subject.name = fmt::format("{} against {}", first.path, second.path);
+  report.subject.mode = name(first.mode == second.mode ? first.mode : Mode::unknown);
+  report.subject.stage = name(first.stage == second.stage ? first.stage : Stage::unknown);
+  report.subject.tokens = alignment->tokens;
+  report.subject.vocab = first.vocab;
+  Outcomes outcomes;
+  outcomes.emplace_back(check_id::same_routes, Comparison(first, second, *alignment, policy, seed).run());
+  report.checks.push_back(entry_of(check_id::same_routes, outcomes.back().second, 0.0));
+  judge(outcomes, policy, today, report);
+  return report;
+}
+
+}  // namespace pastonly::run
