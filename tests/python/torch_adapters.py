@@ -269,7 +269,7 @@ class PlainModules(unittest.TestCase):
         by_function = run(Torch(model, vocab=32, routers={f"{__name__}:choose": READER}), self.tokens)
         by_reader = run(Torch(model, vocab=32, routers={name: lambda module, inputs, output: dict(zip(READER, output)) for name in ROUTERS}),
                         self.tokens)
-        self.assertEqual(len(by_module), 10)
+        self.assertEqual(len(by_module), 11)
         for other in (by_function, by_reader):
             self.assertEqual(sorted(by_module), sorted(other))
             for name, values in by_module.items():
