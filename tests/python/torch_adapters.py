@@ -101,6 +101,52 @@ class Noise(unittest.TestCase):
         self.assertEqual(model.count.item(), 0)
 
 
+class Moving(torch.nn.Module):
+    """Every pass moves all kinds of state, and what it says follows from it."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = torch.nn.Embedding(8, 8)
+        self.count, self.old = torch.nn.Buffer(torch.ones(1)), torch.nn.Buffer(torch.ones(1))
+        self.register_buffer("absent", None)
+        self.steps, self.plain, self.lists, self.named = 1, torch.ones(1), [1.0], {"mean": 1.0}
+
+    def forward(self, tokens):
+        found = self.embed(tokens) * (self.count + self.steps + self.plain + sum(self.lists) + self.named["mean"] + hasattr(self, "made"))
+        self.count = self.count + 1                                   # bound anew
+        self.absent = torch.ones(1) if self.absent is None else self.absent + 1
+        self.register_buffer("made", torch.ones(1))
+        self.steps += 1
+        self.plain = self.plain * 2
+        self.plain.mul_(2)
+        self.lists.append(1.0)
+        self.named["mean"] += 1
+        return found
+
+
+class State(unittest.TestCase):
+    def test_what_a_pass_binds_anew_comes_back(self):
+        model = Moving().train()
+        adapter = Torch(model, vocab=8, mode="train")
+        kept = model.count, model.plain, model.lists
+        first, second = run(adapter, TOKENS % 8), run(adapter, TOKENS % 8)
+        np.testing.assert_array_equal(first["logprobs"], second["logprobs"])
+        self.assertTrue(all(one is other for one, other in zip(kept, (model.count, model.plain, model.lists))))
+        self.assertEqual((model.count.item(), model.absent, model.steps, model.plain.item(), model.lists, model.named),
+                         (1, None, 1, 1, [1.0], {"mean": 1.0}))
+        self.assertFalse(hasattr(model, "made"))
+        self.assertEqual(sorted(dict(model.named_buffers())), ["count", "old"])
+
+    def test_state_comes_back_when_a_pass_fails(self):
+        def failing(model, tokens, valid):
+            model(tokens)
+            raise ZeroDivisionError
+        model = Moving()
+        with self.assertRaises(ZeroDivisionError):
+            run(Torch(model, vocab=8, call=failing), TOKENS % 8)
+        self.assertEqual((model.count.item(), model.steps, model.lists, hasattr(model, "made")), (1, 1, [1.0], False))
+
+
 class Transformers(unittest.TestCase):
     def test_facts(self):
         facts = HF(tiny_models.build("olmoe", bos_token_id=1, eos_token_id=[2, 3, 200], pad_token_id=None)).facts

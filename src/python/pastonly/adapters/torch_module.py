@@ -7,6 +7,7 @@ from typing import Dict, List, Tuple
 import torch
 
 from ..quiet import noise_of, quiet
+from .torch_state import state_kept
 
 
 def compute_type(module) -> str:
@@ -27,23 +28,19 @@ def device_of(module):
 
 @contextmanager
 def passing(module, mode: str):
-    """Within: mode "train" or "eval", no gradients, no dropout or jitter. Afterwards modes and buffers are as they were.
+    """Within: mode "train" or "eval", no gradients, no dropout or jitter. Afterwards modes and state are as they were.
 
-    Buffers, because some routers move a bias in every pass of training mode: runs would then differ by their order.
+    State, because some routers move a bias in every pass of training mode: runs would then differ by their order.
     """
     modes: List[Tuple[torch.nn.Module, bool]] = [(part, part.training) for part in module.modules()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
-    module.train(mode == "train")
-    try:
-        with quiet(module), torch.no_grad():
-            yield
-            # inside no_grad, as buffers may be what autograd watches
-            for buffer, before in buffers:
-                if not torch.equal(buffer, before):
-                    buffer.copy_(before)
-    finally:
-        for part, training in modes:
-            part.training = training
+    with state_kept(module):
+        module.train(mode == "train")
+        try:
+            with quiet(module), torch.no_grad():
+                yield
+        finally:
+            for part, training in modes:
+                part.training = training
 
 
 def noise_remarks(module, mode: str) -> List[Tuple[str, str]]:
