@@ -11,12 +11,15 @@ from typing import Callable, Dict, Mapping, Optional, Sequence, Union
 import torch
 
 from ..facts import Facts
-from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, predictions,
+from .torch_module import (compute_type, device_of, draws_of, log_probabilities, noise_remarks, passing, predictions,
                            successor_log_probabilities)
 
 # Names for the outputs in their order, None for those that are not read; or a function of (module, inputs, output) that
 # returns {"scores": tensor, ...} with the names of a trace: logits, scores, mask, experts, gates, bias.
 Reader = Union[Sequence[Optional[str]], Callable[..., Mapping[str, "torch.Tensor"]]]
+
+
+PROBED = 8  # rows and tokens of the passes that show whether a model draws
 
 
 class Torch:
@@ -39,6 +42,18 @@ class Torch:
         self.facts = Facts(vocab=vocab, mode=mode, **{"compute": compute_type(model), "name": type(model).__name__,
                                                       "producer": f"torch {torch.__version__} {type(model).__name__}",
                                                       "remarks": noise_remarks(model, mode), **layers, **facts})
+        if "noisy" not in facts:
+            self._say_draws()
+
+    def _say_draws(self) -> None:
+        """Whether something draws that is not switched off; the model may take no such batch, and then that is said."""
+        try:
+            tokens = torch.arange(PROBED * PROBED).remainder(self.facts.vocab).view(PROBED, PROBED).numpy()
+            self.facts.noisy, drawn = draws_of(self, tokens[:, :self.facts.max_positions])
+        except Exception as error:
+            drawn = [("draws-untested", f"whether the model draws at random is not known: {PROBED} rows of {PROBED} tokens gave "
+                                        f"{type(error).__name__}: {str(error)[:200]}")]
+        self.facts.remarks = [*self.facts.remarks, *drawn]
 
     def __call__(self, tokens, valid=None, seed=0, successors=None) -> Dict[str, "torch.Tensor"]:
         device = device_of(self.model)
