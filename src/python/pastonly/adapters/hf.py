@@ -39,21 +39,28 @@ class HF:
 
     def __call__(self, tokens, valid=None, seed=0, successors=None) -> Dict[str, "torch.Tensor"]:
         ids = torch.tensor(tokens, device=device_of(self.model))
-        logits, seen = self._pass(ids, valid)
-        found = as_trace(seen, self._counted)
-        found["logprobs"] = log_probabilities(logits, ids)
-        found["predictions"] = predictions(logits)
+        given = {}
+        if valid is not None and not valid.all():
+            given["attention_mask"] = torch.as_tensor(valid, device=ids.device).long()
+        logits, seen = self._pass(ids, **given)
+        found = self._found(ids, logits, seen)
         if successors is not None:
             found["successor_logprobs"] = successor_log_probabilities(logits, successors)
         return found
 
-    def _pass(self, ids, valid=None) -> Tuple["torch.Tensor", List[Seen]]:
-        given = {"input_ids": ids, "use_cache": False}
-        if valid is not None and not valid.all():
-            given["attention_mask"] = torch.as_tensor(valid, device=ids.device).long()
+    def packed_row(self, tokens, positions) -> Dict[str, "torch.Tensor"]:
+        """Of several documents in one row (pastonly.packed). Positions that begin anew tell transformers where they begin, as long as
+        no attention_mask is given: it then masks one document from the next, and remembers nothing of it in caches."""
+        ids = torch.tensor(tokens, device=device_of(self.model))
+        return self._found(ids, *self._pass(ids, position_ids=torch.tensor(positions, device=ids.device)))
+
+    def _found(self, ids, logits, seen: List[Seen]) -> Dict[str, "torch.Tensor"]:
+        return {**as_trace(seen, self._counted), "logprobs": log_probabilities(logits, ids), "predictions": predictions(logits)}
+
+    def _pass(self, ids, **given) -> Tuple["torch.Tensor", List[Seen]]:
         seen: List[Seen] = []
         with passing(self.model, self._mode), watching(self._blocks, seen):
-            return self.model(**given).logits, seen
+            return self.model(input_ids=ids, use_cache=False, **given).logits, seen
 
     def _tokens(self, rows: int, positions: int):
         """Different tokens, (rows, positions) or fewer positions where the model takes no more."""
@@ -63,8 +70,9 @@ class HF:
     def _known(self) -> dict:
         import transformers
         name = type(self.model).__name__
+        longest = getattr(self._config, "max_position_embeddings", None)  # xlnet: -1, as many as you like
         return {"vocab": self._config.vocab_size, "mode": self._mode, "compute": compute_type(self.model), "name": name,
-                "special": _special(self._config), "max_positions": getattr(self._config, "max_position_embeddings", None),
+                "special": _special(self._config), "max_positions": longest if isinstance(longest, int) and longest > 0 else None,
                 "producer": f"transformers {transformers.__version__} {name}"}
 
     def _probe(self) -> Tuple[dict, List[Tuple[str, str]]]:

@@ -30,7 +30,7 @@ class Torch:
     logits    what of the output are logits (B, S, V): a function, or None if the output is it, or has it as `.logits`
               or at [0]. False: log-probabilities are not recorded.
     call      how to run it: call(model, tokens, valid), tensors (B, S); valid is None or 1 for real tokens. By default
-              model(tokens), which takes no padding.
+              model(tokens), which takes no padding. In a packed row (pastonly.packed) it is the number of a token's document.
     mode      train or eval: the routing that is in force
     facts     anything else that is known, as keywords of Facts
     """
@@ -55,10 +55,12 @@ class Torch:
                                         f"{type(error).__name__}: {str(error)[:200]}")]
         self.facts.remarks = [*self.facts.remarks, *drawn]
 
-    def __call__(self, tokens, valid=None, seed=0, successors=None) -> Dict[str, "torch.Tensor"]:
+    def __call__(self, tokens, valid=None, seed=0, successors=None, segments=None) -> Dict[str, "torch.Tensor"]:
         device = device_of(self.model)
         ids = torch.tensor(tokens, device=device)
         real = None if valid is None or valid.all() else torch.as_tensor(valid, device=device)
+        if segments is not None:
+            real = torch.as_tensor(segments, device=device)
         found: Dict[str, torch.Tensor] = {}
         with passing(self.model, self.facts.mode), ExitStack() as stack:
             for name, reader in self._routers.items():
@@ -72,6 +74,12 @@ class Torch:
             if successors is not None:
                 found["successor_logprobs"] = successor_log_probabilities(logits, successors)
         return found
+
+    def packed_row(self, tokens, segments) -> Dict[str, "torch.Tensor"]:
+        """Of several documents in one row (pastonly.packed)."""
+        if self._call is None:
+            raise ValueError("a packed row needs Torch(..., call=lambda model, tokens, documents: ...), documents numbered from 1")
+        return self(tokens, segments=segments)
 
     def _run(self, ids, real):
         if self._call is not None:
