@@ -37,7 +37,8 @@ def audit(model, vocab: Optional[int] = None, policy: str = "ci", positions: Opt
     options = {"--policy": policy, "--positions": positions, "--batch": batch, "--limit": limit, "--tokens": tokens,
                "--seed": seed}
     command = [word for name, value in options.items() if value is not None for word in (name, str(value))]
-    command += [word for check in ([checks] if isinstance(checks, str) else checks or ()) for word in ("--check", check)] + (["--quiet"] if quiet else [])
+    listed = [checks] if isinstance(checks, str) else checks or ()
+    command += [word for check in listed for word in ("--check", check)] + (["--quiet"] if quiet else [])
     with tempfile.TemporaryDirectory(prefix="pastonly-") as folder:
         return _attached(adapted(model), facts, vocab, command, Path(folder))
 
@@ -98,4 +99,5 @@ def _with_place(report: Report, model, facts: Facts, ran: list) -> Report:
         line = line if place is None else place.line()
     except Exception as error:  # the report stands without it
         line = f"First layer: not located, {type(error).__name__}: {error}"
-    return replace(report, text=f"{report.text.rstrip()}\n\n{line}\n", first_layer=None if place is None or place.head else place.module)
+    first = None if place is None or place.head else place.module
+    return replace(report, text=f"{report.text.rstrip()}\n\n{line}\n", first_layer=first)

@@ -29,16 +29,17 @@ class Packed:
     documents may differ in length. ln p of a document's first token is nobody's, and is left out.
     """
 
-    def __init__(self, model, documents: Optional[int] = None, facts: Optional[Facts] = None, vocab: Optional[int] = None) -> None:
+    def __init__(self, model, documents: Optional[int] = None, facts: Optional[Facts] = None,
+                 vocab: Optional[int] = None) -> None:
         model = adapted(model)
         if documents is not None and documents < 2:
-            raise ValueError(f"documents: {documents} in a row are not packed; expected at least 2, or None for all rows of a run")
+            raise ValueError(f"documents: {documents} in a row are not packed; expected 2 or more, or None for all rows of a run")
         self._row, self._documents = getattr(model, "packed_row", model), documents
         parameters = inspect.signature(self._row).parameters.values()
         self._takes = [name for name in GIVEN if any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)]
         if not {"segments", "positions", "cu_seqlens"} & set(self._takes):
-            raise ValueError(f"{getattr(model, '__name__', type(model).__name__)} takes neither segments nor positions nor cu_seqlens: it "
-                             "could not tell one document from the next")
+            name = getattr(model, "__name__", type(model).__name__)
+            raise ValueError(f"{name} takes neither segments nor positions nor cu_seqlens: it could not tell its documents apart")
         if hasattr(model, "reseed"):
             self.reseed = model.reseed
         known = facts_of(model, facts, vocab)
@@ -57,7 +58,8 @@ class Packed:
         lengths = real.sum(1)
         ends = np.cumsum(lengths)
         positions = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
-        given: Dict[str, Any] = {"segments": np.repeat(np.arange(1, len(tokens) + 1), lengths)[None], "positions": positions[None],
+        segments = np.repeat(np.arange(1, len(tokens) + 1), lengths)
+        given: Dict[str, Any] = {"segments": segments[None], "positions": positions[None],
                                  "cu_seqlens": np.concatenate([[0], ends]).astype(np.int32), "seed": seed}
         returned = self._row(tokens[real][None], **{name: given[name] for name in self._takes})
         if not hasattr(returned, "items"):

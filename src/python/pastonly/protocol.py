@@ -38,8 +38,8 @@ def hello_of(facts: Facts) -> dict:
 
 def serve(model, facts: Optional[Facts] = None, vocab: Optional[int] = None, in_fd: Optional[int] = None,
           out_fd: Optional[int] = None, ran: Optional[list] = None) -> int:
-    """Answers until the other side closes its pipe. Returns how many runs were answered. Closes both descriptors. What was run goes
-    into `ran`, (tokens, valid, seed)."""
+    """Answers until the other side closes its pipe. Returns how many runs were answered. Closes both descriptors. What was run
+    goes into `ran`, (tokens, valid, seed)."""
     in_fd = int(os.environ["PASTONLY_IN_FD"]) if in_fd is None else in_fd
     out_fd = int(os.environ["PASTONLY_OUT_FD"]) if out_fd is None else out_fd
     runner = Runner(model, facts_of(model, facts, vocab))

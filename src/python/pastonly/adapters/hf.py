@@ -49,8 +49,8 @@ class HF:
         return found
 
     def packed_row(self, tokens, positions) -> Dict[str, "torch.Tensor"]:
-        """Of several documents in one row (pastonly.packed). Positions that begin anew tell transformers where they begin, as long as
-        no attention_mask is given: it then masks one document from the next, and remembers nothing of it in caches."""
+        """Of several documents in one row (pastonly.packed). Positions that begin anew tell transformers where they begin, as
+        long as no attention_mask is given: it then masks one document from the next."""
         ids = torch.tensor(tokens, device=device_of(self.model))
         return self._found(ids, *self._pass(ids, position_ids=torch.tensor(positions, device=ids.device)))
 
@@ -85,8 +85,8 @@ class HF:
         self._blocks, self._counted = ran, runs_again(seen)
         if self._counted:
             layers = list(range(len(seen)))
-            remarks.append(("layer-numbers", "blocks run more than once in a pass, so every call is a layer, and they are counted: "
-                            + ", ".join(f"{place} = {block.name}" for place, (block, _) in enumerate(seen))))
+            remarks.append(("layer-numbers", "blocks run more than once in a pass, so every call is a layer, and they are "
+                            "counted: " + ", ".join(f"{place} = {block.name}" for place, (block, _) in enumerate(seen))))
         else:
             remarks += number(self._blocks)
             layers = [block.layer for block in self._blocks]

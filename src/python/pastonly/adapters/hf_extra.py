@@ -1,4 +1,4 @@
-"""Layers that predict tokens further ahead (multi-token prediction): what a model or its checkpoint holds of them and no pass runs."""
+"""Layers that predict tokens further ahead (multi-token prediction), which a model or its checkpoint holds and no pass runs."""
 from __future__ import annotations
 
 import re
@@ -15,7 +15,8 @@ NAMED = re.compile(r"(^|[^a-z])(mtp|nextn)", re.IGNORECASE)
 def running(model):
     """Within, names of modules that are called go into the set that it yields."""
     ran: Set[str] = set()
-    hooks = [part.register_forward_pre_hook(lambda module, args, name=name: ran.add(name)) for name, part in model.named_modules()]
+    hooks = [part.register_forward_pre_hook(lambda module, args, name=name: ran.add(name))
+             for name, part in model.named_modules()]
     try:
         yield ran
     finally:
@@ -24,13 +25,15 @@ def running(model):
 
 
 def extra_predictors(model, config, ran: Set[str]) -> List[Tuple[str, str]]:
-    """Remarks: modules of the model that did not run; else what config.json counts, or what a checkpoint holds and its class leaves
-    out."""
-    idle = idle_parts(model, ran)
-    remarks = [("layer-skipped", f"{', '.join(idle)} stand in the model and did not run: what they do is not audited")] if idle else []
+    """Remarks: modules of the model that did not run; else what config.json counts, or what a checkpoint holds and its class
+    leaves out."""
+    idle, remarks = idle_parts(model, ran), []
+    if idle:
+        remarks.append(("layer-skipped", f"{', '.join(idle)} stand in the model and did not run: what they do is not audited"))
     if any(NAMED.search(name) for name in idle):
         return remarks
-    counted = {name: value for name, value in sorted(vars(config).items()) if COUNT.match(name) and isinstance(value, int) and value > 0}
+    counted = {name: value for name, value in sorted(vars(config).items())
+               if COUNT.match(name) and isinstance(value, int) and value > 0}
     if counted:
         remarks.append(("layer-skipped", f"{max(counted.values())} layers that predict further tokens stand in config.json "
                                          f"({', '.join(counted)}); transformers does not run them"))
@@ -43,8 +46,8 @@ def extra_predictors(model, config, ran: Set[str]) -> List[Tuple[str, str]]:
 
 
 def idle_parts(model, ran: Set[str]) -> List[str]:
-    """The topmost modules with parameters that did not run, nor anything in them, and that are named as such layers are or stand in a
-    list of which others ran. Lists of experts are none: maybe no token chose one."""
+    """The topmost modules with parameters that did not run, nor anything in them, and that are named as such layers are or stand
+    in a list of which others ran. Lists of experts are none: maybe no token chose one."""
     parts = {name: part for name, part in model.named_modules() if name and next(part.parameters(), None) is not None}
     awake = {name[:end] for name in ran for end in [at for at, letter in enumerate(name) if letter == "."] + [len(name)]}
     idle: List[str] = []

@@ -122,8 +122,9 @@ def as_trace(seen: List[Seen], counted: bool) -> Dict[str, "torch.Tensor"]:
     """layers.<l>.<kind>; `counted`: every call is a layer, numbered in their order, else a block is, by its number."""
     if not counted and runs_again(seen):
         calls = Counter(block.name for block, _ in seen)
-        raise ValueError(f"{', '.join(name for name, count in calls.items() if count > 1)} ran more than once in one pass, and once in "
-                         "the pass that showed the layers: what it chose first would be lost")
+        again = ", ".join(name for name, count in calls.items() if count > 1)
+        raise ValueError(f"{again} ran more than once in one pass, and once in the pass that showed the layers: what it chose "
+                         "first would be lost")
     return {f"layers.{place if counted else block.layer}.{kind}": values
             for place, (block, read_) in enumerate(seen) for kind, values in read_.items()}
 

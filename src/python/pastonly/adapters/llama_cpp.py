@@ -2,8 +2,9 @@
 
 Looked at: llama-cpp-python 0.3.36 (llama_cpp/llama_cpp.py; llama.cpp src/llama-graph.cpp, ggml/include/ggml.h).
 
-The graph of llama.cpp is watched as it is computed (cb_eval): it names what its routers make ffn_moe_logits-<layer>, ffn_moe_probs,
-ffn_moe_topk and ffn_moe_weights. llama.cpp drops nothing. A selection bias is not read, and the report says where there is one.
+The graph of llama.cpp is watched as it is computed (cb_eval). It names what its routers make: ffn_moe_logits-<layer>,
+ffn_moe_probs, ffn_moe_topk and ffn_moe_weights. llama.cpp drops nothing. A selection bias is not read, and the report says where
+there is one.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class LlamaCpp:
         special = {llm.token_bos(), llm.token_eos(), llm._model.token_eot()}
         trained = next((int(value) for name, value in llm.metadata.items() if name.endswith(".context_length")), llm.n_ctx())
         exact = parameters.type_k == F32 and parameters.type_v == F32
-        known = {"vocab": llm.n_vocab(), "mode": "eval", "compute": "float32" if exact else "float16",  # what is cached is rounded
+        known = {"vocab": llm.n_vocab(), "mode": "eval",
+                 "compute": "float32" if exact else "float16",  # what is cached is rounded
                  "special": sorted(token for token in special if 0 <= token < llm.n_vocab()),
                  "max_positions": min(llm.n_ctx(), trained), "name": llm.metadata.get("general.name", ""),
                  "producer": f"llama-cpp-python {llama_cpp.__version__} {llm.metadata.get('general.architecture', '')}"}
@@ -89,16 +91,17 @@ class LlamaCpp:
         layers = sorted({int(name.split(".")[1]) for name in found if name.startswith("layers.")})
         widths = {found[f"layers.{layer}.logits"].shape[1] for layer in layers}
         chosen = {found[f"layers.{layer}.experts"].shape[1] for layer in layers}
-        remarks = [("bias-unread", f"layers {', '.join(map(str, sorted(self._biased)))} add a bias to their scores before the choice, which "
-                                   "is not recorded")] if self._biased else []
-        return {"layers": layers, "experts": widths.pop() if len(widths) == 1 else None, "top_k": chosen.pop() if len(chosen) == 1 else None,
-                "remarks": remarks}
+        biased = ", ".join(map(str, sorted(self._biased)))
+        remarks = [("bias-unread", f"layers {biased} add a bias to their scores before the choice, which is not recorded")]
+        return {"layers": layers, "experts": widths.pop() if len(widths) == 1 else None,
+                "top_k": chosen.pop() if len(chosen) == 1 else None, "remarks": remarks if biased else []}
 
     def _row(self, tokens: np.ndarray) -> Dict[str, np.ndarray]:
         """One prompt from its beginning, with nothing cached."""
         self._seen, self._fault = {}, None
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context), True)
-        logits = np.concatenate([self._decode(tokens[first:first + self._piece], first) for first in range(0, len(tokens), self._piece)])
+        logits = np.concatenate([self._decode(tokens[first:first + self._piece], first)
+                                 for first in range(0, len(tokens), self._piece)])
         if self._fault is not None:
             raise self._fault
         found = {name: np.concatenate(parts) for name, parts in self._seen.items()}
@@ -117,7 +120,8 @@ class LlamaCpp:
         batch = self._batch
         batch.n_tokens = len(piece)
         for at, token in enumerate(piece):
-            batch.token[at], batch.pos[at], batch.n_seq_id[at], batch.seq_id[at][0], batch.logits[at] = int(token), first + at, 1, 0, 1
+            batch.token[at], batch.pos[at], batch.logits[at] = int(token), first + at, 1
+            batch.n_seq_id[at], batch.seq_id[at][0] = 1, 0
         code = llama_cpp.llama_decode(self._context, batch)
         if code:
             raise RuntimeError(f"llama_decode returned {code} for {len(piece)} tokens from position {first}")
@@ -126,7 +130,7 @@ class LlamaCpp:
                          for at in range(len(piece))])
 
     def _looked_at(self, tensor: int, ask: bool, _: Any) -> bool:
-        """Called twice for every node of the graph: whether it is wanted, and when it is there. No exception may pass through C."""
+        """Called twice for every node of the graph: is it wanted, and when it is there. No exception may pass through C."""
         try:
             found = WATCHED.fullmatch(libggml.ggml_get_name(tensor).decode("utf-8", "replace"))
             if ask or found is None:

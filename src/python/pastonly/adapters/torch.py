@@ -78,7 +78,7 @@ class Torch:
     def packed_row(self, tokens, segments) -> Dict[str, "torch.Tensor"]:
         """Of several documents in one row (pastonly.packed)."""
         if self._call is None:
-            raise ValueError("a packed row needs Torch(..., call=lambda model, tokens, documents: ...), documents numbered from 1")
+            raise ValueError("a packed row needs Torch(..., call=lambda model, tokens, documents: ...), documents counted from 1")
         return self(tokens, segments=segments)
 
     def _run(self, ids, real):

@@ -1,7 +1,8 @@
-"""Where a model without routers looks ahead: the first module that is given the same of the tokens before a cut and makes something else.
+"""Where a model without routers looks ahead: the first module that makes something else of the same tokens before a cut.
 
-Two inputs that differ from a cut on are run again, and every call of every module is watched. A module whose inputs before the cut
-are equal, and whose output is not, looks at later tokens itself, or one within it does: the first call that ends is the innermost.
+Two inputs that differ from a cut on are run again, and every call of every module is watched. A module whose inputs before the
+cut are equal, and whose output is not, looks at later tokens itself, or one within it does: the first call that ends is the
+innermost.
 """
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ class Call:
 
 @dataclass
 class Place:
-    """`module` "" is the model itself. `inside`: the first part in it that is given something else. `head`: nothing differs but logits."""
+    """`module` "" is the model itself. `inside`: the first part in it that is given something else. `head`: logits alone."""
 
     module: str
     kind: str
@@ -46,16 +47,16 @@ class Place:
         where = f", before {self.inside}" if self.inside else ""
         if self.head:
             return f"First layer: nothing before the logits differs; what looks ahead is {name}{where}."
-        return (f"First layer: {name}{where}. What it is given of the tokens before the cut is the same, and what it makes of them differs by "
-                f"{self.change:.3g} at position {self.position}.")
+        return (f"First layer: {name}{where}. What it is given of the tokens before the cut is the same, and what it makes of "
+                f"them differs by {self.change:.3g} at position {self.position}.")
 
 
 Run = Tuple[np.ndarray, Optional[np.ndarray], int]  # (tokens, valid, seed)
 
 
 def located(model, facts: Facts, witness: dict, runs: Sequence[Run]) -> Optional[Place]:
-    """`model` has the torch module as `.model`; `runs` are those of the audit. None where those of the witness are not among them, or no
-    module is seen to do it."""
+    """`model` has the torch module as `.model`; `runs` are those of the audit. None where those of the witness are not among
+    them, or no module is seen to do it."""
     runner = Runner(model, facts)
     pair = _pair(runner, witness, runs)
     if pair is None:
@@ -83,7 +84,7 @@ def _hidden(first: List[Call], again: List[Call], other: List[Call]) -> bool:
 
 
 def _pair(runner: Runner, witness: dict, runs: Sequence[Run]) -> Optional[Tuple[Run, Run, int]]:
-    """(base, changed, cut) of the witness: runs that give the numbers that it names, and the first token of its row that differs."""
+    """(base, changed, cut) of the witness: runs that give the numbers that it names, and where the tokens of its row differ."""
     row, position = witness["row"], witness["position"]
     base = None
     for run in runs:
@@ -139,7 +140,8 @@ def _watching(module, done: List[Call], shape, row: int, cut: int, vocab: int) -
 
     hooks = []
     for name, part in module.named_modules():
-        hooks += [part.register_forward_pre_hook(before(name), with_kwargs=True), part.register_forward_hook(after(name), with_kwargs=True)]
+        hooks += [part.register_forward_pre_hook(before(name), with_kwargs=True),
+                  part.register_forward_hook(after(name), with_kwargs=True)]
     try:
         yield
     finally:
@@ -159,8 +161,8 @@ def _tensors(value: Any) -> Iterator["torch.Tensor"]:
 
 
 def _part(value: "torch.Tensor", shape, row: int, cut: int) -> Optional["torch.Tensor"]:
-    """What a tensor holds of a row's tokens before the cut: (B, S, ...), (B, ..., S), (B, H, S, D), (B * S, ...) or (S, B, ...). None
-    where it holds nothing by token, as a summary of a sequence, or a mask, which no token makes."""
+    """What a tensor holds of a row's tokens before the cut: (B, S, ...), (B, ..., S), (B, H, S, D), (B * S, ...) or (S, B, ...).
+    None where it holds nothing by token, as a summary of a sequence, or a mask, which no token makes."""
     rows, positions = shape
     if value.dim() < 2 and value.shape != (rows * positions,) or value.dtype == torch.bool or value.is_sparse:
         return None
@@ -179,7 +181,7 @@ def _part(value: "torch.Tensor", shape, row: int, cut: int) -> Optional["torch.T
 
 
 def _moved(base: List["torch.Tensor"], again: List["torch.Tensor"], other: List["torch.Tensor"]) -> Optional[Tuple[int, float]]:
-    """(position, change) where `other` is further from `base` than rounding and what an unchanged run shows; None where nowhere."""
+    """(position, change) where `other` is further from `base` than rounding and an unchanged run are; None where nowhere."""
     for one, same, now in zip(base, again, other):
         if one.shape != now.shape:
             continue

@@ -56,8 +56,8 @@ def noise_remarks(module, mode: str) -> List[Tuple[str, str]]:
 
 
 def draws_of(run: Callable, tokens) -> Tuple[bool, List[Tuple[str, str]]]:
-    """(whether another seed changes what `run(tokens)` returns, remarks): what `passing` could not switch off, as dropout that is a
-    call of a function and not a module. Known by what it does, since code has many ways to write it."""
+    """(whether another seed changes what `run(tokens)` returns, remarks): what `passing` could not switch off, as dropout that is
+    a call of a function and not a module. Known by what it does, since code has many ways to write it."""
     found: List[dict] = []
     with generators_kept():
         for seed in (1, 1, 2):
@@ -65,11 +65,11 @@ def draws_of(run: Callable, tokens) -> Tuple[bool, List[Tuple[str, str]]]:
             found.append(run(tokens))
     again, other = ([name for name, values in found[0].items() if not _same(values, later.get(name))] for later in found[1:])
     if again:
-        return False, [("draws-unseeded", f"runs with equal seeds differ ({', '.join(again)}): something draws from a generator of its "
-                                          "own, or sums in no fixed order")]
+        return False, [("draws-unseeded", f"runs with equal seeds differ ({', '.join(again)}): something draws from a generator "
+                                          "of its own, or sums in no fixed order")]
     if other:
-        return True, [("draws", f"another seed changes {', '.join(other)}: something is drawn at random and is not switched off (dropout "
-                                "as a function, or the rule itself). All runs hold the same draws, but where shapes differ")]
+        return True, [("draws", f"another seed changes {', '.join(other)}: something is drawn at random and is not switched off "
+                                "(dropout as a function, or the rule itself). All runs hold the same draws where shapes are equal")]
     return False, []
 
 

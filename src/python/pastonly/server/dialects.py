@@ -3,9 +3,9 @@
 Looked at: vLLM 0.32.0 (entrypoints/openai/completion, v1/engine/output_processor.py), SGLang 0.5.23 (srt/managers/io_struct.py,
 tokenizer_manager.py, scheduler_components/batch_result_processor.py, state_capturer/routed_experts.py).
 
-One token is generated beside the prompt and thrown away. What is said at a token is what was foreseen after the one before it; what
-was foreseen after the last stands at the generated one. Both engines tell routes of all tokens but the last that exists, which was
-not run yet: with the generated one, of the whole prompt.
+One token is generated beside the prompt and thrown away. What is said at a token is what was foreseen after the one before it;
+what was foreseen after the last stands at the generated one. Both engines tell routes of all tokens but the last that exists,
+which was not run yet: with the generated one, of the whole prompt.
 """
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ class Dialect(NamedTuple):
         if listed is None:
             return None
         if not isinstance(listed, list) or len(listed) != len(prompts) or not all(isinstance(one, dict) for one in listed):
-            raise ModelError(f"{self.path}: {len(listed) if isinstance(listed, list) else 'no'} choices for {len(prompts)} prompts")
-        found = [self.read(choice, prompt) for choice, prompt in zip(sorted(listed, key=lambda one: one.get("index", 0)), prompts)]
+            count = len(listed) if isinstance(listed, list) else "no"
+            raise ModelError(f"{self.path}: {count} choices for {len(prompts)} prompts")
+        ordered = sorted(listed, key=lambda one: one.get("index", 0))
+        found = [self.read(choice, prompt) for choice, prompt in zip(ordered, prompts)]
         return None if any(answer is None for answer in found) else found
 
 
@@ -55,13 +57,14 @@ def _of_list(told: Any) -> Any:
 
 
 def _completions(more: Dict[str, Any]) -> Callable[[str, List[List[int]]], Dict[str, Any]]:
-    return lambda model, prompts: {"model": model, "prompt": prompts, "max_tokens": 1, "temperature": 0, "logprobs": LIKELIEST, **more}
+    return lambda model, prompts: {"model": model, "prompt": prompts, "max_tokens": 1, "temperature": 0, "logprobs": LIKELIEST,
+                                   **more}
 
 
 def _generate(model: str, prompts: List[List[int]]) -> Dict[str, Any]:
     # From the first token on, nothing of a prompt is taken from the cache of prefixes.
-    return {"input_ids": prompts, "sampling_params": {"max_new_tokens": 1, "temperature": 0, "ignore_eos": True}, "return_logprob": True,
-            "logprob_start_len": 0, "top_logprobs_num": LIKELIEST, "return_routed_experts": True}
+    return {"input_ids": prompts, "sampling_params": {"max_new_tokens": 1, "temperature": 0, "ignore_eos": True},
+            "return_logprob": True, "logprob_start_len": 0, "top_logprobs_num": LIKELIEST, "return_routed_experts": True}
 
 
 def _read_prompt_logprobs(choice: dict, prompt: List[int]) -> Optional[Answer]:
@@ -85,7 +88,7 @@ def _read_echo(choice: dict, prompt: List[int]) -> Optional[Answer]:
 
 
 def _read_generate(result: dict, prompt: List[int]) -> Optional[Answer]:
-    """SGLang: lists of [ln p, id, text], `input_*` of the prompt, null before its first token, and `output_*` of what was generated."""
+    """SGLang: lists of [ln p, id, text], `input_*` of the prompt, null at its first token, and `output_*` of the next."""
     said = result.get("meta_info")
     if not isinstance(said, dict) or not isinstance(said.get("input_token_logprobs"), list):
         return None
@@ -102,7 +105,8 @@ def _read_generate(result: dict, prompt: List[int]) -> Optional[Answer]:
 def _answer(own: Sequence[Any], after: List[List[Any]], routed: Optional[np.ndarray], prompt: List[int]) -> Answer:
     values = [_number(value) for value in own]
     if len(values) != len(prompt) or any(math.isnan(value) or value > 1e-3 for value in values[1:]):
-        raise ModelError(f"a prompt of {len(prompt)} tokens, and {len(values)} log-probabilities of which some are missing or above 0")
+        raise ModelError(f"a prompt of {len(prompt)} tokens, and {len(values)} log-probabilities of which some are missing or "
+                         "above 0")
     likeliest = [sorted(map(_number, entry), reverse=True)[:LIKELIEST] for entry in after]
     if len(likeliest) != len(prompt) or any(len(entry) < LIKELIEST or math.isnan(sum(entry)) for entry in likeliest):
         raise ModelError(f"{LIKELIEST} log-probabilities were asked for after every token of a prompt, and not given everywhere")
@@ -125,6 +129,7 @@ def _number(value: Any) -> float:
 
 # The first that a server speaks is taken. SGLang echoes too, and tells no routes there: it is asked its own way before.
 DIALECTS: Tuple[Dialect, ...] = (
-    Dialect("prompt_logprobs", "/v1/completions", _completions({"prompt_logprobs": LIKELIEST}), _of_object, _read_prompt_logprobs),
+    Dialect("prompt_logprobs", "/v1/completions", _completions({"prompt_logprobs": LIKELIEST}), _of_object,
+            _read_prompt_logprobs),
     Dialect("generate", "/generate", _generate, _of_list, _read_generate),
     Dialect("echo", "/v1/completions", _completions({"echo": True}), _of_object, _read_echo))

@@ -25,8 +25,9 @@ class Server:
     requests    the most that are sent in all
     """
 
-    def __init__(self, url: str, *, vocab: int, model: Optional[str] = None, experts: Optional[int] = None, top_k: Optional[int] = None,
-                 company: bool = True, in_flight: int = 1, patience: float = 300.0, requests: int = 100_000, special: tuple = ()) -> None:
+    def __init__(self, url: str, *, vocab: int, model: Optional[str] = None, experts: Optional[int] = None,
+                 top_k: Optional[int] = None, company: bool = True, in_flight: int = 1, patience: float = 300.0,
+                 requests: int = 100_000, special: tuple = ()) -> None:
         self.company, self.in_flight = company, max(1, in_flight)
         self._transport = Transport(url, patience, requests)
         self._dialect: Optional[Dialect] = None
@@ -84,20 +85,22 @@ class Server:
         self._routing: Optional[Routing] = None
         if routes is None:
             if experts is not None:
-                raise ModelError(f"{self._transport.url}: tells no routed experts; vLLM and SGLang do with --enable-return-routed-experts")
+                raise ModelError(f"{self._transport.url}: tells no routed experts; vLLM and SGLang do with "
+                                 "--enable-return-routed-experts")
             return {}
         if experts is None:
-            return {"remarks": [("routes-unread", "the server tells which experts it used; they are read where their number is said "
-                                                  "(--experts)")]}
+            return {"remarks": [("routes-unread", "the server tells which experts it used; they are read where their number is "
+                                                  "said (--experts)")]}
         self._routing = routing_of(routes, experts, top_k)
         self._routing.masks([routes], length)
-        return {"layers": self._routing.layers, "experts": experts, "top_k": self._routing.top_k, "remarks": self._routing.remarks}
+        found = self._routing
+        return {"layers": found.layers, "experts": experts, "top_k": found.top_k, "remarks": found.remarks}
 
     def _ask(self, prompts: List[List[int]]) -> List[Answer]:
         if self._dialect is not None:
             answers = self._ask_as(self._dialect, prompts)
             if answers is None:
-                raise ModelError(f"{self._dialect.path}: log-probabilities of the prompt were given at first, and are missing now")
+                raise ModelError(f"{self._dialect.path}: log-probabilities of the prompt were given at first, and now are not")
             return answers
         refused = []
         for dialect in DIALECTS:
@@ -111,8 +114,8 @@ class Server:
                 return answers
         if len(refused) == len(DIALECTS):
             raise refused[0]
-        raise ModelError(f"{self._transport.url}: gives no log-probabilities of a prompt, neither for prompt_logprobs nor for echo in "
-                         "/v1/completions, nor in /generate")
+        raise ModelError(f"{self._transport.url}: gives no log-probabilities of a prompt, neither for prompt_logprobs nor for "
+                         "echo in /v1/completions, nor in /generate")
 
     def _ask_as(self, dialect: Dialect, prompts: List[List[int]]) -> Optional[List[Answer]]:
         return dialect.answers(self._transport.request(dialect.path, dialect.body(self.model, prompts)), prompts)

@@ -95,8 +95,8 @@ def routing_of(row: np.ndarray, experts: int, top_k: Optional[int]) -> Routing:
         if top_k not in (None, found):
             raise ModelError(f"routed_experts: {found} experts a token; expected {top_k} (--top-k)")
     elif top_k is None or row.shape[1] % top_k:
-        raise ModelError(f"routed_experts: {row.shape[1]} ids a token, layers and choices alike; say how many experts a token takes "
-                         "(--top-k)")
+        raise ModelError(f"routed_experts: {row.shape[1]} ids a token, layers and choices alike; say how many experts a token "
+                         "takes (--top-k)")
     else:
         told, found = row.shape[1] // top_k, top_k
     ids = row.reshape(len(row), told, found)
@@ -105,7 +105,7 @@ def routing_of(row: np.ndarray, experts: int, top_k: Optional[int]) -> Routing:
     if silent and found > 1:
         remarks.append(("layer-skipped", f"layers {', '.join(map(str, silent))} name no experts, as layers without any"))
     elif silent:
-        remarks.append(("layer-silent", f"layers {', '.join(map(str, silent))} named expert 0 alone, as layers without experts do too"))
+        remarks.append(("layer-silent", f"layers {', '.join(map(str, silent))} named expert 0 alone, as layers without do"))
     layers = tuple(layer for layer in range(told) if found == 1 or layer not in silent)
     if not layers:
         raise ModelError("routed_experts: no layer names experts")

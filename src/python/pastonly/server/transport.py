@@ -23,7 +23,7 @@ class Refused(ModelError):
 
 
 class Transport:
-    """`url` with or without /v1. patience: seconds for one request, all waiting included; requests: the most that are sent in all."""
+    """`url` with or without /v1. patience: seconds for one request, all waiting included; requests: the most that are sent."""
 
     def __init__(self, url: str, patience: float, requests: int) -> None:
         parts = urllib.parse.urlsplit(url)
@@ -48,7 +48,8 @@ class Transport:
             except urllib.error.HTTPError as error:
                 told = error.read(2000).decode("utf-8", "replace")
                 if error.code not in BUSY or time.monotonic() + pause >= end:
-                    raise (ModelError if error.code in BUSY else Refused)(f"{self.url}{path}: status {error.code}: {told}") from None
+                    kind = ModelError if error.code in BUSY else Refused
+                    raise kind(f"{self.url}{path}: status {error.code}: {told}") from None
                 asked = error.headers.get("Retry-After", "")
                 time.sleep(min(float(asked) if asked.isdigit() else pause, max(0.0, end - time.monotonic())))
                 pause *= 2
