@@ -190,6 +190,25 @@ class State(unittest.TestCase):
         self.assertFalse(hasattr(model, "made"))
         self.assertEqual(sorted(dict(model.named_buffers())), ["count", "old"])
 
+    def test_what_a_first_pass_builds_stays(self):
+        """Or it would be built again, and otherwise."""
+        class Lazy(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embed, self.head, self.scale = torch.nn.Embedding(8, 8), None, None
+
+            def forward(self, tokens):
+                if self.head is None:
+                    self.head, self.scale = torch.nn.Linear(8, 8), torch.ones(1)
+                return self.head(self.embed(tokens)) * self.scale
+        model = Lazy()
+        adapter = Torch(model, vocab=8)
+        built = model.head
+        first, second = run(adapter, TOKENS % 8, seed=1), run(adapter, TOKENS % 8, seed=2)
+        np.testing.assert_array_equal(first["logprobs"], second["logprobs"])
+        self.assertIs(model.head, built)
+        self.assertEqual([name for name, _ in adapter.facts.remarks], [])
+
     def test_state_comes_back_when_a_pass_fails(self):
         def failing(model, tokens, valid):
             model(tokens)

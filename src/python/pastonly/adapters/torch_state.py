@@ -24,12 +24,15 @@ def state_kept(module):
 
 
 def _kept(part: "torch.nn.Module") -> List[Callable[[], None]]:
-    """One undoing for the buffers of a part, one for its attributes."""
+    """One undoing for the buffers of a part, one for its attributes. A part that made modules or parameters was not built before:
+    what it notes of that stays, or it would build them again."""
     buffers, attributes = part._buffers, vars(part)
+    built = set(part._modules) | set(part._parameters)
     own = {name: value for name, value in attributes.items() if name not in OF_TORCH and _is_state(value)}
     names = set(attributes)
-    return [_undoing(buffers, dict(buffers), lambda name: True),
+    undo = [_undoing(buffers, dict(buffers), lambda name: True),
             _undoing(attributes, own, lambda name: name not in names and _is_state(attributes[name]))]
+    return [lambda: [restore() for restore in undo] if built == set(part._modules) | set(part._parameters) else None]
 
 
 def _undoing(holder: dict, before: dict, is_new: Callable[[str], bool]) -> Callable[[], None]:
