@@ -36,6 +36,7 @@ CASES = [
     Case("OLMoE", "eval", "each prompt alone", served("olmoe"), (), "top-k"),
     Case("OLMoE", "eval", "each prompt alone, in pieces of 16 tokens", served("olmoe", piece=16), (), "top-k"),
     Case("Mixtral", "eval", "each prompt alone", served("llama"), (), "top-k"),
+    Case("MiniMax-M2", "eval", "each prompt alone; selection bias", served("minimax-m2"), (), "biased-top-k"),
     Case("Llama", "eval", "each prompt alone", served("llama", experts=0), (), cases.ANY),
     # The attention leaks; routers follow what they are given.
     Case("OLMoE, attention both ways", "eval", "each prompt alone", served("olmoe", causal=False), ("future", "length"), "top-k"),
@@ -66,7 +67,13 @@ def as_numpy():
     print(f"llama_cpp: {routes} selections differ from those of NumPy, and log-probabilities, scores and gates by {apart:.2g}")
     before = llm.n_tokens
     adapted.close()
-    return routes == 0 and apart < 1e-5 and before == llm.n_tokens
+    weights, llm = loaded("minimax-m2")
+    adapted = LlamaCpp(llm)
+    found = adapted(tokens[:, :8])
+    biases = all(np.array_equal(found[f"layers.{layer}.bias"], weights[f"blk.{layer}.{gguf_models.BIAS}"])
+                 for layer in range(gguf_models.LAYERS))
+    print(f"llama_cpp: the selection bias is {'the' if biases else 'not the'} one of the file, {adapted.facts.remarks}")
+    return biases and not adapted.facts.remarks and routes == 0 and apart < 1e-5 and before == llm.n_tokens
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ import gguf
 import numpy as np
 
 VOCAB, WIDTH, HEADS, LAYERS, EXPERTS, K, POSITIONS, EPSILON = 64, 64, 2, 2, 8, 2, 128, 1e-5
+BIAS = "exp_probs_b"
 NORMS = ("attn_norm", "attn_q_norm", "attn_k_norm", "ffn_norm")
 
 
 def write(path, architecture, experts=EXPERTS, seed=0):
-    """olmoe: norms of queries and keys, gates as they are; llama: none, and gates that sum to 1. Returns the weights by name."""
+    """olmoe: norms of queries and keys, gates as they are; minimax-m2: with a bias for the choice, sigmoid, gates that sum to 1;
+    llama: no such norms, softmax, gates that sum to 1. Returns the weights by name."""
     draw, weights = np.random.default_rng(seed), {}
 
     def add(name, *shape, scale=None, around=0.0):
@@ -18,13 +20,15 @@ def write(path, architecture, experts=EXPERTS, seed=0):
     add("output", VOCAB, WIDTH)
     add("output_norm", WIDTH, scale=0.1, around=1.0)
     for layer in range(LAYERS):
-        for name in NORMS if architecture == "olmoe" else (NORMS[0], NORMS[3]):
+        for name in (NORMS[0], NORMS[3]) if architecture == "llama" else NORMS:
             add(f"blk.{layer}.{name}", WIDTH, scale=0.1, around=1.0)
         for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
             add(f"blk.{layer}.{name}", WIDTH, WIDTH)
         many, kind = ((experts,), "_exps") if experts else ((), "")
         if experts:
             add(f"blk.{layer}.ffn_gate_inp", experts, WIDTH, scale=0.3)
+        if architecture == "minimax-m2":
+            add(f"blk.{layer}.{BIAS}", experts, scale=0.05)
         for name in ("gate", "up", "down"):
             add(f"blk.{layer}.ffn_{name}{kind}", *many, WIDTH, WIDTH)
     writer = gguf.GGUFWriter(path, architecture)
@@ -42,8 +46,11 @@ def write(path, architecture, experts=EXPERTS, seed=0):
     if experts:
         writer.add_expert_count(experts)
         writer.add_expert_used_count(K)
+    if architecture == "minimax-m2":
+        writer.add_expert_feed_forward_length(WIDTH)
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
     for name, values in weights.items():
-        writer.add_tensor(f"{name}.weight", values)
+        writer.add_tensor(f"{name}.bias" if name.endswith(BIAS) else f"{name}.weight", values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -3,8 +3,7 @@
 Looked at: llama-cpp-python 0.3.36 (llama_cpp/llama_cpp.py; llama.cpp src/llama-graph.cpp, ggml/include/ggml.h).
 
 The graph of llama.cpp is watched as it is computed (cb_eval). It names what its routers make: ffn_moe_logits-<layer>,
-ffn_moe_probs, ffn_moe_topk and ffn_moe_weights. llama.cpp drops nothing. A selection bias is not read, and the report says where
-there is one.
+ffn_moe_probs, ffn_moe_topk and ffn_moe_weights. llama.cpp drops nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +23,14 @@ KINDS = {"logits": "logits", "probs": "scores", "topk": "experts"}  # weights of
 PROBED = 8   # tokens of the first prompt, which shows the layers
 TOLD = 8     # token ids whose probability after every position is recorded
 F32, I32 = 0, 26
+BIAS = b"exp_probs_b"  # in the name of a weight
 
 
 class _Tensor(ctypes.Structure):
-    """The beginning of ggml_tensor."""
+    """The beginning of ggml_tensor, up to what it is made of."""
 
-    _fields_ = [("type", ctypes.c_int), ("buffer", ctypes.c_void_p), ("ne", ctypes.c_int64 * 4), ("nb", ctypes.c_size_t * 4)]
+    _fields_ = [("type", ctypes.c_int), ("buffer", ctypes.c_void_p), ("ne", ctypes.c_int64 * 4), ("nb", ctypes.c_size_t * 4),
+                ("op", ctypes.c_int), ("op_params", ctypes.c_int32 * 16), ("flags", ctypes.c_int32), ("src", ctypes.c_void_p * 10)]
 
 
 libggml.ggml_get_name.argtypes, libggml.ggml_get_name.restype = [ctypes.c_void_p], ctypes.c_char_p
@@ -44,7 +45,8 @@ class LlamaCpp:
     def __init__(self, llm: "llama_cpp.Llama", **facts: Any) -> None:
         self._llm = llm
         self._seen: Dict[str, List[np.ndarray]] = {}
-        self._biased: Set[int] = set()
+        self._biases: Dict[str, np.ndarray] = {}
+        self._unread: Set[int] = set()
         self._fault: Optional[Exception] = None
         parameters = llama_cpp.llama_context_params()
         ctypes.pointer(parameters)[0] = llm.context_params
@@ -83,7 +85,7 @@ class LlamaCpp:
             out[name] = np.full((*tokens.shape, *values.shape[1:]), empty, values.dtype)
             for at, row in enumerate(rows):
                 out[name][at, :len(row[name])] = row[name]
-        return out
+        return {**out, **self._biases}
 
     def _shown(self, known: dict) -> dict:
         """One short prompt: which layers route, to how many of how many experts."""
@@ -91,7 +93,7 @@ class LlamaCpp:
         layers = sorted({int(name.split(".")[1]) for name in found if name.startswith("layers.")})
         widths = {found[f"layers.{layer}.logits"].shape[1] for layer in layers}
         chosen = {found[f"layers.{layer}.experts"].shape[1] for layer in layers}
-        biased = ", ".join(map(str, sorted(self._biased)))
+        biased = ", ".join(map(str, sorted(self._unread)))
         remarks = [("bias-unread", f"layers {biased} add a bias to their scores before the choice, which is not recorded")]
         return {"layers": layers, "experts": widths.pop() if len(widths) == 1 else None,
                 "top_k": chosen.pop() if len(chosen) == 1 else None, "remarks": remarks if biased else []}
@@ -142,7 +144,7 @@ class LlamaCpp:
 
     def _keep(self, tensor: int, what: str, layer: int) -> None:
         if what == "probs_biased":
-            self._biased.add(layer)
+            self._keep_bias(tensor, layer)
             return
         kind = KINDS.get(what, "gates")
         values, parts = _values(tensor), self._seen.setdefault(f"layers.{layer}.{kind}", [])
@@ -151,6 +153,15 @@ class LlamaCpp:
             if what != "weights":
                 parts.pop()  # made of those before it
         parts.append(values.reshape(-1, values.shape[-1]))
+
+
+    def _keep_bias(self, tensor: int, layer: int) -> None:
+        """The sum is of the scores and the weight that is added, which is read; where another stands there, it is said."""
+        added = [source for source in _Tensor.from_address(tensor).src[:2] if source and BIAS in libggml.ggml_get_name(source)]
+        if added:
+            self._biases[f"layers.{layer}.bias"] = _values(added[0]).reshape(-1)
+        else:
+            self._unread.add(layer)
 
 
 def _values(tensor: int) -> np.ndarray:
