@@ -86,14 +86,13 @@ def _hidden(first: List[Call], again: List[Call], other: List[Call]) -> bool:
 def _pair(runner: Runner, witness: dict, runs: Sequence[Run]) -> Optional[Tuple[Run, Run, int]]:
     """(base, changed, cut) of the witness: runs that give the numbers that it names, and where the tokens of its row differ."""
     row, position = witness["row"], witness["position"]
-    base = None
-    for run in runs:
-        if base is None or run[0].shape != base[0].shape:
-            if _says(runner, run, witness, witness["before"]):
-                base = run
+    base = next((run for run in runs if _says(runner, run, witness, witness["before"])), None)
+    for run in runs if base is not None else ():
+        changed = run[0] != base[0] if run[0].shape == base[0].shape else np.zeros(base[0].shape, bool)
+        differs = np.nonzero(changed[row])[0]
+        if not differs.size or differs.min() <= position or changed.sum() != witness.get("tokens_changed", changed.sum()):
             continue
-        differs = np.nonzero((run[0] != base[0])[row])[0]
-        if differs.size and differs.min() > position and _says(runner, run, witness, witness["after"]):
+        if _says(runner, run, witness, witness["after"]):
             return base, run, int(differs.min())
     return None
 
