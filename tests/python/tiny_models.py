@@ -47,6 +47,7 @@ MORE = {
              "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8},
              "ffn_config": {"ffn_hidden_size": 24, "moe_num_experts": 8, "moe_top_k": 2, "hidden_size": 32}},
     "inkling2_text": {"unpadded_vocab_size": VOCAB}, "inkling2_loop_text": {"unpadded_vocab_size": VOCAB},
+    "lfm2": {"layer_types": ["full_attention", "conv"]},
     "lfm2_moe": {"layer_types": ["full_attention", "conv"], "num_dense_layers": 1},
     "beam": {"mlp_layer_types": ["sparse", "sparse"]}, "flint": {"mlp_only_layers": []}, "gemma4_text": {"enable_moe_block": True},
     "doge": {"is_moe": True, "num_experts": 16, "num_experts_per_tok": 4},

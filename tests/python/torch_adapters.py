@@ -12,6 +12,7 @@ import transformers
 
 import tiny_models
 import toy
+import pastonly
 from pastonly import Facts, ModelError, RunError, record
 from pastonly.adapters import adapted
 from pastonly.adapters.hf import HF
@@ -101,6 +102,123 @@ class Noise(unittest.TestCase):
         self.assertEqual(model.count.item(), 0)
 
 
+class Moving(torch.nn.Module):
+    """Every pass moves all kinds of state, and what it says follows from it."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = torch.nn.Embedding(8, 8)
+        self.count, self.old = torch.nn.Buffer(torch.ones(1)), torch.nn.Buffer(torch.ones(1))
+        self.register_buffer("absent", None)
+        self.steps, self.plain, self.lists, self.named = 1, torch.ones(1), [1.0], {"mean": 1.0}
+
+    def forward(self, tokens):
+        found = self.embed(tokens) * (self.count + self.steps + self.plain + sum(self.lists) + self.named["mean"] + hasattr(self, "made"))
+        self.count = self.count + 1                                   # bound anew
+        self.absent = torch.ones(1) if self.absent is None else self.absent + 1
+        self.register_buffer("made", torch.ones(1))
+        self.steps += 1
+        self.plain = self.plain * 2
+        self.plain.mul_(2)
+        self.lists.append(1.0)
+        self.named["mean"] += 1
+        return found
+
+
+class Dropping(torch.nn.Module):
+    """Dropout as a function, its rate under a name that says nothing; `whose`: the generator that it draws from."""
+
+    def __init__(self, p=0.1, whose=None):
+        super().__init__()
+        torch.manual_seed(1)
+        self.embed, self.head, self.p, self.whose = torch.nn.Embedding(32, 16), torch.nn.Linear(16, 32), p, whose
+
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        x = x + 0.3 * x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]
+        if self.whose is not None and self.training:
+            x = x * (torch.rand(x.shape, generator=self.whose) > self.p)
+        elif self.whose is None:
+            x = torch.nn.functional.dropout(x, self.p, self.training)
+        return self.head(x)
+
+
+class Draws(unittest.TestCase):
+    def test_dropout_as_a_function_is_said(self):
+        for mode, p, noisy, said in (("train", 0.1, True, ["draws"]), ("eval", 0.1, False, []), ("train", 0.0, False, [])):
+            with self.subTest(mode=mode, p=p):
+                facts = Torch(Dropping(p), vocab=32, mode=mode).facts
+                self.assertEqual((facts.noisy, [name for name, _ in facts.remarks]), (noisy, said))
+        self.assertIn("another seed changes logprobs, predictions", dict(Torch(Dropping(), vocab=32, mode="train").facts.remarks)["draws"])
+
+    def test_a_generator_of_its_own_is_said(self):
+        facts = Torch(Dropping(whose=torch.Generator().manual_seed(3)), vocab=32, mode="train").facts
+        self.assertEqual((facts.noisy, [name for name, _ in facts.remarks]), (False, ["draws-unseeded"]))
+
+    def test_what_could_not_be_tried_is_said(self):
+        facts = Torch(Dropping(), vocab=32, call=lambda model, tokens, valid: 1 / 0).facts
+        self.assertIn("ZeroDivisionError", dict(facts.remarks)["draws-untested"])
+        self.assertEqual(Torch(Dropping(), vocab=32, max_positions=2).facts.remarks, [])
+
+    def test_in_transformers(self):
+        model = dense()
+        attention = type(model.model.layers[0].self_attn)
+        original = attention.forward
+        with mock.patch.object(attention, "forward", lambda self, hidden_states, **more: original(
+                self, hidden_states=torch.nn.functional.dropout(hidden_states, 0.1, self.training), **more)):
+            self.assertEqual([HF(model, mode=mode).facts.noisy for mode in ("train", "eval")], [True, False])
+            self.assertEqual([name for name, _ in HF(model, mode="train").facts.remarks], ["draws"])
+        self.assertEqual([HF(model, mode=mode).facts.noisy for mode in ("train", "eval")], [False, False])
+
+    @unittest.skipUnless(BINARY, "PASTONLY_BINARY names no program")
+    def test_the_report_says_it(self):
+        report = pastonly.audit(Torch(Dropping(), vocab=32, mode="train"), positions=24, batch=4, quiet=True)
+        self.assertIn("another seed changes logprobs", " ".join(report.text.split()))
+        self.assertNotEqual(report.verdict, "fail", report.text)
+
+
+class State(unittest.TestCase):
+    def test_what_a_pass_binds_anew_comes_back(self):
+        model = Moving().train()
+        adapter = Torch(model, vocab=8, mode="train")
+        kept = model.count, model.plain, model.lists
+        first, second = run(adapter, TOKENS % 8), run(adapter, TOKENS % 8)
+        np.testing.assert_array_equal(first["logprobs"], second["logprobs"])
+        self.assertTrue(all(one is other for one, other in zip(kept, (model.count, model.plain, model.lists))))
+        self.assertEqual((model.count.item(), model.absent, model.steps, model.plain.item(), model.lists, model.named),
+                         (1, None, 1, 1, [1.0], {"mean": 1.0}))
+        self.assertFalse(hasattr(model, "made"))
+        self.assertEqual(sorted(dict(model.named_buffers())), ["count", "old"])
+
+    def test_what_a_first_pass_builds_stays(self):
+        """Or it would be built again, and otherwise."""
+        class Lazy(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embed, self.head, self.scale = torch.nn.Embedding(8, 8), None, None
+
+            def forward(self, tokens):
+                if self.head is None:
+                    self.head, self.scale = torch.nn.Linear(8, 8), torch.ones(1)
+                return self.head(self.embed(tokens)) * self.scale
+        model = Lazy()
+        adapter = Torch(model, vocab=8)
+        built = model.head
+        first, second = run(adapter, TOKENS % 8, seed=1), run(adapter, TOKENS % 8, seed=2)
+        np.testing.assert_array_equal(first["logprobs"], second["logprobs"])
+        self.assertIs(model.head, built)
+        self.assertEqual([name for name, _ in adapter.facts.remarks], [])
+
+    def test_state_comes_back_when_a_pass_fails(self):
+        def failing(model, tokens, valid):
+            model(tokens)
+            raise ZeroDivisionError
+        model = Moving()
+        with self.assertRaises(ZeroDivisionError):
+            run(Torch(model, vocab=8, call=failing), TOKENS % 8)
+        self.assertEqual((model.count.item(), model.steps, model.lists, hasattr(model, "made")), (1, 1, [1.0], False))
+
+
 class Transformers(unittest.TestCase):
     def test_facts(self):
         facts = HF(tiny_models.build("olmoe", bos_token_id=1, eos_token_id=[2, 3, 200], pad_token_id=None)).facts
@@ -154,6 +272,52 @@ class Transformers(unittest.TestCase):
                     np.testing.assert_array_equal(np.sort(padded[f"layers.{layer}.experts"][0, part]), np.sort(alone[f"layers.{layer}.experts"][0]))
                 np.testing.assert_allclose(padded["logprobs"][0, part][1:], alone["logprobs"][0, 1:], atol=1e-4)
                 self.assertTrue(np.isnan(padded["logprobs"][0, part][0]))
+
+    def test_every_call_of_a_block_that_runs_again_is_a_layer(self):
+        """Recurrent depth: each pass through a block decides anew."""
+        adapter = HF(tiny_models.build("inkling2_loop_text", num_hidden_layers=4, loop_layer_index_start=1, loop_layer_index_end=3,
+                                       loop_num_passes=3, n_layers_per_attn_res_block=1,
+                                       layer_types=["hybrid_sliding", "hybrid"] * 2))
+        ran = []
+        for block in adapter._blocks:
+            block.experts.register_forward_pre_hook(lambda module, args: ran.append(args[1].clone()))
+        found = run(adapter)
+        self.assertEqual(list(adapter.facts.layers), list(range(8)))
+        self.assertIn("1 = model.layers.1.mlp, 2 = model.layers.2.mlp, 3 = model.layers.1.mlp", dict(adapter.facts.remarks)["layer-numbers"])
+        self.assertEqual(len(ran), 8)
+        for place, experts in enumerate(ran):
+            np.testing.assert_array_equal(found[f"layers.{place}.experts"].reshape(-1, experts.shape[-1]), experts)
+        self.assertFalse(np.array_equal(found["layers.1.experts"], found["layers.3.experts"]))
+
+    def test_a_block_that_runs_again_only_later_is_refused(self):
+        model = tiny_models.build("olmoe")
+        adapter = HF(model)
+        layer = model.model.layers[0]
+        original = layer.forward
+        layer.forward = lambda hidden, *args, **kwargs: original(original(hidden, *args, **kwargs), *args, **kwargs)
+        with self.assertRaisesRegex(ValueError, "model.layers.0.mlp ran more than once in one pass, and once in"):
+            run(adapter)
+
+    def test_a_model_of_two_positions(self):
+        """Learned positions: a third is an error."""
+        config = transformers.GPT2Config(vocab_size=64, n_embd=16, n_layer=1, n_head=2, n_positions=2, bos_token_id=None, eos_token_id=None)
+        adapter = HF(transformers.GPT2LMHeadModel(config), mode="train")
+        self.assertEqual(adapter.facts.max_positions, 2)
+        self.assertEqual(run(adapter, TOKENS[:, :2])["logprobs"].shape, (3, 2))
+
+    def test_layers_that_predict_further_tokens_are_named(self):
+        def said(model):
+            return [message for name, message in HF(model).facts.remarks if name == "layer-skipped"]
+        self.assertEqual(said(tiny_models.build("olmoe")), [])
+        self.assertEqual(said(tiny_models.build("deepseek_v3", num_mtp_layers=2)),
+                         ["2 layers that predict further tokens stand in config.json (num_nextn_predict_layers); transformers does not run them"])
+        self.assertRegex(said(tiny_models.build("qwen3_next"))[0], r"are left out where a checkpoint has them \(\^mtp")
+        carried = tiny_models.build("olmoe")
+        carried.mtp = torch.nn.ModuleList([torch.nn.Linear(32, 32)])
+        carried.model.layers.append(type(carried.model.layers[0])(carried.config, 2))
+        self.assertIn("mtp, model.layers.2 stand in the model and did not run: what they do is not audited",
+                      [", ".join(sorted(message.split(" stand ")[0].split(", "), reverse=True)) + " stand " + message.split(" stand ")[1]
+                       for message in said(carried) if " stand in the model" in message])
 
     def test_a_stream_has_log_probabilities(self):
         adapter = HF(tiny_models.build("olmoe"))
@@ -269,7 +433,7 @@ class PlainModules(unittest.TestCase):
         by_function = run(Torch(model, vocab=32, routers={f"{__name__}:choose": READER}), self.tokens)
         by_reader = run(Torch(model, vocab=32, routers={name: lambda module, inputs, output: dict(zip(READER, output)) for name in ROUTERS}),
                         self.tokens)
-        self.assertEqual(len(by_module), 10)
+        self.assertEqual(len(by_module), 11)
         for other in (by_function, by_reader):
             self.assertEqual(sorted(by_module), sorted(other))
             for name, values in by_module.items():

@@ -37,8 +37,9 @@ def hello_of(facts: Facts) -> dict:
 
 
 def serve(model, facts: Optional[Facts] = None, vocab: Optional[int] = None, in_fd: Optional[int] = None,
-          out_fd: Optional[int] = None) -> int:
-    """Answers until the other side closes its pipe. Returns how many runs were answered. Closes both descriptors."""
+          out_fd: Optional[int] = None, ran: Optional[list] = None) -> int:
+    """Answers until the other side closes its pipe. Returns how many runs were answered. Closes both descriptors. What was run
+    goes into `ran`, (tokens, valid, seed)."""
     in_fd = int(os.environ["PASTONLY_IN_FD"]) if in_fd is None else in_fd
     out_fd = int(os.environ["PASTONLY_OUT_FD"]) if out_fd is None else out_fd
     runner = Runner(model, facts_of(model, facts, vocab))
@@ -47,7 +48,7 @@ def serve(model, facts: Optional[Facts] = None, vocab: Optional[int] = None, in_
         try:
             _say(answers, hello_of(runner.facts))
             while line := asks.readline(MOST_BYTES + 1):
-                _say(answers, _answer(runner, _parse(line)))
+                _say(answers, _answer(runner, _parse(line), ran))
                 answered += 1
         except BrokenPipeError:
             pass  # the program ended and wants no more
@@ -77,16 +78,18 @@ def _parse(line: bytes) -> dict:
     return asked
 
 
-def _answer(runner: Runner, asked: dict) -> dict:
+def _answer(runner: Runner, asked: dict, ran: Optional[list]) -> dict:
     """done, or error: what the model raises ends this run and not the audit."""
     try:
         given, _ = safetensors.read(asked["in"])
-        valid = given.get("valid")
+        valid = None if given.get("valid") is None else given["valid"].astype(np.uint8)
         seed, streamed = int(asked.get("seed", 0)), asked.get("stream")
         if streamed:
             out = runner.stream(given["tokens"], streamed["rows"], streamed["every"], seed)
         else:
-            out = runner.run(given["tokens"], None if valid is None else valid.astype(np.uint8), seed)
+            out = runner.run(given["tokens"], valid, seed)
+        if ran is not None and not streamed:
+            ran.append((given["tokens"].astype(np.int32), valid, seed))
         safetensors.write(asked["out"], out, metadata_of(runner.facts))
         return {"type": "done", "id": asked["id"]}
     except Exception as error:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List
+from typing import List, Optional
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class Report:
     json: dict
     text: str
     exit_code: int  # 0 pass, 1 fail, 2 error, 3 inconclusive
+    first_layer: Optional[str] = None  # of a torch model without routers that looks ahead: the module that does it first
 
     @property
     def verdict(self) -> str:

@@ -6,6 +6,7 @@ A routing block is the parent of experts. While a block runs, calls of softmax, 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
@@ -96,20 +97,39 @@ def number(blocks: List[Block]) -> List[Tuple[str, str]]:
              + ", ".join(f"{block.layer} = {block.name}" for block in blocks))]
 
 
+Seen = Tuple[Block, Dict[str, "torch.Tensor"]]  # one call of a block: what it decided, flattened, (tokens, N) or (tokens, K)
+
+
 @contextmanager
-def watching(blocks: List[Block], found: Dict[str, "torch.Tensor"]):
-    """Within, every pass of a block puts layers.<l>.<kind> into `found`, flattened: (tokens, N) or (tokens, K)."""
+def watching(blocks: List[Block], seen: List[Seen]):
+    """Within, every call of a block that routes is appended to `seen`, in the order in which they end."""
     undo = []
     try:
         for block in blocks:
-            undo.append(_watch(block, found))
+            undo.append(_watch(block, seen))
         yield
     finally:
         for restore in undo:
             restore()
 
 
-def _watch(block: Block, found) -> Callable[[], object]:
+def runs_again(seen: List[Seen]) -> bool:
+    """Whether a block ran more than once in the pass, as in models of recurrent depth: each call is a decision of its own."""
+    return len({id(block) for block, _ in seen}) < len(seen)
+
+
+def as_trace(seen: List[Seen], counted: bool) -> Dict[str, "torch.Tensor"]:
+    """layers.<l>.<kind>; `counted`: every call is a layer, numbered in their order, else a block is, by its number."""
+    if not counted and runs_again(seen):
+        calls = Counter(block.name for block, _ in seen)
+        again = ", ".join(name for name, count in calls.items() if count > 1)
+        raise ValueError(f"{again} ran more than once in one pass, and once in the pass that showed the layers: what it chose "
+                         "first would be lost")
+    return {f"layers.{place if counted else block.layer}.{kind}": values
+            for place, (block, read_) in enumerate(seen) for kind, values in read_.items()}
+
+
+def _watch(block: Block, seen: List[Seen]) -> Callable[[], object]:
     """The block is watched, and its router where that is called by itself (experts in attention)."""
     used: dict = {}
     open_calls: List[None] = []
@@ -121,12 +141,13 @@ def _watch(block: Block, found) -> Callable[[], object]:
             used.clear()
             open_calls.append(None)
             try:
-                with _Seen() as seen:
+                with _Seen() as watch:
                     output = original(*args, **kwargs)
             finally:
                 open_calls.pop()
-            for kind, values in read(seen.calls, used, output, block).items():
-                found[f"layers.{block.layer}.{kind}"] = values.detach().clone()
+            decided = read(watch.calls, used, output, block)
+            if decided:
+                seen.append((block, {kind: values.detach().clone() for kind, values in decided.items()}))
             return output
         return forward
 

@@ -11,12 +11,15 @@ from typing import Callable, Dict, Mapping, Optional, Sequence, Union
 import torch
 
 from ..facts import Facts
-from .torch_module import (compute_type, device_of, log_probabilities, noise_remarks, passing, predictions,
+from .torch_module import (compute_type, device_of, draws_of, log_probabilities, noise_remarks, passing, predictions,
                            successor_log_probabilities)
 
 # Names for the outputs in their order, None for those that are not read; or a function of (module, inputs, output) that
 # returns {"scores": tensor, ...} with the names of a trace: logits, scores, mask, experts, gates, bias.
 Reader = Union[Sequence[Optional[str]], Callable[..., Mapping[str, "torch.Tensor"]]]
+
+
+PROBED = 8  # rows and tokens of the passes that show whether a model draws
 
 
 class Torch:
@@ -27,7 +30,7 @@ class Torch:
     logits    what of the output are logits (B, S, V): a function, or None if the output is it, or has it as `.logits`
               or at [0]. False: log-probabilities are not recorded.
     call      how to run it: call(model, tokens, valid), tensors (B, S); valid is None or 1 for real tokens. By default
-              model(tokens), which takes no padding.
+              model(tokens), which takes no padding. In a packed row (pastonly.packed) it is the number of a token's document.
     mode      train or eval: the routing that is in force
     facts     anything else that is known, as keywords of Facts
     """
@@ -39,11 +42,25 @@ class Torch:
         self.facts = Facts(vocab=vocab, mode=mode, **{"compute": compute_type(model), "name": type(model).__name__,
                                                       "producer": f"torch {torch.__version__} {type(model).__name__}",
                                                       "remarks": noise_remarks(model, mode), **layers, **facts})
+        if "noisy" not in facts:
+            self._say_draws()
 
-    def __call__(self, tokens, valid=None, seed=0, successors=None) -> Dict[str, "torch.Tensor"]:
+    def _say_draws(self) -> None:
+        """Whether something draws that is not switched off; the model may take no such batch, and then that is said."""
+        try:
+            tokens = torch.arange(PROBED * PROBED).remainder(self.facts.vocab).view(PROBED, PROBED).numpy()
+            self.facts.noisy, drawn = draws_of(self, tokens[:, :self.facts.max_positions])
+        except Exception as error:
+            drawn = [("draws-untested", f"whether the model draws at random is not known: {PROBED} rows of {PROBED} tokens gave "
+                                        f"{type(error).__name__}: {str(error)[:200]}")]
+        self.facts.remarks = [*self.facts.remarks, *drawn]
+
+    def __call__(self, tokens, valid=None, seed=0, successors=None, segments=None) -> Dict[str, "torch.Tensor"]:
         device = device_of(self.model)
         ids = torch.tensor(tokens, device=device)
         real = None if valid is None or valid.all() else torch.as_tensor(valid, device=device)
+        if segments is not None:
+            real = torch.as_tensor(segments, device=device)
         found: Dict[str, torch.Tensor] = {}
         with passing(self.model, self.facts.mode), ExitStack() as stack:
             for name, reader in self._routers.items():
@@ -57,6 +74,12 @@ class Torch:
             if successors is not None:
                 found["successor_logprobs"] = successor_log_probabilities(logits, successors)
         return found
+
+    def packed_row(self, tokens, segments) -> Dict[str, "torch.Tensor"]:
+        """Of several documents in one row (pastonly.packed)."""
+        if self._call is None:
+            raise ValueError("a packed row needs Torch(..., call=lambda model, tokens, documents: ...), documents counted from 1")
+        return self(tokens, segments=segments)
 
     def _run(self, ids, real):
         if self._call is not None:

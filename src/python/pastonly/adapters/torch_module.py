@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
 import torch
 
 from ..quiet import noise_of, quiet
+from ..seeding import generators_kept, reseed
+from .torch_state import state_kept
 
 
 def compute_type(module) -> str:
@@ -27,23 +29,19 @@ def device_of(module):
 
 @contextmanager
 def passing(module, mode: str):
-    """Within: mode "train" or "eval", no gradients, no dropout or jitter. Afterwards modes and buffers are as they were.
+    """Within: mode "train" or "eval", no gradients, no dropout or jitter. Afterwards modes and state are as they were.
 
-    Buffers, because some routers move a bias in every pass of training mode: runs would then differ by their order.
+    State, because some routers move a bias in every pass of training mode: runs would then differ by their order.
     """
     modes: List[Tuple[torch.nn.Module, bool]] = [(part, part.training) for part in module.modules()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
-    module.train(mode == "train")
-    try:
-        with quiet(module), torch.no_grad():
-            yield
-            # inside no_grad, as buffers may be what autograd watches
-            for buffer, before in buffers:
-                if not torch.equal(buffer, before):
-                    buffer.copy_(before)
-    finally:
-        for part, training in modes:
-            part.training = training
+    with state_kept(module):
+        module.train(mode == "train")
+        try:
+            with quiet(module), torch.no_grad():
+                yield
+        finally:
+            for part, training in modes:
+                part.training = training
 
 
 def noise_remarks(module, mode: str) -> List[Tuple[str, str]]:
@@ -55,6 +53,28 @@ def noise_remarks(module, mode: str) -> List[Tuple[str, str]]:
     finally:
         for part, training in modes:
             part.training = training
+
+
+def draws_of(run: Callable, tokens) -> Tuple[bool, List[Tuple[str, str]]]:
+    """(whether another seed changes what `run(tokens)` returns, remarks): what `passing` could not switch off, as dropout that is
+    a call of a function and not a module. Known by what it does, since code has many ways to write it."""
+    found: List[dict] = []
+    with generators_kept():
+        for seed in (1, 1, 2):
+            reseed(None, seed)
+            found.append(run(tokens))
+    again, other = ([name for name, values in found[0].items() if not _same(values, later.get(name))] for later in found[1:])
+    if again:
+        return False, [("draws-unseeded", f"runs with equal seeds differ ({', '.join(again)}): something draws from a generator "
+                                          "of its own, or sums in no fixed order")]
+    if other:
+        return True, [("draws", f"another seed changes {', '.join(other)}: something is drawn at random and is not switched off "
+                                "(dropout as a function, or the rule itself). All runs hold the same draws where shapes are equal")]
+    return False, []
+
+
+def _same(one, other) -> bool:
+    return other is not None and one.shape == other.shape and bool(((one == other) | (one.isnan() & other.isnan())).all())
 
 
 def log_probabilities(logits, tokens):
