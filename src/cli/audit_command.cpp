@@ -60,7 +60,7 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   if (!subject.empty() && !arguments.logs.empty())
     return usage_error(
         "audit takes a trace file, a plan directory or a checkpoint, or training logs (--log), not both");
-  auto program = parse(arguments.program);
+  auto program = parse(arguments.program, *options);
   if (!program) return tl::unexpected(program.error());
   const bool external = !program->command.empty() || program->attached;
   if (subject.empty() && arguments.logs.empty() && !external)

@@ -28,10 +28,13 @@ Expected<std::pair<int, int>> descriptors(const std::string& text) {
 }
 
 /// The Python package asks the server, as a program of its own. A shell reads the command.
-std::string asking(const std::string& url, std::uint64_t vocab) {
+std::string asking(const std::string& url, std::uint64_t vocab, const input::TraceOptions& routes) {
   std::string quoted = "'";
   for (const char c : url) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return fmt::format("exec python3 -m pastonly.server {}' --vocab {}", quoted, vocab);
+  std::string out = fmt::format("exec python3 -m pastonly.server {}' --vocab {}", quoted, vocab);
+  if (routes.experts) out += fmt::format(" --experts {}", *routes.experts);
+  if (routes.top_k) out += fmt::format(" --top-k {}", *routes.top_k);
+  return out;
 }
 
 }  // namespace
@@ -79,9 +82,14 @@ void add_program_options(CLI::App& command, ProgramArguments& arguments) {
       ->group(group);
 }
 
-Expected<external::Program> parse(const ProgramArguments& arguments) {
+Expected<external::Program> parse(const ProgramArguments& arguments, input::TraceOptions& recorded) {
   external::Program program;
-  program.command = arguments.url.empty() ? arguments.command : asking(arguments.url, arguments.vocab);
+  program.command = arguments.command;
+  if (!arguments.url.empty()) {
+    program.command = asking(arguments.url, arguments.vocab, recorded);
+    recorded.experts.reset();
+    recorded.top_k.reset();
+  }
   program.patience = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1000.0));
   if (arguments.attached.empty()) return program;
   const auto attached = descriptors(arguments.attached);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "external/external_model.h"
+#include "input/trace/trace_file.h"
 #include "pastonly/error.h"
 
 namespace pastonly::cli {
@@ -18,7 +19,8 @@ struct ProgramArguments {
   double timeout = 600.0;
 };
 void add_program_options(CLI::App& command, ProgramArguments& arguments);
-/// Usage errors name the option.
-Expected<external::Program> parse(const ProgramArguments& arguments);
+/// Usage errors name the option. Of a server, experts and top-k of `recorded` are for whoever asks it, and
+/// taken out.
+Expected<external::Program> parse(const ProgramArguments& arguments, input::TraceOptions& recorded);
 
 }  // namespace pastonly::cli

@@ -38,6 +38,8 @@ class Runner:
         for row in rows:
             for position in range(every - 1, tokens.shape[1], every):
                 self._stream_token(tokens, row, position, seed, out)
+        if "logprobs" in out and np.isnan(out["logprobs"]).all():
+            del out["logprobs"]  # the model tells no successor
         return out
 
     def _stream_token(self, tokens, row: int, position: int, seed: int, out: Dict[str, np.ndarray]) -> None:
