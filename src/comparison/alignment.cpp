@@ -125,6 +125,23 @@ Error no_places(const Trace& first, const Trace& second) {
           first.path, shape(first.layout), second.path, shape(second.layout))};
 }
 
+/// Rows that stand in one alone are left out; rows that do on both sides are other tokens.
+Error other_tokens(const Trace& first, const Trace& second, const TokenPlaces& places) {
+  static constexpr std::size_t most = 8;
+  const auto rows = [](const std::vector<std::size_t>& which) {
+    return fmt::format(
+        "row{} {}{}", which.size() == 1 ? "" : "s",
+        fmt::join(which.begin(), which.begin() + static_cast<std::ptrdiff_t>(std::min(most, which.size())),
+                  ", "),
+        which.size() > most ? ", ..." : "");
+  };
+  return {
+      Error::Kind::input,
+      fmt::format("{} of {} and {} of {} hold other token ids than any row of the other; compare runs of the "
+                  "same tokens",
+                  rows(places.only_first), first.path, rows(places.only_second), second.path)};
+}
+
 }  // namespace
 
 Expected<Alignment> align(const Trace& first, const Trace& second) {
@@ -135,6 +152,8 @@ Expected<Alignment> align(const Trace& first, const Trace& second) {
   const bool same_shape =
       first.layout.sequences == second.layout.sequences && first.layout.positions == second.layout.positions;
   TokenPlaces& chosen = places[way->places];
+  if (!chosen.only_first.empty() && !chosen.only_second.empty())
+    return tl::unexpected(other_tokens(first, second, chosen));
   if (!chosen.known && !same_shape && way->agreement < least_agreement)
     return tl::unexpected(no_places(first, second));
   Alignment out;

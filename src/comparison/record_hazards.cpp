@@ -14,14 +14,13 @@ using Mask01 = std::vector<std::uint8_t>;
 /// A record's masks and its control's, a stretch at a time.
 class HazardScan {
  public:
-  HazardScan(const Alignment& alignment, bool swapped, std::string side)
-      : alignment_(alignment), swapped_(swapped), side_(std::move(side)) {
+  HazardScan(const Trace& record, const Alignment& alignment, bool swapped, std::string side)
+      : record_(record), alignment_(alignment), swapped_(swapped), side_(std::move(side)) {
     zero_everywhere_.assign(alignment.layers.size(), true);
   }
 
   std::vector<Hazard> run() {
     for (const Alignment::Stretch& stretch : alignment_.stretches) add(stretch);
-    end_of_zeros();
     std::vector<Hazard> out;
     zero_layers(out);
     if (zeros_.count > 0 && out.empty())
@@ -33,11 +32,13 @@ class HazardScan {
            zeros_.count,
            zeros_.token,
            {}});
-    if (stale_.count > 1)
+    const double tokens = static_cast<double>(alignment_.tokens);
+    const double usual = static_cast<double>(control_repeats_ + 1) / (tokens + 1.0);
+    if (static_cast<double>(stale_.count) > 10.0 * tokens * usual * usual * usual * usual && stale_.count > 0)
       out.push_back(
           {"stale-rows",
            fmt::format("{} tokens of {} have the very routes of the position before in every layer, "
-                       "and the other's do not: rows repeated",
+                       "four in a row and more, and the other's do not: rows repeated",
                        stale_.count, side_),
            stale_.count,
            stale_.token,
@@ -56,7 +57,16 @@ class HazardScan {
       count += more;
     }
   };
-  static constexpr std::size_t run_of_zeros = 4;
+  static constexpr std::size_t least_run = 4;
+  /// Consecutive tokens; single ones come about by chance.
+  struct Run {
+    std::size_t count = 0;
+    void add(bool goes_on, std::size_t token, Seen& seen) {
+      count = goes_on ? count + 1 : 0;
+      if (count == least_run) seen.add(token - (least_run - 1), least_run);
+      if (count > least_run) seen.add(token);
+    }
+  };
   static constexpr std::size_t bits8 = 256;
 
   const LayerRecord& record(std::size_t l) const {
@@ -83,18 +93,19 @@ class HazardScan {
       read_mask(control(l), swapped_ ? stretch.second : stretch.first, stretch.count, masks[1]);
       for (std::size_t s = 0; s < stretch.count; ++s) look(masks, experts, s, l, all[s]);
     }
+    Run zeros, repeats;
     for (std::size_t s = 0; s < stretch.count; ++s) {
       const std::size_t token = (swapped_ ? stretch.first : stretch.second) + s;
-      if (all[s].repeats && !all[s].control_repeats) stale_.add(token);
-      if (all[s].zero && !all[s].control_zero && (layers > 1 || ++in_turn_ >= run_of_zeros)) {
-        const std::size_t first = layers > 1 ? token : token - (run_of_zeros - 1);
-        zeros_.add(first, layers == 1 && in_turn_ == run_of_zeros ? run_of_zeros : 1);
-      }
-      if (!all[s].zero) in_turn_ = 0;
+      control_repeats_ += all[s].control_repeats && s > 0 ? 1 : 0;
+      zeros.add(all[s].zero && !all[s].control_zero, token, zeros_);
+      repeats.add(all[s].repeats && !all[s].control_repeats && other_token(token), token, stale_);
     }
-    end_of_zeros();
   }
-  void end_of_zeros() { in_turn_ = 0; }
+
+  /// Than the one before it, as far as is known.
+  bool other_token(std::size_t token) const {
+    return record_.tokens.empty() || token == 0 || record_.tokens[token] != record_.tokens[token - 1];
+  }
 
   void look(const Mask01 (&masks)[2], std::size_t experts, std::size_t s, std::size_t l, InAll& all) {
     const auto row = [&](std::size_t side, std::size_t at) {
@@ -144,7 +155,7 @@ class HazardScan {
     hazard.count = hazard.layers.size();
     hazard.message = fmt::format("{} layers of {} take expert 0 alone at every token: filled with zeros",
                                  hazard.count, side_);
-    if (hazard.count > 0 && alignment_.tokens >= run_of_zeros) out.push_back(std::move(hazard));
+    if (hazard.count > 0 && alignment_.tokens >= least_run) out.push_back(std::move(hazard));
   }
 
   /// One position aside most routes agree, in place they do not.
@@ -171,13 +182,14 @@ class HazardScan {
                    {}});
   }
 
+  const Trace& record_;
   const Alignment& alignment_;
   bool swapped_;
   std::string side_;
   std::vector<bool> zero_everywhere_;
   bool control_zero_somewhere_ = false;
   Seen zeros_, stale_;
-  std::size_t in_turn_ = 0;
+  std::uint64_t control_repeats_ = 0;
   double before_ = 0.0, after_ = 0.0, here_ = 0.0, routes_ = 0.0;
   std::uint64_t ids_ = 0, wrapped_ = 0, changed_ = 0;
 };
@@ -204,7 +216,8 @@ std::vector<Hazard> record_hazards(const Trace& first, const Trace& second, cons
   const std::string side = swapped ? "the first" : "the second";
   std::vector<Hazard> out;
   undecided(swapped ? first : second, side, out);
-  for (Hazard& hazard : HazardScan(alignment, swapped, side).run()) out.push_back(std::move(hazard));
+  for (Hazard& hazard : HazardScan(swapped ? first : second, alignment, swapped, side).run())
+    out.push_back(std::move(hazard));
   return out;
 }
 

@@ -24,9 +24,10 @@ struct Hazard {
 
 /// Of `second`, with `first` as the control: what both do is no slip of a record. With `swapped`, of `first`.
 /// - undecided-tokens: marked as never routed in every layer; no figure counts them
-/// - zero-rows: expert 0 alone, in every layer, four in a row at least or in two layers at least
+/// - zero-rows: expert 0 alone, in every layer, at four positions in turn at least
 /// - zero-layer: expert 0 alone at every token
-/// - stale-rows: the routes of the position before, in every layer
+/// - stale-rows: the routes of the position before, in every layer, at four positions in turn at least, and
+///   ten times as often as the control's repetitions would make it
 /// - shifted-rows: routes agree with those of the neighbouring position instead
 /// - wrapped-ids: the other's ids modulo 256
 std::vector<Hazard> record_hazards(const Trace& first, const Trace& second, const Alignment& alignment,

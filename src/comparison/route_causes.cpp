@@ -121,15 +121,16 @@ class Causes {
         static_cast<std::size_t>(std::ranges::count_if(tokens_, [](const Token& t) { return !t.same(); }));
   }
 
-  std::optional<RouteCause> best_cause() {
+  /// `same_scores`: the second selects from the scores that are recorded.
+  std::optional<RouteCause> best_cause(bool same_scores) {
     if (different_ == 0) return std::nullopt;
-    if (scored_) try_selections();
+    if (scored_ && same_scores) try_selections();
     try_permutation();
     return best_;
   }
 
   void consider(RouteCause cause) {
-    constexpr double least = 0.5, kept = 0.9;
+    constexpr double least = 0.8, kept = 0.9;
     if (cause.explained < least || cause.agreed < kept) return;
     // Of what explains as much, what was tried first is plainer.
     constexpr double clearly = 0.01;
@@ -178,10 +179,10 @@ class Causes {
       attempt("logits-as-scores", "adds the bias to logits",
               [&](const Token& t) { return best(sum(t.logits, bias_), k); });
     }
-    attempt("scores-in-bfloat16", "selects by scores rounded to bfloat16",
-            [&](const Token& t) { return best(rounded(heights(t)), k); });
     attempt("plain-top-k", "selects the highest scores, without groups, capacity or other conditions",
             [&](const Token& t) { return best(heights(t), k); });
+    attempt("scores-in-bfloat16", "selects by scores rounded to bfloat16",
+            [&](const Token& t) { return best(rounded(heights(t)), k); });
   }
 
   /// The expert of the second that each expert of the first meets most often.
@@ -270,14 +271,15 @@ std::optional<RouteCause> other_rule(const Trace& first, const Trace& second, co
 }  // namespace
 
 std::optional<RouteCause> route_cause(const Trace& first, const Trace& second, const Alignment& alignment,
-                                      std::size_t pair) {
+                                      std::size_t pair, bool same_scores) {
   const auto& [one, other] = alignment.layers[pair];
   const bool of_first = one->ranking() != nullptr;
   const LayerRecord& scored = of_first ? *one : *other;
   Causes causes(sample(alignment, *one, *other, scored, of_first), scored.bias);
-  auto best = causes.best_cause();
+  auto best = causes.best_cause(same_scores);
   constexpr double complete = 0.999;
   if (best && best->explained >= complete) return best;
+  if (!same_scores) return best;
   if (auto rule = other_rule(first, second, alignment, *one, *other)) return rule;
   return best;
 }

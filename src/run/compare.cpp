@@ -192,7 +192,7 @@ class Comparison {
                                ? ""
                                : fmt::format(" ({} of the second)", place(second_, worst->place->second)),
                            exchanged(*worst->place));
-    if (const auto cause = comparison::route_cause(first_, second_, alignment_, pair))
+    if (const auto cause = comparison::route_cause(first_, second_, alignment_, pair, scores_agree(*worst)))
       message += fmt::format(". The second {}: that explains {:.1f}% of the tokens that differ there",
                              cause->message, 100.0 * cause->explained);
     std::vector<LayerIndex> layers;
@@ -212,11 +212,16 @@ class Comparison {
     lost.layers = std::move(layers);
   }
 
-  std::string origin(const LayerAgreement& layer) const {
+  /// Or are not recorded on both sides, so that nothing says otherwise.
+  static bool scores_agree(const LayerAgreement& layer) {
     constexpr double equal = 1e-3;
+    return !layer.score_drift || layer.score_drift->value <= equal;
+  }
+
+  static std::string origin(const LayerAgreement& layer) {
     if (!layer.score_drift)
       return "scores are not recorded in both, so whether they or the selection differ is open";
-    return layer.score_drift->value <= equal
+    return scores_agree(layer)
                ? "its scores agree, so the selection differs"
                : fmt::format(
                      "its scores differ by {:.3g} (total variation), so its router or what feeds it does",

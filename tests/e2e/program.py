@@ -27,5 +27,18 @@ def audit(*arguments, expect=None):
         return json.loads(path.read_text())
 
 
+def compare(*arguments, expect=None):
+    """The JSON report of a comparison."""
+    done = run("compare", *arguments, "-o", "json", "--quiet")
+    if expect is not None and done.returncode != expect:
+        raise AssertionError(f"compare {arguments}: exit code {done.returncode}, expected {expect}\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def figures(report, name):
+    """Of a comparison, by layer."""
+    return [m["value"] for m in report["checks"][0]["measurements"] if m["name"] == name and m["layer"] is not None]
+
+
 def findings(report, at_least=("error", "warning")):
     return {f["check"] for f in report["findings"] if f["severity"] in at_least and f["suppressed"] is None}

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import unittest
 
-from program import SHARED, audit, run
+from program import SHARED, audit, compare, figures, run
 
 CASES = SHARED.parent / "cases"
 
@@ -57,11 +57,55 @@ class Cases(unittest.TestCase):
                 copy.mkdir()
                 shutil.copy(source / name / "config.json", copy)
                 shutil.copy(source / "complete/model.safetensors", copy)  # where git keeps a link as text
-                done = run("compare", copy, source / f"{name}.safetensors", "-o", "json")
-                self.assertEqual(done.returncode, 0, (name, done.stdout, done.stderr))
-                for layer in json.loads(done.stdout)["layers"]:
-                    self.assertEqual(layer["routes_kept"]["value"], 1.0, (name, layer))
-                    self.assertLess(layer["score_drift"]["value"], 1e-5, (name, layer))
+                report = compare(copy, source / f"{name}.safetensors", expect=0)
+                self.assertEqual(set(figures(report, "routes_kept")), {1.0}, name)
+                self.assertLess(max(figures(report, "score_drift")), 1e-5, name)
+
+    def compared(self, case, first, second, *more, expect=0, says=()):
+        report = compare(CASES / case / first, CASES / case / second, *more, expect=expect)
+        told = " ".join(finding["message"] for finding in report["findings"])
+        for part in says:
+            self.assertIn(part, told)
+        return report
+
+    def test_padding_is_no_part_of_attention(self):
+        for first, second in (("alone.safetensors", "padded.safetensors"), ("ckpt", "padded.safetensors")):
+            report = self.compared("08-left-padding-mixtral", first, second)
+            self.assertEqual(set(figures(report, "routes_kept")), {1.0})
+        # Run without the mask: another model, so to speak.
+        self.compared("08-left-padding-mixtral", "ckpt", "padded-nomask.safetensors", expect=1)
+
+    def test_gates_and_losses_that_differ_under_equal_routes(self):
+        case = "14-olmoe-renormalised-port"
+        self.compared(case, "ckpt", "right.safetensors")
+        for first, second in (("ckpt", "port.safetensors"), ("ckpt", "ckpt-norm")):
+            report = self.compared(case, first, second, expect=1, says=["The second's gates are the first's divided by their sum"])
+            self.assertEqual({finding["claim"] for finding in report["findings"] if finding["severity"] == "error"},
+                             {"gate-mismatch", "loss-mismatch"})
+            self.assertEqual(figures(report, "routes_kept"), [1.0])
+        self.compared(case, "right.safetensors", "rawlogits.safetensors", expect=1, says=["gates of 100% of the tokens"])
+
+    def test_the_mask_of_groups(self):
+        case = "16-group-mask-zero"
+        self.compared(case, "dsv3", "dsv3-inf.safetensors")
+        self.compared(case, "glm4", "glm4-524.safetensors")
+        for model, record in (("dsv3", "dsv3-zero-stable"), ("dsv3-mild", "dsv3-mild-zero-stable")):
+            self.compared(case, model, f"{record}.safetensors", expect=1, says=["group_mask=zero", "group_mask=inf", "Layer 1 is the first"])
+            self.compared(case, model, f"{record}.safetensors", "--rule",
+                          "group-limited-top-k,k=4,groups=4,topk_groups=2,group_score=top2,group_mask=zero")
+
+    def test_records_of_engines(self):
+        case, flat = "19-r3-dense-layer-shift", ("--batch", 4, "--experts", 32)
+        report = self.compared(case, "rollout.npy", "train_by_position.safetensors", *flat, says=["layer 2 of the first is layer 0 of the second"])
+        self.assertEqual(figures(report, "routes_kept"), [1.0] * 4)
+        self.compared(case, "rollout_moe_only.npy", "train.safetensors", *flat, says=["layer 0 of the first is layer 2 of the second"])
+        self.compared(case, "rollout.npy", "train.safetensors", *flat)
+        case, flat = "20-routed-experts-last-token", ("--batch", 4, "--experts", 16)
+        for name, says in (("engine", "the first lacks the last 1 token of every row"), ("sentinel", "4 tokens of the first are marked as never routed"),
+                           ("zero_filled", "4 tokens name expert 0 in every choice")):
+            report = self.compared(case, f"{name}.npy", "train.safetensors", *flat, says=[says])
+            self.assertEqual(report["subject"]["tokens"], 128)
+            self.assertEqual(figures(report, "same_experts"), [1.0] * 3)
 
     def test_what_audits_of_traces_say(self):
         rollout = audit(CASES / "19-r3-dense-layer-shift/rollout.npy", "--batch", 4, "--experts", 32, expect=3)

@@ -8,7 +8,7 @@ import struct
 import tempfile
 import unittest
 
-from program import audit, run
+from program import audit, compare, figures, run
 
 CONFIG = {"model_type": "olmoe", "vocab_size": 24, "hidden_size": 16, "intermediate_size": 8, "num_hidden_layers": 2,
           "num_attention_heads": 2, "num_key_value_heads": 2, "num_experts": 4, "num_experts_per_tok": 2,
@@ -163,11 +163,10 @@ class Checkpoints(unittest.TestCase):
         self.assertEqual(recorded["subject"]["kind"], "plan")
         rules = audit(self.checkpoint, "--positions", 16, "--check", "rule-identification", expect=None)["layers"]
         self.assertEqual([layer["rule"]["causal"] for layer in rules], [True, True])
-        same = json.loads(run("compare", self.checkpoint, plan, "-o", "json").stdout)
-        self.assertEqual([layer["routes_kept"]["value"] for layer in same["layers"]], [1, 1])
+        self.assertEqual(figures(compare(self.checkpoint, plan, expect=0), "routes_kept"), [1, 1])
         other = write(self.root / "other", seed=2)
-        both = json.loads(run("compare", self.checkpoint, other, "-o", "json", "--positions", 16).stdout)
-        self.assertTrue(all(0 < layer["routes_kept"]["value"] < 1 for layer in both["layers"]))
+        both = compare(self.checkpoint, other, "--positions", 16, expect=1)
+        self.assertTrue(all(0 < kept < 1 for kept in figures(both, "routes_kept")))
         self.assertEqual(run("audit", self.checkpoint, "--record", plan).returncode, 4)
 
     def test_a_leaky_arm_is_caught_from_its_checkpoint(self):

@@ -87,7 +87,8 @@ class OneModel(unittest.TestCase):
     def compared(self, plan, rule):
         """Shares of routes that the checkpoint's own run keeps, by layer, on the tokens of the plan."""
         told = json.loads(self.pastonly("compare", "model", plan, *rule, "-o", "json"))
-        return [layer["routes_kept"]["value"] for layer in told["layers"]]
+        self.assertEqual(told["verdict"], "pass", told["verdict_reasons"])
+        return [m["value"] for m in told["checks"][0]["measurements"] if m["name"] == "routes_kept"]
 
     def test_causal(self):
         reports, plan = self.ways((), "hf:model")
