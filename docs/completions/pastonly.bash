@@ -1,7 +1,7 @@
 # bash completion for pastonly
 _pastonly_formats() {
   case $1 in
-    bound | compare) echo text json ;;
+    bound) echo text json ;;
     *) pastonly audit --help 2>/dev/null | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' ;;
   esac
 }
@@ -32,7 +32,7 @@ _pastonly() {
     lab) options="--out --policy --check --no-checks --export --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
-      options="--output --rule --as --tokens --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
+      options="--policy --output --rule --as --tokens --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
     plan) options="--vocab --batch --positions --layout --special --tokens --source --limit --noisy $session" ;;

@@ -11,7 +11,7 @@ complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a rules -d 
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a explain -d "Explain a rule or a check"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a report -d "Convert a report, or judge it again"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a verify -d "Recompute a report"
-complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a compare -d "Measure how similarly two models route"
+complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a compare -d "Hold two models' routes against each other"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a plan -d "Write a plan directory for others to run and record"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -l version -d "Print the version"
 complete -c pastonly -s h -l help -d "Print the options"
@@ -20,7 +20,7 @@ complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l threads -x -d
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -s q -l quiet -d "No progress"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l color -x -a "auto always never" -d "Color in text"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -s o -l output -x -a "(__pastonly_formats)" -d "Report"
-complete -c pastonly -n "__fish_seen_subcommand_from bound compare" -s o -l output -x -a "text json" -d "Report"
+complete -c pastonly -n "__fish_seen_subcommand_from bound" -s o -l output -x -a "text json" -d "Report"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -l policy -r -F -a "ci release" -d "Policy"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify compare" -F
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l out -r -F -d "Directory for the trained arms"

@@ -5,6 +5,7 @@
 
 #include "comparison/by_sequence.h"
 #include "comparison/near_ties.h"
+#include "pastonly/names.h"
 #include "stats/parallel.h"
 
 namespace pastonly::comparison {
@@ -52,13 +53,13 @@ class LayerComparer {
     const auto figure = [&](const BySequence& sums, const char* name, const char* unit) {
       return sums.measurement(name, unit, out.index, alpha, seed);
     };
-    out.kept = figure(kept_, "routes_kept", "fraction of routes");
-    out.same_tokens = figure(same_, "same_experts", "fraction of tokens");
+    out.kept = figure(kept_, measurement::routes_kept, "fraction of routes");
+    out.same_tokens = figure(same_, measurement::same_experts, "fraction of tokens");
     out.by_chance = chance();
-    if (scored_) out.score_drift = figure(drift_, "score_drift", "total variation");
-    out.near_ties = figure(near_, "near_ties", "fraction of tokens");
-    out.differing_tokens = figure(differing_, "differing_tokens", "fraction of tokens");
-    out.lost_routes = figure(lost_, "lost_routes", "fraction of routes");
+    if (scored_) out.score_drift = figure(drift_, measurement::score_drift, "total variation");
+    out.near_ties = figure(near_, measurement::near_ties, "fraction of tokens");
+    out.differing_tokens = figure(differing_, measurement::differing_tokens, "fraction of tokens");
+    out.lost_routes = figure(lost_, measurement::lost_routes, "fraction of routes");
     out.noise = noise_;
     out.place = std::move(place_);
     out.differing = std::move(differing_tokens_);

@@ -90,6 +90,8 @@ std::optional<Way> best_way(const Trace& first, const Trace& second, const std::
     if (!alike(pairs)) continue;
     for (std::size_t i = 0; i < places.size(); ++i) {
       const Way way{i, shift, sampled_agreement(pairs, places[i].stretches)};
+      // Other numbers are other layers until routes say otherwise.
+      if (shift != 0 && way.agreement < least_agreement) continue;
       const bool plainer = best && way.places == best->places && way.shift == best->shift;
       if (!best || (!plainer && way.agreement > best->agreement + clearly_better)) best = way;
     }

@@ -8,6 +8,8 @@
 #include <functional>
 #include <vector>
 
+#include "pastonly/names.h"
+
 namespace pastonly::comparison {
 namespace {
 
@@ -139,7 +141,7 @@ class GateComparer {
     out.index = one_.index;
     out.tokens = tokens_;
     out.difference = tokens_ > 0 ? difference_ / static_cast<double>(tokens_) : 0.0;
-    out.differing = {"differing_gates",
+    out.differing = {measurement::differing_gates,
                      tokens_ > 0 ? static_cast<double>(differing_) / static_cast<double>(tokens_) : 0.0,
                      {},
                      {},

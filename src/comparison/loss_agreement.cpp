@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "comparison/by_sequence.h"
+#include "pastonly/names.h"
 
 namespace pastonly::comparison {
 namespace {
@@ -39,8 +40,10 @@ std::optional<LossAgreement> loss_agreement(const Trace& first, const Trace& sec
     }
   }
   if (worst < 0.0) return std::nullopt;
-  out.distance = distance.measurement("log_prob_distance", "nats per token", std::nullopt, alpha, seed);
-  out.change = change.measurement("compared_loss_change", "bits per token", std::nullopt, alpha, seed);
+  out.distance =
+      distance.measurement(measurement::log_prob_distance, "nats per token", std::nullopt, alpha, seed);
+  out.change =
+      change.measurement(measurement::compared_loss_change, "bits per token", std::nullopt, alpha, seed);
   out.tolerance = tolerance_of(first, second);
   return out;
 }

@@ -98,7 +98,8 @@ class HazardScan {
       const std::size_t token = (swapped_ ? stretch.first : stretch.second) + s;
       control_repeats_ += all[s].control_repeats && s > 0 ? 1 : 0;
       zeros.add(all[s].zero && !all[s].control_zero, token, zeros_);
-      repeats.add(all[s].repeats && !all[s].control_repeats && other_token(token), token, stale_);
+      repeats.add(all[s].repeats && !all[s].zero && !all[s].control_repeats && other_token(token), token,
+                  stale_);
     }
   }
 
@@ -161,7 +162,8 @@ class HazardScan {
   /// One position aside most routes agree, in place they do not.
   void shifted(std::vector<Hazard>& out) const {
     constexpr double most = 0.9, few = 0.6;
-    if (routes_ <= 0.0 || here_ > few * routes_ || std::max(before_, after_) < most * routes_) return;
+    if (swapped_ || routes_ <= 0.0 || here_ > few * routes_ || std::max(before_, after_) < most * routes_)
+      return;
     out.push_back(
         {"shifted-rows",
          fmt::format("the routes of {} are those of the {} position: {:.1f}% agree so, {:.1f}% in place",

@@ -157,7 +157,7 @@ class Causes {
   void try_selections() {
     const std::size_t k = other_k_;
     if (other_k_ != k_)
-      attempt("top-k", fmt::format("takes {} experts per token where the first takes {}", other_k_, k_),
+      attempt("other-k", fmt::format("takes {} experts per token where the first takes {}", other_k_, k_),
               [&](const Token& t) { return best(heights(t), k); });
     if (!bias_.empty()) {
       attempt("bias-missing", "selects without the bias",

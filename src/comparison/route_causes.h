@@ -12,7 +12,7 @@ namespace pastonly::comparison {
 
 /// One change of the selection that turns the first's routes into the second's.
 struct RouteCause {
-  std::string id;          ///< "top-k", "bias-missing", "permuted-experts", ...
+  std::string id;          ///< "other-k", "bias-missing", "permuted-experts", ...
   std::string message;     ///< what the second does
   double explained = 0.0;  ///< share of the tokens with other experts that it then routes as the second does
   double agreed = 0.0;     ///< share of the tokens with equal experts that stay so

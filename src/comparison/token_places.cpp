@@ -155,6 +155,7 @@ class RowFinder {
   /// The longest overlay; at least half of the shorter row, every id of it equal. The row of the same number
   /// wins among equals.
   std::optional<Overlay> best(const TokenIndex& index, std::size_t row) const {
+    if (row < others_.size() && changed_in_place(ones_[row], others_[row])) return std::nullopt;
     std::optional<Overlay> best;
     const Places& one = ones_[row];
     for (const std::size_t i : {std::size_t{0}, one.size() / 2, one.size() - index.width()}) {
@@ -170,6 +171,17 @@ class RowFinder {
       }
     }
     return best;
+  }
+
+  /// A row of the same length, most of whose ids are equal and some are not: other text, in which a part of
+  /// it may well be found at another place.
+  bool changed_in_place(const Places& one, const Places& other) const {
+    if (one.size() != other.size()) return false;
+    std::size_t equal = 0;
+    for (std::size_t i = 0; i < one.size(); ++i)
+      equal += first_.tokens[one[i]] == second_.tokens[other[i]] ? 1 : 0;
+    constexpr double most = 0.8;
+    return equal < one.size() && static_cast<double>(equal) >= most * static_cast<double>(one.size());
   }
 
   std::optional<Overlay> laid(std::size_t row, std::size_t other_row, std::ptrdiff_t shift) const {
@@ -314,6 +326,7 @@ std::vector<TokenPlaces> token_places(const Trace& first, const Trace& second) {
     }
     TokenPlaces plain = by_place(first, second, 0);
     plain.known = true;
+    if (plain.stretches.empty()) return {};
     return {std::move(plain)};
   }
   std::vector<TokenPlaces> out;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "input/text/printable.h"
+#include "pastonly/names.h"
 #include "report/json_bytes.h"
 #include "report/ordered_json.h"
 #include "report/paragraph.h"
@@ -28,10 +29,10 @@ Json layers_json(const comparison::Agreement& agreement) {
   for (const comparison::LayerAgreement& layer : agreement.layers) {
     layers.push_back({{"layer", raw(layer.index)},
                       {"experts", layer.experts},
-                      {"routes_kept", figure_json(layer.kept)},
+                      {measurement::routes_kept, figure_json(layer.kept)},
                       {"by_chance", layer.by_chance},
-                      {"same_experts", figure_json(layer.same_tokens)},
-                      {"score_drift", figure_json(layer.score_drift)}});
+                      {measurement::same_experts, figure_json(layer.same_tokens)},
+                      {measurement::score_drift, figure_json(layer.score_drift)}});
   }
   return layers;
 }

@@ -57,7 +57,7 @@ class Comparison {
         seed_(seed) {}
 
   Ran run() {
-    add("tokens_compared", static_cast<double>(alignment_.tokens), "tokens", alignment_.tokens);
+    add(measurement::tokens_compared, static_cast<double>(alignment_.tokens), "tokens", alignment_.tokens);
     places();
     records();
     routes();

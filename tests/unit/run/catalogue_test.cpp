@@ -43,6 +43,8 @@ TEST_CASE("every check is listed once, explained, documented, and has its fixtur
          {root / "audits" / (file_name(check.id) + ".cpp"), root / "docs/checks" / (id.string() + ".md"),
           fixtures / "leaky.json", fixtures / "clean.json"}) {
       INFO(part.string() << " is missing");
+      // Fixtures are one recording each.
+      if (check.needs.pair && part.extension() == ".json") continue;
       CHECK(std::filesystem::exists(part));
     }
   }
@@ -70,6 +72,7 @@ TEST_CASE("the embedded policies read, and differ where they should", "[catalogu
   CHECK(ci->severity.at("causal-mask") == Severity::error);
   for (const Check& check : all_checks()) {
     INFO(check.id);
+    if (check.needs.pair) continue;
     const auto leaky = std::filesystem::path(PASTONLY_SOURCE_DIR) / "tests/audits" / check.id / "leaky.json";
     const auto recipe = toy::read_recipe(leaky);
     REQUIRE(recipe);
