@@ -30,10 +30,10 @@ struct LayerAgreement {
   /// Of tokens whose experts differ: at a near tie, where the experts that were exchanged stand no further
   /// apart than the noise, or beyond one. Shares of tokens, and of routes.
   Measurement near_ties, differing_tokens, lost_routes;
-  /// What the distance between the last expert taken and the best one left moves by from the one recording to
-  /// the other, where the experts are the same (99 of 100 tokens move less); with one side's scores alone,
-  /// the rounding of the stated type of computation. Absent where neither records scores, and where it is
-  /// half of the usual distance or more: then noise explains nothing.
+  /// Twice what the distance between the last expert taken and the best one left moves by from the one
+  /// recording to the other, in scores alone, where the experts are the same (99 of 100 tokens move less);
+  /// with one side's scores alone, the rounding of the stated type of computation. Absent where neither
+  /// records scores, and where it is half of the usual distance or more: then noise explains nothing.
   std::optional<double> noise;
   std::optional<Place> place;
   std::vector<std::size_t> differing,

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
+#include <utility>
 
 #include "comparison/token_places.h"
 
@@ -20,13 +20,15 @@ constexpr double clearly_better = 0.25, least_agreement = 0.5;
 
 std::string shape(const Layout& layout) { return fmt::format("{} x {}", layout.sequences, layout.positions); }
 
+/// Layers are in ascending order in both.
 Pairs paired(const Trace& first, const Trace& second, std::int64_t shift) {
   Pairs out;
+  auto other = second.layers.begin();
   for (const LayerRecord& one : first.layers) {
-    const auto other = std::ranges::find_if(second.layers, [&](const LayerRecord& layer) {
-      return static_cast<std::int64_t>(raw(layer.index)) == static_cast<std::int64_t>(raw(one.index)) + shift;
-    });
-    if (other != second.layers.end()) out.emplace_back(&one, &*other);
+    const std::int64_t wanted = static_cast<std::int64_t>(raw(one.index)) + shift;
+    while (other != second.layers.end() && static_cast<std::int64_t>(raw(other->index)) < wanted) ++other;
+    if (other == second.layers.end()) break;
+    if (static_cast<std::int64_t>(raw(other->index)) == wanted) out.emplace_back(&one, &*other);
   }
   return out;
 }
@@ -61,19 +63,19 @@ double sampled_agreement(const Pairs& pairs, const std::vector<Alignment::Stretc
   return routes > 0.0 ? common / routes : 0.0;
 }
 
-/// Shifts under which at least half of the shorter list of layers meets another, the smallest first.
+/// Shifts under which at least half of the shorter list of layers meets another, the smallest first. Dense
+/// layers that one counts and the other does not are few.
 std::vector<std::int64_t> layer_shifts(const Trace& first, const Trace& second) {
-  std::set<std::int64_t> all;
-  for (const LayerRecord& one : first.layers) {
-    for (const LayerRecord& other : second.layers)
-      all.insert(static_cast<std::int64_t>(raw(other.index)) - static_cast<std::int64_t>(raw(one.index)));
+  constexpr std::int64_t most = 128;
+  const std::size_t least = std::min(first.layers.size(), second.layers.size());
+  std::vector<std::int64_t> out;
+  for (std::int64_t size = 0; size <= most; ++size) {
+    for (const std::int64_t shift : {-size, size}) {
+      const std::size_t met = paired(first, second, shift).size();
+      if (met > 0 && (shift == 0 || 2 * met >= least)) out.push_back(shift);
+      if (size == 0) break;
+    }
   }
-  std::vector<std::int64_t> out(all.begin(), all.end());
-  std::erase_if(out, [&](std::int64_t shift) {
-    return shift != 0 &&
-           2 * paired(first, second, shift).size() < std::min(first.layers.size(), second.layers.size());
-  });
-  std::ranges::sort(out, {}, [](std::int64_t shift) { return std::pair(std::abs(shift), shift); });
   return out;
 }
 
@@ -82,6 +84,12 @@ struct Way {
   std::int64_t shift = 0;
   double agreement = -1.0;
 };
+
+/// Clearly, or because it agrees altogether where the other does not.
+bool better(double agreement, double than) {
+  constexpr double altogether = 0.999, not_so = 0.95;
+  return agreement > than + clearly_better || (agreement >= altogether && than < not_so);
+}
 
 std::optional<Way> best_way(const Trace& first, const Trace& second, const std::vector<TokenPlaces>& places) {
   std::optional<Way> best;
@@ -93,7 +101,7 @@ std::optional<Way> best_way(const Trace& first, const Trace& second, const std::
       // Other numbers are other layers until routes say otherwise.
       if (shift != 0 && way.agreement < least_agreement) continue;
       const bool plainer = best && way.places == best->places && way.shift == best->shift;
-      if (!best || (!plainer && way.agreement > best->agreement + clearly_better)) best = way;
+      if (!best || (!plainer && better(way.agreement, best->agreement))) best = way;
     }
   }
   return best;
@@ -149,11 +157,16 @@ Error other_tokens(const Trace& first, const Trace& second, const TokenPlaces& p
 Expected<Alignment> align(const Trace& first, const Trace& second) {
   auto places = token_places(first, second);
   if (places.empty()) return tl::unexpected(no_places(first, second));
-  const auto way = best_way(first, second, places);
+  // Models without experts are compared by what they say of the tokens.
+  auto way =
+      first.layers.empty() && second.layers.empty() ? std::optional(Way{}) : best_way(first, second, places);
   if (!way) return tl::unexpected(no_layers(first, second));
   const bool same_shape =
       first.layout.sequences == second.layout.sequences && first.layout.positions == second.layout.positions;
   TokenPlaces& chosen = places[way->places];
+  const bool same_layers =
+      std::ranges::equal(first.layers, second.layers, {}, &LayerRecord::index, &LayerRecord::index);
+  const std::int64_t suspected = same_layers ? std::exchange(way->shift, 0) : 0;
   if (!chosen.only_first.empty() && !chosen.only_second.empty())
     return tl::unexpected(other_tokens(first, second, chosen));
   if (!chosen.known && !same_shape && way->agreement < least_agreement)
@@ -166,6 +179,7 @@ Expected<Alignment> align(const Trace& first, const Trace& second) {
   out.only_first = std::move(chosen.only_first);
   out.only_second = std::move(chosen.only_second);
   out.layer_shift = way->shift;
+  out.suspected_shift = suspected;
   out.layers = paired(first, second, way->shift);
   if (way->shift != 0)
     out.found.push_back(

@@ -28,6 +28,9 @@ struct Alignment {
   std::vector<std::pair<const LayerRecord*, const LayerRecord*>> layers;  ///< of the traces that were aligned
   std::int64_t layer_shift = 0;  ///< number of a layer in the second, less that in the first
   std::vector<LayerIndex> layers_only_first, layers_only_second;
+  /// Both have the same layers, and routes agree clearly better if each is held against the one so many
+  /// numbers on: one of the records is shifted. 0 = no.
+  std::int64_t suspected_shift = 0;
 };
 
 /// Where both hold token ids, rows are found by them: whole rows, parts of rows, several in one. Else by

@@ -182,18 +182,20 @@ class GateComparer {
     }
     if (gates.one.empty()) return;
     double largest = 0.0, difference = 0.0;
+    bool finite = true;
     for (std::size_t i = 0; i < gates.one.size(); ++i) {
       largest = std::max({largest, std::abs(gates.one[i]), std::abs(gates.other[i])});
       difference = std::max(difference, std::abs(gates.one[i] - gates.other[i]));
+      finite = finite && std::isfinite(gates.one[i]) && std::isfinite(gates.other[i]);
     }
-    const double relative = largest > 0.0 ? difference / largest : 0.0;
+    // A gate that is no number differs from any, by all of it.
+    const double relative = !finite ? 1.0 : largest > 0.0 ? difference / largest : 0.0;
     difference_ += relative;
     ++tokens_;
-    if (!(relative <= tolerance_)) {
-      if (differing_++ == 0) place_ = {token, other};
-    }
+    if (relative <= tolerance_) return;
+    if (differing_++ == 0) place_ = {token, other};
     constexpr std::size_t most = 512;
-    if (sample_.size() < most) {
+    if (finite && sample_.size() < most) {
       add_scores(token, mask, gates);
       sample_.push_back(std::move(gates));
     }

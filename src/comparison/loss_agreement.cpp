@@ -29,7 +29,14 @@ std::optional<LossAgreement> loss_agreement(const Trace& first, const Trace& sec
   for (const Alignment::Stretch& stretch : alignment.stretches) {
     for (std::size_t s = 0; s < stretch.count; ++s) {
       const double one = first.log_probs[stretch.first + s], other = second.log_probs[stretch.second + s];
-      if (!std::isfinite(one) || !std::isfinite(other)) continue;
+      if (!std::isfinite(one) || !std::isfinite(other)) {
+        // A row's first token follows nothing, and its number may be absent; others are told by both or by
+        // none.
+        const bool first_of_row = (stretch.first + s) % first.layout.positions == 0 ||
+                                  (stretch.second + s) % second.layout.positions == 0 || s == 0;
+        out.not_finite += !first_of_row ? 1 : 0;
+        continue;
+      }
       const std::size_t sequence = (stretch.first + s) / first.layout.positions;
       distance.add(sequence, std::abs(one - other), 1.0);
       change.add(sequence, (one - other) / std::numbers::ln2, 1.0);
@@ -39,7 +46,7 @@ std::optional<LossAgreement> loss_agreement(const Trace& first, const Trace& sec
       out.second = stretch.second + s;
     }
   }
-  if (worst < 0.0) return std::nullopt;
+  if (worst < 0.0 && out.not_finite == 0) return std::nullopt;
   out.distance =
       distance.measurement(measurement::log_prob_distance, "nats per token", std::nullopt, alpha, seed);
   out.change =

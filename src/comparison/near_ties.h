@@ -28,9 +28,11 @@ class NearTies {
     const TokenTensor* ranking = nullptr;
     std::span<const float> bias;
     std::vector<float> scratch;
+    std::span<const float> row;
 
-    /// Of expert e at this token; requires ranking.
+    /// Of a token's experts, with their bias; the token's scores without it stay at hand. Requires ranking.
     std::vector<double> heights(std::size_t token);
+    double scores(std::size_t expert) const { return static_cast<double>(row[expert]); }
   };
   Side sides_[2];
   double unit_ = 0.0;                          ///< rounding of the coarser type of computation

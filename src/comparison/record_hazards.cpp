@@ -17,6 +17,7 @@ class HazardScan {
   HazardScan(const Trace& record, const Alignment& alignment, bool swapped, std::string side)
       : record_(record), alignment_(alignment), swapped_(swapped), side_(std::move(side)) {
     zero_everywhere_.assign(alignment.layers.size(), true);
+    control_routes_.assign(alignment.layers.size(), false);
   }
 
   std::vector<Hazard> run() {
@@ -115,12 +116,16 @@ class HazardScan {
     const auto zero = [](std::span<const std::uint8_t> mask) {
       return mask[0] != 0 && std::ranges::count(mask, std::uint8_t{1}) == 1;
     };
+    const auto none = [](std::span<const std::uint8_t> mask) {
+      return std::ranges::count(mask, std::uint8_t{1}) == 0;
+    };
     const auto mine = row(0, s), others = row(1, s);
     const bool is_zero = zero(mine);
     all.zero = all.zero && is_zero;
     all.control_zero = all.control_zero && zero(others);
-    zero_everywhere_[l] = zero_everywhere_[l] && is_zero;
-    control_zero_somewhere_ = control_zero_somewhere_ || !zero(others);
+    // Several zeros in one row count as no decision (is_placeholder).
+    zero_everywhere_[l] = zero_everywhere_[l] && (is_zero || none(mine));
+    control_routes_[l] = control_routes_[l] || !(zero(others) || none(others));
     if (s > 0) {
       all.repeats = all.repeats && std::ranges::equal(mine, row(0, s - 1));
       all.control_repeats = all.control_repeats && std::ranges::equal(others, row(1, s - 1));
@@ -151,11 +156,12 @@ class HazardScan {
   void zero_layers(std::vector<Hazard>& out) const {
     Hazard hazard{"zero-layer", "", 0, std::nullopt, {}};
     for (std::size_t l = 0; l < zero_everywhere_.size(); ++l) {
-      if (zero_everywhere_[l] && control_zero_somewhere_) hazard.layers.push_back(record(l).index);
+      if (zero_everywhere_[l] && control_routes_[l]) hazard.layers.push_back(record(l).index);
     }
     hazard.count = hazard.layers.size();
-    hazard.message = fmt::format("{} layers of {} take expert 0 alone at every token: filled with zeros",
-                                 hazard.count, side_);
+    hazard.message =
+        fmt::format("{} layers of {} take expert 0 alone, or none, at every token: filled with zeros",
+                    hazard.count, side_);
     if (hazard.count > 0 && alignment_.tokens >= least_run) out.push_back(std::move(hazard));
   }
 
@@ -167,7 +173,7 @@ class HazardScan {
     out.push_back(
         {"shifted-rows",
          fmt::format("the routes of {} are those of the {} position: {:.1f}% agree so, {:.1f}% in place",
-                     side_, after_ > before_ ? "next" : "previous",
+                     side_, after_ > before_ ? "previous" : "next",
                      100.0 * std::max(before_, after_) / routes_, 100.0 * here_ / routes_),
          alignment_.tokens,
          std::nullopt,
@@ -189,7 +195,7 @@ class HazardScan {
   bool swapped_;
   std::string side_;
   std::vector<bool> zero_everywhere_;
-  bool control_zero_somewhere_ = false;
+  std::vector<bool> control_routes_;  // (layers) not by zeros alone
   Seen zeros_, stale_;
   std::uint64_t control_repeats_ = 0;
   double before_ = 0.0, after_ = 0.0, here_ = 0.0, routes_ = 0.0;

@@ -156,6 +156,15 @@ class Causes {
 
   void try_selections() {
     const std::size_t k = other_k_;
+    // What both record, taken as it stands, comes first: of what explains as much the plainest is named.
+    if (other_k_ == k_)
+      attempt(
+          "plain-top-k",
+          bias_.empty()
+              ? "selects the highest scores, which the first does not: groups, capacity or another condition"
+              : "selects the highest scores with the bias, which the first does not: groups, capacity or "
+                "another condition",
+          [&](const Token& t) { return best(heights(t), k); });
     if (other_k_ != k_)
       attempt("other-k", fmt::format("takes {} experts per token where the first takes {}", other_k_, k_),
               [&](const Token& t) { return best(heights(t), k); });
@@ -179,15 +188,15 @@ class Causes {
       attempt("logits-as-scores", "adds the bias to logits",
               [&](const Token& t) { return best(sum(t.logits, bias_), k); });
     }
-    attempt("plain-top-k", "selects the highest scores, without groups, capacity or other conditions",
-            [&](const Token& t) { return best(heights(t), k); });
     attempt("scores-in-bfloat16", "selects by scores rounded to bfloat16",
             [&](const Token& t) { return best(rounded(heights(t)), k); });
   }
 
   /// The expert of the second that each expert of the first meets most often.
   void try_permutation() {
+    constexpr std::size_t most_experts = 4096;  // counts of pairs
     const std::size_t experts = tokens_.front().one.size();
+    if (experts > most_experts) return;
     std::vector<std::size_t> met(experts * experts, 0);
     for (const Token& token : tokens_) {
       for (std::size_t e = 0; e < experts; ++e) {
@@ -261,7 +270,9 @@ std::optional<RouteCause> other_rule(const Trace& first, const Trace& second, co
   LayerRecord own = one;
   own.gates.reset();
   const auto rule = rule_of(first, own), found = rule_of(second, mixed);
-  if (!found.id || (rule.id && words(rule) == words(found))) return std::nullopt;
+  // A rule with free parameters may be fitted to noise.
+  const bool fitted = found.parameters.find("fit") != nullptr;
+  if (!found.id || fitted || (rule.id && words(rule) == words(found))) return std::nullopt;
   return RouteCause{"other-rule",
                     rule.id ? fmt::format("routes by {}, the first by {}", words(found), words(rule))
                             : fmt::format("routes by {}", words(found)),

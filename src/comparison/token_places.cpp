@@ -4,14 +4,19 @@
 
 #include <algorithm>
 #include <numeric>
-#include <optional>
+#include <set>
 #include <span>
+#include <tuple>
 #include <unordered_map>
+#include <utility>
 
 namespace pastonly::comparison {
 namespace {
 
 using Stretch = Alignment::Stretch;
+
+/// Of the tokens that are held in memory at once.
+constexpr std::size_t longest_stretch = 4096;
 
 /// The tokens of one row that stand for something, in order.
 using Places = std::vector<std::size_t>;
@@ -34,8 +39,9 @@ class Stretches {
     if (decided_[0][one] == 0 || decided_[1][other] == 0) return;
     if (!out_.empty()) {
       Stretch& last = out_.back();
-      const bool follows = last.first + last.count == one && last.second + last.count == other &&
-                           one % first_.layout.positions != 0 && other % second_.layout.positions != 0;
+      const bool follows = last.count < longest_stretch && last.first + last.count == one &&
+                           last.second + last.count == other && one % first_.layout.positions != 0 &&
+                           other % second_.layout.positions != 0;
       if (follows) {
         ++last.count;
         return;
@@ -96,12 +102,18 @@ class TokenIndex {
 
 /// A row of the first laid upon a row of the second, so that index i of the one is i + shift of the other.
 struct Overlay {
-  std::size_t row = 0;  ///< of the second
+  std::size_t row = 0, other = 0;
   std::ptrdiff_t shift = 0;
   std::size_t from = 0, count = 0;  ///< overlap, indices of the first
+  bool whole = false;               ///< both rows throughout
+
+  std::size_t shifted(std::size_t i) const {
+    return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) + shift);
+  }
 };
 
-/// Finds every row of the first in the second by its token ids.
+/// Lays rows of the first upon rows of the second by their token ids, the surest first: rows that are equal
+/// throughout, then the longest overlaps. No token is taken twice.
 class RowFinder {
  public:
   RowFinder(const Trace& first, const Trace& second)
@@ -110,27 +122,34 @@ class RowFinder {
   TokenPlaces find() {
     TokenPlaces out;
     out.known = true;
-    const TokenIndex index(second_, others_, width());
-    taken_.assign(second_.layout.tokens(), 0);
+    gather(first_, ones_, second_, others_, false);
+    gather(second_, others_, first_, ones_, true);
+    for (std::size_t row = 0; row < std::min(ones_.size(), others_.size()); ++row) {
+      if (ones_[row].empty() || others_[row].empty()) continue;
+      consider(row, row, 0);
+      consider(
+          row, row,
+          static_cast<std::ptrdiff_t>(others_[row].size()) - static_cast<std::ptrdiff_t>(ones_[row].size()));
+    }
+    std::ranges::stable_sort(overlays_, [](const Overlay& a, const Overlay& b) {
+      if (a.whole != b.whole) return a.whole;
+      if (a.count != b.count) return a.count > b.count;
+      if ((a.row == a.other) != (b.row == b.other)) return a.row == a.other;
+      return std::pair(a.row, a.other) < std::pair(b.row, b.other);
+    });
+    std::vector<std::uint8_t> taken(first_.layout.tokens(), 0), other_taken(second_.layout.tokens(), 0);
     Stretches stretches(first_, second_);
-    for (std::size_t row = 0; row < ones_.size(); ++row) {
-      if (ones_[row].empty()) continue;
-      const auto overlay = best(index, row);
-      if (!overlay) {
-        out.only_first.push_back(row);
-        continue;
-      }
-      describe(row, *overlay);
-      for (std::size_t i = overlay->from; i < overlay->from + overlay->count; ++i) {
-        const std::size_t other = others_[overlay->row][shifted(i, overlay->shift)];
-        taken_[other] = 1;
-        stretches.add(ones_[row][i], other);
+    for (const Overlay& overlay : overlays_) {
+      if (!is_free(overlay, taken, other_taken)) continue;
+      describe(overlay);
+      for (std::size_t i = overlay.from; i < overlay.from + overlay.count; ++i) {
+        const std::size_t one = ones_[overlay.row][i], other = others_[overlay.other][overlay.shifted(i)];
+        taken[one] = other_taken[other] = 1;
+        stretches.add(one, other);
       }
     }
-    for (std::size_t row = 0; row < others_.size(); ++row) {
-      const bool unused = std::ranges::none_of(others_[row], [&](std::size_t t) { return taken_[t] != 0; });
-      if (unused && !others_[row].empty()) out.only_second.push_back(row);
-    }
+    out.only_first = untaken(ones_, taken);
+    out.only_second = untaken(others_, other_taken);
     out.stretches = stretches.take();
     out.found = words();
     return out;
@@ -138,10 +157,6 @@ class RowFinder {
 
  private:
   static constexpr std::size_t most_candidates = 64;
-
-  static std::size_t shifted(std::size_t i, std::ptrdiff_t shift) {
-    return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) + shift);
-  }
 
   /// Of the runs of ids that are looked up: long enough to be rare, no longer than the shortest row.
   std::size_t width() const {
@@ -152,25 +167,43 @@ class RowFinder {
     return width;
   }
 
-  /// The longest overlay; at least half of the shorter row, every id of it equal. The row of the same number
-  /// wins among equals.
-  std::optional<Overlay> best(const TokenIndex& index, std::size_t row) const {
-    if (row < others_.size() && changed_in_place(ones_[row], others_[row])) return std::nullopt;
-    std::optional<Overlay> best;
-    const Places& one = ones_[row];
-    for (const std::size_t i : {std::size_t{0}, one.size() / 2, one.size() - index.width()}) {
-      std::size_t tried = 0;
-      for (const auto& place : index.find(first_, one, i)) {
-        if (++tried > most_candidates) break;
-        const auto overlay =
-            laid(row, place.row, static_cast<std::ptrdiff_t>(place.index) - static_cast<std::ptrdiff_t>(i));
-        if (!overlay) continue;
-        const bool longer = !best || overlay->count > best->count;
-        const bool nearer = best && overlay->count == best->count && place.row == row && best->row != row;
-        if (longer || nearer) best = overlay;
+  /// Overlays at which a few stretches of each row of `from` stand in the rows of `in`; of a stretch that
+  /// stands in many places the first ones. `swapped`: `from` is the second.
+  void gather(const Trace& from, const std::vector<Places>& from_rows, const Trace& in,
+              const std::vector<Places>& in_rows, bool swapped) {
+    const TokenIndex index(in, in_rows, width());
+    for (std::size_t row = 0; row < from_rows.size(); ++row) {
+      const Places& places = from_rows[row];
+      if (places.empty()) continue;
+      const std::size_t last = places.size() - index.width();
+      for (const std::size_t i : {std::size_t{0}, last / 4, last / 2, last - last / 4, last}) {
+        const auto found = index.find(from, places, i);
+        for (const auto& place : found.first(std::min(found.size(), most_candidates))) {
+          const std::ptrdiff_t shift =
+              static_cast<std::ptrdiff_t>(place.index) - static_cast<std::ptrdiff_t>(i);
+          swapped ? consider(place.row, row, -shift) : consider(row, place.row, shift);
+        }
       }
     }
-    return best;
+  }
+
+  /// At least half of the shorter row, every id of it equal.
+  void consider(std::size_t row, std::size_t other_row, std::ptrdiff_t shift) {
+    if (!seen_.insert({row, other_row, shift}).second) return;
+    const Places& one = ones_[row];
+    const Places& other = others_[other_row];
+    if (row == other_row && shift != 0 && changed_in_place(one, other)) return;
+    Overlay out{row, other_row, shift, shift < 0 ? static_cast<std::size_t>(-shift) : 0, 0, false};
+    const std::ptrdiff_t end =
+        std::min(static_cast<std::ptrdiff_t>(one.size()), static_cast<std::ptrdiff_t>(other.size()) - shift);
+    if (end <= static_cast<std::ptrdiff_t>(out.from)) return;
+    out.count = static_cast<std::size_t>(end) - out.from;
+    if (2 * out.count < std::min(one.size(), other.size())) return;
+    for (std::size_t i = out.from; i < out.from + out.count; ++i) {
+      if (first_.tokens[one[i]] != second_.tokens[other[out.shifted(i)]]) return;
+    }
+    out.whole = out.count == one.size() && out.count == other.size();
+    overlays_.push_back(out);
   }
 
   /// A row of the same length, most of whose ids are equal and some are not: other text, in which a part of
@@ -184,36 +217,44 @@ class RowFinder {
     return equal < one.size() && static_cast<double>(equal) >= most * static_cast<double>(one.size());
   }
 
-  std::optional<Overlay> laid(std::size_t row, std::size_t other_row, std::ptrdiff_t shift) const {
-    const Places& one = ones_[row];
-    const Places& other = others_[other_row];
-    Overlay out{other_row, shift, shift < 0 ? static_cast<std::size_t>(-shift) : 0, 0};
-    const std::ptrdiff_t end =
-        std::min(static_cast<std::ptrdiff_t>(one.size()), static_cast<std::ptrdiff_t>(other.size()) - shift);
-    if (end <= static_cast<std::ptrdiff_t>(out.from)) return std::nullopt;
-    out.count = static_cast<std::size_t>(end) - out.from;
-    if (2 * out.count < std::min(one.size(), other.size())) return std::nullopt;
-    for (std::size_t i = out.from; i < out.from + out.count; ++i) {
-      const std::size_t place = other[shifted(i, shift)];
-      if (taken_[place] != 0 || first_.tokens[one[i]] != second_.tokens[place]) return std::nullopt;
+  bool is_free(const Overlay& overlay, const std::vector<std::uint8_t>& taken,
+               const std::vector<std::uint8_t>& other_taken) const {
+    for (std::size_t i = overlay.from; i < overlay.from + overlay.count; ++i) {
+      if (taken[ones_[overlay.row][i]] != 0 || other_taken[others_[overlay.other][overlay.shifted(i)]] != 0)
+        return false;
+    }
+    return true;
+  }
+
+  /// Rows of which nothing was taken.
+  static std::vector<std::size_t> untaken(const std::vector<Places>& rows,
+                                          const std::vector<std::uint8_t>& taken) {
+    std::vector<std::size_t> out;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const bool unused = std::ranges::none_of(rows[row], [&](std::size_t t) { return taken[t] != 0; });
+      if (unused && !rows[row].empty()) out.push_back(row);
     }
     return out;
   }
 
-  void describe(std::size_t row, const Overlay& overlay) {
-    const std::size_t ones = ones_[row].size(), others = others_[overlay.row].size();
+  void describe(const Overlay& overlay) {
+    const std::size_t ones = ones_[overlay.row].size(), others = others_[overlay.other].size();
     const std::size_t before = overlay.from, after = ones - overlay.from - overlay.count;
-    moved_ += overlay.row != row ? 1 : 0;
-    lacks_start_ += before > 0 ? 1 : 0;
-    start_ += before;
-    lacks_end_ += after > 0 ? 1 : 0;
-    end_ += after;
+    const std::size_t at = overlay.shifted(overlay.from);
+    // A row that holds several of the other's lacks none of them.
+    const bool holds_others = at == 0 && overlay.count == others && overlay.count < ones;
+    moved_ += overlay.other != overlay.row ? 1 : 0;
+    if (!holds_others || overlay.row == overlay.other) {
+      lacks_start_ += before > 0 ? 1 : 0;
+      start_ += before;
+      lacks_end_ += after > 0 ? 1 : 0;
+      end_ += after;
+    }
     more_ += others > overlay.count ? 1 : 0;
-    displaced_ +=
-        ones_[row][overlay.from] % first_.layout.positions !=
-                others_[overlay.row][shifted(overlay.from, overlay.shift)] % second_.layout.positions
-            ? 1
-            : 0;
+    displaced_ += ones_[overlay.row][overlay.from] % first_.layout.positions !=
+                          others_[overlay.other][at] % second_.layout.positions
+                      ? 1
+                      : 0;
   }
 
   std::vector<std::string> words() const {
@@ -235,7 +276,8 @@ class RowFinder {
   const Trace& first_;
   const Trace& second_;
   std::vector<Places> ones_, others_;
-  std::vector<std::uint8_t> taken_;  // (tokens of the second)
+  std::vector<Overlay> overlays_;
+  std::set<std::tuple<std::size_t, std::size_t, std::ptrdiff_t>> seen_;
   std::size_t moved_ = 0, lacks_start_ = 0, start_ = 0, lacks_end_ = 0, end_ = 0, more_ = 0, displaced_ = 0;
 };
 
@@ -318,7 +360,8 @@ std::vector<TokenPlaces> token_places(const Trace& first, const Trace& second) {
     // Padding may hold any id.
     bool same = same_shape;
     for (std::size_t token = 0; same && token < first.tokens.size(); ++token)
-      same = !first.is_valid(token) || !second.is_valid(token) || first.tokens[token] == second.tokens[token];
+      same = first.is_valid(token) == second.is_valid(token) &&
+             (!first.is_valid(token) || first.tokens[token] == second.tokens[token]);
     if (!same) {
       TokenPlaces found = RowFinder(first, second).find();
       if (found.stretches.empty()) return {};
@@ -335,11 +378,10 @@ std::vector<TokenPlaces> token_places(const Trace& first, const Trace& second) {
                       static_cast<std::ptrdiff_t>(second.layout.positions);
     out.push_back(by_place(first, second, 0));
     if (more != 0) out.push_back(by_place(first, second, more));
-    if (more == 0) {
-      for (const std::ptrdiff_t shift : {1, -1}) out.push_back(by_place(first, second, shift));
-    }
   }
-  if (!same_shape && count_valid(first) == count_valid(second)) out.push_back(in_turn(first, second));
+  const bool other_padding = first.valid != second.valid;
+  if ((!same_shape || other_padding) && count_valid(first) == count_valid(second))
+    out.push_back(in_turn(first, second));
   std::erase_if(out, [](const TokenPlaces& places) { return places.stretches.empty(); });
   return out;
 }

@@ -102,6 +102,15 @@ class Comparison {
   }
 
   void records() {
+    if (alignment_.suspected_shift != 0)
+      claim(claim::unsound_record, Claim::Basis::observation,
+            fmt::format(
+                "layer l of the first is routed as layer l{:+} of the second: one of the records is shifted",
+                alignment_.suspected_shift));
+    if (first_.mode != second_.mode)
+      claim(claim::aligned, Claim::Basis::observation,
+            fmt::format("the first is in mode {}, the second in {}", name(first_.mode), name(second_.mode)));
+    few_tokens();
     for (const bool swapped : {true, false}) {
       const Trace& record = swapped ? first_ : second_;
       for (const TraceIssue& issue : record.issues) {
@@ -124,9 +133,25 @@ class Comparison {
     }
   }
 
+  /// A comparison says nothing of what it left out.
+  void few_tokens() {
+    const auto real = [](const Trace& trace) {
+      std::uint64_t count = 0;
+      for (std::size_t token = 0; token < trace.layout.tokens(); ++token)
+        count += trace.is_valid(token) ? 1 : 0;
+      return count;
+    };
+    const std::uint64_t most = std::min(real(first_), real(second_));
+    if (2 * alignment_.tokens >= most) return;
+    claim(claim::unsound_record, Claim::Basis::observation,
+          fmt::format("decisions of {} tokens are in both, of {} that the shorter recording has",
+                      alignment_.tokens, most));
+  }
+
   /// Figures over all layers: a token counts where any layer differs.
   void routes() {
-    std::set<std::size_t> differing, near;
+    std::set<std::size_t> differing;
+    std::uint64_t near_decisions = 0;
     double routes = 0.0, lost = 0.0;
     for (const LayerAgreement& layer : agreement_.layers) {
       for (Measurement figure :
@@ -141,27 +166,28 @@ class Comparison {
                                    layer.kept.samples,
                                    layer.index});
       differing.insert(layer.differing.begin(), layer.differing.end());
-      near.insert(layer.near.begin(), layer.near.end());
+      near_decisions += layer.near.size();
       routes += static_cast<double>(layer.kept.samples);
       lost += layer.lost_routes.value * static_cast<double>(layer.kept.samples);
     }
-    for (const std::size_t token : differing) near.erase(token);
     const auto tokens = static_cast<double>(alignment_.tokens);
     const Measurement share_of_tokens =
         add(measurement::differing_tokens, static_cast<double>(differing.size()) / tokens,
             "fraction of tokens", alignment_.tokens);
     const Measurement share_of_routes = add(measurement::lost_routes, routes > 0.0 ? lost / routes : 0.0,
                                             "fraction of routes", static_cast<std::uint64_t>(routes));
-    const Measurement ties = add(measurement::near_ties, static_cast<double>(near.size()) / tokens,
-                                 "fraction of tokens", alignment_.tokens);
-    if (differing.empty()) unseen();
+    const auto decisions = tokens * static_cast<double>(std::max<std::size_t>(agreement_.layers.size(), 1));
+    const Measurement ties = add(measurement::near_ties, static_cast<double>(near_decisions) / decisions,
+                                 "fraction of decisions", static_cast<std::uint64_t>(decisions));
+    if (differing.empty() && !agreement_.layers.empty()) unseen();
     if (!differing.empty()) mismatch(differing.size(), share_of_tokens, share_of_routes);
-    if (!near.empty()) {
-      Claim& made = claim(claim::near_ties, Claim::Basis::observation,
-                          fmt::format("{} of {} tokens have other experts at near ties alone: the experts "
-                                      "exchanged stand no further apart "
-                                      "than the noise between the recordings",
-                                      near.size(), alignment_.tokens));
+    if (near_decisions > 0) {
+      Claim& made =
+          claim(claim::near_ties, Claim::Basis::observation,
+                fmt::format("{} of {} decisions, a token's in one layer, are for other experts at near ties: "
+                            "those that were "
+                            "exchanged stand no further apart than the noise between the recordings",
+                            near_decisions, static_cast<std::uint64_t>(decisions)));
       made.amount = ties;
       made.help =
           "Expected of engines in 16 bits. More of them than limits.near_ties says that the two compute with "
@@ -274,8 +300,11 @@ class Comparison {
     if (!found) return;
     out_.measurements.push_back(found->distance);
     out_.measurements.push_back(found->change);
-    const double least = found->distance.lower.value_or(found->distance.value);
-    if (least <= found->tolerance) return;
+    if (found->not_finite > 0)
+      claim(claim::loss_mismatch, Claim::Basis::proof,
+            fmt::format("{} log-probabilities within rows are no finite numbers in one or both",
+                        found->not_finite));
+    if (found->distance.value <= found->tolerance) return;
     Claim& made = claim(claim::loss_mismatch, Claim::Basis::proof,
                         fmt::format("log-probabilities of the same tokens differ by {:.3g} nats on average, "
                                     "rounding allows {:.3g}; the second's loss is "
@@ -288,7 +317,7 @@ class Comparison {
   }
 
   /// Of tokens: single ones are roundings of extreme gates.
-  static constexpr double allowed_gates = 0.01;
+  static constexpr double allowed_gates = 0.001;
 
   const Trace& first_;
   const Trace& second_;
