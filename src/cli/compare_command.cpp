@@ -69,6 +69,7 @@ class SameTokens {
  public:
   SameTokens(const CompareArguments& arguments, input::TraceOptions options, std::uint64_t seed)
       : arguments_(arguments), options_(std::move(options)), seed_(seed) {
+    options_.shape_of_another = true;
     const auto& paths = arguments_.paths;
     const auto recorded = std::ranges::find_if_not(paths, session::is_checkpoint);
     leader_ = recorded != paths.end() ? static_cast<std::size_t>(recorded - paths.begin()) : paths.size() - 1;
