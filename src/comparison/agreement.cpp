@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "comparison/common_positions.h"
 #include "stats/bootstrap.h"
 #include "stats/parallel.h"
 
@@ -142,20 +143,33 @@ std::string shape(const Layout& layout) { return fmt::format("{} x {}", layout.s
 
 Expected<void> check_tokens(const Trace& first, const Trace& second) {
   if (first.tokens.empty() || second.tokens.empty()) return {};
-  const auto [one, other] = std::ranges::mismatch(first.tokens, second.tokens);
-  if (one == first.tokens.end()) return {};
-  const auto place = static_cast<std::size_t>(one - first.tokens.begin());
-  return input_error(fmt::format(
-      "{} and {}: row {} position {} holds token {} in one and {} in the other; compare runs of the same "
-      "tokens",
-      first.path, second.path, place / first.layout.positions, place % first.layout.positions, *one, *other));
+  for (std::size_t token = 0; token < first.layout.tokens(); ++token) {
+    const std::int64_t one = first.tokens[token], other = second.tokens[token];
+    // Padding may be anything.
+    if (one == other || !first.is_valid(token) || !second.is_valid(token)) continue;
+    return input_error(fmt::format(
+        "{} and {}: row {} position {} holds token {} in one and {} in the other; compare runs of the same "
+        "tokens",
+        first.path, second.path, token / first.layout.positions, token % first.layout.positions, one, other));
+  }
+  return {};
 }
 
 }  // namespace
 
 Expected<Agreement> agreement(const Trace& first, const Trace& second, double alpha, std::uint64_t seed) {
-  if (first.layout.sequences != second.layout.sequences ||
-      first.layout.positions != second.layout.positions) {
+  const std::size_t mine = first.layout.positions, its = second.layout.positions;
+  if (const std::size_t common = std::min(mine, its); mine != its && common > 0) {
+    const Trace& longer = mine > its ? first : second;
+    const bool padded = padding_behind(longer, common);
+    if (padded || longer.layout.positions == common + 1) {
+      auto agreed = mine > its ? agreement(first_positions(first, common), second, alpha, seed)
+                               : agreement(first, first_positions(second, common), alpha, seed);
+      if (agreed) agreed->last_position_left_out = !padded;
+      return agreed;
+    }
+  }
+  if (first.layout.sequences != second.layout.sequences || mine != its) {
     return input_error(fmt::format("{} holds {} tokens and {} {}; compare runs of the same tokens",
                                    first.path, shape(first.layout), second.path, shape(second.layout)));
   }

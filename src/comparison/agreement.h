@@ -25,11 +25,14 @@ struct LayerAgreement {
 struct Agreement {
   std::uint64_t tokens = 0;  ///< valid in both
   bool tokens_known = true;  ///< both record token ids, and they are equal
+  /// One holds a position more, the last, which engines do not run; it is left out of both.
+  bool last_position_left_out = false;
   std::vector<LayerAgreement> layers;
 };
 
-/// Layers that both hold, in order. Input errors name both traces: other layouts, other tokens, another
-/// number of experts, no layer in common, nothing valid in both.
+/// Layers that both hold, in order. Where one trace is longer by one position, or by padding alone, the
+/// other's positions are compared. Input errors name both traces: other layouts, other tokens, another number
+/// of experts, no layer in common, nothing valid in both.
 Expected<Agreement> agreement(const Trace& first, const Trace& second, double alpha, std::uint64_t seed);
 
 }  // namespace pastonly::comparison

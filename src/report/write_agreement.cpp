@@ -42,6 +42,8 @@ std::string write_agreement_text(const comparison::Agreement& agreement, const T
   std::string text = fmt::format("{} tokens routed by both.", grouped(agreement.tokens));
   if (!agreement.tokens_known)
     text += " Token ids are not recorded in both, so pastonly assumes that they are equal.";
+  if (agreement.last_position_left_out)
+    text += " One holds a position more, the last, which engines do not run; it is left out.";
   std::string columns =
       "routes kept: (token, expert) routes of the first model that the second also makes, with a 95% "
       "interval over sequences; by chance: the share that the experts' loads alone predict; same experts: "
@@ -69,6 +71,7 @@ Json layers_json(const comparison::Agreement& agreement) {
 Json agreement_json(const comparison::Agreement& agreement) {
   return {{"tokens", agreement.tokens},
           {"tokens_known", agreement.tokens_known},
+          {"last_position_left_out", agreement.last_position_left_out},
           {"layers", layers_json(agreement)}};
 }
 
