@@ -34,6 +34,7 @@ std::vector<BrokenCase> broken_traces();
 std::vector<BrokenCase> broken_npy();
 std::vector<BrokenCase> broken_npz();
 std::vector<BrokenCase> broken_torch();
+std::vector<BrokenCase> broken_records();
 std::vector<BrokenCase> broken_plans();
 std::vector<BrokenCase> broken_policies();
 std::vector<BrokenCase> broken_token_streams();

@@ -19,7 +19,7 @@ std::vector<std::string_view> targets(const BrokenCase& broken) {
   if (broken.reader == BrokenCase::Reader::tokens) return {"fuzz_tokens"};
   if (broken.name.ends_with(".npy")) return {"fuzz_npy"};
   if (broken.name.ends_with(".npz")) return {"fuzz_npz"};
-  if (broken.name.ends_with(".pt")) return {"fuzz_trace"};
+  if (broken.name.starts_with("record-") || broken.name.ends_with(".pt")) return {"fuzz_trace"};
   if (broken.name.ends_with(".safetensors")) return {"fuzz_safetensors", "fuzz_trace"};
   return {};
 }

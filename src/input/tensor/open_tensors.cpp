@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "input/files/mapped_file.h"
+#include "input/records/read_record.h"
 #include "input/tensor/element_types.h"
 #include "input/tensor/npy.h"
 #include "input/tensor/npz.h"
@@ -41,6 +42,9 @@ Expected<TensorFile> open_zip(std::shared_ptr<const MappedFile> mapped, const st
   if (!is_torch_archive(*archive)) return open_npz(path, options);
   const auto torch = read_torch(std::move(*archive), path.string());
   if (!torch) return tl::unexpected(torch.error());
+  if (options.map.empty()) {
+    if (auto record = read_torch_record(*torch, options)) return std::move(*record);
+  }
   return tensors_of(*torch);
 }
 
@@ -84,6 +88,8 @@ Expected<TensorFile> open_tensors(const std::filesystem::path& path, const Trace
   const auto mapped = MappedFile::open(path);
   if (!mapped) return tl::unexpected(mapped.error());
   const auto bytes = (*mapped)->bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (auto record = read_text_record(path.string(), text, options)) return std::move(*record);
   if (!options.shape.empty()) return open_raw(path, options.shape);
   if (starts_with(bytes, "\x93NUMPY")) return read_npy(path);
   if (starts_with(bytes, "PK\x03\x04")) return open_zip(*mapped, path, options);

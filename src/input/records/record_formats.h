@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "input/records/record_json.h"
+#include "input/tensor/torch_file.h"
+#include "input/trace/trace_file.h"
+
+namespace pastonly::input {
+
+// What engines and trainers write of their routing, one reader a format (docs/formats.md names the versions
+// looked at and the options). Each returns the arrays of a trace, and in `reading` how the record was
+// understood. Input errors name the file, the place in it, the key and what was expected; where the record
+// leaves open what an option can say, the error names the option.
+
+using RecordDocuments = std::vector<RecordDocument>;
+
+/// Responses of vLLM's servers: `routed_experts` of each choice.
+Expected<TensorFile> read_vllm(const std::string& path, const RecordDocuments& documents,
+                               const TraceOptions& options);
+
+bool is_vllm(const Json& document) noexcept;
+
+}  // namespace pastonly::input

@@ -1,0 +1,55 @@
+#include <fmt/format.h>
+
+#include "fuzz/broken_case.h"
+
+namespace pastonly::fuzz {
+
+std::vector<BrokenCase> broken_records() {
+  std::vector<BrokenCase> cases;
+  const auto add = [&](std::string name, std::string bytes, std::vector<std::string> mentions,
+                       Error::Kind kind = Error::Kind::input) {
+    cases.push_back(
+        {"record-" + name, BrokenCase::Reader::trace, {{"", std::move(bytes)}}, std::move(mentions), kind});
+  };
+  add("nothing.json", "[]", {"holds nothing"});
+  add("cut-off.json", R"({"choices": [{"routed_experts": [[[1, 2]], )", {"not JSON"});
+  add("other.json", R"({"model": "m", "usage": 1})", {"no record", "model, usage"});
+  add("a-number.json", "[1]", {"[0]", "number"});
+  add("deep.json", std::string(100, '['), {"deeper than 16"});
+  add("broken-line.jsonl", "{\"choices\": [{\"routed_experts\": [[[1, 2]]]}]}\n{\"choices\": \n", {"line 2"});
+
+  const auto choice = [](std::string_view value, std::string_view more = "") {
+    return fmt::format(R"({{"choices": [{{"routed_experts": {}{}}}]}})", value, more);
+  };
+  add("vllm-none.json", R"({"choices": [{"routed_experts": null}]})", {"--enable-return-routed-experts"});
+  add("vllm-no-list.json", R"({"choices": 3})", {"list of choices"});
+  add("vllm-ragged.json", choice("[[[1, 2]], [[1]]]"), {"choices[0].routed_experts", "[1]", "2 expert ids"});
+  add("vllm-fractions.json", choice("[[[1.5, 2]]]"), {"[0]"});
+  add("vllm-flat.json", choice("[1, 2]"), {"(tokens, layers, choices)"});
+  add("vllm-no-base64.json", choice("\"%%%%\""), {"base64"});
+  add("vllm-no-npy.json", choice("\"AAAA\""), {"choices[0].routed_experts", "magic"});
+  add("vllm-too-many-rows.json",
+      choice("[[[1, 2]], [[1, 2]], [[0, 1]]]", R"(, "prompt_token_ids": [5], "token_ids": [6])"),
+      {"choices[0]", "position 3", "2 tokens"});
+  add("vllm-other-prompt.json",
+      R"({"prompt_routed_experts": [[[1, 2]]], "prompt_token_ids": [4, 5],
+          "choices": [{"routed_experts": [[[1, 2]]], "token_ids": [6, 7]}]})",
+      {"prompt_routed_experts of 1", "2"});
+  add("vllm-other-layers.json",
+      R"({"choices": [{"routed_experts": [[[1, 2]]]}, {"routed_experts": [[[1, 2], [0, 1]]]}]})",
+      {"choices[1]", "2 layers", "1 with 2"});
+  add("vllm-only-missing.json", choice("[[[-1, -1]], [[-1, -1]]]"), {"expert 0 in every choice"});
+  add("vllm-huge-id.json", choice("[[[1, 5000000000]]]"), {"names expert 5000000000"});
+  add("vllm-long-and-short.json",
+      [] {
+        std::string lists = "[", many;
+        for (int i = 0; i < 20'000; ++i) lists += fmt::format("{}[[1,2]]", i == 0 ? "" : ",");
+        for (int i = 0; i < 2'000; ++i) many += R"(, {"routed_experts": [[[1, 2]]]})";
+        return fmt::format(R"({{"choices": [{{"routed_experts": {}]}}{}]}})", lists, many);
+      }(),
+      {"2001 sequences", "20000 positions", "by length"});
+
+  return cases;
+}
+
+}  // namespace pastonly::fuzz

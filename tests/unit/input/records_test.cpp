@@ -1,0 +1,85 @@
+#include <algorithm>
+
+#include "catch.h"
+#include "input/records/record_json.h"
+#include "input/trace/trace_file.h"
+#include "unit/input/temporary_directory.h"
+
+namespace pastonly {
+namespace {
+
+using input::read_trace;
+using input::TraceOptions;
+
+std::size_t noted(const Trace& trace, std::string_view id) {
+  std::size_t count = 0;
+  for (const auto& issue : trace.issues) count += issue.id == id ? issue.count : 0;
+  return count;
+}
+
+std::vector<std::int64_t> ids_of(const LayerRecord& layer, std::size_t token) {
+  std::vector<std::int64_t> scratch;
+  const auto row = read_integers(*layer.chosen, token, 1, scratch);
+  return {row.data(), row.data() + row.size()};
+}
+
+TEST_CASE("base64 as RFC 4648 has it", "[input][records]") {
+  const auto text = [](std::string_view encoded) -> std::optional<std::string> {
+    const auto bytes = input::decode_base64(encoded);
+    if (!bytes) return std::nullopt;
+    return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  };
+  CHECK(text("") == "");
+  CHECK(text("Zg==") == "f");
+  CHECK(text("Zm8=") == "fo");
+  CHECK(text("Zm9vYmFy") == "foobar");
+  CHECK(text("////") == "\xff\xff\xff");
+  for (const std::string_view wrong : {"Zg=", "Zg", "Z===", "=Zg=", "Zg==Zg==", "Zm8\n", "Zm-_"}) {
+    INFO(wrong);
+    CHECK_FALSE(text(wrong));
+  }
+}
+
+TEST_CASE("several choices of unequal length, a cached prefix, a last token that was not run",
+          "[input][records]") {
+  const TemporaryDirectory directory;
+  const auto path = directory.write("r.json", R"({"prompt_token_ids": [7, 8, 9],
+    "prompt_routed_experts": [[[-1, -1], [-1, -1]], [[0, 1], [2, 3]], [[1, 2], [3, 0]]],
+    "choices": [{"token_ids": [4, 5, 6], "routed_experts": [[[3, 2], [1, 0]], [[0, 2], [1, 3]]]},
+                {"token_ids": [4], "routed_experts": []}, {"token_ids": [4, 3], "routed_experts": [[[2, 3], [0, 1]]]}]})");
+  const auto refused = read_trace(path);
+  REQUIRE_FALSE(refused);  // lists without an entry do not tell layers
+  CHECK(refused.error().message.find("choices[1].routed_experts") != std::string::npos);
+  const auto sound = directory.write("s.json", R"({"prompt_token_ids": [7, 8, 9],
+    "prompt_routed_experts": [[[-1, -1], [-1, -1]], [[0, 1], [2, 3]], [[1, 2], [3, 0]]],
+    "choices": [{"token_ids": [4, 5, 6], "routed_experts": [[[3, 2], [1, 0]], [[0, 2], [1, 3]]]},
+                {"token_ids": [4, 3], "routed_experts": [[[2, 3], [0, 1]]]}]})");
+  TraceOptions options;
+  options.experts = 4;
+  const auto trace = read_trace(sound, options);
+  REQUIRE(trace);
+  CHECK(trace->mode == Mode::eval);
+  CHECK(trace->layout.sequences == 2);
+  CHECK(trace->layout.positions == 5);  // the sixth token was sampled last
+  CHECK(trace->tokens == std::vector<std::int64_t>{7, 8, 9, 4, 5, 7, 8, 9, 4, 3});
+  CHECK(trace->valid == std::vector<std::uint8_t>{0, 1, 1, 1, 1, 0, 1, 1, 1, 0});
+  REQUIRE(trace->layers.size() == 2);
+  CHECK(ids_of(trace->layers[0], 1) == std::vector<std::int64_t>{0, 1});
+  CHECK(ids_of(trace->layers[1], 4) == std::vector<std::int64_t>{1, 3});
+  CHECK(ids_of(trace->layers[1], 8) == std::vector<std::int64_t>{0, 1});
+  CHECK(noted(*trace, "placeholder-tokens") == 3);
+  CHECK(noted(*trace, "row-short") == 1);
+}
+
+TEST_CASE("a start behind the prompt's beginning leaves its first tokens out", "[input][records]") {
+  const TemporaryDirectory directory;
+  const auto trace = read_trace(directory.write("r.json", R"({"choices": [{"prompt_token_ids": [1, 2, 3],
+    "token_ids": [4, 5], "routed_experts": [[[3, 1]], [[1, 0]]]}]})"));
+  REQUIRE(trace);
+  CHECK(trace->layout.positions == 4);
+  CHECK(trace->valid == std::vector<std::uint8_t>{0, 0, 1, 1});
+  CHECK(ids_of(trace->layers[0], 2) == std::vector<std::int64_t>{3, 1});
+}
+
+}  // namespace
+}  // namespace pastonly
