@@ -16,6 +16,9 @@ std::vector<BrokenCase> broken_records() {
   add("other.json", R"({"model": "m", "usage": 1})", {"no record", "model, usage"});
   add("a-number.json", "[1]", {"[0]", "number"});
   add("deep.json", std::string(100, '['), {"deeper than 16"});
+  add("two-kinds.jsonl",
+      "{\"choices\": [{\"routed_experts\": [[[1, 2]]]}]}\n{\"meta_info\": {\"routed_experts\": \"AAAA\"}}\n",
+      {"line 2", "another kind"});
   add("broken-line.jsonl", "{\"choices\": [{\"routed_experts\": [[[1, 2]]]}]}\n{\"choices\": \n", {"line 2"});
 
   const auto choice = [](std::string_view value, std::string_view more = "") {
@@ -48,6 +51,16 @@ std::vector<BrokenCase> broken_records() {
         return fmt::format(R"({{"choices": [{{"routed_experts": {}]}}{}]}})", lists, many);
       }(),
       {"2001 sequences", "20000 positions", "by length"});
+
+  const auto info = [](std::string_view more) {
+    return fmt::format(R"({{"meta_info": {{"prompt_tokens": 2, "completion_tokens": 2{}}}}})", more);
+  };
+  add("sglang-none.json", info(""), {"--enable-return-routed-experts"});
+  add("sglang-number.json", info(R"(, "routed_experts": 3)"), {"base64"});
+  add("sglang-type.json", info(R"(, "routed_experts": "AAAAAA==", "routed_experts_dtype": "float")"),
+      {"uint16"});
+  add("sglang-shapeless.json", info(R"(, "routed_experts": "AAAAAAAAAAAAAAAA")"),
+      {"3 flat ids", "1 for each of 3 tokens", "--shape LAYERS,CHOICES"}, Error::Kind::usage);
 
   return cases;
 }

@@ -15,7 +15,7 @@ struct JsonFormat {
   Expected<TensorFile> (*read)(const std::string&, const RecordDocuments&, const TraceOptions&);
 };
 /// The first that recognises a document reads it: vLLM's choices are what all the others' are made of.
-constexpr JsonFormat json_formats[] = {{is_vllm, read_vllm}};
+constexpr JsonFormat json_formats[] = {{is_sglang, read_sglang}, {is_vllm, read_vllm}};
 
 std::string content_of(const Json& json) {
   constexpr std::size_t most = 12, longest = 40;
@@ -59,7 +59,8 @@ std::optional<Expected<TensorFile>> read_text_record(const std::string& path, st
   return std::nullopt;
 }
 
-std::optional<Expected<TensorFile>> read_torch_record(const TorchFile&, const TraceOptions&) {
+std::optional<Expected<TensorFile>> read_torch_record(const TorchFile& file, const TraceOptions& options) {
+  if (is_sglang_recorder(file.pickle->root)) return read_sglang_recorder(file, options);
   return std::nullopt;
 }
 

@@ -20,7 +20,14 @@ using RecordDocuments = std::vector<RecordDocument>;
 /// Responses of vLLM's servers: `routed_experts` of each choice.
 Expected<TensorFile> read_vllm(const std::string& path, const RecordDocuments& documents,
                                const TraceOptions& options);
+/// Responses of SGLang's server: `meta_info.routed_experts`, flat. --shape LAYERS,CHOICES gives its shape.
+Expected<TensorFile> read_sglang(const std::string& path, const RecordDocuments& documents,
+                                 const TraceOptions& options);
+/// expert_distribution_recorder_*.pt of SGLang, mode per_token.
+Expected<TensorFile> read_sglang_recorder(const TorchFile& file, const TraceOptions& options);
 
 bool is_vllm(const Json& document) noexcept;
+bool is_sglang(const Json& document) noexcept;
+bool is_sglang_recorder(const PickleValue& root) noexcept;
 
 }  // namespace pastonly::input

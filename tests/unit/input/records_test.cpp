@@ -81,5 +81,28 @@ TEST_CASE("a start behind the prompt's beginning leaves its first tokens out", "
   CHECK(ids_of(trace->layers[0], 2) == std::vector<std::int64_t>{3, 1});
 }
 
+TEST_CASE("SGLang's flat ids take their shape from --shape", "[input][records]") {
+  const TemporaryDirectory directory;
+  // 1 0 2 1 3 0 in 8 bits: three tokens of one layer with two choices, or one of three layers.
+  const auto path = directory.write("r.json", R"({"output_ids": [9, 8], "meta_info": {"prompt_tokens": 2,
+    "completion_tokens": 2, "routed_experts_dtype": "uint8", "routed_experts": "AQACAQMA",
+    "input_token_logprobs": [[null, 5, null], [-1.0, 6, null]]}})");
+  TraceOptions options;
+  options.shape = {1, 2};
+  const auto trace = read_trace(path, options);
+  REQUIRE(trace);
+  CHECK(trace->tokens == std::vector<std::int64_t>{5, 6, 9});
+  CHECK(ids_of(trace->layers[0], 2) == std::vector<std::int64_t>{3, 0});
+  options.shape = {3, 2};
+  const auto refused = read_trace(path, options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("hold 1 rows") != std::string::npos);
+  options.shape = {1, 2};
+  options.experts = 512;
+  const auto narrow = read_trace(path, options);
+  REQUIRE_FALSE(narrow);
+  CHECK(narrow.error().message.find("256 experts at most, and there are 512") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace pastonly
