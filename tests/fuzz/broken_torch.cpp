@@ -128,6 +128,23 @@ std::vector<BrokenCase> broken_torch() {
   const std::string_view magic("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02", 17);
   add("legacy", std::string(magic), {"before PyTorch 1.6", "torch.save it again"});
   add("bare-pickle", std::string("\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00]\x94.", 14), {"bare pickle"});
+  pickled(
+      "samples-of-floats",
+      PickleText().raw("}").text("samples").raw("]}").text("rollout_routed_experts").raw("K\x01s").raw("as"),
+      {"samples[0]", "rollout_routed_experts", "a number"});
+  pickled("more-decisions-than-tokens",
+          PickleText()
+              .raw("}")
+              .text("samples")
+              .raw("]}")
+              .text("rollout_routed_experts")
+              .tensor(24, 0, {4, 3, 2}, {6, 2, 1})
+              .raw("s")
+              .text("tokens")
+              .raw("](K\x01K\x02"
+                   "es")
+              .raw("as"),
+          {"samples[0]", "position 4", "2 tokens"});
   pickled("stat-mode",
           PickleText().raw("}").text("logical_count").tensor(24, 0, {4, 3, 2}, {6, 2, 1}).raw("s"),
           {"logical_count", "per_token"});

@@ -61,6 +61,7 @@ std::optional<Expected<TensorFile>> read_text_record(const std::string& path, st
 
 std::optional<Expected<TensorFile>> read_torch_record(const TorchFile& file, const TraceOptions& options) {
   if (is_sglang_recorder(file.pickle->root)) return read_sglang_recorder(file, options);
+  if (is_rollouts(file.pickle->root)) return read_rollouts(file, options);
   return std::nullopt;
 }
 

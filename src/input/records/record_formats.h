@@ -25,9 +25,12 @@ Expected<TensorFile> read_sglang(const std::string& path, const RecordDocuments&
                                  const TraceOptions& options);
 /// expert_distribution_recorder_*.pt of SGLang, mode per_token.
 Expected<TensorFile> read_sglang_recorder(const TorchFile& file, const TraceOptions& options);
+/// Rollouts of slime, miles and verl.
+Expected<TensorFile> read_rollouts(const TorchFile& file, const TraceOptions& options);
 
 bool is_vllm(const Json& document) noexcept;
 bool is_sglang(const Json& document) noexcept;
 bool is_sglang_recorder(const PickleValue& root) noexcept;
+bool is_rollouts(const PickleValue& root) noexcept;
 
 }  // namespace pastonly::input
