@@ -62,6 +62,17 @@ std::vector<BrokenCase> broken_records() {
   add("sglang-shapeless.json", info(R"(, "routed_experts": "AAAAAAAAAAAAAAAA")"),
       {"3 flat ids", "1 for each of 3 tokens", "--shape LAYERS,CHOICES"}, Error::Kind::usage);
 
+  const auto nemo = [](std::string_view envelope) {
+    return fmt::format(R"({{"response": {{"output": [{{"prompt_token_ids": [1], "generation_token_ids": [2],
+                            "routed_experts": "{}"}}]}}}})",
+                       envelope);
+  };
+  add("nemo-version.json", nemo("nrlre2:int16:2x1x2:AAAAAAAAAAA="), {"nrlre1"});
+  add("nemo-type.json", nemo("nrlre1:int64:2x1x2:AAAAAAAAAAA="), {"'int64'"});
+  add("nemo-shape.json", nemo("nrlre1:int16:2x1:AAAAAAAAAAA="), {"TOKENSxLAYERSxCHOICES"});
+  add("nemo-size.json", nemo("nrlre1:int16:3x1x2:AAAAAAAAAAA="), {"declares 3 tokens", "2"});
+  add("nemo-none.json", R"({"response": {"output": []}})", {"router_replay"});
+
   return cases;
 }
 

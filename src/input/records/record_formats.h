@@ -23,6 +23,9 @@ Expected<TensorFile> read_vllm(const std::string& path, const RecordDocuments& d
 /// Responses of SGLang's server: `meta_info.routed_experts`, flat. --shape LAYERS,CHOICES gives its shape.
 Expected<TensorFile> read_sglang(const std::string& path, const RecordDocuments& documents,
                                  const TraceOptions& options);
+/// Responses of NeMo-RL's server and rollouts of NeMo Gym: "nrlre1:" envelopes.
+Expected<TensorFile> read_nemo_rl(const std::string& path, const RecordDocuments& documents,
+                                  const TraceOptions& options);
 /// expert_distribution_recorder_*.pt of SGLang, mode per_token.
 Expected<TensorFile> read_sglang_recorder(const TorchFile& file, const TraceOptions& options);
 /// Rollouts of slime, miles and verl.
@@ -30,6 +33,7 @@ Expected<TensorFile> read_rollouts(const TorchFile& file, const TraceOptions& op
 
 bool is_vllm(const Json& document) noexcept;
 bool is_sglang(const Json& document) noexcept;
+bool is_nemo_rl(const Json& document) noexcept;
 bool is_sglang_recorder(const PickleValue& root) noexcept;
 bool is_rollouts(const PickleValue& root) noexcept;
 
