@@ -73,6 +73,25 @@ std::vector<BrokenCase> broken_records() {
   add("nemo-size.json", nemo("nrlre1:int16:3x1x2:AAAAAAAAAAA="), {"declares 3 tokens", "2"});
   add("nemo-none.json", R"({"response": {"output": []}})", {"router_replay"});
 
+  const auto call = [](std::string_view more) {
+    return fmt::format(R"({{"layer": 1, "num_tokens": 2, "topk": 2, "top_indices": [[0, 1], [2, 3]]{}}})",
+                       more);
+  };
+  add("megatron-rows.jsonl", R"({"layer": 1, "num_tokens": 3, "topk": 2, "top_indices": [[0, 1]]})",
+      {"1 rows", "3"});
+  add("megatron-choices.jsonl", R"({"layer": 1, "num_tokens": 1, "topk": 3, "top_indices": [[0, 1]]})",
+      {"3"});
+  add("megatron-unequal.jsonl",
+      call("") + "\n" + R"({"layer": 2, "num_tokens": 1, "topk": 2, "top_indices": [[0, 1]]})",
+      {"line 2", "layer 2"});
+  add("megatron-cut.jsonl",
+      call("") + "\n" + R"({"layer": 2, "num_tokens": 2, "topk": 2, "top_indices": [[0, 1], [0, 1]]})" +
+          "\n" + call(""),
+      {"layer 2", "cut off"});
+  add("megatron-logits.jsonl",
+      call(R"(, "rank": 0, "logit_offset": 0, "logit_bytes": 7, "logit_shape": [2, 4])"), {"logit_bytes"});
+  add("megatron-mtp-alone.jsonl", call(R"(, "mtp_idx": 0)"), {"decoder"});
+
   return cases;
 }
 

@@ -16,7 +16,7 @@ struct JsonFormat {
 };
 /// The first that recognises a document reads it: vLLM's choices are what all the others' are made of.
 constexpr JsonFormat json_formats[] = {
-    {is_sglang, read_sglang}, {is_nemo_rl, read_nemo_rl}, {is_vllm, read_vllm}};
+    {is_megatron, read_megatron}, {is_sglang, read_sglang}, {is_nemo_rl, read_nemo_rl}, {is_vllm, read_vllm}};
 
 std::string content_of(const Json& json) {
   constexpr std::size_t most = 12, longest = 40;

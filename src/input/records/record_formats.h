@@ -26,6 +26,9 @@ Expected<TensorFile> read_sglang(const std::string& path, const RecordDocuments&
 /// Responses of NeMo-RL's server and rollouts of NeMo Gym: "nrlre1:" envelopes.
 Expected<TensorFile> read_nemo_rl(const std::string& path, const RecordDocuments& documents,
                                   const TraceOptions& options);
+/// router_trace_rank<r>.jsonl of Megatron-LM, with logits_rank<r>.bin beside it where logits were kept.
+Expected<TensorFile> read_megatron(const std::string& path, const RecordDocuments& documents,
+                                   const TraceOptions& options);
 /// expert_distribution_recorder_*.pt of SGLang, mode per_token.
 Expected<TensorFile> read_sglang_recorder(const TorchFile& file, const TraceOptions& options);
 /// Rollouts of slime, miles and verl.
@@ -34,6 +37,7 @@ Expected<TensorFile> read_rollouts(const TorchFile& file, const TraceOptions& op
 bool is_vllm(const Json& document) noexcept;
 bool is_sglang(const Json& document) noexcept;
 bool is_nemo_rl(const Json& document) noexcept;
+bool is_megatron(const Json& document) noexcept;
 bool is_sglang_recorder(const PickleValue& root) noexcept;
 bool is_rollouts(const PickleValue& root) noexcept;
 

@@ -104,5 +104,42 @@ TEST_CASE("SGLang's flat ids take their shape from --shape", "[input][records]")
   CHECK(narrow.error().message.find("256 experts at most, and there are 512") != std::string::npos);
 }
 
+TEST_CASE("Megatron's passes are put sequence by sequence, logits with them", "[input][records]") {
+  const TemporaryDirectory directory;
+  std::string lines, logits;
+  for (int step = 0; step < 2; ++step) {
+    lines += R"({"layer": 5, "rank": 3, "num_tokens": 4, "topk": 1, "logit_offset": )" +
+             std::to_string(step * 16) +
+             R"(, "logit_bytes": 16, "logit_shape": [4, 2], "top_indices": [[0], [1], [0], [1]]})" + "\n";
+    // bfloat16: 1.0 for the expert that is chosen, and 0.
+    for (int token = 0; token < 4; ++token)
+      logits += token % 2 == 0 ? std::string("\x80\x3f\x00\x00", 4) : std::string("\x00\x00\x80\x3f", 4);
+  }
+  const auto path = directory.write("t.jsonl", lines);
+  TraceOptions options;
+  options.batch = 4;  // two a pass
+  CHECK(read_trace(path, options)->layers[0].ranking() == nullptr);
+  directory.write("logits_rank3.bin", logits);
+  const auto trace = read_trace(path, options);
+  REQUIRE(trace);
+  CHECK(trace->layout.sequences == 4);
+  CHECK(trace->layout.positions == 2);
+  CHECK(trace->layout.order == TokenOrder::sequence_major);
+  REQUIRE(trace->layers.size() == 1);
+  CHECK(raw(trace->layers[0].index) == 5);
+  std::vector<float> scratch;
+  for (std::size_t token = 0; token < 8; ++token) {
+    const std::int64_t chosen = token / 2 % 2 == 0 ? 0 : 1;
+    CHECK(ids_of(trace->layers[0], token) == std::vector<std::int64_t>{chosen});
+    CHECK(read_floats(*trace->layers[0].logits, token, 1, scratch)(0, static_cast<std::size_t>(chosen)) ==
+          1.0f);
+  }
+  options.batch = 3;
+  CHECK_FALSE(read_trace(path, options));
+  directory.write("logits_rank3.bin", logits.substr(1));
+  options.batch = 4;
+  CHECK_FALSE(read_trace(path, options));
+}
+
 }  // namespace
 }  // namespace pastonly
