@@ -92,6 +92,11 @@ std::vector<BrokenCase> broken_records() {
       call(R"(, "rank": 0, "logit_offset": 0, "logit_bytes": 7, "logit_shape": [2, 4])"), {"logit_bytes"});
   add("megatron-mtp-alone.jsonl", call(R"(, "mtp_idx": 0)"), {"decoder"});
 
+  add("llama-ragged.csv", "-1,0,3,4\n-1,1,3\n", {"line 2", "1 experts", "2"});
+  add("llama-words.csv", "-1,0,3,4\n-2,0,three,4\n", {"line 2"});
+  add("llama-order.csv", "0,0,3,4\n-1,0,3,4\n", {"line 2", "prompt token"});
+  add("llama-cut.csv", "0,0,3,4\n0,1,3,4\n1,0,3,4\n", {"layer 1", "cut off"});
+  add("llama-short-layers.csv", "-1,0,1,2\n-2,0,1,2\n-1,1,1,2\n-1,2,1,2\n", {"layers 1, 2"});
   return cases;
 }
 

@@ -57,6 +57,7 @@ Expected<TensorFile> read_json_record(const std::string& path, std::string_view 
 std::optional<Expected<TensorFile>> read_text_record(const std::string& path, std::string_view text,
                                                      const TraceOptions& options) {
   if (looks_like_json(text)) return read_json_record(path, text, options);
+  if (is_moe_trace(text)) return read_moe_trace(path, text, options);
   return std::nullopt;
 }
 

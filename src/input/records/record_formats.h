@@ -33,6 +33,9 @@ Expected<TensorFile> read_megatron(const std::string& path, const RecordDocument
 Expected<TensorFile> read_sglang_recorder(const TorchFile& file, const TraceOptions& options);
 /// Rollouts of slime, miles and verl.
 Expected<TensorFile> read_rollouts(const TorchFile& file, const TraceOptions& options);
+/// The CSV of llama-moe-trace, a tool of forks of llama.cpp: position, layer, expert ids.
+Expected<TensorFile> read_moe_trace(const std::string& path, std::string_view text,
+                                    const TraceOptions& options);
 
 bool is_vllm(const Json& document) noexcept;
 bool is_sglang(const Json& document) noexcept;
@@ -40,5 +43,6 @@ bool is_nemo_rl(const Json& document) noexcept;
 bool is_megatron(const Json& document) noexcept;
 bool is_sglang_recorder(const PickleValue& root) noexcept;
 bool is_rollouts(const PickleValue& root) noexcept;
+bool is_moe_trace(std::string_view text) noexcept;
 
 }  // namespace pastonly::input

@@ -141,5 +141,18 @@ TEST_CASE("Megatron's passes are put sequence by sequence, logits with them", "[
   CHECK_FALSE(read_trace(path, options));
 }
 
+TEST_CASE("llama-moe-trace: rows tell the order of tokens, and the last layer may lack the prompt",
+          "[input][records]") {
+  const TemporaryDirectory directory;
+  const auto trace = read_trace(directory.write(
+      "t.csv", "-2,0,3,1\n-1,0,0,2\n-2,3,1,2\n-1,3,3,0\n-3,4,1,0\n0,0,2,3\n0,3,0,1\n0,4,1,2\n"));
+  REQUIRE(trace);
+  CHECK(trace->layout.tokens() == 3);
+  REQUIRE(trace->layers.size() == 2);
+  CHECK(raw(trace->layers[1].index) == 3);
+  CHECK(ids_of(trace->layers[0], 0) == std::vector<std::int64_t>{3, 1});
+  CHECK(ids_of(trace->layers[1], 2) == std::vector<std::int64_t>{0, 1});
+}
+
 }  // namespace
 }  // namespace pastonly
