@@ -104,6 +104,32 @@ TEST_CASE("SGLang's flat ids take their shape from --shape", "[input][records]")
   CHECK(narrow.error().message.find("256 experts at most, and there are 512") != std::string::npos);
 }
 
+TEST_CASE("SGLang's OpenAI responses hold the same in two places", "[input][records]") {
+  const TemporaryDirectory directory;
+  TraceOptions options;
+  options.shape = {1, 2};
+  // Four rows: the request ended at a stop string, and its last token was run as well.
+  auto trace =
+      read_trace(directory.write("e.json", R"({"choices": [{"index": 0}], "usage": {"prompt_tokens": 3,
+    "completion_tokens": 1}, "sglext": {"routed_experts_dtype": "uint8", "routed_experts": "AQACAQMAAAI="}})"),
+                 options);
+  REQUIRE(trace);
+  CHECK(trace->layout.tokens() == 4);
+  CHECK(trace->tokens.empty());
+  CHECK(ids_of(trace->layers[0], 3) == std::vector<std::int64_t>{0, 2});
+  trace = read_trace(directory.write("m.json", R"({"choices": [
+    {"meta_info": {"prompt_tokens": 1, "completion_tokens": 1, "routed_experts_dtype": "uint8", "routed_experts": "AQA="}},
+    {"meta_info": {"prompt_tokens": 1, "completion_tokens": 2, "routed_experts_dtype": "uint8", "routed_experts": "AQACAQ=="}}]})"),
+                     options);
+  REQUIRE(trace);
+  CHECK(trace->layout.sequences == 2);
+  CHECK(trace->valid == std::vector<std::uint8_t>{1, 0, 1, 1});
+  CHECK_FALSE(
+      read_trace(directory.write(
+                     "n.json", R"({"choices": [{}, {}], "usage": {}, "sglext": {"routed_experts": "AAAA"}})"),
+                 options));
+}
+
 TEST_CASE("Megatron's passes are put sequence by sequence, logits with them", "[input][records]") {
   const TemporaryDirectory directory;
   std::string lines, logits;
