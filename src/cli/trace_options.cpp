@@ -18,9 +18,11 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
       ->type_name("ORDER")
       ->check(CLI::IsMember({"batch-major", "sequence-major"}))
       ->group(group);
-  command.add_option("--shape", arguments.shape, "Shape of a raw int32 file: TOKENS,LAYERS,K")
+  command
+      .add_option("--shape", arguments.shape,
+                  "Shape of a raw int32 file: TOKENS,LAYERS,K; of SGLang's flat expert ids: LAYERS,K")
       ->delimiter(',')
-      ->type_name("N,N,N")
+      ->type_name("N,N,...")
       ->check(positive_whole())
       ->group(group);
   command.add_option("--mode", arguments.mode, "Routing mode: train or eval")

@@ -58,7 +58,8 @@ Expected<Trace> run_on_tokens_of(const Trace& other, const std::string& path,
 /// one, a checkpoint, is given.
 class SameTokens {
  public:
-  explicit SameTokens(const CompareRequest& request) : request_(request) {
+  explicit SameTokens(const CompareRequest& request) : request_(request), options_(request.options) {
+    options_.shape_of_another = true;
     const auto& paths = request_.models;
     const auto recorded = std::ranges::find_if_not(paths, is_checkpoint);
     leader_ = recorded != paths.end() ? static_cast<std::size_t>(recorded - paths.begin()) : paths.size() - 1;
@@ -67,18 +68,17 @@ class SameTokens {
   Expected<Trace> open(std::size_t i) {
     if (!leading_) {
       const std::string& path = request_.models[leader_];
-      leading_ = is_checkpoint(path) ? base_of_checkpoint(path, request_) : base_of(path, request_.options);
+      leading_ = is_checkpoint(path) ? base_of_checkpoint(path, request_) : base_of(path, options_);
     }
     if (!*leading_ || i == leader_) return *leading_;
     const std::string& path = request_.models[i];
     return is_checkpoint(path) ? run_on_tokens_of(**leading_, path, request_.checkpoint)
-                               : base_of(path, request_.options);
+                               : base_of(path, options_);
   }
 
  private:
   const CompareRequest& request_;
   input::TraceOptions options_;
-  std::uint64_t seed_;
   std::size_t leader_;
   std::optional<Expected<Trace>> leading_;
 };

@@ -32,6 +32,19 @@ class Cases(unittest.TestCase):
         self.refused(folder / "i8.npy", "--batch", 4, "--experts", 256, says=["I8", "128", "256"])
         audit(folder / "u16.npy", "--batch", 4, "--experts", 512, expect=3)
 
+    def test_engines_leave_the_last_token_out_or_fill_its_row(self):
+        folder = CASES / "20-routed-experts-last-token"
+        for name in ("engine", "zero_filled", "sentinel"):
+            done = run("compare", folder / f"{name}.npy", folder / "train.safetensors", "--batch", 4, "--experts", 16, "-o", "json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            told = json.loads(done.stdout)
+            self.assertEqual(told["tokens"], 128)
+            self.assertEqual(told["last_position_left_out"], name == "engine")
+            self.assertEqual([layer["same_experts"]["value"] for layer in told["layers"]], [1.0] * 3)
+        for name in ("zero_filled", "sentinel"):
+            report = audit(folder / f"{name}.npy", "--batch", 4, "--experts", 16, expect=3)
+            self.assertEqual(report["subject"]["tokens"], 128)
+
     def test_scales_of_zero_are_said_and_experts_one_by_one_refused(self):
         self.assertNotIn("zeros", oddities(self.checked("24-mxfp4-zero-scales/good")))
         self.assertIn("nothing but zeros in 'model.layers.0.mlp.experts.down_proj_blocks' times "

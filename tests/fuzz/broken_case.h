@@ -33,6 +33,8 @@ std::vector<BrokenCase> broken_safetensors();
 std::vector<BrokenCase> broken_traces();
 std::vector<BrokenCase> broken_npy();
 std::vector<BrokenCase> broken_npz();
+std::vector<BrokenCase> broken_torch();
+std::vector<BrokenCase> broken_records();
 std::vector<BrokenCase> broken_plans();
 std::vector<BrokenCase> broken_policies();
 std::vector<BrokenCase> broken_token_streams();
@@ -53,5 +55,7 @@ struct Member {
 };
 /// Bytes of a zip archive.
 std::string zip_bytes(const std::vector<Member>& members);
+/// A sound file of torch.save: a tensor (4, 3, 2) of int32 zeros.
+std::string torch_bytes();
 
 }  // namespace pastonly::fuzz

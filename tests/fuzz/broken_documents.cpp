@@ -141,8 +141,8 @@ std::vector<BrokenCase> broken_policies() {
 
 std::vector<BrokenCase> broken_cases() {
   std::vector<BrokenCase> all;
-  for (const auto make : {broken_safetensors, broken_traces, broken_npy, broken_npz, broken_plans,
-                          broken_policies, broken_token_streams}) {
+  for (const auto make : {broken_safetensors, broken_traces, broken_npy, broken_npz, broken_torch,
+                          broken_records, broken_plans, broken_policies, broken_token_streams}) {
     auto cases = make();
     all.insert(all.end(), std::make_move_iterator(cases.begin()), std::make_move_iterator(cases.end()));
   }

@@ -19,6 +19,7 @@ std::vector<std::string_view> targets(const BrokenCase& broken) {
   if (broken.reader == BrokenCase::Reader::tokens) return {"fuzz_tokens"};
   if (broken.name.ends_with(".npy")) return {"fuzz_npy"};
   if (broken.name.ends_with(".npz")) return {"fuzz_npz"};
+  if (broken.name.starts_with("record-") || broken.name.ends_with(".pt")) return {"fuzz_trace"};
   if (broken.name.ends_with(".safetensors")) return {"fuzz_safetensors", "fuzz_trace"};
   return {};
 }
@@ -59,6 +60,12 @@ int main(int argc, char** argv) {
   };
   for (const auto document : documents) write("fuzz_documents", document);
   for (const auto& config : pastonly::fuzz::tiny_configs()) write("fuzz_checkpoint", config);
+  write("fuzz_trace", pastonly::fuzz::torch_bytes());
+  // One byte of storage size, the storage, a pickle.
+  const std::string archive = pastonly::fuzz::torch_bytes();
+  const auto pickle = archive.find("\x80\x02"), end = archive.find("PK\x03\x04", pickle);
+  write("fuzz_torch",
+        std::string(1, '\x60') + std::string(0x60, '\0') + archive.substr(pickle, end - pickle));
   const pastonly::TemporaryDirectory scratch;
   write("fuzz_checkpoint",
         pastonly::fuzz::write_tiny_checkpoint(scratch.path(), pastonly::fuzz::tiny_config("olmoe")));

@@ -10,7 +10,8 @@
 
 #include "input/files/mapped_file.h"
 #include "input/tensor/element_types.h"
-#include "input/tensor/npz.h"
+#include "input/tensor/strided_view.h"
+#include "input/tensor/zip_archive.h"
 #include "input/text/printable.h"
 
 namespace pastonly::input {
@@ -185,23 +186,11 @@ bool in_fortran_order(const NpyHeader& header) noexcept {
   return header.fortran && wide > 1 && !empty;
 }
 
-/// Walks the elements in C order and gathers each from where Fortran order has it.
 std::vector<std::byte> to_c_order(const Tensor& tensor) {
-  const std::size_t width = size_of(tensor.type), rank = tensor.shape.size();
-  std::vector<std::size_t> index(rank, 0), stride(rank, width);
-  for (std::size_t axis = 1; axis < rank; ++axis) stride[axis] = stride[axis - 1] * tensor.shape[axis - 1];
-  std::vector<std::byte> out(tensor.bytes.size());
-  std::size_t from = 0;
-  for (std::size_t to = 0; to < out.size(); to += width) {
-    std::memcpy(out.data() + to, tensor.bytes.data() + from, width);
-    for (std::size_t axis = rank; axis-- > 0;) {
-      from += stride[axis];
-      if (++index[axis] < tensor.shape[axis]) break;
-      from -= stride[axis] * tensor.shape[axis];
-      index[axis] = 0;
-    }
-  }
-  return out;
+  Dimensions stride(tensor.shape.size(), 1);
+  for (std::size_t axis = 1; axis < stride.size(); ++axis)
+    stride[axis] = stride[axis - 1] * tensor.shape[axis - 1];
+  return gather(tensor.bytes, tensor.shape, stride, size_of(tensor.type));
 }
 
 std::string label(std::string_view file, std::string_view name) {
@@ -238,7 +227,7 @@ Expected<NpyArray> parse_npy(std::span<const std::byte> bytes, std::string_view 
 Expected<TensorFile> read_npy(const std::filesystem::path& path) {
   const auto mapped = MappedFile::open(path);
   if (!mapped) return tl::unexpected(mapped.error());
-  auto array = parse_npy((*mapped)->bytes(), path.string(), "", npz_inflated_limit);
+  auto array = parse_npy((*mapped)->bytes(), path.string(), "", copied_limit);
   if (!array) return tl::unexpected(array.error());
   TensorFile file;
   file.path = path.string();

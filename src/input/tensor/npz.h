@@ -4,12 +4,9 @@
 #include <string_view>
 
 #include "input/tensor/safetensors.h"
+#include "input/tensor/zip_archive.h"
 
 namespace pastonly::input {
-
-/// Compressed members, and arrays in Fortran order, are copied into memory, and no more than this of
-/// one file: whoever has larger traces stores them (numpy.savez), which maps them.
-inline constexpr std::size_t npz_inflated_limit = std::size_t{1} << 30;
 
 /// Reads the .npy members that `wanted` (by name without ".npy") accepts; the rest is listed under
 /// TensorFile::others. Stored members stay in the mapped file. Declared sizes are checked before

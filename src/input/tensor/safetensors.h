@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,7 +40,9 @@ struct TensorFile {
   /// here computes with, or a member of an npz that nobody asked for.
   std::map<std::string, std::string, std::less<>> others;
   std::vector<EncodedTensor>
-      encoded;  ///< those of `others` that have bytes of a known type, in order of name
+      encoded;          ///< those of `others` that have bytes of a known type, in order of name
+  std::string reading;  ///< how an engine's record was understood; "" for files of arrays
+  std::optional<std::size_t> experts;  ///< the number of experts, where a record states it
   std::shared_ptr<const void> storage;
 
   const Tensor* find(std::string_view name) const noexcept;

@@ -46,12 +46,13 @@ std::optional<Numbered> numbered(std::string_view name) {
   return out;
 }
 
+/// (B, S, layers, K), (tokens, layers, K) or (tokens, K).
 Expected<TraceRoles> routed_experts(const Tensor& tensor, const std::string& file) {
-  const bool layered = tensor.shape.size() == 3;
-  const std::size_t tokens = tensor.shape[0];
-  const std::size_t layers = layered ? tensor.shape[1] : 1;
-  const std::size_t choices = tensor.shape.back();
-  if (tokens == 0 || layers == 0 || choices == 0)
+  const auto& shape = tensor.shape;
+  const bool batched = shape.size() == 4, layered = shape.size() >= 3;
+  const std::size_t layers = layered ? shape[shape.size() - 2] : 1;
+  const std::size_t choices = shape.back();
+  if (std::ranges::find(shape, std::size_t{0}) != shape.end())
     return input_error(file + ": the array of routed experts is empty");
   TraceRoles roles;
   for (std::size_t layer = 0; layer < layers; ++layer) {
@@ -59,7 +60,7 @@ Expected<TraceRoles> routed_experts(const Tensor& tensor, const std::string& fil
     LayerArray array;
     array.name = tensor.name.empty() ? "experts" : tensor.name;
     array.type = tensor.type;
-    array.lead = {tokens};
+    array.lead.assign(shape.begin(), shape.begin() + (batched ? 2 : 1));
     array.columns = choices;
     array.token_stride = layers * width;
     array.data = tensor.bytes.data() + layer * width;
@@ -67,8 +68,24 @@ Expected<TraceRoles> routed_experts(const Tensor& tensor, const std::string& fil
         std::move(array);
   }
   roles.reading =
-      fmt::format("read as routed experts, {}", layered ? "(tokens, layers, choices)" : "(tokens, choices)");
+      fmt::format("read as routed experts, {}", batched   ? "(sequences, positions, layers, choices)"
+                                                : layered ? "(tokens, layers, choices)"
+                                                          : "(tokens, choices)");
   return roles;
+}
+
+/// The one array of integers besides what is said of the tokens; nullptr where there is none, or another
+/// array.
+const Tensor* lone_ids(const TensorFile& file) noexcept {
+  const Tensor* found = nullptr;
+  for (const Tensor& tensor : file.tensors) {
+    if (tensor.name == "tokens" || tensor.name == "valid" || tensor.name == "logprobs") continue;
+    const std::size_t rank = tensor.shape.size();
+    if (found != nullptr || is_float(tensor.type) || tensor.type == DType::boolean || rank < 2 || rank > 4)
+      return nullptr;
+    found = &tensor;
+  }
+  return found;
 }
 
 bool is_logits(const Tensor& tensor, const Tensor& first) noexcept {
@@ -122,11 +139,14 @@ Expected<LayerArray> layer_array(const Tensor& tensor, Kind kind, const std::str
 }
 
 Expected<TraceRoles> foreign_roles(const TensorFile& file) {
-  if (file.tensors.size() == 1) {
-    const Tensor& tensor = file.tensors.front();
-    const bool ids = !is_float(tensor.type) && tensor.type != DType::boolean;
-    if (ids && (tensor.shape.size() == 3 || tensor.shape.size() == 2))
-      return routed_experts(tensor, file.path);
+  if (const Tensor* ids = lone_ids(file)) {
+    auto roles = routed_experts(*ids, file.path);
+    if (!roles) return roles;
+    roles->tokens = file.find("tokens");
+    roles->valid = file.find("valid");
+    roles->log_probs = file.find("logprobs");
+    if (!file.reading.empty()) roles->reading = file.reading;
+    return roles;
   }
   if (!file.tensors.empty()) {
     if (auto roles = router_logits(file)) return std::move(*roles);

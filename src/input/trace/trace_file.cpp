@@ -58,7 +58,7 @@ class TraceReader {
   Expected<void> read_tags(const TraceRoles& roles);
   Expected<void> read_layers(const TraceRoles& roles);
   bool is_placeholder_layer(std::uint32_t index, const LayerParts& parts);
-  void leave_out_placeholders();
+  Expected<void> leave_out_placeholders();
   Expected<std::vector<std::byte>> selected(const LayerRecord& layer) const;
   Expected<void> apply_selection(LayerRecord& layer);
 
@@ -67,8 +67,10 @@ class TraceReader {
   const TokensFile* input_;
   std::shared_ptr<TraceStorage> storage_;
   Trace trace_;
-  /// (tokens) in how many of the layers that hold ids alone a token is a placeholder.
+  /// (tokens) in how many of the layers that hold ids alone a token has no decision.
   std::vector<std::uint32_t> placeholders_;
+  std::vector<std::uint8_t> undecided_;  // (tokens) 1 = some of them has no id at all
+  bool engine_ids_ = false;              // ids are an engine's, which names none where nothing was routed
   bool every_layer_is_ids_ = true;
   bool row_short_ = false;  // layers leave out the last position
 };
@@ -244,7 +246,7 @@ Expected<void> TraceReader::apply_selection(LayerRecord& layer) {
   return {};
 }
 
-/// A layer of ids alone whose every valid token is a placeholder: noted, and no part of the trace.
+/// A layer of ids alone without a decision for any valid token: noted, and no part of the trace.
 bool TraceReader::is_placeholder_layer(std::uint32_t index, const LayerParts& parts) {
   const auto has = [&](Kind kind) { return parts[static_cast<std::size_t>(kind)].has_value(); };
   const bool ids_alone =
@@ -255,37 +257,46 @@ bool TraceReader::is_placeholder_layer(std::uint32_t index, const LayerParts& pa
   }
   const LayerArray& ids = *parts[static_cast<std::size_t>(Kind::experts)];
   if (is_float(ids.type)) return false;  // refused where the layer is built
-  const auto rows = placeholder_rows(token_tensor(ids, trace_.layout));
+  const auto rows = row_contents(token_tensor(ids, trace_.layout), !engine_ids_);
   std::size_t valid = 0, found = 0;
   for (std::size_t token = 0; token < rows.size(); ++token) {
     if (!trace_.is_valid(token)) continue;
     ++valid;
-    found += rows[token];
+    found += rows[token] != RowContent::decision;
   }
   if (found > 0 && found == valid) {
     trace_.issues.push_back(
         {TraceIssue::Kind::oddity, "placeholder-layer",
-         printable(fmt::format(
-             "{}: tensor '{}': every token names expert 0 in every choice, as engines do for layers "
-             "without experts; the layer is left out",
-             file_.path, ids.name)),
+         printable(
+             fmt::format("{}: tensor '{}': every token names expert 0 in every choice{}, as engines do for "
+                         "layers without experts; the layer is left out",
+                         file_.path, ids.name, engine_ids_ ? ", or none" : "")),
          LayerIndex{index}, found});
     return true;
   }
   placeholders_.resize(rows.size());
-  for (std::size_t token = 0; token < rows.size(); ++token) placeholders_[token] += rows[token];
+  undecided_.resize(rows.size());
+  for (std::size_t token = 0; token < rows.size(); ++token) {
+    placeholders_[token] += rows[token] != RowContent::decision;
+    undecided_[token] |= rows[token] == RowContent::none;
+  }
   return false;
 }
 
-/// Tokens that no layer routed count as padding.
-void TraceReader::leave_out_placeholders() {
-  if (!every_layer_is_ids_) return;
-  std::size_t found = 0;
+/// Tokens that no layer routed count as padding, and so do those of engines' records whose decision is
+/// missing in some layer: a token is in all figures or in none.
+Expected<void> TraceReader::leave_out_placeholders() {
+  if (!every_layer_is_ids_) return {};
+  std::size_t found = 0, missing = 0, left = 0;
   for (std::size_t token = 0; token < placeholders_.size(); ++token) {
-    if (placeholders_[token] != trace_.layers.size() || !trace_.is_valid(token)) continue;
+    if (!trace_.is_valid(token)) continue;
+    ++left;
+    const bool nowhere = placeholders_[token] == trace_.layers.size();
+    if (!nowhere && undecided_[token] == 0) continue;
     if (trace_.valid.empty()) trace_.valid.assign(placeholders_.size(), 1);
     trace_.valid[token] = 0;
-    ++found;
+    --left;
+    ++(undecided_[token] != 0 ? missing : found);
   }
   if (found > 0)
     note("placeholder-tokens",
@@ -294,6 +305,16 @@ void TraceReader::leave_out_placeholders() {
              "not run; they are left out like padding",
              file_.path, found),
          found);
+  if (missing > 0)
+    note("placeholder-tokens",
+         fmt::format(
+             "{}: {} tokens have no decision in some layer (-1 in every choice), as engines record tokens "
+             "from a cache and tokens that were not run; they are left out like padding",
+             file_.path, missing),
+         missing);
+  if (engine_ids_ && left == 0)
+    return input_error(file_.path + ": no token has a decision in every layer: nothing is left to look at");
+  return {};
 }
 
 Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
@@ -313,7 +334,7 @@ Expected<void> TraceReader::read_layers(const TraceRoles& roles) {
   if (trace_.layers.empty() && !roles.layers.empty())
     return input_error(fmt::format(
         "{}: every layer names expert 0 in every choice of every token: nothing was routed", file_.path));
-  leave_out_placeholders();
+  if (auto left = leave_out_placeholders(); !left) return left;
   if (options_.top_k && applied == 0) {
     return usage_error(
         fmt::format("--top-k {}: {} holds decisions already; the flag selects where only scores were kept",
@@ -345,6 +366,7 @@ Expected<Trace> TraceReader::read() {
   trace_.layout = shape->layout;
   trace_.order_known = shape->order_known;
   row_short_ = shape->row_short;
+  engine_ids_ = !roles->reading.empty();
   note_assumptions(*roles, *shape);
   for (const auto step :
        {&TraceReader::read_tokens, &TraceReader::read_valid, &TraceReader::read_log_probs,
@@ -384,7 +406,14 @@ Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions
                            const TokensFile* input) {
   const auto file = open_tensors(path, options);
   if (!file) return tl::unexpected(file.error());
-  return TraceReader(*file, options, input).read().map_error(make_printable);
+  TraceOptions known = options;
+  if (file->experts) {
+    if (options.experts.value_or(*file->experts) != *file->experts)
+      return usage_error(
+          fmt::format("--experts {}: {} says {}", *options.experts, path.string(), *file->experts));
+    known.experts = file->experts;
+  }
+  return TraceReader(*file, known, input).read().map_error(make_printable);
 }
 
 Expected<Trace> read_losses(const std::filesystem::path& path) {

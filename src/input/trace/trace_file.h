@@ -15,7 +15,8 @@ namespace pastonly::input {
 struct TraceOptions {
   std::optional<std::size_t> batch;           ///< --batch: sequences in a flattened (B*S, N) array
   std::optional<TokenOrder> order;            ///< --layout
-  std::vector<std::size_t> shape;             ///< --shape: of a raw int32 file
+  std::vector<std::size_t> shape;             ///< --shape: of a file that does not say it
+  bool shape_of_another = false;              ///< --shape may be meant for the other one of two files
   std::optional<Mode> mode;                   ///< --mode
   std::optional<Stage> stage;                 ///< --stage
   std::optional<DType> compute;               ///< --compute: the type that the model was computed in
@@ -29,6 +30,9 @@ struct TraceOptions {
 std::optional<DType> compute_type(std::string_view word) noexcept;
 std::string_view compute_name(DType type) noexcept;
 inline constexpr std::string_view compute_words = "bfloat16, float16, float32 or float64";
+
+/// Usage error: --shape for a file that says its own shape.
+Expected<void> no_shape_for(const std::filesystem::path& path, const TraceOptions& options);
 
 struct TokensFile;
 

@@ -122,6 +122,7 @@ Expected<TraceRoles> mapped_roles(const TensorFile& file, const TraceOptions& op
 
 Expected<TraceRoles> native_roles(const TensorFile& file) {
   TraceRoles roles;
+  roles.reading = file.reading;
   for (const auto& tensor : file.tensors) {
     if (const Tensor** part = batch_part(roles, tensor.name)) {
       *part = &tensor;

@@ -252,6 +252,31 @@ TEST_CASE("255 is no expert in bytes, unless the ids below reach up to it", "[in
   CHECK(trace->layers[0].experts == 256);
 }
 
+TEST_CASE("rows of -1 in routed experts are tokens without a decision, in every layer", "[input]") {
+  const TemporaryDirectory directory;
+  // Three tokens of two layers: the second has no decision in the second layer.
+  auto trace = read_trace(directory.write(
+      "a.npy", npy<std::int16_t>("<i2", "(3, 2, 2)", {0, 1, 2, 3, 1, 2, -1, -1, 3, 0, 1, -1})));
+  REQUIRE(trace);
+  CHECK(trace->valid == std::vector<std::uint8_t>{1, 0, 1});
+  CHECK(has(*trace, "placeholder-tokens"));
+  // In unsigned types -1 has wrapped around.
+  trace = read_trace(directory.write("b.npy", npy<std::uint8_t>("|u1", "(3, 1, 2)", {0, 1, 255, 255, 3, 0})));
+  REQUIRE(trace);
+  CHECK(trace->valid == std::vector<std::uint8_t>{1, 0, 1});
+  const auto nothing =
+      read_trace(directory.write("c.npy", npy<std::int8_t>("|i1", "(2, 1, 2)", {-1, -1, -1, -1})));
+  REQUIRE_FALSE(nothing);
+  // Four dimensions say how many sequences there are.
+  trace = read_trace(
+      directory.write("d.npy", npy<std::int32_t>("<i4", "(2, 1, 2, 2)", {0, 1, 2, 3, 1, 3, 2, 0})));
+  REQUIRE(trace);
+  CHECK(trace->layout.sequences == 2);
+  REQUIRE(trace->layers.size() == 2);
+  std::vector<std::int64_t> scratch;
+  CHECK(read_integers(*trace->layers[1].chosen, 1, 1, scratch)(0, 0) == 2);
+}
+
 TEST_CASE("an engine that records one position less shortens the trace, and says so", "[input]") {
   const TemporaryDirectory directory;
   const std::string header = "{\"__metadata__\":{\"schema\":\"pastonly.trace/1\"}," +
