@@ -41,40 +41,6 @@ TraceData drawn(std::uint64_t seed, double redrawn) {
 
 }  // namespace
 
-TEST_CASE("one position more, or padding alone, is left out of a comparison", "[agreement]") {
-  const auto longer_by = [](std::size_t more, bool valid) {
-    TraceData data;
-    data.layout = {2, 3 + more, TokenOrder::batch_major};
-    TraceData::Layer layer;
-    layer.mask.reset(data.layout.tokens(), 4);
-    for (std::size_t row = 0; row < 2; ++row) {
-      for (std::size_t s = 0; s < data.layout.positions; ++s) {
-        data.tokens.push_back(static_cast<std::int64_t>(s < 3 ? 10 * row + s : 99));
-        data.valid.push_back(s < 3 || valid ? 1 : 0);
-        layer.mask(row * data.layout.positions + s, (row + s) % 4) = 1;
-      }
-    }
-    data.layers.push_back(std::move(layer));
-    return make_trace(std::move(data));
-  };
-  const Trace shorter = longer_by(0, true);
-  for (const std::size_t more : {1, 2}) {
-    for (const bool valid : {true, false}) {
-      const Trace longer = longer_by(more, valid);
-      const auto one = comparison::agreement(shorter, longer, 0.05, 1),
-                 other = comparison::agreement(longer, shorter, 0.05, 1);
-      CHECK(one.has_value() == (more == 1 || !valid));
-      CHECK(other.has_value() == one.has_value());
-      if (!one || !other) continue;
-      CHECK(one->tokens == 6);
-      CHECK(other->tokens == 6);
-      CHECK(one->last_position_left_out == valid);
-      CHECK(one->layers[0].same_tokens.value == 1.0);
-      CHECK(other->layers[0].same_tokens.value == 1.0);
-    }
-  }
-}
-
 TEST_CASE("agreement counts what a loop counts", "[agreement]") {
   const TraceData a = drawn(1, 0.0), b = drawn(1, 0.4);
   std::size_t routes = 0, kept = 0, same = 0;
