@@ -64,38 +64,34 @@ class Stretches {
 /// Where runs of a few token ids stand in the rows of a trace.
 class TokenIndex {
  public:
-  TokenIndex(const Trace& trace, const std::vector<Places>& rows, std::size_t width)
-      : trace_(trace), rows_(rows), width_(width) {
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      for (std::size_t i = 0; i + width <= rows[row].size(); ++i) at_[hash(rows[row], i)].push_back({row, i});
-    }
-  }
-
   struct Place {
     std::size_t row, index;
   };
+
+  TokenIndex(const Trace& trace, const std::vector<Places>& rows, std::size_t width) : width_(width) {
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      for (std::size_t i = 0; i + width <= rows[row].size(); ++i)
+        at_[hash(trace, rows[row], i)].push_back({row, i});
+    }
+  }
+
+  /// Of the ids of another trace's row from index i on.
   std::span<const Place> find(const Trace& other, const Places& row, std::size_t i) const {
-    std::uint64_t key = seed;
-    for (std::size_t k = 0; k < width_; ++k) key = mixed(key, other.tokens[row[i + k]]);
-    const auto found = at_.find(key);
+    const auto found = at_.find(hash(other, row, i));
     return found == at_.end() ? std::span<const Place>() : std::span<const Place>(found->second);
   }
   std::size_t width() const noexcept { return width_; }
 
  private:
-  static constexpr std::uint64_t seed = 0x9E3779B97F4A7C15U;
-  static std::uint64_t mixed(std::uint64_t key, std::int64_t token) {
-    key = (key ^ static_cast<std::uint64_t>(token)) * 0xBF58476D1CE4E5B9U;
-    return key ^ (key >> 29U);
-  }
-  std::uint64_t hash(const Places& row, std::size_t i) const {
-    std::uint64_t key = seed;
-    for (std::size_t k = 0; k < width_; ++k) key = mixed(key, trace_.tokens[row[i + k]]);
+  std::uint64_t hash(const Trace& trace, const Places& row, std::size_t i) const {
+    std::uint64_t key = 0x9E3779B97F4A7C15U;
+    for (std::size_t k = 0; k < width_; ++k) {
+      key = (key ^ static_cast<std::uint64_t>(trace.tokens[row[i + k]])) * 0xBF58476D1CE4E5B9U;
+      key ^= key >> 29U;
+    }
     return key;
   }
 
-  const Trace& trace_;
-  const std::vector<Places>& rows_;
   std::size_t width_;
   std::unordered_map<std::uint64_t, std::vector<Place>> at_;
 };

@@ -39,8 +39,8 @@ std::string list(const std::vector<std::size_t>& values) {
 }
 
 std::vector<std::size_t> numbers(const std::vector<LayerIndex>& layers) {
-  std::vector<std::size_t> out;
-  for (const LayerIndex layer : layers) out.push_back(raw(layer));
+  std::vector<std::size_t> out(layers.size());
+  std::ranges::transform(layers, out.begin(), [](LayerIndex layer) { return raw(layer); });
   return out;
 }
 

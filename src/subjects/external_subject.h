@@ -26,9 +26,10 @@ struct ExternalOptions {
 };
 
 /// A model in another program as a subject that answers every intervention but those on its rule: shuffle,
-/// reroute, company, and streams unless it says that it answers them. Inputs as of run_inputs.h. The first base is run twice when it is opened;
-/// where the two differ, or the program says that it is noisy, the plan has eight repeats instead of four.
-/// Every answer is held against what was asked and against its base, as a plan's outputs are.
+/// reroute, company, and streams unless it says that it answers them. Inputs as of run_inputs.h. The first
+/// base is run twice when it is opened; where the two differ, or the program says that it is noisy, the plan
+/// has eight repeats instead of four. Every answer is held against what was asked and against its base, as a
+/// plan's outputs are.
 ///
 /// The model must outlive the subject. Input errors: the model's, and answers that contradict what was asked.
 Expected<std::unique_ptr<Subject>> make_external(external::ExternalModel& model, DrawTokens draw,

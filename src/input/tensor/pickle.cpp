@@ -288,10 +288,9 @@ Expected<void> PickleMachine::step() {
       return push_new(ObjectKind::bytes, sized_text<std::uint32_t>());  // BINBYTES
     case 'C':
       return push_new(ObjectKind::bytes, sized_text<std::uint8_t>());  // SHORT_BINBYTES
-    case 0x8e:
-      return push_new(ObjectKind::bytes, sized_text<std::uint64_t>());  // BINBYTES8
-    case 0x96:
-      return push_new(ObjectKind::bytes, sized_text<std::uint64_t>());  // BYTEARRAY8
+    case 0x8e:                                                         // BINBYTES8
+    case 0x96:                                                         // BYTEARRAY8
+      return push_new(ObjectKind::bytes, sized_text<std::uint64_t>());
     case ']':
       return push(&make(ObjectKind::list));
     case '}':

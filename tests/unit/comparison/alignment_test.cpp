@@ -15,7 +15,7 @@ namespace {
 
 using comparison::Alignment;
 
-constexpr std::size_t rows = 5, length = 24, experts = 12, k = 2, layer_count = 3, vocab = 50;
+constexpr std::size_t rows = 5, row_length = 24, experts = 12, k = 2, layer_count = 3, vocab = 50;
 
 /// A token's scores follow from its id and the two before it.
 std::vector<float> scores_of(std::size_t layer, const std::vector<std::int64_t>& row, std::size_t at) {
@@ -32,7 +32,7 @@ using Rows = std::vector<std::vector<std::int64_t>>;
 
 Rows text(std::uint64_t seed = 1) {
   stats::CounterRng draw(seed, 9);
-  Rows out(rows, std::vector<std::int64_t>(length));
+  Rows out(rows, std::vector<std::int64_t>(row_length));
   for (auto& row : out) {
     for (auto& token : row) token = static_cast<std::int64_t>(draw.below(vocab));
   }
@@ -49,7 +49,7 @@ std::vector<std::size_t> best(const std::vector<float>& heights, std::size_t cou
 
 /// One row of what a recording holds: which text, which positions of it, and padding before and behind.
 struct Piece {
-  std::size_t row = 0, from = 0, to = length, before = 0, behind = 0;
+  std::size_t row = 0, from = 0, to = row_length, before = 0, behind = 0;
 };
 /// Layers are numbered from `first_layer`; `pick` chooses the experts of (layer, heights).
 TraceData recorded(
@@ -138,52 +138,53 @@ TEST_CASE("tokens are found wherever the other recording has them", "[alignment]
     else
       CHECK(says(alignment->found, word));
   };
-  SECTION("in place") { aligned(first, rows * length, ""); }
+  SECTION("in place") { aligned(first, rows * row_length, ""); }
   SECTION("padding before") {
     std::vector<std::vector<Piece>> shape;
-    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, length, 7, 0}});
-    aligned(make_trace(recorded(texts, shape)), rows * length, "begin at another position");
+    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, row_length, 7, 0}});
+    aligned(make_trace(recorded(texts, shape)), rows * row_length, "begin at another position");
   }
   SECTION("padding before and behind, of other lengths") {
     std::vector<std::vector<Piece>> shape;
-    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, length, row, rows - row}});
-    aligned(make_trace(recorded(texts, shape)), rows * length, "begin at another position");
+    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, row_length, row, rows - row}});
+    aligned(make_trace(recorded(texts, shape)), rows * row_length, "begin at another position");
   }
   SECTION("the last token is left out") {
     std::vector<std::vector<Piece>> shape;
-    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, length - 1}});
-    aligned(make_trace(recorded(texts, shape)), rows * (length - 1), "lacks the last 5 tokens of 5 rows");
+    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, row_length - 1}});
+    aligned(make_trace(recorded(texts, shape)), rows * (row_length - 1), "lacks the last 5 tokens of 5 rows");
   }
   SECTION("a cached prefix is left out") {
     std::vector<std::vector<Piece>> shape;
-    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 8, length}});
-    aligned(make_trace(recorded(texts, shape)), rows * (length - 8), "lacks the first 40 tokens of 5 rows");
+    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 8, row_length}});
+    aligned(make_trace(recorded(texts, shape)), rows * (row_length - 8),
+            "lacks the first 40 tokens of 5 rows");
   }
   SECTION("another order") {
     auto shape = whole();
     std::ranges::reverse(shape);
-    aligned(make_trace(recorded(texts, shape)), rows * length, "stand in another row");
+    aligned(make_trace(recorded(texts, shape)), rows * row_length, "stand in another row");
   }
   SECTION("packed into one row") {
     std::vector<std::vector<Piece>> shape(1);
     for (std::size_t row = 0; row < rows; ++row) shape[0].push_back({row});
-    aligned(make_trace(recorded(texts, shape)), rows * length, "stand in another row");
+    aligned(make_trace(recorded(texts, shape)), rows * row_length, "stand in another row");
   }
   SECTION("layers that count the dense ones") {
     const Trace second = make_trace(recorded(texts, whole(), 2));
     const auto alignment = comparison::align(first, second);
     REQUIRE(alignment);
     CHECK(alignment->layer_shift == 2);
-    check_pairs(first, second, *alignment, rows * length);
+    check_pairs(first, second, *alignment, rows * row_length);
   }
   SECTION("without token ids, by shape and routes") {
-    for (const auto& [from, to, word] : {std::tuple{std::size_t{0}, length - 1, "lacks the last"},
-                                         std::tuple{std::size_t{1}, length, "begin 1 token later"}}) {
+    for (const auto& [from, to, word] : {std::tuple{std::size_t{0}, row_length - 1, "lacks the last"},
+                                         std::tuple{std::size_t{1}, row_length, "begin 1 token later"}}) {
       std::vector<std::vector<Piece>> shape;
       for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, from, to}});
       TraceData data = recorded(texts, shape);
       data.tokens.clear();
-      aligned(make_trace(std::move(data)), rows * (length - 1), word);
+      aligned(make_trace(std::move(data)), rows * (row_length - 1), word);
     }
   }
 }
@@ -199,7 +200,7 @@ TEST_CASE("a row that appears twice has two counterparts", "[alignment]") {
   REQUIRE(alignment);
   CHECK(alignment->only_first.empty());
   CHECK(alignment->only_second.empty());
-  check_pairs(first, second, *alignment, rows * length);
+  check_pairs(first, second, *alignment, rows * row_length);
 }
 
 TEST_CASE("rows that one lacks are named, and other texts are refused", "[alignment]") {
@@ -332,7 +333,7 @@ TEST_CASE("what the second's gates are of the first's", "[alignment]") {
   };
   const auto same = formula([](float score, float) { return score; });
   REQUIRE(same);
-  CHECK((same->differing.value == 0.0 && same->formula.empty() && same->tokens == rows * length));
+  CHECK((same->differing.value == 0.0 && same->formula.empty() && same->tokens == rows * row_length));
   CHECK(formula([](float score, float) { return 2.5F * score; })->formula == "2.5 times the first's");
   CHECK(formula([](float score, float sum) { return score / sum; })->formula ==
         "the first's divided by their sum, exactly");
