@@ -15,10 +15,10 @@ namespace {
 
 using comparison::Alignment;
 
-constexpr std::size_t rows = 5, row_length = 24, experts = 12, k = 2, layer_count = 3, vocab = 50;
+constexpr std::size_t rows = 5, text_length = 24, experts = 12, k = 2, layer_count = 3, vocab = 50;
 
 /// A token's scores follow from its id and the two before it.
-std::vector<float> scores_of(std::size_t layer, const std::vector<std::int64_t>& row, std::size_t at) {
+std::vector<float> scores_at(std::size_t layer, const std::vector<std::int64_t>& row, std::size_t at) {
   std::uint64_t key = layer;
   for (std::size_t back = 0; back < 3; ++back)
     key = key * 1009 + static_cast<std::uint64_t>(at >= back ? row[at - back] + 1 : 0);
@@ -32,7 +32,7 @@ using Rows = std::vector<std::vector<std::int64_t>>;
 
 Rows text(std::uint64_t seed = 1) {
   stats::CounterRng draw(seed, 9);
-  Rows out(rows, std::vector<std::int64_t>(row_length));
+  Rows out(rows, std::vector<std::int64_t>(text_length));
   for (auto& row : out) {
     for (auto& token : row) token = static_cast<std::int64_t>(draw.below(vocab));
   }
@@ -49,7 +49,7 @@ std::vector<std::size_t> best(const std::vector<float>& heights, std::size_t cou
 
 /// One row of what a recording holds: which text, which positions of it, and padding before and behind.
 struct Piece {
-  std::size_t row = 0, from = 0, to = row_length, before = 0, behind = 0;
+  std::size_t row = 0, from = 0, to = text_length, before = 0, behind = 0;
 };
 /// Layers are numbered from `first_layer`; `pick` chooses the experts of (layer, heights).
 TraceData recorded(
@@ -81,7 +81,7 @@ TraceData recorded(
     layer.index = LayerIndex{static_cast<std::uint32_t>(first_layer + l)};
     layer.mask.reset(cells.size(), experts);
     for (std::size_t t = 0; t < cells.size(); ++t) {
-      const auto scores = scores_of(l, texts[cells[t].row], cells[t].at);
+      const auto scores = scores_at(l, texts[cells[t].row], cells[t].at);
       layer.scores.insert(layer.scores.end(), scores.begin(), scores.end());
       if (!cells[t].real) continue;
       for (const std::size_t e : pick ? pick(l, scores) : best(scores, k)) layer.mask(t, e) = 1;
@@ -138,53 +138,54 @@ TEST_CASE("tokens are found wherever the other recording has them", "[alignment]
     else
       CHECK(says(alignment->found, word));
   };
-  SECTION("in place") { aligned(first, rows * row_length, ""); }
+  SECTION("in place") { aligned(first, rows * text_length, ""); }
   SECTION("padding before") {
     std::vector<std::vector<Piece>> shape;
-    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, row_length, 7, 0}});
-    aligned(make_trace(recorded(texts, shape)), rows * row_length, "begin at another position");
+    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, text_length, 7, 0}});
+    aligned(make_trace(recorded(texts, shape)), rows * text_length, "begin at another position");
   }
   SECTION("padding before and behind, of other lengths") {
     std::vector<std::vector<Piece>> shape;
-    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, row_length, row, rows - row}});
-    aligned(make_trace(recorded(texts, shape)), rows * row_length, "begin at another position");
+    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, text_length, row, rows - row}});
+    aligned(make_trace(recorded(texts, shape)), rows * text_length, "begin at another position");
   }
   SECTION("the last token is left out") {
     std::vector<std::vector<Piece>> shape;
-    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, row_length - 1}});
-    aligned(make_trace(recorded(texts, shape)), rows * (row_length - 1), "lacks the last 5 tokens of 5 rows");
+    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, text_length - 1}});
+    aligned(make_trace(recorded(texts, shape)), rows * (text_length - 1),
+            "lacks the last 5 tokens of 5 rows");
   }
   SECTION("a cached prefix is left out") {
     std::vector<std::vector<Piece>> shape;
-    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 8, row_length}});
-    aligned(make_trace(recorded(texts, shape)), rows * (row_length - 8),
+    for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 8, text_length}});
+    aligned(make_trace(recorded(texts, shape)), rows * (text_length - 8),
             "lacks the first 40 tokens of 5 rows");
   }
   SECTION("another order") {
     auto shape = whole();
     std::ranges::reverse(shape);
-    aligned(make_trace(recorded(texts, shape)), rows * row_length, "stand in another row");
+    aligned(make_trace(recorded(texts, shape)), rows * text_length, "stand in another row");
   }
   SECTION("packed into one row") {
     std::vector<std::vector<Piece>> shape(1);
     for (std::size_t row = 0; row < rows; ++row) shape[0].push_back({row});
-    aligned(make_trace(recorded(texts, shape)), rows * row_length, "stand in another row");
+    aligned(make_trace(recorded(texts, shape)), rows * text_length, "stand in another row");
   }
   SECTION("layers that count the dense ones") {
     const Trace second = make_trace(recorded(texts, whole(), 2));
     const auto alignment = comparison::align(first, second);
     REQUIRE(alignment);
     CHECK(alignment->layer_shift == 2);
-    check_pairs(first, second, *alignment, rows * row_length);
+    check_pairs(first, second, *alignment, rows * text_length);
   }
   SECTION("without token ids, by shape and routes") {
-    for (const auto& [from, to, word] : {std::tuple{std::size_t{0}, row_length - 1, "lacks the last"},
-                                         std::tuple{std::size_t{1}, row_length, "begin 1 token later"}}) {
+    for (const auto& [from, to, word] : {std::tuple{std::size_t{0}, text_length - 1, "lacks the last"},
+                                         std::tuple{std::size_t{1}, text_length, "begin 1 token later"}}) {
       std::vector<std::vector<Piece>> shape;
       for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, from, to}});
       TraceData data = recorded(texts, shape);
       data.tokens.clear();
-      aligned(make_trace(std::move(data)), rows * (row_length - 1), word);
+      aligned(make_trace(std::move(data)), rows * (text_length - 1), word);
     }
   }
 }
@@ -200,7 +201,7 @@ TEST_CASE("a row that appears twice has two counterparts", "[alignment]") {
   REQUIRE(alignment);
   CHECK(alignment->only_first.empty());
   CHECK(alignment->only_second.empty());
-  check_pairs(first, second, *alignment, rows * row_length);
+  check_pairs(first, second, *alignment, rows * text_length);
 }
 
 TEST_CASE("rows that one lacks are named, and other texts are refused", "[alignment]") {
@@ -333,7 +334,7 @@ TEST_CASE("what the second's gates are of the first's", "[alignment]") {
   };
   const auto same = formula([](float score, float) { return score; });
   REQUIRE(same);
-  CHECK((same->differing.value == 0.0 && same->formula.empty() && same->tokens == rows * row_length));
+  CHECK((same->differing.value == 0.0 && same->formula.empty() && same->tokens == rows * text_length));
   CHECK(formula([](float score, float) { return 2.5F * score; })->formula == "2.5 times the first's");
   CHECK(formula([](float score, float sum) { return score / sum; })->formula ==
         "the first's divided by their sum, exactly");
