@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <utility>
 
 #include "cli/check_option.h"
 #include "cli/checkpoint_options.h"
@@ -71,24 +72,25 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
         "(--log LABEL:FILE)");
   if (external && (!subject.empty() || !arguments.logs.empty()))
     return usage_error("a program (--exec) is audited by itself; give no other subject and no training logs");
+  input::LogOptions log = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
+  for (const auto& [key, column] :
+       arguments.logs.empty() ? decltype(options->map)() : std::exchange(options->map, {})) {
+    if (key != "step" && key != "loss")
+      return usage_error(
+          fmt::format("--map {}={}: of training logs, step and loss can be named", key, column));
+    (key == "step" ? log.step : log.loss) = column;
+  }
   if (const auto option = foreign_to_logs(arguments, *options); !option.empty() && !arguments.logs.empty())
-    return usage_error(fmt::format("{} has no meaning beside --log, which takes --unit alone", option));
+    return usage_error(
+        fmt::format("{} has no meaning beside --log, which takes --unit and --map alone", option));
   CheckpointOptions checkpoint = arguments.checkpoint;
   if (checkpoint.rule.empty() && session::is_checkpoint(subject)) checkpoint.rule = policy->rule;
-  const auto unit = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
   std::vector<std::string> beside;
   if (arguments.subjects.size() > 1) beside.assign(arguments.subjects.begin() + 1, arguments.subjects.end());
-  return session::AuditRequest{subject,
-                               *std::move(options),
-                               *std::move(policy),
-                               arguments.checks,
-                               session.seed,
-                               arguments.logs,
-                               unit,
-                               std::move(checkpoint),
-                               *std::move(tags),
-                               *std::move(program),
-                               std::move(beside)};
+  return session::AuditRequest{
+      subject,          *std::move(options), *std::move(policy), arguments.checks,
+      session.seed,     arguments.logs,      std::move(log),     std::move(checkpoint),
+      *std::move(tags), *std::move(program), std::move(beside)};
 }
 
 /// An interrupted audit of a checkpoint says how to go on.

@@ -53,7 +53,7 @@ void add_trace_options(CLI::App& command, TraceArguments& arguments) {
   command
       .add_option("--map", arguments.map,
                   "Which array holds which part; parts: tokens, valid, logprobs, mask, experts, scores, "
-                  "logits, gates, bias")
+                  "logits, gates, bias; in training logs (--log) step and loss")
       ->type_name("KEY=NAME,...")
       ->delimiter(',')
       ->group(group);

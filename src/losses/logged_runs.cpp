@@ -100,8 +100,8 @@ const input::TrainingLog* seen_before(const input::TrainingLog& log, const std::
 
 }  // namespace
 
-Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs, input::LossUnit unit,
-                                           const input::Stop& stop) {
+Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs,
+                                           const input::LogOptions& options, const input::Stop& stop) {
   std::vector<LoggedArm> arms;
   for (const std::string& text : logs) {
     const std::size_t colon = text.find(':');
@@ -109,7 +109,7 @@ Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs, in
       return usage_error(fmt::format("--log {}: write LABEL:FILE, for example chunk=8:run.jsonl", text));
     const auto arm = arm_of(std::string_view(text).substr(0, colon), arms);
     if (!arm) return tl::unexpected(arm.error());
-    auto log = input::read_training_log(text.substr(colon + 1), unit, stop);
+    auto log = input::read_training_log(text.substr(colon + 1), options, stop);
     if (!log) return tl::unexpected(log.error());
     if (const auto* same = seen_before(*log, arms))
       return usage_error(fmt::format("--log: {} and {} are the same run", same->path, log->path));

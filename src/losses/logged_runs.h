@@ -29,7 +29,8 @@ struct LoggedArm {
 /// label, an empty word or one that stands twice, a chunk that is no number or has leading zeros, several
 /// chunks, "Causal" or " chunk=8" for what they look like, several different baselines, one run given twice,
 /// or a part of it beside it. Input errors: of reading the logs. Interrupted once `stop` says yes.
-Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs, input::LossUnit unit,
+Expected<std::vector<LoggedArm>> read_arms(std::span<const std::string> logs,
+                                           const input::LogOptions& options,
                                            const input::Stop& stop = input::go_on);
 
 }  // namespace pastonly::losses

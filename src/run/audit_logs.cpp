@@ -22,9 +22,9 @@ FileRecord file_of(const std::string& path) {
 
 }  // namespace
 
-Expected<Report> audit_logs(std::span<const std::string> logs, input::LossUnit unit, const Policy& policy,
-                            std::string_view today, const input::Stop& stop) {
-  const auto arms = losses::read_arms(logs, unit, stop);
+Expected<Report> audit_logs(std::span<const std::string> logs, const input::LogOptions& options,
+                            const Policy& policy, std::string_view today, const input::Stop& stop) {
+  const auto arms = losses::read_arms(logs, options, stop);
   if (!arms) return tl::unexpected(arms.error());
   Report report;
   report.tool = {"pastonly", std::string(version()), std::string(commit())};

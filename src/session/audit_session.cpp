@@ -26,7 +26,10 @@ Value logs_to_value(const AuditRequest& request) {
   Value::Array logs(request.logs.begin(), request.logs.end());
   Value out;
   out.set("logs", std::move(logs));
-  out.set("unit", request.unit == input::LossUnit::bits ? "bits" : "nats");
+  const input::LogOptions& options = request.log_options;
+  out.set("unit", options.unit == input::LossUnit::bits ? "bits" : "nats");
+  if (!options.step.empty()) out.set("step", options.step);
+  if (!options.loss.empty()) out.set("loss", options.loss);
   return out;
 }
 
@@ -36,7 +39,9 @@ Expected<void> logs_from_value(const Value& value, AuditRequest& request) {
   for (const Value& log : *list) {
     if (const auto* text = log.text()) request.logs.push_back(*text);
   }
-  request.unit = value.text_or("unit", "") == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
+  request.log_options = value.text_or("unit", "") == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
+  request.log_options.step = value.text_or("step", "");
+  request.log_options.loss = value.text_or("loss", "");
   return {};
 }
 
@@ -47,7 +52,7 @@ bool is_external(const AuditRequest& request) {
 }
 
 Expected<Report> run_logs(const AuditRequest& request, std::string_view today, const Watch& watch) {
-  auto report = run::audit_logs(request.logs, request.unit, request.policy, today, watch.stop);
+  auto report = run::audit_logs(request.logs, request.log_options, request.policy, today, watch.stop);
   if (!report) return report;
   auto files = FileHashes(report->subject.files).wait();
   if (!files) return tl::unexpected(files.error());

@@ -22,7 +22,7 @@ struct AuditRequest {
   std::vector<std::string> checks;
   std::uint64_t seed = 0;
   std::vector<std::string> logs;  ///< LABEL:FILE each, instead of a subject
-  input::LossUnit unit = input::LossUnit::nats;
+  input::LogOptions log_options = {};
   CheckpointOptions checkpoint;
   TagFiles tags = {};
   external::Program program = {};  ///< asked instead of a subject, where it names a command or pipes

@@ -43,6 +43,33 @@ class Logs(unittest.TestCase):
                  ("causal", self.trainer("c", losses(baseline, 3))), ("causal", self.jsonl("d", losses(baseline, 4)))]
         return [part for label, path in named for part in ("--log", f"{label}:{path}")]
 
+    def printed(self, name, values):
+        path = self.path / name
+        path.write_text("".join(f" [2026-01-01 00:00:00] iteration {i:8d}/     200 | lm loss: {x:.6E} | loss scale: 1.0 |\n"
+                                for i, x in enumerate(values)))
+        return str(path)
+
+    def test_every_shape_of_a_log_says_the_same(self):
+        """Seeds of one arm in four shapes; a page of two runs, of which one is named."""
+        logs = []
+        for seed, write in enumerate((self.jsonl, self.csv, self.trainer, self.printed)):
+            for label, floor in (("chunk=8", 2.0), ("causal", 2.5)):
+                logs += ["--log", f"{label}:{write(f'{seed}-{label}', losses(floor, 10 * seed + (label == 'causal')))}"]
+        done = run("audit", *logs)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        page = self.path / "page.csv"
+        page.write_text("Step,a - train/loss,b - train/loss\n" + "".join(f"{i},{x},9\n" for i, x in enumerate(losses(2.0, 1))))
+        other = self.csv("other.csv", losses(2.5, 2))
+        done = run("audit", "--log", f"chunk=8:{page}")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("several runs: 'a - train/loss', 'b - train/loss'; name one with --map loss=COLUMN", done.stderr)
+        report = self.path / "report.json"
+        done = run("audit", "--log", f"chunk=8:{page}", "--map", "loss=a - train/loss,step=Step", "-q", "-o", f"json={report}")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertEqual(json.loads(report.read_text())["subject"]["options"]["loss"], "a - train/loss")
+        self.assertEqual(run("verify", report).returncode, 0)
+        self.assertEqual(run("audit", "--log", f"chunk=8:{other}", "--map", "scores=x").returncode, 4)
+
     def test_a_small_chunk_that_loses_less_fails(self):
         report = str(self.path / "report.json")
         done = run("audit", *self.logs(5.0, 5.5), "--unit", "bits", "-o", "json=" + report)
@@ -91,7 +118,7 @@ class Logs(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("line 2", done.stderr)
         broken.write_text('{"step": 1, "loss": NaN}\n' * 2)
-        self.assertIn("line 1: is not a JSON object (NaN", run("audit", "--log", f"chunk=8:{broken}").stderr)
+        self.assertIn("line 1: the loss is not finite", run("audit", "--log", f"chunk=8:{broken}").stderr)
         broken.write_text("step,loss\n1,2\n2,-1\n")
         done = run("audit", "--log", f"chunk=8:{broken}")
         self.assertEqual(done.returncode, 2)

@@ -1,6 +1,7 @@
 #include "input/text/training_log.h"
 
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,118 @@ TEST_CASE("training logs in every shape", "[training-log]") {
   }
 }
 
+TEST_CASE("lines that trainings print", "[training-log]") {
+  // As nanochat, modded-nanogpt, Megatron-LM, torchtitan (with its colours) and minGPT print them.
+  for (const auto* text :
+       {"step 00001/05000 (0.02%) | loss: 4.000000 | lrm: 1.00\nstep 00002/05000 (0.04%) | loss: 3.500000 | "
+        "lrm: 1.00\n"
+        "Step 00002 | Validation bpb: 1.2345\nstep 00003/05000 (0.06%) | loss: 3.250000 | lrm: 1.00\n",
+        "s:1\nstep:1/1770 train_loss:4.0000 train_time:99ms step_avg:nanms\nstep:2/1770 train_loss:3.5000 "
+        "train_time:99ms step_avg:9.00ms\n"
+        "step:2/1770 val_loss:9.0 train_time:9ms\nstep:3/1770 train_loss:3.2500 train_time:99ms "
+        "step_avg:9.00ms\n",
+        " [2026-01-01 00:00:00] iteration        1/     100 | consumed samples:  8 | lm loss: 4.000000E+00 | "
+        "loss scale: 1.0 |\n"
+        " [2026-01-01 00:00:01] iteration        2/     100 | consumed samples: 16 | lm loss: 3.500000E+00 | "
+        "loss scale: 1.0 |\n"
+        " [2026-01-01 00:00:02] iteration        3/     100 | consumed samples: 24 | lm loss: 3.250000E+00 | "
+        "loss scale: 1.0 |\n",
+        "[titan] 2026 - root - INFO - \x1b[31mstep:  1  \x1b[32mloss:  4.0000  \x1b[33mgrad_norm: "
+        "1.0\x1b[39m\n"
+        "[titan] 2026 - root - INFO - \x1b[31mstep:  2  \x1b[32mloss:  3.5000  \x1b[33mgrad_norm: "
+        "1.0\x1b[39m\n"
+        "[titan] 2026 - root - INFO - \x1b[31mstep:  3  \x1b[32mloss:  3.2500  \x1b[33mgrad_norm: "
+        "1.0\x1b[39m\n",
+        "number of parameters: 0.09M\niter_dt 0.00ms; iter 1: train loss 4.00000\niter_dt 7.4ms; iter 2: "
+        "train loss 3.50000\n"
+        "iter_dt 7.4ms; iter 3: train loss 3.25000\n"}) {
+    CAPTURE(text);
+    const auto log = parsed(text);
+    CHECK(log.steps == step_count);
+    CHECK(log.losses == loss_values);
+  }
+  CHECK(holds(problem("nothing of the kind\nhere\n"), "no column for steps"));
+  CHECK(holds(problem("step 1 loss: nan\nstep 2 loss: 3\n"), "not finite"));
+}
+
+TEST_CASE("exports of a page of runs, and columns that are named", "[training-log]") {
+  const std::string_view page =
+      "\"Step\",\"one - train/loss\",\"one - train/loss__MIN\",\"one - "
+      "train/loss__MAX\"\n\"1\",\"4.0\",\"4\",\"4\"\n"
+      "\"2\",\"3.5\",\"3\",\"4\"\n\"3\",\"3.25\",\"3\",\"4\"\n";
+  CHECK(parsed(page).losses == loss_values);
+  CHECK(parsed(page).loss_key == "one - train/loss");
+  const std::string_view two = "Step,one - train/loss,two - train/loss\n1,4.0,5\n2,3.5,5\n3,3.25,5\n";
+  CHECK(holds(problem(two),
+              "several runs: 'one - train/loss', 'two - train/loss'; name one with --map loss=COLUMN"));
+  LogOptions named(LossUnit::bits);
+  named.loss = "one - train/loss";
+  CHECK(parse_training_log(two, "run", named)->losses == loss_values);
+  named.step = "tokens";
+  named.loss = "ce";
+  CHECK(parse_training_log("tokens,ce,loss\n1,4,9\n2,3.5,9\n3,3.25,9\n", "run", named)->losses ==
+        loss_values);
+  CHECK(parse_training_log("{\"tokens\": 1, \"ce\": 4, \"loss\": 9}\n{\"tokens\": 2, \"ce\": "
+                           "3.5}\n{\"tokens\": 3, \"ce\": 3.25}\n",
+                           "run", named)
+            ->losses == loss_values);
+  CHECK(holds(parse_training_log("step,loss\n1,2\n", "run", named).error().message, "tokens"));
+}
+
+TEST_CASE("numbers that are none, as Python writes them", "[training-log]") {
+  const auto log = parsed(
+      "{\"log_history\": [{\"loss\": 4.0, \"grad_norm\": NaN, \"step\": 1}, {\"loss\": 3.5, \"note\": \"NaN "
+      "\\\" Infinity\", \"step\": 2},\n"
+      "{\"loss\": 3.25, \"grad_norm\": -Infinity, \"step\": 3}]}");
+  CHECK(log.losses == loss_values);
+  CHECK(holds(problem("{\"step\": 1, \"loss\": NaN}\n"), "the loss is not finite"));
+}
+
+namespace {
+
+std::string record(const std::string& message) {
+  std::string out(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<char>(message.size() >> (8 * i));
+  return out + "crc1" + message + "crc2";
+}
+
+std::string field(int number, const std::string& bytes) {
+  return std::string(1, static_cast<char>(number * 8 + 2)) + std::string(1, static_cast<char>(bytes.size())) +
+         bytes;
+}
+
+/// An event with one scalar; as a tensor where so told.
+std::string event(int step, const std::string& tag, float value, bool tensor) {
+  std::string number(4, '\0');
+  std::memcpy(number.data(), &value, 4);
+  const std::string scalar = tensor ? field(8, std::string("\x08\x01") + field(5, number)) : "\x15" + number;
+  return record(std::string("\x10") + static_cast<char>(step) + field(5, field(1, field(1, tag) + scalar)));
+}
+
+}  // namespace
+
+TEST_CASE("event files of TensorBoard", "[training-log]") {
+  for (const bool tensor : {false, true}) {
+    std::string file = record(std::string(1, '\x09') + std::string(8, '\0') + field(3, "brain.Event:2"));
+    file += event(1, "train/loss", 4.0F, tensor) + event(1, "lr", 9.0F, tensor) +
+            event(2, "train/loss", 3.5F, tensor) + event(3, "train/loss", 3.25F, tensor);
+    CHECK(parsed(file).losses == loss_values);
+    CHECK(parsed(file).steps == step_count);
+    CHECK(parsed(file).loss_key == "train/loss");
+    LogOptions named(LossUnit::bits);
+    named.loss = "lr";
+    CHECK(parse_training_log(file, "run", named)->losses == std::vector<double>{9.0});
+    named.loss = "none";
+    CHECK(holds(parse_training_log(file, "run", named).error().message, "there are lr, train/loss"));
+    // The last record is being written.
+    CHECK(parsed(file.substr(0, file.size() - 5)).steps.size() == 2);
+    std::string broken = file;
+    broken[broken.size() / 2] = '\xFF';
+    const auto log = parse_training_log(broken, "run", LossUnit::bits);
+    CHECK((log.has_value() || !log.error().message.empty()));
+  }
+}
+
 TEST_CASE("training logs under other names and in nats", "[training-log]") {
   const auto log =
       parsed("{\"iteration\": 5, \"lm loss\": 1.0}\n{\"iteration\": 6, \"lm loss\": 2.0}", LossUnit::nats);
@@ -85,9 +198,8 @@ TEST_CASE("hostile training logs say what is wrong", "[training-log]") {
   CHECK(
       holds(problem("{\"step\": 1, \"loss\": null}\n{\"step\": 2, \"loss\": null}"), "'loss' has no value"));
   CHECK(holds(problem("{\"step\": 1, \"loss\": NaN}\n{\"step\": 2, \"loss\": NaN}"), "line 1: "));
-  CHECK(holds(problem("{\"step\": 1, \"loss\": NaN}"), "NaN and Infinity are not JSON, and no loss either"));
-  CHECK(
-      holds(problem("{\"log_history\": [\n{\"step\": 1, \"loss\": NaN}]}"), "NaN and Infinity are not JSON"));
+  CHECK(holds(problem("{\"step\": 1, \"loss\": NaN}"), "the loss is not finite"));
+  CHECK(holds(problem("{\"log_history\": [\n{\"step\": 1, \"loss\": NaN}]}"), "the loss is not finite"));
   CHECK(holds(problem("{\"step\": 1, \"loss\": 2}\n{\"step\": 2, \"loss\": NaN}"), "line 2"));
   CHECK(holds(problem("{\"step\": 1, \"loss\": 2}\n{\"loss\": 2}"), "line 2: has a loss and no 'step'"));
   CHECK(holds(problem("{\"step\": 1, \"loss\": \"2\"}"), "must be numbers"));
