@@ -75,10 +75,10 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   input::LogOptions log = arguments.unit == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
   for (const auto& [key, column] :
        arguments.logs.empty() ? decltype(options->map)() : std::exchange(options->map, {})) {
-    if (key != "step" && key != "loss")
+    if (key != input::LogOptions::step_part && key != input::LogOptions::loss_part)
       return usage_error(
           fmt::format("--map {}={}: of training logs, step and loss can be named", key, column));
-    (key == "step" ? log.step : log.loss) = column;
+    (key == input::LogOptions::step_part ? log.step : log.loss) = column;
   }
   if (const auto option = foreign_to_logs(arguments, *options); !option.empty() && !arguments.logs.empty())
     return usage_error(

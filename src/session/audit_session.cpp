@@ -28,8 +28,8 @@ Value logs_to_value(const AuditRequest& request) {
   out.set("logs", std::move(logs));
   const input::LogOptions& options = request.log_options;
   out.set("unit", options.unit == input::LossUnit::bits ? "bits" : "nats");
-  if (!options.step.empty()) out.set("step", options.step);
-  if (!options.loss.empty()) out.set("loss", options.loss);
+  if (!options.step.empty()) out.set(input::LogOptions::step_part, options.step);
+  if (!options.loss.empty()) out.set(input::LogOptions::loss_part, options.loss);
   return out;
 }
 
@@ -40,8 +40,8 @@ Expected<void> logs_from_value(const Value& value, AuditRequest& request) {
     if (const auto* text = log.text()) request.logs.push_back(*text);
   }
   request.log_options = value.text_or("unit", "") == "bits" ? input::LossUnit::bits : input::LossUnit::nats;
-  request.log_options.step = value.text_or("step", "");
-  request.log_options.loss = value.text_or("loss", "");
+  request.log_options.step = value.text_or(input::LogOptions::step_part, "");
+  request.log_options.loss = value.text_or(input::LogOptions::loss_part, "");
   return {};
 }
 

@@ -82,7 +82,7 @@ class OnePlace(unittest.TestCase):
     # Keys of documents and types of witnesses that read like a name and are none.
     DOCUMENTS = [ROOT / "src" / path for path in (
         "comparison/flip_witness.cpp", "comparison/resampled_futures.cpp", "input/policy/policy.cpp",
-        "input/text/training_log.cpp", "lab/evaluation_json.cpp", "lab/experiment.cpp", "lab/experiment_key.cpp",
+        "input/text/training_log.h", "input/text/training_log_points.h", "lab/evaluation_json.cpp", "lab/experiment.cpp", "lab/experiment_key.cpp",
         "report/detection_limit.cpp", "report/experiment_json.cpp", "report/experiment_text.cpp", "report/json.cpp", "report/parse.cpp",
         "report/witness_words.cpp", "report/words.cpp", "run/verify_parts.cpp", "run/witness.cpp")]
     KEYS = re.compile(r'(\.set|emplace_back)\((("\w+", )?"[\w-]+")')

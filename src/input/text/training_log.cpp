@@ -228,7 +228,8 @@ void read_table(std::string_view text, LogPoints& out) {
       const auto losses = columns_of(names, out.options.loss, names_of_loss);
       if (steps.empty() || losses.empty())
         return out.fail(where, missing_keys(fmt::format("{}", fmt::join(names, ", ")), out.options));
-      if (!one_column(names, steps, "step", where, out) || !one_column(names, losses, "loss", where, out))
+      if (!one_column(names, steps, LogOptions::step_part, where, out) ||
+          !one_column(names, losses, LogOptions::loss_part, where, out))
         return false;
       step = steps.front();
       loss = losses.front();

@@ -15,6 +15,9 @@ enum class LossUnit { nats, bits };
 /// What was told of a log.
 struct LogOptions {
   LossUnit unit = LossUnit::nats;
+  /// As `--map` and reports call what follows.
+  static constexpr const char* step_part = "step";
+  static constexpr const char* loss_part = "loss";
   std::string step, loss;  ///< names of the columns; "" = a usual one
   LogOptions() = default;
   LogOptions(LossUnit told) : unit(told) {}  // NOLINT(google-explicit-constructor)

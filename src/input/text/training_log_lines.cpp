@@ -31,7 +31,7 @@ std::string plain(std::string_view line) {
 
 bool is_space(char c) { return c == ' ' || c == '\t'; }
 
-/// Whether what stands before a name leaves it a name of its own: "val_loss" is no "loss", and neither is the
+/// Whether what stands before a name leaves it a name of its own: val_loss is no loss, and neither is the
 /// loss of "aux loss".
 bool stands_alone(std::string_view line, std::size_t at) {
   if (at == 0) return true;
@@ -59,7 +59,7 @@ std::optional<double> number_after(std::string_view line, std::string_view name)
   return std::nullopt;
 }
 
-/// The longest names first: "lm loss" before "loss".
+/// The longest names first: lm loss before loss.
 template <class Names>
 std::vector<std::string_view> tried(const std::string& told, const Names& names) {
   if (!told.empty()) return {told};
