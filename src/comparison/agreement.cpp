@@ -39,7 +39,7 @@ class LayerComparer {
         near_(a.layout.sequences),
         differing_(a.layout.sequences),
         lost_(a.layout.sequences),
-        ties_(a, b, first_, second_),
+        ties_(a, b, first_, second_, alignment.tokens),
         loads_{std::vector<double>(first_.experts, 0.0), std::vector<double>(first_.experts, 0.0)},
         scored_(first_.scores && second_.scores) {}
 

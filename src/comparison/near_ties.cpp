@@ -23,6 +23,9 @@ double rounding_unit(const std::optional<DType>& compute) {
   }
 }
 
+/// Tokens that the noise is measured at.
+constexpr std::uint64_t most_sampled = 1U << 16U;
+
 /// A few roundings lie between a router's input and its scores.
 constexpr double roundings = 4.0;
 
@@ -34,7 +37,9 @@ double quantile(std::vector<double> values, double share) {
 
 }  // namespace
 
-NearTies::NearTies(const Trace& a, const Trace& b, const LayerRecord& first, const LayerRecord& second) {
+NearTies::NearTies(const Trace& a, const Trace& b, const LayerRecord& first, const LayerRecord& second,
+                   std::uint64_t tokens)
+    : every_(1 + tokens / most_sampled) {
   unit_ = roundings * std::max(rounding_unit(a.compute), rounding_unit(b.compute));
   sides_[0].bias = first.bias;
   sides_[1].bias = second.bias;
@@ -51,20 +56,19 @@ NearTies::NearTies(const Trace& a, const Trace& b, const LayerRecord& first, con
   }
 }
 
-std::vector<double> NearTies::Side::heights(std::size_t token) {
+void NearTies::Side::read(std::size_t token) {
   row = read_floats(*ranking, token, 1, scratch).row(0);
-  std::vector<double> out(row.begin(), row.end());
-  if (bias.size() == out.size()) {
-    for (std::size_t e = 0; e < out.size(); ++e) out[e] += static_cast<double>(bias[e]);
-  }
-  return out;
+  heights.assign(row.begin(), row.end());
+  if (bias.size() != heights.size()) return;
+  for (std::size_t e = 0; e < heights.size(); ++e) heights[e] += static_cast<double>(bias[e]);
 }
 
 void NearTies::agree(std::size_t token, std::size_t other, std::span<const std::uint8_t> mask) {
   const bool both = sides_[0].ranking != nullptr && sides_[1].ranking != nullptr;
-  if (!both) return;
-  const auto heights = sides_[0].heights(token);
-  sides_[1].heights(other);
+  if (!both || seen_++ % every_ != 0) return;
+  sides_[0].read(token);
+  sides_[1].read(other);
+  const auto& heights = sides_[0].heights;
   std::size_t taken = mask.size(), left = mask.size();
   for (std::size_t e = 0; e < mask.size(); ++e) {
     if (mask[e] != 0 && (taken == mask.size() || heights[e] < heights[taken])) taken = e;
@@ -73,8 +77,8 @@ void NearTies::agree(std::size_t token, std::size_t other, std::span<const std::
   if (taken == mask.size() || left == mask.size()) return;
   // Of scores alone: a bias that one side lacks is no noise.
   const double distance = heights[taken] - heights[left];
-  const double movement = std::abs((sides_[0].scores(taken) - sides_[0].scores(left)) -
-                                   (sides_[1].scores(taken) - sides_[1].scores(left)));
+  const double movement = std::abs((sides_[0].score(taken) - sides_[0].score(left)) -
+                                   (sides_[1].score(taken) - sides_[1].score(left)));
   if (!std::isfinite(distance) || !std::isfinite(movement)) return;
   distances_.push_back(std::abs(distance));
   movements_.push_back(movement);
@@ -82,18 +86,18 @@ void NearTies::agree(std::size_t token, std::size_t other, std::span<const std::
 
 double NearTies::exchanged(std::size_t token, std::size_t other, std::span<const std::uint8_t> mask,
                            std::span<const std::uint8_t> other_mask) {
-  const std::size_t side = sides_[0].ranking != nullptr ? 0 : 1;
-  if (sides_[side].ranking == nullptr) return infinity;
-  const auto heights = sides_[side].heights(side == 0 ? token : other);
+  Side& side = sides_[sides_[0].ranking != nullptr ? 0 : 1];
+  if (side.ranking == nullptr) return infinity;
+  side.read(&side == &sides_[0] ? token : other);
   double lowest = infinity, highest = -infinity;
   bool lost = false, won = false;
   for (std::size_t e = 0; e < mask.size(); ++e) {
     if (mask[e] == other_mask[e]) continue;
+    if (!std::isfinite(side.heights[e])) return infinity;
     (mask[e] != 0 ? lost : won) = true;
-    lowest = std::min(lowest, heights[e]);
-    highest = std::max(highest, heights[e]);
-    largest_ = std::max(largest_, std::abs(sides_[side].scores(e)));
-    if (!std::isfinite(heights[e])) return infinity;
+    lowest = std::min(lowest, side.heights[e]);
+    highest = std::max(highest, side.heights[e]);
+    largest_ = std::max(largest_, std::abs(side.score(e)));
   }
   return lost && won ? highest - lowest : infinity;
 }

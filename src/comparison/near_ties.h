@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -12,7 +13,9 @@ namespace pastonly::comparison {
 /// Distances are of scores with their bias, or of logits where scores are not on both sides.
 class NearTies {
  public:
-  NearTies(const Trace& a, const Trace& b, const LayerRecord& first, const LayerRecord& second);
+  /// `tokens` will be given.
+  NearTies(const Trace& a, const Trace& b, const LayerRecord& first, const LayerRecord& second,
+           std::uint64_t tokens);
 
   /// A token with the same experts in both.
   void agree(std::size_t token, std::size_t other, std::span<const std::uint8_t> mask);
@@ -28,16 +31,18 @@ class NearTies {
     const TokenTensor* ranking = nullptr;
     std::span<const float> bias;
     std::vector<float> scratch;
-    std::span<const float> row;
+    std::span<const float> row;   ///< scores of the token that was read last
+    std::vector<double> heights;  ///< the same with their bias
 
-    /// Of a token's experts, with their bias; the token's scores without it stay at hand. Requires ranking.
-    std::vector<double> heights(std::size_t token);
-    double scores(std::size_t expert) const { return static_cast<double>(row[expert]); }
+    /// Requires ranking.
+    void read(std::size_t token);
+    double score(std::size_t expert) const { return static_cast<double>(row[expert]); }
   };
   Side sides_[2];
   double unit_ = 0.0;                          ///< rounding of the coarser type of computation
   double largest_ = 0.0;                       ///< magnitude that was seen
-  std::vector<double> distances_, movements_;  ///< of the tokens that agree
+  std::uint64_t every_, seen_ = 0;             ///< of the tokens that agree one in so many is looked at
+  std::vector<double> distances_, movements_;  ///< of these
 };
 
 }  // namespace pastonly::comparison
