@@ -84,14 +84,15 @@ class LayerComparer {
     for (std::size_t s = 0; s < stretch.count; ++s) {
       const std::span<const std::uint8_t> one(masks_[0].data() + s * experts, experts);
       const std::span<const std::uint8_t> other(masks_[1].data() + s * experts, experts);
+      const bool same = std::ranges::equal(one, other);
       std::size_t routes = 0, common = 0;
       for (std::size_t e = 0; e < experts; ++e) {
+        if ((one[e] | other[e]) == 0) continue;
         routes += one[e];
         common += one[e] & other[e];
         loads_[0][e] += one[e];
         loads_[1][e] += other[e];
       }
-      const bool same = std::ranges::equal(one, other);
       tokens_ += 1.0;
       kept_.add(sequence, static_cast<double>(common), static_cast<double>(routes));
       same_.add(sequence, same ? 1.0 : 0.0, 1.0);

@@ -132,14 +132,14 @@ class HazardScan {
       before_ += common(row(0, s - 1), others);
       after_ += common(mine, row(1, s - 1));
       here_ += common(mine, others);
-      routes_ += static_cast<double>(std::ranges::count(others, std::uint8_t{1}));
+      routes_ += common(others, others);
     }
     if (experts > bits8) add_wrapped(mine, others);
   }
 
-  static double common(std::span<const std::uint8_t> one, std::span<const std::uint8_t> other) {
-    double count = 0.0;
-    for (std::size_t e = 0; e < one.size(); ++e) count += one[e] & other[e];
+  static std::uint64_t common(std::span<const std::uint8_t> one, std::span<const std::uint8_t> other) {
+    unsigned count = 0;
+    for (std::size_t e = 0; e < one.size(); ++e) count += static_cast<unsigned>(one[e] & other[e]);
     return count;
   }
 
@@ -168,13 +168,16 @@ class HazardScan {
   /// One position aside most routes agree, in place they do not.
   void shifted(std::vector<Hazard>& out) const {
     constexpr double most = 0.9, few = 0.6;
-    if (swapped_ || routes_ <= 0.0 || here_ > few * routes_ || std::max(before_, after_) < most * routes_)
-      return;
+    if (swapped_ || routes_ == 0) return;
+    const auto share = [&](std::uint64_t count) {
+      return static_cast<double>(count) / static_cast<double>(routes_);
+    };
+    const double best = share(std::max(before_, after_));
+    if (share(here_) > few || best < most) return;
     out.push_back(
         {"shifted-rows",
          fmt::format("the routes of {} are those of the {} position: {:.1f}% agree so, {:.1f}% in place",
-                     side_, after_ > before_ ? "previous" : "next",
-                     100.0 * std::max(before_, after_) / routes_, 100.0 * here_ / routes_),
+                     side_, after_ > before_ ? "previous" : "next", 100.0 * best, 100.0 * share(here_)),
          alignment_.tokens,
          std::nullopt,
          {}});
@@ -198,7 +201,7 @@ class HazardScan {
   std::vector<bool> control_routes_;  // (layers) not by zeros alone
   Seen zeros_, stale_;
   std::uint64_t control_repeats_ = 0;
-  double before_ = 0.0, after_ = 0.0, here_ = 0.0, routes_ = 0.0;
+  std::uint64_t before_ = 0, after_ = 0, here_ = 0, routes_ = 0;
   std::uint64_t ids_ = 0, wrapped_ = 0, changed_ = 0;
 };
 

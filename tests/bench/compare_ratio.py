@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Two recordings of 1 GB held against each other, against NumPy: PASTONLY [REPEATS].
+
+131,072 tokens, 24 layers, 64 experts: scores in float32 and masks; the second with noise in its scores, so that near ties differ. The
+peer reads both into memory and counts routes kept and the drift of scores, no more. Prints seconds and the ratio, and the seconds of
+reading alone; both from a warm cache.
+"""
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "src/python"))
+
+from pastonly import safetensors  # noqa: E402
+
+ROWS, POSITIONS, LAYERS, EXPERTS, CHOSEN = 64, 2048, 24, 64, 8
+
+
+def write(path, noise):
+    scores_of, noise_of = np.random.default_rng(1), np.random.default_rng(2)
+    tensors = {"tokens": np.random.default_rng(3).integers(0, 32000, (ROWS, POSITIONS))}
+    for layer in range(LAYERS):
+        scores = scores_of.random((ROWS, POSITIONS, EXPERTS), np.float32)
+        if noise:
+            scores += noise * noise_of.standard_normal(scores.shape, np.float32)
+        mask = np.zeros(scores.shape, np.uint8)
+        np.put_along_axis(mask, np.argpartition(-scores, CHOSEN, -1)[..., :CHOSEN], 1, -1)
+        tensors |= {f"layers.{layer}.scores": scores, f"layers.{layer}.mask": mask}
+    safetensors.write(path, tensors, {"schema": "pastonly.trace/1", "mode": "eval", "stage": "dispatched", "layout": "batch-major"})
+
+
+def read(*paths):
+    for path in paths:
+        with open(path, "rb") as file:
+            while file.read(1 << 20):
+                pass
+
+
+def counted(first, second):
+    """Routes kept, and total variation of the scores, by layer."""
+    (one, _), (other, _) = safetensors.read(first), safetensors.read(second)
+    figures = []
+    for layer in range(LAYERS):
+        masks = [side[f"layers.{layer}.mask"] for side in (one, other)]
+        scores = [side[f"layers.{layer}.scores"].astype(np.float64) for side in (one, other)]
+        shares = [values / values.sum(-1, keepdims=True) for values in scores]
+        figures.append(((masks[0] & masks[1]).sum() / masks[0].sum(), np.abs(shares[0] - shares[1]).sum(-1).mean() / 2))
+    return figures
+
+
+def timed(work, repeats):
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def main():
+    binary, repeats = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = pathlib.Path(folder) / "first.safetensors", pathlib.Path(folder) / "second.safetensors"
+        write(first, 0.0)
+        write(second, 1e-4)
+
+        def compare():
+            done = subprocess.run([binary, "compare", first, second, "-q", "-o", f"json={folder}/report.json"], capture_output=True, text=True)
+            if done.returncode not in (0, 1):
+                sys.exit(done.stderr)
+
+        compare()
+        expected = counted(first, second)
+        measurements = json.loads(pathlib.Path(folder, "report.json").read_text())["checks"][0]["measurements"]
+        for name, place in (("routes_kept", 0), ("score_drift", 1)):
+            found = [m["value"] for m in measurements if m["name"] == name and m["layer"] is not None]
+            if not np.allclose(found, [figures[place] for figures in expected], atol=1e-6):
+                sys.exit(f"{name}: {found}, NumPy has {expected}")
+        reading, comparing = timed(lambda: read(first, second), repeats), timed(compare, repeats)
+        peer = timed(lambda: counted(first, second), repeats)
+        size = (first.stat().st_size + second.stat().st_size) / 1e9
+    print(f"reading both, {size:.2f} GB: {reading:.2f} s; NumPy {np.__version__}, routes kept and drift: {peer:.2f} s")
+    print(f"pastonly compare, from start to report: {comparing:.2f} s (x{comparing / peer:.2f} of NumPy, x{comparing / reading:.1f} of reading)")
+
+
+if __name__ == "__main__":
+    main()
