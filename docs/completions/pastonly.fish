@@ -46,6 +46,7 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit" -l timeout -x -d "Se
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l tags -r -d "Tags of the batch, NAME=FILE"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l log -r -d "Training log, LABEL:FILE, instead of a subject"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l unit -x -a "nats bits" -d "Unit of the losses in the logs"
+complete -c pastonly -n "__fish_seen_subcommand_from compare" -l baseline -r -d "Report that was accepted"
 complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l batch -x -d "Sequences in a flattened array"
 complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l layout -x -a "batch-major sequence-major" -d "Token order"
 complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l shape -x -d "Shape of a raw int32 file"

@@ -11,6 +11,7 @@
 #include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
+#include "cli/validators.h"
 #include "input/policy/policy.h"
 #include "report/write_fixation.h"
 #include "session/clock.h"
@@ -21,7 +22,7 @@ namespace {
 
 struct CompareArguments {
   std::vector<std::string> paths;
-  std::string policy = "ci";
+  std::string policy = "ci", baseline;
   TraceArguments traces;
   CheckpointOptions checkpoint;
 };
@@ -47,8 +48,8 @@ Expected<session::CompareRequest> request_of(const CompareArguments& arguments, 
   if (!policy) return tl::unexpected(policy.error());
   auto options = parse(arguments.traces);
   if (!options) return tl::unexpected(options.error());
-  return session::CompareRequest{arguments.paths, *std::move(options), arguments.checkpoint,
-                                 *std::move(policy), session.seed};
+  return session::CompareRequest{arguments.paths,    *std::move(options), arguments.checkpoint,
+                                 *std::move(policy), session.seed,        arguments.baseline};
 }
 
 int run_command(const CompareArguments& arguments, const Session& session) {
@@ -87,6 +88,12 @@ void add_compare(CLI::App& app, Session& session) {
   command->add_option("--policy", arguments->policy, "Policy file, or a built-in policy: ci, release")
       ->type_name("POLICY")
       ->capture_default_str();
+  command
+      ->add_option("--baseline", arguments->baseline,
+                   "JSON report of an earlier comparison that was accepted: what differed there may differ "
+                   "again, not more")
+      ->type_name("REPORT")
+      ->check(not_empty());
   add_output_option(*command, session);
   add_checkpoint_options(*command, arguments->checkpoint, false);
   add_trace_options(*command, arguments->traces);

@@ -22,9 +22,12 @@ struct CompareRequest {
   CheckpointOptions checkpoint;
   Policy policy;
   std::uint64_t seed = 0;
+  std::string baseline = {};  ///< report of an earlier comparison that was accepted; "" = none
 };
 
-/// Of two: a complete report, hashes and times included. Usage errors: options that nothing would follow.
+/// Of two: a complete report, hashes and times included. With a baseline a limit of the policy that was
+/// exceeded there is raised to what the shares seen there leave open at the policy's alpha. Usage errors:
+/// options that nothing would follow, a baseline that is no comparison.
 Expected<Report> run_comparison(const CompareRequest& request, const Environment& environment);
 /// Of more than two, in order of training: each against the last.
 Expected<comparison::Fixation> run_fixation(const CompareRequest& request, const Environment& environment);

@@ -49,6 +49,20 @@ class Compare(unittest.TestCase):
             self.assertEqual(run("report", report, "--policy", path).returncode, 0)
             done = run("verify", report)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            # What was accepted once may be so again, and no more.
+            path.write_text(json.dumps({**policy, "limits": {**policy["limits"], "mismatch_tokens": 0.0, "mismatch_routes": 0.0}}))
+            again = ("compare", EXAMPLES / "leaky", EXAMPLES / "clean", "--policy", path)
+            self.assertEqual(run(*again).returncode, 1)
+            accepted = pathlib.Path(folder) / "accepted.json"
+            self.assertEqual(run(*again, "--baseline", report, "-q", "-o", f"json={accepted}").returncode, 0)
+            self.assertEqual(run("verify", accepted).returncode, 0)
+            less = json.loads(report.read_text())
+            for measured in less["checks"][0]["measurements"]:
+                if measured["name"] == "differing_tokens" and measured["layer"] is None:
+                    measured["value"] *= 0.5
+            (pathlib.Path(folder) / "less.json").write_text(json.dumps(less))
+            self.assertEqual(run(*again, "--baseline", pathlib.Path(folder) / "less.json").returncode, 1)
+            self.assertEqual(run(*again, "--baseline", path).returncode, 2)
             report.write_text(report.read_text().replace('"differing_tokens"', '"near_ties"', 1))
             self.assertEqual(run("verify", report).returncode, 1)
 
