@@ -116,7 +116,10 @@ struct Trace {
   Layout layout;
   std::vector<std::int64_t> tokens;  // (B, S); empty where not recorded
   std::vector<std::uint8_t> valid;   // (B, S); empty = all valid
-  std::vector<double> log_probs;     // (B, S) ln p(token t | tokens < t); column 0 NaN; empty if absent
+  /// (B, S) real tokens that are not `valid` because the record holds no decision of them: 1 = marked so
+  /// (-1), 2 = filled with zeros; empty = there are none.
+  std::vector<std::uint8_t> undecided;
+  std::vector<double> log_probs;  // (B, S) ln p(token t | tokens < t); column 0 NaN; empty if absent
   /// (B, S, probes) ln p that each position gives to the same few token ids in every run, or other numbers
   /// made of its prediction alone. Unlike log_probs they do not name the token that follows; empty if absent.
   std::vector<float> predictions;
@@ -127,6 +130,10 @@ struct Trace {
   std::shared_ptr<const void> storage;  ///< keeps the mapped bytes alive
 
   bool is_valid(std::size_t token) const noexcept { return pastonly::is_valid(valid, token); }
+  /// No padding: it was there when the model ran.
+  bool is_real(std::size_t token) const noexcept {
+    return is_valid(token) || (!undecided.empty() && undecided[token] != 0);
+  }
 };
 
 /// A trace made in memory (a live subject, a test, a writer): owned, dense, batch-major.

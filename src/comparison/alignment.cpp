@@ -164,6 +164,9 @@ Expected<Alignment> align(const Trace& first, const Trace& second) {
   const bool same_shape =
       first.layout.sequences == second.layout.sequences && first.layout.positions == second.layout.positions;
   TokenPlaces& chosen = places[way->places];
+  if (chosen.stretches.empty())
+    return input_error(
+        fmt::format("{} and {}: of no token a decision is recorded in both", first.path, second.path));
   const bool same_layers =
       std::ranges::equal(first.layers, second.layers, {}, &LayerRecord::index, &LayerRecord::index);
   const std::int64_t suspected = same_layers ? std::exchange(way->shift, 0) : 0;

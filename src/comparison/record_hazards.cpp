@@ -205,19 +205,29 @@ class HazardScan {
   std::uint64_t ids_ = 0, wrapped_ = 0, changed_ = 0;
 };
 
+/// Tokens without a decision: marked, or the last of a row filled with zeros, as engines leave those they did
+/// not run; more zeros in a row are a record that was never written.
 void undecided(const Trace& trace, const std::string& side, std::vector<Hazard>& out) {
   const auto decided = decided_tokens(trace);
-  Hazard hazard{"undecided-tokens", "", 0, std::nullopt, {}};
-  for (std::size_t token = 0; token < decided.size(); ++token) {
-    if (decided[token] != 0 || !trace.is_valid(token)) continue;
+  Hazard left{"undecided-tokens", "", 0, std::nullopt, {}}, zeros{"zero-rows", "", 0, std::nullopt, {}};
+  const auto count = [](Hazard& hazard, std::size_t token) {
     if (!hazard.token) hazard.token = token;
     ++hazard.count;
+  };
+  for (std::size_t token = 0; token < decided.size(); ++token) {
+    if (decided[token] != 0 || !trace.is_real(token)) continue;
+    const bool filled = is_zero_filled(trace, token);
+    const bool last = (token + 1) % trace.layout.positions == 0 || !trace.is_real(token + 1);
+    count(filled && !last ? zeros : left, token);
   }
-  hazard.message = fmt::format(
-      "{} tokens of {} are marked as never routed, in every layer (negative ids, or zeros): they are left "
-      "out",
-      hazard.count, side);
-  if (hazard.count > 0) out.push_back(std::move(hazard));
+  left.message = fmt::format(
+      "{} tokens of {} are marked as never routed (negative ids, or a last row of zeros): they are left out",
+      left.count, side);
+  zeros.message =
+      fmt::format("{} tokens of {} name expert 0 in every choice of every layer: rows filled with zeros",
+                  zeros.count, side);
+  if (left.count > 0) out.push_back(std::move(left));
+  if (zeros.count > 0) out.push_back(std::move(zeros));
 }
 
 }  // namespace

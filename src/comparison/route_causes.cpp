@@ -121,9 +121,12 @@ class Causes {
         static_cast<std::size_t>(std::ranges::count_if(tokens_, [](const Token& t) { return !t.same(); }));
   }
 
+  /// Of fewer tokens anything may be said.
+  static constexpr std::size_t least_different = 4;
+
   /// `same_scores`: the second selects from the scores that are recorded.
   std::optional<RouteCause> best_cause(bool same_scores) {
-    if (different_ == 0) return std::nullopt;
+    if (different_ < least_different) return std::nullopt;
     if (scored_ && same_scores) try_selections();
     try_permutation();
     return best_;
@@ -270,9 +273,11 @@ std::optional<RouteCause> other_rule(const Trace& first, const Trace& second, co
   LayerRecord own = one;
   own.gates.reset();
   const auto rule = rule_of(first, own), found = rule_of(second, mixed);
-  // A rule with free parameters may be fitted to noise.
+  // A rule with free parameters may be fitted to noise, and one that draws explains anything.
   const bool fitted = found.parameters.find("fit") != nullptr;
-  if (!found.id || fitted || (rule.id && words(rule) == words(found))) return std::nullopt;
+  const RuleInfo* const info = found.id ? find_rule(*found.id) : nullptr;
+  const bool draws = info == nullptr || info->usual.random;
+  if (!found.id || fitted || draws || (rule.id && words(rule) == words(found))) return std::nullopt;
   return RouteCause{"other-rule",
                     rule.id ? fmt::format("routes by {}, the first by {}", words(found), words(rule))
                             : fmt::format("routes by {}", words(found)),

@@ -18,13 +18,15 @@ using Stretch = Alignment::Stretch;
 /// Of the tokens that are held in memory at once.
 constexpr std::size_t longest_stretch = 4096;
 
-/// The tokens of one row that stand for something, in order.
+/// The real tokens of one row, in order.
 using Places = std::vector<std::size_t>;
 
-std::vector<Places> valid_places(const Trace& trace) {
+/// `decided`: of these those alone that the record decides; some say of no token whether it is padding.
+std::vector<Places> real_places(const Trace& trace, bool decided) {
   std::vector<Places> rows(trace.layout.sequences);
   for (std::size_t token = 0; token < trace.layout.tokens(); ++token) {
-    if (trace.is_valid(token)) rows[token / trace.layout.positions].push_back(token);
+    if (decided ? trace.is_valid(token) : trace.is_real(token))
+      rows[token / trace.layout.positions].push_back(token);
   }
   return rows;
 }
@@ -112,12 +114,15 @@ struct Overlay {
 /// throughout, then the longest overlaps. No token is taken twice.
 class RowFinder {
  public:
-  RowFinder(const Trace& first, const Trace& second)
-      : first_(first), second_(second), ones_(valid_places(first)), others_(valid_places(second)) {}
+  RowFinder(const Trace& first, const Trace& second, bool decided)
+      : first_(first),
+        second_(second),
+        ones_(real_places(first, decided)),
+        others_(real_places(second, decided)) {}
 
   TokenPlaces find() {
     TokenPlaces out;
-    out.known = true;
+    out.known = out.found_nothing = true;
     gather(first_, ones_, second_, others_, false);
     gather(second_, others_, first_, ones_, true);
     for (std::size_t row = 0; row < std::min(ones_.size(), others_.size()); ++row) {
@@ -137,6 +142,7 @@ class RowFinder {
     Stretches stretches(first_, second_);
     for (const Overlay& overlay : overlays_) {
       if (!is_free(overlay, taken, other_taken)) continue;
+      out.found_nothing = false;
       describe(overlay);
       for (std::size_t i = overlay.from; i < overlay.from + overlay.count; ++i) {
         const std::size_t one = ones_[overlay.row][i], other = others_[overlay.other][overlay.shifted(i)];
@@ -259,10 +265,11 @@ class RowFinder {
     if (moved_ > 0)
       out.push_back(fmt::format("{} of the first stand in another row of the second", rows(moved_)));
     if (lacks_start_ > 0)
-      out.push_back(fmt::format("the second lacks the first {} tokens of {} (a cached prefix, or a shift)",
-                                start_, rows(lacks_start_)));
+      out.push_back(
+          fmt::format("the second lacks {} tokens at the beginnings of {} (a cached prefix, or a shift)",
+                      start_, rows(lacks_start_)));
     if (lacks_end_ > 0)
-      out.push_back(fmt::format("the second lacks the last {} tokens of {}", end_, rows(lacks_end_)));
+      out.push_back(fmt::format("the second lacks {} tokens at the ends of {}", end_, rows(lacks_end_)));
     if (more_ > 0) out.push_back(fmt::format("the second has tokens beside {} of the first", rows(more_)));
     if (displaced_ > 0 && moved_ == 0)
       out.push_back(fmt::format("{} begin at another position (padding, or packed rows)", rows(displaced_)));
@@ -312,8 +319,8 @@ TokenPlaces in_turn(const Trace& first, const Trace& second) {
   Stretches stretches(first, second);
   std::size_t other = 0;
   for (std::size_t one = 0; one < first.layout.tokens(); ++one) {
-    if (!first.is_valid(one)) continue;
-    while (!second.is_valid(other)) ++other;
+    if (!first.is_real(one)) continue;
+    while (!second.is_real(other)) ++other;
     stretches.add(one, other++);
   }
   out.stretches = stretches.take();
@@ -321,9 +328,9 @@ TokenPlaces in_turn(const Trace& first, const Trace& second) {
   return out;
 }
 
-std::size_t count_valid(const Trace& trace) {
+std::size_t count_real(const Trace& trace) {
   std::size_t count = 0;
-  for (std::size_t token = 0; token < trace.layout.tokens(); ++token) count += trace.is_valid(token) ? 1 : 0;
+  for (std::size_t token = 0; token < trace.layout.tokens(); ++token) count += trace.is_real(token) ? 1 : 0;
   return count;
 }
 
@@ -349,6 +356,14 @@ std::vector<std::uint8_t> decided_tokens(const Trace& trace) {
   return out;
 }
 
+bool is_zero_filled(const Trace& trace, std::size_t token) {
+  if (!trace.undecided.empty() && trace.undecided[token] == 2) return true;
+  std::vector<std::int64_t> scratch;
+  return !trace.layers.empty() && std::ranges::all_of(trace.layers, [&](const LayerRecord& layer) {
+    return layer.chosen && is_placeholder(read_integers(*layer.chosen, token, 1, scratch).row(0));
+  });
+}
+
 std::vector<TokenPlaces> token_places(const Trace& first, const Trace& second) {
   const bool same_shape =
       first.layout.sequences == second.layout.sequences && first.layout.positions == second.layout.positions;
@@ -356,16 +371,22 @@ std::vector<TokenPlaces> token_places(const Trace& first, const Trace& second) {
     // Padding may hold any id.
     bool same = same_shape;
     for (std::size_t token = 0; same && token < first.tokens.size(); ++token)
-      same = first.is_valid(token) == second.is_valid(token) &&
-             (!first.is_valid(token) || first.tokens[token] == second.tokens[token]);
+      same = first.is_real(token) == second.is_real(token) &&
+             (!first.is_real(token) || first.tokens[token] == second.tokens[token]);
     if (!same) {
-      TokenPlaces found = RowFinder(first, second).find();
-      if (found.stretches.empty()) return {};
+      const auto unmatched = [](const TokenPlaces& places) {
+        return places.found_nothing || (!places.only_first.empty() && !places.only_second.empty());
+      };
+      TokenPlaces found = RowFinder(first, second, false).find();
+      if (unmatched(found)) {
+        TokenPlaces of_decided = RowFinder(first, second, true).find();
+        if (!unmatched(of_decided)) found = std::move(of_decided);
+      }
+      if (found.found_nothing) return {};
       return {std::move(found)};
     }
     TokenPlaces plain = by_place(first, second, 0);
     plain.known = true;
-    if (plain.stretches.empty()) return {};
     return {std::move(plain)};
   }
   std::vector<TokenPlaces> out;
@@ -376,7 +397,7 @@ std::vector<TokenPlaces> token_places(const Trace& first, const Trace& second) {
     if (more != 0) out.push_back(by_place(first, second, more));
   }
   const bool other_padding = first.valid != second.valid;
-  if ((!same_shape || other_padding) && count_valid(first) == count_valid(second))
+  if ((!same_shape || other_padding) && count_real(first) == count_real(second))
     out.push_back(in_turn(first, second));
   std::erase_if(out, [](const TokenPlaces& places) { return places.stretches.empty(); });
   return out;

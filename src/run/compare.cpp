@@ -12,6 +12,7 @@
 #include "comparison/loss_agreement.h"
 #include "comparison/record_hazards.h"
 #include "comparison/route_causes.h"
+#include "integrity/layer_scan.h"
 #include "pastonly/names.h"
 #include "pastonly/version.h"
 #include "run/judge.h"
@@ -118,18 +119,46 @@ class Comparison {
         claim(sound ? claim::aligned : claim::unsound_record, Claim::Basis::observation,
               fmt::format("of {}: {}", swapped ? "the first" : "the second", issue.message));
       }
+      contradictions(record, swapped ? "the first" : "the second");
       for (const comparison::Hazard& hazard : record_hazards(first_, second_, alignment_, swapped)) {
         const bool harmless = hazard.id == "undecided-tokens";
         std::string message = hazard.message;
         if (hazard.token) message += fmt::format("; the first at {}", place(record, *hazard.token));
-        Claim& made = claim(harmless ? claim::aligned : claim::unsound_record, Claim::Basis::observation,
-                            std::move(message));
+        // Held against the other, it is certain; and it explains what comes after it.
+        Claim& made = claim(harmless ? claim::aligned : claim::unsound_record,
+                            harmless ? Claim::Basis::observation : Claim::Basis::proof, std::move(message));
         made.layers = hazard.layers;
         if (!harmless)
-          made.help =
-              "The record is not of what was routed. docs/checks/same-routes.md says what writes such "
-              "records.";
+          made.help = "The record is not of what was routed: mend what writes it, and record again.";
       }
+    }
+  }
+
+  /// What no model can have recorded.
+  void contradictions(const Trace& record, const char* side) {
+    std::vector<integrity::Scan> scans(record.layers.size() + 1);
+    stats::parallel_for(record.layers.size(),
+                        [&](std::size_t l) { scans[l] = integrity::scan_layer(record, record.layers[l]); });
+    scans.back() = integrity::scan_batch(record);
+    for (std::size_t i = 0; i < integrity::issue_kind_count; ++i) {
+      const auto kind = static_cast<integrity::IssueKind>(i);
+      const integrity::IssueText& fault = integrity::info(kind);
+      if (fault.kind != TraceIssue::Kind::contradiction) continue;
+      integrity::IssueCount all;
+      std::vector<LayerIndex> layers;
+      for (std::size_t l = 0; l < scans.size(); ++l) {
+        const integrity::IssueCount& seen = scans[l].issue_counts[kind];
+        if (seen.count == 0) continue;
+        if (all.count == 0) all = {0, seen.token, seen.column, seen.value};
+        all.count += seen.count;
+        if (l < record.layers.size()) layers.push_back(record.layers[l].index);
+      }
+      if (all.count == 0) continue;
+      Claim& made = claim(claim::unsound_record, Claim::Basis::proof,
+                          fmt::format("of {}: {} {} {}; the first at {}", side, all.count, fault.unit,
+                                      fault.text, place(record, all.token)));
+      made.layers = std::move(layers);
+      made.help = "No model routes like this, so the recording is wrong.";
     }
   }
 
@@ -346,6 +375,18 @@ Expected<Report> compare(const Trace& first, const Trace& second, const Policy& 
   Outcomes outcomes;
   outcomes.emplace_back(check_id::same_routes, Comparison(first, second, *alignment, policy, seed).run());
   report.checks.push_back(entry_of(check_id::same_routes, outcomes.back().second, 0.0));
+  const auto not_compared = [&](bool compared, const char* what) {
+    if (!compared)
+      report.not_assessed.push_back(
+          {check_id::same_routes, fmt::format("{} are not recorded in both", what)});
+  };
+  const auto in_all = [&](auto member) {
+    return std::ranges::all_of(
+        alignment->layers, [&](const auto& pair) { return (pair.first->*member && pair.second->*member); });
+  };
+  not_compared(in_all(&LayerRecord::gates), "gates");
+  not_compared(in_all(&LayerRecord::scores) || in_all(&LayerRecord::logits), "scores");
+  not_compared(!first.log_probs.empty() && !second.log_probs.empty(), "log-probabilities");
   judge(outcomes, policy, today, report);
   return report;
 }

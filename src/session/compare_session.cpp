@@ -51,7 +51,10 @@ Expected<Trace> run_on_tokens_of(const Trace& other, const std::string& path,
   const auto opened = open_directory(path, options);
   if (!opened) return tl::unexpected(opened.error());
   checkpoint::InferenceWorkspace workspace;
-  auto data = opened->observe({other.layout, other.tokens, other.valid}, {.mode = Mode::eval}, workspace);
+  // What was run but not recorded (a cached prefix) is part of what the others saw.
+  std::vector<std::uint8_t> real(other.layout.tokens());
+  for (std::size_t token = 0; token < real.size(); ++token) real[token] = other.is_real(token) ? 1 : 0;
+  auto data = opened->observe({other.layout, other.tokens, real}, {.mode = Mode::eval}, workspace);
   if (!data) return tl::unexpected(data.error());
   Trace trace = make_trace(*std::move(data));
   trace.path = path;

@@ -294,7 +294,9 @@ Expected<void> TraceReader::leave_out_placeholders() {
     const bool nowhere = placeholders_[token] == trace_.layers.size();
     if (!nowhere && undecided_[token] == 0) continue;
     if (trace_.valid.empty()) trace_.valid.assign(placeholders_.size(), 1);
+    if (trace_.undecided.empty()) trace_.undecided.assign(placeholders_.size(), 0);
     trace_.valid[token] = 0;
+    trace_.undecided[token] = undecided_[token] != 0 ? 1 : 2;
     --left;
     ++(undecided_[token] != 0 ? missing : found);
   }

@@ -153,13 +153,13 @@ TEST_CASE("tokens are found wherever the other recording has them", "[alignment]
     std::vector<std::vector<Piece>> shape;
     for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 0, text_length - 1}});
     aligned(make_trace(recorded(texts, shape)), rows * (text_length - 1),
-            "lacks the last 5 tokens of 5 rows");
+            "lacks 5 tokens at the ends of 5 rows");
   }
   SECTION("a cached prefix is left out") {
     std::vector<std::vector<Piece>> shape;
     for (std::size_t row = 0; row < rows; ++row) shape.push_back({{row, 8, text_length}});
     aligned(make_trace(recorded(texts, shape)), rows * (text_length - 8),
-            "lacks the first 40 tokens of 5 rows");
+            "lacks 40 tokens at the beginnings of 5 rows");
   }
   SECTION("another order") {
     auto shape = whole();

@@ -20,7 +20,10 @@ PROBED = 8  # tokens of the pass that shows what a model returns, and rows of th
 
 def pretrained(place: str) -> "HF":
     """A causal language model as transformers loads it, without code of the checkpoint's own."""
+    from pathlib import Path
     from transformers import AutoModelForCausalLM
+    if not Path(place).is_dir() and place.count("/") != 1:
+        raise ValueError(f"hf:{place}: no such directory (nor OWNER/NAME of a hub)")
     return HF(AutoModelForCausalLM.from_pretrained(place))
 
 
