@@ -8,6 +8,7 @@ import struct
 import tempfile
 import unittest
 
+import made_plan
 from program import audit, compare, figures, run
 
 CONFIG = {"model_type": "olmoe", "vocab_size": 24, "hidden_size": 16, "intermediate_size": 8, "num_hidden_layers": 2,
@@ -168,6 +169,37 @@ class Checkpoints(unittest.TestCase):
         both = compare(self.checkpoint, other, "--positions", 16, expect=1)
         self.assertTrue(all(0 < kept < 1 for kept in figures(both, "routes_kept")))
         self.assertEqual(run("audit", self.checkpoint, "--record", plan).returncode, 4)
+
+    def test_a_record_without_its_cached_prefix(self):
+        """Engines leave decisions of cached tokens out; the model ran them all the same, and so does the checkpoint."""
+        plan = self.root / "cached"
+        audit(self.checkpoint, "--record", plan, "--positions", 16, "--budget", 4096, "--check", "causal-mask", expect=0)
+        data = (plan / "0000.out.safetensors").read_bytes()
+        length = struct.unpack("<Q", data[:8])[0]
+        header, body = json.loads(data[8:8 + length]), data[8 + length:]
+        rows, positions, experts = header["layers.0.mask"]["shape"]
+        part = lambda name: body[slice(*header[name]["data_offsets"])]
+
+        def record(path, filler):
+            """Ids of every layer, with `filler` in place of the first four positions."""
+            tensors = {"tokens": (header["tokens"]["dtype"], (rows, positions), part("tokens"))}
+            for layer in (0, 1):
+                mask, ids = part(f"layers.{layer}.mask"), []
+                for token in range(rows * positions):
+                    chosen = [e for e in range(experts) if mask[token * experts + e]]
+                    ids += filler if token % positions < 4 else chosen
+                tensors[f"layers.{layer}.experts"] = ("I16", (rows, positions, 2), struct.pack(f"<{len(ids)}h", *ids))
+            made_plan.safetensors(path, tensors, {"schema": "pastonly.trace/1", "layout": "batch-major", "vocab": "24"})
+            return path
+
+        report = compare(self.checkpoint, record(self.root / "prefix.safetensors", [-1, -1]), "--experts", experts, expect=0)
+        self.assertEqual(report["subject"]["tokens"], rows * (positions - 4))
+        self.assertEqual(figures(report, "routes_kept"), [1.0, 1.0])
+        # Zeros there are a record that was never written.
+        report = compare(self.checkpoint, record(self.root / "zeros.safetensors", [0, 0]), "--experts", experts, expect=1)
+        errors = [finding for finding in report["findings"] if finding["severity"] == "error"]
+        self.assertEqual([finding["claim"] for finding in errors], ["unsound-record"])
+        self.assertIn(f"{4 * rows} tokens of the second name expert 0 in every choice", errors[0]["message"])
 
     def test_a_leaky_arm_is_caught_from_its_checkpoint(self):
         (self.root / "twins.json").write_text(json.dumps(EXPERIMENT))
