@@ -17,7 +17,16 @@ namespace pastonly::evidence {
 
 namespace {
 
-tl::unexpected<Error> no_base() { return not_recorded("the subject holds no base run"); }
+/// A plan that nobody has recorded yet has one, without an output.
+tl::unexpected<Error> no_base(const Subject& subject) {
+  const auto& missing = subject.missing();
+  const auto base = std::ranges::find(missing, Intervention::Kind::base, &Intervention::kind);
+  if (base == missing.end()) return not_recorded("the subject holds no base run");
+  return not_recorded(fmt::format(
+      "{}: run {} (base) has no output yet; record the plan, for example: python -m pastonly.worker {} "
+      "--model my_module:build",
+      subject.info().name, base->id, subject.info().name));
+}
 
 }  // namespace
 
@@ -103,7 +112,7 @@ std::vector<const Intervention*> Observations::runs(Intervention::Kind kind) con
 
 Expected<Trace> Observations::base() {
   const auto bases = runs(Intervention::Kind::base);
-  if (bases.empty()) return no_base();
+  if (bases.empty()) return no_base(state_->subject);
   return trace(*bases.front());
 }
 
@@ -163,7 +172,7 @@ Expected<Survey> Observations::make_survey() {
     if (!base && run.kind == Intervention::Kind::base) base = recorded.size();
     recorded.push_back({run, std::move(*observed)});
   }
-  if (!base) return no_base();
+  if (!base) return no_base(state_->subject);
   auto found = survey(recorded, *base, watch().stop);
   if (watch().stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
   const auto& known = state_->subject.info().rules;

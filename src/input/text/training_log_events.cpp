@@ -179,8 +179,9 @@ void read_event_file(std::string_view text, LogPoints& out) {
   }
   const auto tag = chosen(tags, out.options);
   if (!tag) {
-    std::vector<std::string> names;
-    for (const auto& [name, points] : tags) names.push_back(name);
+    std::vector<std::string> names(tags.size());
+    std::ranges::transform(tags, names.begin(),
+                           [](const auto& tag_and_points) { return tag_and_points.first; });
     out.fail("the events",
              fmt::format("no scalar is called {}; there are {}; --map loss=NAME names one",
                          out.options.loss.empty() ? fmt::format("{}", fmt::join(names_of_loss, ", "))
