@@ -29,7 +29,7 @@ def write(path, noise):
     for layer in range(LAYERS):
         scores = scores_of.random((ROWS, POSITIONS, EXPERTS), np.float32)
         if noise:
-            scores += noise * noise_of.standard_normal(scores.shape, np.float32)
+            scores = np.abs(scores + noise * noise_of.standard_normal(scores.shape, np.float32))
         mask = np.zeros(scores.shape, np.uint8)
         np.put_along_axis(mask, np.argpartition(-scores, CHOSEN, -1)[..., :CHOSEN], 1, -1)
         tensors |= {f"layers.{layer}.scores": scores, f"layers.{layer}.mask": mask}
