@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "comparison/token_places.h"
+#include "comparison/decided_tokens.h"
 
 namespace pastonly::comparison {
 namespace {

@@ -7,13 +7,13 @@ reading alone; both from a warm cache.
 """
 import json
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
+
+from timing import timed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src/python"))
@@ -53,15 +53,6 @@ def counted(first, second):
         shares = [values / values.sum(-1, keepdims=True) for values in scores]
         figures.append(((masks[0] & masks[1]).sum() / masks[0].sum(), np.abs(shares[0] - shares[1]).sum(-1).mean() / 2))
     return figures
-
-
-def timed(work, repeats):
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 def main():

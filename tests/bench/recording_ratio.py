@@ -8,13 +8,13 @@ it, hashlib's BLAKE2 of the file. From both follows how long a batch must take f
 import hashlib
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
+
+from timing import timed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src/python"))
@@ -38,15 +38,6 @@ def null_model():
         answer |= {f"layers.{layer}.logits": logits, f"layers.{layer}.experts": chosen.astype(np.int16),
                    f"layers.{layer}.gates": np.take_along_axis(scores, chosen, -1)}
     return lambda tokens: answer
-
-
-def timed(work, repeats):
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 def main():
