@@ -111,6 +111,13 @@ Expected<void> Checkpoint::check(const runtime::Batch& batch) const {
   if (tokens > (std::size_t{1} << 31) / description_.router.experts)
     return input_error(fmt::format("{}: a batch of {} tokens is too large for {} experts", name_, tokens,
                                    description_.router.experts));
+  if (batch.layout.positions > description_.longest)
+    return input_error(fmt::format(
+        "{}: rows of {} positions: beyond index_topk = {} attention sees only positions that an indexer "
+        "chooses, "
+        "which is not run here; give shorter rows (--positions), or audit the model as transformers runs it "
+        "(docs/python.md)",
+        name_, batch.layout.positions, description_.longest));
   if (const double bytes = bytes_per_token(description_) * static_cast<double>(tokens); bytes > most_bytes)
     return input_error(
         fmt::format("{}: {} tokens need {:.0f} GiB of activations, more than {:.0f}; run fewer", name_,

@@ -12,4 +12,9 @@ void read_granite(input::ObjectReader& config, Description& out) {
   out.logits_divisor = config.number("logits_scaling", 1.0, 1e-6, 1e6);
 }
 
+void read_granite_shared(input::ObjectReader& config, Description& out) {
+  read_granite(config, out);
+  out.expert.shared_width = config.count("shared_intermediate_size", 0, 0);
+}
+
 }  // namespace pastonly::checkpoint

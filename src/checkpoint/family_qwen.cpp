@@ -44,4 +44,14 @@ void read_qwen3(input::ObjectReader& config, Description& out) {
   if (config.flag("use_sliding_window", false)) set_window(config, out);
 }
 
+void read_qwen3_vl(input::ObjectReader& config, Description& out) {
+  read_experts(config, "num_experts", "moe_intermediate_size", out);
+  read_softmax_router(config, out, true);
+  config.pass_over({"norm_topk_prob"});  // transformers renormalises whatever it says
+  out.attention.input_bias = out.attention.output_bias = config.flag("attention_bias", false);
+  out.attention.qk_norm = QkNorm::per_head;
+  read_qwen_layers(config, out);
+  config.pass_over({"sliding_window", "max_window_layers", "use_sliding_window"});
+}
+
 }  // namespace pastonly::checkpoint

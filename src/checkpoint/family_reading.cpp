@@ -77,6 +77,19 @@ void read_corrected_router(input::ObjectReader& config, Description& out, bool r
   }
 }
 
+void read_mlp_layer_types(input::ObjectReader& config, Description& out, std::size_t dense) {
+  const auto types = config.texts("mlp_layer_types");
+  if (!types.empty() && types.size() != out.layers.size())
+    return config.reject("mlp_layer_types", "expected one entry a layer");
+  for (std::size_t l = 0; l < out.layers.size(); ++l) {
+    if (!types.empty() && types[l] != "dense" && types[l] != "sparse")
+      return config.reject("mlp_layer_types", "expected dense or sparse");
+    out.layers[l].sparse = types.empty() ? l >= dense : types[l] == "sparse";
+  }
+  config.pass_over({"intermediate_size"});
+  if (out.sparse_layers() < out.layers.size()) out.expert.dense_width = config.count("intermediate_size");
+}
+
 void set_window(input::ObjectReader& config, Description& out) {
   const std::size_t window = config.count("sliding_window", 0, 0, std::size_t{1} << 32);
   for (LayerDescription& layer : out.layers) layer.window = window;

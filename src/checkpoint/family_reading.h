@@ -40,6 +40,9 @@ void read_groups(input::ObjectReader& config, Description& out, std::string_view
 void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised,
                            const UsualExperts& usual);
 
+/// mlp_layer_types: which layers have experts; where absent, all after the first `dense` ones.
+void read_mlp_layer_types(input::ObjectReader& config, Description& out, std::size_t dense);
+
 /// sliding_window of all layers.
 void set_window(input::ObjectReader& config, Description& out);
 
@@ -62,5 +65,17 @@ void read_dots1(input::ObjectReader& config, Description& out);
 void read_ernie(input::ObjectReader& config, Description& out);
 void read_minimax_m2(input::ObjectReader& config, Description& out);
 void read_llama4(input::ObjectReader& config, Description& out);
+void read_flex_olmo(input::ObjectReader& config, Description& out);
+void read_qwen3_vl(input::ObjectReader& config, Description& out);
+void read_glm4v(input::ObjectReader& config, Description& out);
+void read_ernie_vl(input::ObjectReader& config, Description& out);
+void read_glm4_lite(input::ObjectReader& config, Description& out);
+void read_deepseek_v32(input::ObjectReader& config, Description& out);
+void read_glm_dsa(input::ObjectReader& config, Description& out);
+void read_granite_shared(input::ObjectReader& config, Description& out);
+void read_hunyuan(input::ObjectReader& config, Description& out);
+void read_hy_v3(input::ObjectReader& config, Description& out);
+void read_exaone(input::ObjectReader& config, Description& out);
+void read_afmoe(input::ObjectReader& config, Description& out);
 
 }  // namespace pastonly::checkpoint

@@ -26,6 +26,7 @@ struct InferenceWorkspace {
   kernels::Matrix<float> keys;           // (tokens, kv heads * key width)
   kernels::Matrix<float> values;         // (tokens, kv heads * value width)
   kernels::Matrix<float> mixed;          // (tokens, heads * value width)
+  kernels::Matrix<float> gating;         // (tokens, heads * value width) of the heads' output
   kernels::Matrix<float> ranks;          // (tokens, rank) latent attention, as the two below
   kernels::Matrix<float> key_ranks;      // (tokens, kv rank + rotated)
   kernels::Matrix<float> keys_values;    // (tokens, heads * (unrotated + value width))

@@ -31,6 +31,7 @@ struct SwigluWeights {
 
 struct AttentionWeights {
   Linear query, key, value, output;
+  Linear gate;  ///< of the output, where it has a projection of its own
   NormWeights query_norm, key_norm;
   std::vector<float> sinks;  // (heads)
   // Latent attention: `query` follows `query_down` where there is one, `key` is the common projection of
@@ -40,7 +41,7 @@ struct AttentionWeights {
 };
 
 struct LayerWeights {
-  NormWeights before_attention, before_experts;
+  NormWeights before_attention, after_attention, before_experts, after_experts;
   AttentionWeights attention;
   Linear router;
   std::vector<float> correction;       // (experts) added to scores for selection alone

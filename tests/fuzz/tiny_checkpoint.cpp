@@ -18,7 +18,7 @@ using input::Json;
 
 /// What every family reads; each leaves the others' keys alone.
 Json base_config(std::string_view model_type) {
-  return {{"model_type", model_type},
+  Json config{{"model_type", model_type},
           {"vocab_size", 11},
           {"hidden_size", 8},
           {"num_hidden_layers", 2},
@@ -47,7 +47,14 @@ Json base_config(std::string_view model_type) {
           {"qk_nope_head_dim", 2},
           {"qk_rope_head_dim", 2},
           {"v_head_dim", 2},
-          {"rotary_dim", 2}};
+          {"rotary_dim", 2},
+          {"num_shared_experts", 1},
+          {"num_dense_layers", 1},
+          {"shared_intermediate_size", 4},
+          {"moe_topk", 2},
+          {"mlp_layer_types", {"dense", "sparse"}}};
+  if (model_type == "ernie4_5_vl_moe_text") config["moe_intermediate_size"] = {4, 2};
+  return config;
 }
 
 Json rope(std::string_view kind) {
