@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "checkpoint/recurrent.h"
 #include "checkpoint/tensor_finder.h"
 #include "input/text/printable.h"
 
@@ -111,7 +112,11 @@ class Binder {
     out.after_experts = norm_of(name, d_.names.after_experts);
     const std::string module = fmt::format("{}{}.", name, d_.names.attention);
     find_.skip(module + "rotary_emb.inv_freq");
-    d_.attention.latent() ? latent(module, out.attention) : attention(module, out.attention);
+    if (const Mixer mixer = d_.layers[l].mixer; mixer != Mixer::attention) {
+      out.recurrent = bind_recurrent(find_, d_, mixer, name);
+    } else {
+      d_.attention.latent() ? latent(module, out.attention) : attention(module, out.attention);
+    }
     if (!d_.layers[l].sparse) {
       out.shared = swiglu(fmt::format("{}{}.", name, d_.names.dense), d_.expert.dense_width);
     } else {

@@ -53,8 +53,10 @@ double bytes_per_token(const Description& d) {
   const AttentionDescription& a = d.attention;
   const std::size_t heads = a.heads * (2 * a.key_width + 2 * a.value_width) + a.kv_heads * a.key_width;
   const std::size_t ranks = a.latent() ? a.heads * (a.key_width + a.value_width) : 0;
+  const std::size_t recurrent = 3 * std::max({d.delta.convolved(), d.state_space.convolved(), 2 * d.width}) +
+                                2 * d.delta.values() + 4 * d.delta.value_heads;
   const std::size_t inner = std::max(d.expert.shared_width, d.expert.dense_width);
-  return 4.0 * static_cast<double>(4 * d.width + heads + ranks + inner + 2 * d.router.experts);
+  return 4.0 * static_cast<double>(4 * d.width + heads + ranks + recurrent + inner + 2 * d.router.experts);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/mixer_description.h"
 #include "checkpoint/rotary.h"
 #include "pastonly/routing_rule.h"
 
@@ -87,6 +88,7 @@ struct ExpertDescription {
 };
 
 struct LayerDescription {
+  Mixer mixer = Mixer::attention;
   bool sparse = true;      ///< has a router and experts
   bool rotates = true;     ///< rotary positions
   std::size_t window = 0;  ///< attention sees this many tokens, itself among them; 0 = all before
@@ -122,7 +124,8 @@ struct Names {
   std::string_view last_norm = "norm";
   std::string_view attention = "self_attn", attention_output = "o_proj";
   std::string_view query_norm = "q_norm", key_norm = "k_norm";
-  /// Parts of the names of tensors in layers that are not run here: experts of images, indexers.
+  /// Parts of the names of tensors that are not run here: experts of images, indexers, modules that predict
+  /// further tokens.
   std::vector<std::string_view> unused = {};
 };
 
@@ -148,6 +151,9 @@ struct Description {
   /// indexer that is not run here (DeepSeek-V3.2).
   std::size_t longest = 0;
   AttentionDescription attention;
+  DeltaDescription delta;  ///< of layers with that mixer, as the two below
+  ConvolutionDescription convolution;
+  StateSpaceDescription state_space;
   RouterDescription router;
   ExpertDescription expert;
   std::vector<LayerDescription> layers;

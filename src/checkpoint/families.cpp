@@ -77,6 +77,24 @@ Names granite_shared_names() {
   return names;
 }
 
+Names lfm2_names() {
+  Names names = mixtral_names();
+  names.blocks = {"feed_forward"};
+  names.routers = {"gate.weight"};
+  names.correction = "expert_bias";
+  names.dense = "feed_forward";
+  names.dense_gate = "w1";
+  names.dense_up = "w3";
+  names.dense_down = "w2";
+  names.before_attention = "operator_norm";
+  names.before_experts = "ffn_norm";
+  names.last_norm = "embedding_norm";
+  names.attention_output = "out_proj";
+  names.query_norm = "q_layernorm";
+  names.key_norm = "k_layernorm";
+  return names;
+}
+
 Names hunyuan_names() {
   Names names = qwen_names();
   names.routers = {"gate.wg.weight"};
@@ -94,8 +112,15 @@ Names hy_v3_names() {
   return names;
 }
 
+Names delta_names() {
+  Names names = qwen_names();
+  names.unused = {"mtp."};
+  return names;
+}
+
 Names exaone_names() {
   Names names = deepseek_names();
+  names.unused = {"mtp."};
   names.correction = "e_score_correction_bias";
   return names;
 }
@@ -168,6 +193,10 @@ std::vector<Family> make_families() {
       {"glm_moe_dsa", "GLM-5", 1e4, indexed_names(), read_glm_dsa},
       {"granitemoeshared", "GraniteMoE with shared experts", 1e4, granite_shared_names(),
        read_granite_shared},
+      {"granitemoehybrid", "Granite 4", 1e4, granite_shared_names(), read_granite_hybrid},
+      {"qwen3_next", "Qwen3-Next", 1e4, delta_names(), read_qwen3_next},
+      {"qwen3_5_moe_text", "Qwen3.5-MoE (text)", 1e4, delta_names(), read_qwen35},
+      {"lfm2_moe", "LFM2-MoE", 1e6, lfm2_names(), read_lfm2, "norm_eps"},
       {"hunyuan_v1_moe", "HunYuan-A13B", 1e4, hunyuan_names(), read_hunyuan},
       {"hy_v3", "Hy3", 11158840.0, hy_v3_names(), read_hy_v3},
       {"exaone_moe", "K-EXAONE", 1e4, exaone_names(), read_exaone},

@@ -9,6 +9,7 @@
 #include "checkpoint/experts.h"
 #include "checkpoint/next_token.h"
 #include "checkpoint/normalise.h"
+#include "checkpoint/recurrent.h"
 #include "checkpoint/router.h"
 #include "input/text/value_json.h"
 #include "kernels/rows.h"
@@ -40,6 +41,21 @@ void leave_half(const Description& d, const NormWeights& norm, InferenceWorkspac
   stats::parallel_for(s.hidden.rows(), [&](std::size_t t) {
     kernels::accumulate(s.hidden.row(t), s.branch.row(t), width, static_cast<float>(factor));
   });
+}
+
+/// branch = what tokens learn of tokens before them.
+void mix(const Description& d, const LayerDescription& layer, const LayerWeights& weights,
+         const RotaryTable& rotary, const runtime::Batch& batch, InferenceWorkspace& s) {
+  switch (layer.mixer) {
+    case Mixer::attention:
+      return attention(d, layer, weights.attention, rotary, batch, s);
+    case Mixer::delta:
+      return delta(d, weights.recurrent, batch, s);
+    case Mixer::convolution:
+      return short_convolution(d, weights.recurrent, batch, s);
+    case Mixer::state_space:
+      return state_space(d, weights.recurrent, batch, s);
+  }
 }
 
 TraceData::Layer layer_record(std::size_t index, const std::vector<float>& correction, bool scores,
@@ -101,7 +117,7 @@ Expected<void> Checkpoint::run_layer(std::size_t index, const runtime::Batch& ba
                                      InferenceWorkspace& s, TraceData& out) const {
   const LayerWeights& weights = bound_.layers[index];
   enter_half(description_, weights.before_attention, s);
-  attention(description_, description_.layers[index], weights.attention, rotary, batch, s);
+  mix(description_, description_.layers[index], weights, rotary, batch, s);
   leave_half(description_, weights.after_attention, s);
   enter_half(description_, weights.before_experts, s);
   if (auto done = feed_forward(index, batch, options, s, out); !done) return done;
