@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "checkpoint/family.h"
+#include "checkpoint/family_defaults.h"
 #include "checkpoint/rotary_config.h"
 #include "checkpoint/text_part.h"
 #include "checkpoint/unread_keys.h"
@@ -125,19 +126,23 @@ const Family* family_of(std::string_view declared, std::string_view as, Descript
 
 Expected<Description> describe(const input::Json& json, const std::string& file, std::string_view as) {
   if (!json.is_object()) return input_error(fmt::format("{}: expected a JSON object", file));
-  const TextPart text = text_part(json, file);
-  input::ObjectReader config(text.config, file, text.part_of.empty() ? "" : "text_config.");
+  TextPart text = text_part(json, file);
   Description out;
   out.part_of = text.part_of;
   out.unread = text.unread;
-  const std::string declared = config.text("model_type", std::nullopt);
-  if (config.failed()) return tl::unexpected(config.finish().error());
+  const std::string_view prefix = text.part_of.empty() ? "" : "text_config.";
+  input::ObjectReader named(text.config, file, std::string(prefix));
+  const std::string declared = named.text("model_type", std::nullopt);
+  if (named.failed()) return tl::unexpected(named.finish().error());
   const Family* family = family_of(declared, as, out);
   if (family == nullptr) {
     if (as.empty()) return unknown(declared, file);
     return usage_error(
         input::printable(fmt::format("--as {}: expected one of {}", as.substr(0, 80), known_types())));
   }
+  fill_defaults(family->model_type, text.config);
+  input::ObjectReader config(text.config, file, std::string(prefix));
+  config.pass_over({"model_type"});
   out.names = family->names;
   out.vocab = config.count("vocab_size", std::nullopt, 2);
   out.width = config.count("hidden_size");

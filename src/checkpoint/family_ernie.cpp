@@ -7,7 +7,7 @@ namespace {
 
 /// Router, shared experts and biases: what both ERNIE families have. The experts are read before.
 void read_ernie_block(input::ObjectReader& config, Description& out) {
-  out.router.rule = top_k(config, out, "moe_k");
+  out.router.rule = top_k(config, out, config.has("moe_k") ? "moe_k" : "num_experts_per_tok");
   out.router.rule.id = routing::ids::biased_top_k;
   out.router.correction_bias = true;
   out.router.gate = GateNormalisation::renormalised;

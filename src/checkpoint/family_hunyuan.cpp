@@ -13,7 +13,7 @@ void read_hunyuan(input::ObjectReader& config, Description& out) {
     if (value != nullptr && value->is_array()) return config.wrong(key, "one number for all layers");
   }
   read_experts(config, "num_experts", "intermediate_size", out);
-  out.router.rule = top_k(config, out, "moe_topk");
+  out.router.rule = top_k(config, out, config.has("moe_topk") ? "moe_topk" : "num_experts_per_tok");
   out.router.gate = GateNormalisation::renormalised;
   out.expert.shared_width = out.expert.width;
   out.attention.input_bias = out.attention.output_bias = config.flag("attention_bias", false);
