@@ -173,7 +173,7 @@ def make(family, changes):
         for name, values in list(model.named_parameters()) + list(model.named_buffers()):
             if values.dim() == 1 and "inv_freq" not in name:
                 values.add_(0.2 * torch.randn_like(values))
-            elif "embed_tokens" in name:
+            elif "embed_tokens" in name and values.dim() == 2:
                 values[(values == 0).all(dim=1)] = 0.2  # of padding, which is no padding here
             elif not values.any():
                 values.normal_(std=0.2)
