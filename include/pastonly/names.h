@@ -214,6 +214,7 @@ inline constexpr const char* twin_gap = "twin-gap";
 inline constexpr const char* anomalous_loss = "anomalous-loss";
 inline constexpr const char* chunk_drop = "chunk-drop";
 inline constexpr const char* lone_run = "lone-run";
+inline constexpr const char* short_run = "short-run";
 inline constexpr const char* route_mismatch = "route-mismatch";
 inline constexpr const char* lost_routes = "lost-routes";
 inline constexpr const char* near_ties = "near-ties";
@@ -233,13 +234,13 @@ inline constexpr std::string_view all[] = {
     anomalous_loss, chunk_drop,      lone_run,      token_bound,    unproven_gain,
     same_rows,      dead_row,        uncoupled,     route_mismatch, lost_routes,
     near_ties,      gate_mismatch,   loss_mismatch, unsound_record, unpaired,
-    aligned};
+    aligned,        short_run};
 
 /// What is said of noise, or of the recording alone, accuses nobody: a note, unless a policy names it.
 inline bool is_about_noise(std::string_view id) {
   return id == rounding || id == stochastic || id == within_noise || id == numerical || id == unsettled ||
          id == noise_by_place || id == broken_repeat || id == unrecorded_decisions || id == unanswered ||
-         id == unlike_source || id == lone_run;
+         id == unlike_source || id == lone_run || id == short_run;
 }
 
 /// What something harmless would explain as well is no accusation: a warning at most, unless a policy names

@@ -49,6 +49,7 @@ std::string why_no_finding(const Report& report, const std::string& pair) {
   for (const auto& found : report.findings) {
     if (found.claim == claim::lone_run && against(found.witness) == pair)
       return "an arm of a single run shows no spread";
+    if (found.claim == claim::short_run && against(found.witness) == pair) return "a run ended early";
   }
   return "";
 }

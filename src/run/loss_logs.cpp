@@ -21,15 +21,35 @@ constexpr std::string_view bits_per_token = "bits per token";
 
 stats::LossCurve curve_of(const input::TrainingLog& log) { return {log.steps, log.losses}; }
 
-/// The last step that every run has reached: who trained on is no better for it.
-double common_end(std::span<const losses::LoggedArm> arms) {
-  double end = std::numeric_limits<double>::infinity();
+/// The log that ends first, and the one that ends last; nullptr where no log has steps.
+struct Ends {
+  const input::TrainingLog* first = nullptr;
+  const input::TrainingLog* last = nullptr;
+};
+
+Ends ends_of(std::span<const losses::LoggedArm> arms) {
+  Ends out;
   for (const losses::LoggedArm& arm : arms) {
     for (const auto& log : arm.seeds) {
-      if (!log.steps.empty()) end = std::min(end, log.steps.back());
+      if (log.steps.empty()) continue;
+      if (out.first == nullptr || log.steps.back() < out.first->steps.back()) out.first = &log;
+      if (out.last == nullptr || log.steps.back() > out.last->steps.back()) out.last = &log;
     }
   }
-  return end;
+  return out;
+}
+
+/// The last step that every run has reached: who trained on is no better for it.
+double common_end(std::span<const losses::LoggedArm> arms) {
+  const Ends ends = ends_of(arms);
+  return ends.first == nullptr ? std::numeric_limits<double>::infinity() : ends.first->steps.back();
+}
+
+/// Early losses depend on warm-up and luck: where a run ends before half of another one, what they have in
+/// common shows nothing of their ends.
+constexpr double enough_in_common = 0.5;
+bool too_short(const Ends& ends) {
+  return ends.first != nullptr && ends.first->steps.back() < enough_in_common * ends.last->steps.back();
 }
 
 std::optional<double> loss_at(const input::TrainingLog& log, double end) {
@@ -110,29 +130,37 @@ void describe(std::span<const losses::LoggedArm> arms, const std::vector<stats::
   }
 }
 
-/// A statistical claim, or a note where an arm has a single run: its spread is unknown, and that of the other
-/// arm need not be its own.
+/// A statistical claim; a note where an arm has a single run (its spread is unknown, and that of the other
+/// arm need not be its own), or where a run ended early.
 Claim drop_claim(std::span<const losses::LoggedArm> arms, const stats::SweepDrop& drop,
                  const Measurement& figure) {
   const std::size_t seeds = arms[drop.arm].seeds.size(), others = arms[drop.against].seeds.size();
   const bool lone = std::min(seeds, others) < 2 && figure.value > 0.0;
+  const bool evaluated = !arms[drop.arm].evaluated.empty() && !arms[drop.against].evaluated.empty();
+  const Ends ends = ends_of(arms);
+  const bool early = !lone && !evaluated && figure.value > 0.0 && too_short(ends);
   Claim claim;
-  claim.id = lone ? claim::lone_run : claim::chunk_drop;
-  claim.basis = lone ? Claim::Basis::observation : Claim::Basis::statistical;
-  if (!lone) claim.p_value = drop.drop.p_value;
+  claim.id = lone ? claim::lone_run : early ? claim::short_run : claim::chunk_drop;
+  claim.basis = lone || early ? Claim::Basis::observation : Claim::Basis::statistical;
+  if (!lone && !early) claim.p_value = drop.drop.p_value;
   claim.message = fmt::format(
       "runs '{}' end {:.3f} bits per token below runs '{}'{} ({} and {} seed{}); {}", arms[drop.arm].label,
       figure.value, arms[drop.against].label,
       figure.lower ? fmt::format(" [{:.3f}, {:.3f}]", *figure.lower, *figure.upper) : std::string(), seeds,
       others, others == 1 ? "" : "s",
       lone ? "a single run shows no spread, so this decides nothing"
-           : "causal routing should give no such advantage");
+      : early
+          ? fmt::format("{} ends at step {:g} of {:g} that {} reaches, and so early a comparison decides "
+                        "nothing",
+                        ends.first->path, ends.first->steps.back(), ends.last->steps.back(), ends.last->path)
+          : "causal routing should give no such advantage");
   claim.witness.set("type", "training-logs");
   claim.witness.set("arm", arms[drop.arm].label);
   claim.witness.set("against", arms[drop.against].label);
   claim.witness.set("drop_bits", figure.value);
   claim.help =
-      lone
+      early ? "Leave that log out, or train it on."
+      : lone
           ? "Train both arms with at least two seeds. Or audit a plan of the model itself: causal-mask shows "
             "whether routing depends on later tokens."
           : "Losses are evidence, not proof. Audit a plan of the model itself: causal-mask shows whether "

@@ -85,6 +85,21 @@ TEST_CASE("one run suggests, two decide", "[loss-logs]") {
   }
 }
 
+TEST_CASE("a run that ended early decides nothing", "[loss-logs]") {
+  std::vector<losses::LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1),
+                                      arm("causal", std::nullopt, true, 5.5, 20)};
+  auto& log = arms[0].seeds[1];
+  const std::size_t points = log.steps.size();
+  for (const std::size_t kept : {points * 6 / 10, points * 4 / 10}) {
+    log.steps.resize(kept);
+    log.losses.resize(kept);
+    const auto outcome = run::loss_anomaly_of_logs(arms, Policy{});
+    const Claim& claim = std::get<Ran>(outcome).claims.at(0);
+    CHECK(claim.id == (kept * 2 > points ? claim::chunk_drop : claim::short_run));
+    CHECK(claim.p_value.has_value() == (kept * 2 > points));
+  }
+}
+
 TEST_CASE("losses on fresh tokens stand for the ends of the logs", "[loss-logs]") {
   std::vector<losses::LoggedArm> arms{arm("chunk=8", 8, false, 5.0, 1),
                                       arm("causal", std::nullopt, true, 5.5, 20)};
