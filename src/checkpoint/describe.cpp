@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "checkpoint/family.h"
@@ -80,15 +81,27 @@ std::string known_types() {
   return known;
 }
 
+/// The argument of --exec that runs a directory as transformers does, quoted for a shell.
+std::string worker_command(std::string directory) {
+  const bool plain = std::ranges::all_of(directory, [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("/._-+=@%,").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (directory.find_first_of("'\"`$\\!") != std::string::npos) directory = "DIRECTORY";
+  constexpr std::string_view worker = "python3 -m pastonly.worker --serve --model";
+  return plain ? fmt::format("'{} hf:{}'", worker, directory)
+               : fmt::format("\"{} 'hf:{}'\"", worker, directory);
+}
+
 Expected<Description> unknown(const std::string& type, const std::string& file) {
   const std::string directory = std::filesystem::path(file).parent_path().string();
-  return input_error(input::printable(
-      fmt::format("{}: model_type: '{}' is not among the architectures that run here: {}. Audit it as "
-                  "transformers runs it: "
-                  "pastonly audit --exec 'python3 -m pastonly.worker --serve --model hf:{}' "
-                  "(docs/python.md); one that equals a "
-                  "family by configuration runs with --as",
-                  file, type.substr(0, 80), known_types(), directory.empty() ? "." : directory)));
+  return input_error(input::printable(fmt::format(
+      "{}: model_type: '{}' is not among the architectures that run here: {}. Audit it as "
+      "transformers runs it: "
+      "pastonly audit --exec {} "
+      "(docs/python.md); one that equals a "
+      "family by configuration runs with --as",
+      file, type.substr(0, 80), known_types(), worker_command(directory.empty() ? "." : directory))));
 }
 
 }  // namespace

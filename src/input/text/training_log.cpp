@@ -311,6 +311,10 @@ Expected<TrainingLog> parse_training_log(std::string_view text, std::string_view
   if (text.size() > largest_file)
     return input_error(
         fmt::format("{}: {} bytes, more than the {} that a log may have", name, text.size(), largest_file));
+  // The marks that some editors and spreadsheets begin a file with.
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    return input_error(fmt::format("{}: is in UTF-16; save it in UTF-8", name));
   LogPoints out(options, stop);
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos) return input_error(fmt::format("{}: is empty", name));

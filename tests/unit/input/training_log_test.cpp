@@ -145,6 +145,16 @@ std::string event(int step, const std::string& tag, float value, bool tensor) {
 
 }  // namespace
 
+TEST_CASE("marks that editors put before a text", "[training-log]") {
+  const std::string table = "step,loss\n1,3.0\n2,2.5\n";
+  const auto marked = parse_training_log("\xEF\xBB\xBF" + table, "x.csv", LogOptions(LossUnit::bits));
+  REQUIRE(marked);
+  CHECK(marked->losses.size() == 2);
+  const auto wide = parse_training_log(std::string("\xFF\xFEs\0t\0", 6), "x.csv", LogOptions(LossUnit::bits));
+  REQUIRE(!wide);
+  CHECK(wide.error().message == "x.csv: is in UTF-16; save it in UTF-8");
+}
+
 TEST_CASE("event files of TensorBoard", "[training-log]") {
   for (const bool tensor : {false, true}) {
     std::string file = record(std::string(1, '\x09') + std::string(8, '\0') + field(3, "brain.Event:2"));
