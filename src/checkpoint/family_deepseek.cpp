@@ -23,12 +23,19 @@ void read_latent_attention(input::ObjectReader& config, Description& out) {
   attention.scale = yarn_scale(config) / std::sqrt(static_cast<double>(attention.key_width));
 }
 
+/// transformers would take it for the width that rotates.
+void check_head_dim(input::ObjectReader& config, const Description& out) {
+  if (config.count("head_dim", out.attention.rotary.width) != out.attention.rotary.width)
+    config.reject("head_dim", "is not qk_rope_head_dim");
+}
+
 /// Latent attention, shared experts, dense first layers: both older DeepSeek families.
 void read_deepseek(input::ObjectReader& config, Description& out, const UsualExperts& usual) {
   read_shared_experts(config, out, usual);
   const std::size_t every = config.count("moe_layer_freq", 1);
   if (every != 1) config.reject("moe_layer_freq", "expected 1: transformers supports no other value");
   read_latent_attention(config, out);
+  check_head_dim(config, out);
 }
 
 /// DeepSeek-V3's routers and latent attention as later families have them, whose layers with experts are
@@ -87,6 +94,7 @@ void read_deepseek_v3(input::ObjectReader& config, Description& out) {
 void read_glm4_lite(input::ObjectReader& config, Description& out) {
   read_like_deepseek_v3(config, out, {.shared = 1, .dense_layers = 1, .scale = 1.8});
   out.attention.pairing = config.flag("rope_interleave", true) ? Pairing::neighbours : Pairing::halves;
+  check_head_dim(config, out);
 }
 
 void read_deepseek_v32(input::ObjectReader& config, Description& out) {

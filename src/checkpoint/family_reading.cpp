@@ -71,10 +71,10 @@ void read_corrected_router(input::ObjectReader& config, Description& out, bool r
     config.reject("scoring_func", "expected sigmoid: it is what transformers computes here");
   out.router.score = Score::sigmoid;
   out.router.correction_bias = true;
-  config.pass_over({"topk_group"});
   if (config.count("n_group", usual.groups) > 1) {
     read_groups(config, out, "top2", usual);
   } else {
+    if (config.count("topk_group", 1) > 1) config.reject("topk_group", "more than n_group");
     out.router.rule.id = routing::ids::biased_top_k;
   }
 }

@@ -56,6 +56,8 @@ Json base_config(std::string_view model_type) {
   if (model_type == "ernie4_5_vl_moe_text") config["moe_intermediate_size"] = {4, 2};
   if (model_type == "lfm2_moe")
     config.update({{"norm_eps", 1e-5}, {"layer_types", {"full_attention", "conv"}}});
+  if (model_type == "deepseek_v2" || model_type == "deepseek_v3" || model_type == "glm4_moe_lite")
+    config.erase("head_dim");
   if (model_type == "gemma4_text")
     config.update({{"top_k_experts", 2},
                    {"enable_moe_block", true},
