@@ -33,17 +33,15 @@ class TokenizerFile {
     text->shrink_to_fit();
     auto done = parts(*json);
     if (!done)
-      return input_error(printable(fmt::format("{}: {}. Save the ids with the tokenizers package instead: {}",
-                                               out_.path_, done.error().message, way_out)));
+      return input_error(printable(fmt::format(
+          "{0}: {1}. If the tokenizers package reads it, save the ids: python3 -c \"import numpy, tokenizers; "
+          "numpy.save('ids.npy', numpy.array(tokenizers.Tokenizer.from_file('{0}').encode(open('text.txt', newline='', "
+          "encoding='utf-8').read(), add_special_tokens=False).ids, 'int32'))\", and give them as --tokens npy:ids.npy",
+          out_.path_, done.error().message)));
     return std::move(out_);
   }
 
  private:
-  static constexpr std::string_view way_out =
-      "python3 -c \"import numpy, tokenizers; numpy.save('ids.npy', "
-      "numpy.array(tokenizers.Tokenizer.from_file('tokenizer.json').encode(open('text.txt', newline='', encoding='utf-8').read(), "
-      "add_special_tokens=False).ids, 'int32'))\", then --tokens npy:ids.npy";
-
   static const Json& at(const Json& json, const char* key) {
     static const Json nothing;
     const auto found = json.find(key);
@@ -127,12 +125,10 @@ class TokenizerFile {
   Expected<void> added(const Json& json) {
     if (!json.is_array() && !json.is_null()) return input_error("added_tokens: expected a list");
     std::vector<AddedToken> written, normalized;
-    std::unordered_set<std::string> seen, seen_normalized;
+    std::unordered_set<std::string> seen_normalized;
     for (std::size_t i = 0; i < json.size(); ++i) {
       auto token = added_token(json[i], fmt::format("added_tokens[{}]", i));
       if (!token) return tl::unexpected(token.error());
-      if (!seen.insert(token->content).second)
-        return input_error(fmt::format("added_tokens[{}]: '{}' is there already", i, token->content));
       out_.added_.push_back(*token);
       if (!token->normalized) {
         written.push_back(*std::move(token));
@@ -167,6 +163,8 @@ class TokenizerFile {
     if (auto good = read.finish(); !good) return tl::unexpected(good.error());
     if (out.content.empty() || out.content.size() > longest_added)
       return input_error(fmt::format("{}.content: expected 1 to {} bytes", path, longest_added));
+    if (!seen_.insert(out.content).second)
+      return input_error(fmt::format("{}: '{}' is there already", path, out.content));
     const auto known = out_.vocab_.find(out.content);
     // To what is not in the vocabulary the package gives the next id, and warns where the file says another.
     const std::uint64_t given =
@@ -180,6 +178,7 @@ class TokenizerFile {
   }
 
   Tokenizer out_;
+  std::unordered_set<std::string> seen_;  // contents of added tokens
   std::uint64_t behind_added_ = 0;  // one more than the largest id of an added token so far
 };
 
