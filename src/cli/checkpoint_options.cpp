@@ -33,8 +33,9 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->check(not_empty())
       ->group(group);
   command
-      .add_option("--text", options.text,
-                  "Text (UTF-8) to run the checkpoint on, read by its own tokenizer.json; no token is put in front")
+      .add_option(
+          "--text", options.text,
+          "Text (UTF-8) to run the checkpoint on, read by its own tokenizer.json; no token is put in front")
       ->type_name("FILE")
       ->check(not_empty())
       ->group(group);

@@ -99,7 +99,8 @@ Expected<void> check_options(const CompareRequest& request) {
   if (const auto option = given(request.checkpoint); option && checkpoint == paths.end())
     return usage_error(fmt::format("{} is for checkpoints; no path holds a config.json", *option));
   if (checkpoint != paths.end() && recorded != paths.end() &&
-      !(request.checkpoint.tokens.empty() && request.checkpoint.text.empty() && request.checkpoint.positions == 0))
+      !(request.checkpoint.tokens.empty() && request.checkpoint.text.empty() &&
+        request.checkpoint.positions == 0))
     return usage_error(
         fmt::format("{} is run on the tokens that {} recorded: leave out --tokens, --text and --positions",
                     *checkpoint, *recorded));
@@ -123,7 +124,8 @@ Expected<std::vector<FileRecord>> files_of(const CompareRequest& request,
     out.insert(out.end(), files.begin(), files.end());
   }
   // The last checkpoint's tokenizer reads the text for all.
-  for (FileRecord& file : text_files(request.models.back(), request.checkpoint.text)) out.push_back(std::move(file));
+  for (FileRecord& file : text_files(request.models.back(), request.checkpoint.text))
+    out.push_back(std::move(file));
   return FileHashes(out).wait();
 }
 

@@ -167,7 +167,10 @@ class Text(unittest.TestCase):
                 (changed(added_tokens=TOKENIZER["added_tokens"] * 2), "is there already"),
                 (changed(added_tokens=[{"id": 18, "content": ""}]), "added_tokens[0].content"), (changed(added_tokens=[3]), "added_tokens[0]"),
                 (changed(added_tokens=[{"id": 18, "content": "x" * 600}]), "1 to 512 bytes"),
-                (changed(pre_tokenizer={"type": "Sequence", "pretokenizers": [split("a")] * 65}), "more than 64 steps")):
+                (changed(pre_tokenizer={"type": "Sequence", "pretokenizers": [split("a")] * 65}), "more than 64 steps"),
+                (changed(normalizer={"type": "Sequence", "normalizers": [
+                    {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 60}] * 60}), "makes the text too long"),
+                (changed(normalizer={"type": "Prepend", "prepend": "a" * 1000}), "normalizer: prepend: is too long")):
             self.tokenize_by(tokenizer)
             self.refused(says)
         with (self.checkpoint / "tokenizer.json").open("wb") as file:
@@ -183,7 +186,7 @@ class Text(unittest.TestCase):
             self.text.write_text(text)
             self.tokenize_by(TOKENIZER)
             start = time.monotonic()
-            audit(self.checkpoint, "--text", self.text, *SHAPE, "--check", "router-geometry", expect=0)
+            audit(self.checkpoint, "--text", self.text, *SHAPE, "--check", "router-geometry", expect=3)
             self.assertLess(time.monotonic() - start, 60)
 
 

@@ -1,5 +1,5 @@
-// Encodes texts with a tokenizer.json: pastonly_encode_text TOKENIZER < texts > ids. Each text is its length in bytes as
-// uint32 and its bytes, each answer the number of its ids and these as int32, all little-endian.
+// Encodes texts with a tokenizer.json: pastonly_encode_text TOKENIZER < texts > ids. Each text is its length
+// in bytes as uint32 and its bytes, each answer the number of its ids and these as int32, all little-endian.
 // pastonly_encode_text TOKENIZER FILE prints how long one text takes instead, as JSON.
 #include <fmt/format.h>
 
@@ -28,7 +28,8 @@ int time_one(pastonly::input::Tokenizer& tokenizer, const char* path) {
   const auto ids = tokenizer.encode(text, path);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (!ids) return fail(ids.error());
-  fmt::print("{{\"bytes\": {}, \"tokens\": {}, \"seconds\": {}}}\n", text.size(), ids->size(), seconds.count());
+  fmt::print("{{\"bytes\": {}, \"tokens\": {}, \"seconds\": {}}}\n", text.size(), ids->size(),
+             seconds.count());
   return 0;
 }
 
@@ -49,7 +50,8 @@ int main(int count, char** arguments) {
     at += bytes;
     const auto tokens = static_cast<std::uint32_t>(ids->size());
     std::cout.write(reinterpret_cast<const char*>(&tokens), sizeof tokens);
-    std::cout.write(reinterpret_cast<const char*>(ids->data()), static_cast<std::streamsize>(sizeof(std::int32_t) * tokens));
+    std::cout.write(reinterpret_cast<const char*>(ids->data()),
+                    static_cast<std::streamsize>(sizeof(std::int32_t) * tokens));
   }
   return std::cout.flush().good() ? 0 : 1;
 }

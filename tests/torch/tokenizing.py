@@ -2,7 +2,8 @@
 and added tokens that the families come with (and every other one that is read), over a corpus of many scripts and code,
 and over random strings.
 
-usage: tokenizing.py ENCODE_TEXT DIRECTORY [--strings N] [--keep]
+usage: tokenizing.py ENCODE_TEXT DIRECTORY [--strings N] [--only CASE]
+       tokenizing.py --golden FILE    writes the small tokenizers and ids that the unit tests read
 """
 import argparse
 import glob
@@ -12,6 +13,7 @@ import random
 import struct
 import subprocess
 import sys
+import tempfile
 import unicodedata
 
 import tokenizers
@@ -120,7 +122,7 @@ for BEHAVIOR in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", 
     CASES[f"punctuation {BEHAVIOR}"] = (None, sequence({"type": "Punctuation", "behavior": BEHAVIOR}, byte_level()), [END], {})
 
 
-def train(name, text, path):
+def train(name, text, path, size=2600):
     """Writes a tokenizer.json whose merges were learnt under the case's own normalizer and pre-tokenizer."""
     normalizer, pre_tokenizer, tokens, flags = CASES[name]
     empty = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "post_processor": None, "decoder": None,
@@ -131,7 +133,7 @@ def train(name, text, path):
     bytewise = "ByteLevel" in json.dumps(pre_tokenizer)
     fallback = [f"<0x{byte:02X}>" for byte in range(256)] if flags.get("byte_fallback") else []
     first = [token["content"] for token in tokens[:3]] if flags.get("unk_token") else []
-    trainer = trainers.BpeTrainer(vocab_size=2600, show_progress=False, special_tokens=first + fallback, limit_alphabet=300,
+    trainer = trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=first + fallback, limit_alphabet=size // 9,
                                   initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()) if bytewise else [])
     tokenizer.train_from_iterator(text.splitlines(keepends=True), trainer)
     trained = json.loads(tokenizer.to_str())
@@ -210,13 +212,31 @@ def encode(binary, path, texts):
     return ids
 
 
+def write_golden(path):
+    out = []
+    for name in ("qwen", "gpt-oss, llama 4", "deepseek 3", "mixtral", "metaspace", "nfkc"):
+        with tempfile.NamedTemporaryFile() as file:
+            train(name, "".join(PARAGRAPHS), file.name, 330)
+            reference = tokenizers.Tokenizer.from_file(file.name)
+            tokenizer = json.load(file)
+        texts = ["", *PARAGRAPHS, " " * 300 + "e" * 300, " the tokens"]
+        out.append({"name": name, "tokenizer": tokenizer, "texts": texts,
+                    "ids": [reference.encode(text, add_special_tokens=False).ids for text in texts]})
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(out, file, separators=(",", ":"))
+        file.write("\n")
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("binary")
-    parser.add_argument("directory")
+    parser.add_argument("binary", nargs="?")
+    parser.add_argument("directory", nargs="?")
+    parser.add_argument("--golden")
     parser.add_argument("--strings", type=int, default=1000, help="random strings for each case")
     parser.add_argument("--only")
     arguments = parser.parse_args()
+    if arguments.golden:
+        return write_golden(arguments.golden)
     text = corpus()
     young = younger()
     print(f"Unicode {unicodedata.unidata_version}; {len(young)} characters are younger than the package's tables, and left out where these matter")

@@ -14,7 +14,8 @@ Expected<AddedTokens> AddedTokens::make(std::vector<AddedToken> tokens) {
   out.tokens_ = std::move(tokens);
   std::ranges::sort(out.tokens_, {}, &AddedToken::content);
   out.begins_.assign(256, false);
-  for (const AddedToken& token : out.tokens_) out.begins_[static_cast<unsigned char>(token.content.front())] = true;
+  for (const AddedToken& token : out.tokens_)
+    out.begins_[static_cast<unsigned char>(token.content.front())] = true;
   if (std::ranges::any_of(out.tokens_, &AddedToken::single_word)) {
     auto word = Regex::compile(fmt::format("[{}]", word_characters));
     if (!word) return tl::unexpected(word.error());
@@ -34,8 +35,10 @@ const AddedToken* AddedTokens::longest_at(std::string_view text) const {
       return static_cast<unsigned char>(token.content[depth]);
     };
     const auto wanted = static_cast<unsigned char>(text[depth]);
-    first = std::partition_point(first, last, [&](const AddedToken& token) { return byte_at(token) < wanted; });
-    last = std::partition_point(first, last, [&](const AddedToken& token) { return byte_at(token) == wanted; });
+    first =
+        std::partition_point(first, last, [&](const AddedToken& token) { return byte_at(token) < wanted; });
+    last =
+        std::partition_point(first, last, [&](const AddedToken& token) { return byte_at(token) == wanted; });
   }
   return longest;
 }

@@ -26,12 +26,14 @@ struct AddedToken {
 class AddedTokens {
  public:
   /// Takes a stretch and the token that it is, or nothing for text between.
-  using TakeStretch = std::function<Expected<void>(std::string_view, std::size_t begin, std::optional<std::uint32_t>)>;
+  using TakeStretch =
+      std::function<Expected<void>(std::string_view, std::size_t begin, std::optional<std::uint32_t>)>;
 
   /// Requires contents that differ and are not empty.
   static Expected<AddedTokens> make(std::vector<AddedToken> tokens);
 
-  /// Gives all of a text in order. Where tokens strip, stretches may overlap, as those of the tokenizers package do.
+  /// Gives all of a text in order. Where tokens strip, stretches may overlap, as those of the tokenizers
+  /// package do.
   Expected<void> split(std::string_view text, const TakeStretch& take);
 
  private:

@@ -7,8 +7,8 @@
 
 namespace pastonly::input {
 
-/// GPT-2's alphabet, in which byte-level vocabularies are written: a visible character for each byte. Printable bytes
-/// of Latin-1 are themselves, the others in order follow from U+0100 on.
+/// GPT-2's alphabet, in which byte-level vocabularies are written: a visible character for each byte.
+/// Printable bytes of Latin-1 are themselves, the others in order follow from U+0100 on.
 
 /// The character of a byte, as UTF-8.
 std::string byte_character(unsigned char byte);

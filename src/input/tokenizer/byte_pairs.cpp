@@ -10,7 +10,7 @@
 namespace pastonly::input {
 namespace {
 
-constexpr std::size_t longest_kept = 256;           // bytes of a word that is remembered
+constexpr std::size_t longest_kept = 256;  // bytes of a word that is remembered
 constexpr std::size_t most_kept = std::size_t{1} << 18;
 constexpr std::size_t most_symbols = std::size_t{1} << 26;
 
@@ -18,7 +18,8 @@ std::uint64_t neighbours(std::uint32_t left, std::uint32_t right) noexcept {
   return std::uint64_t{left} << 32 | right;
 }
 
-/// The first and last units of a token: its characters, or of a byte-level one the same, which stand for bytes.
+/// The first and last units of a token: its characters, or of a byte-level one the same, which stand for
+/// bytes.
 std::uint32_t first_unit(std::string_view token) noexcept {
   const auto point = first_code_point(token);
   return point ? point->value : 0;
@@ -44,7 +45,8 @@ Expected<BytePairs> BytePairs::make(const BytePairParts& parts, bool byte_level)
   if (!parts.unknown.empty()) {
     out.unknown_ = id_of_token(parts.unknown);
     if (!out.unknown_)
-      return input_error(fmt::format("model.unk_token: '{}' is not in the vocabulary", parts.unknown.substr(0, 60)));
+      return input_error(
+          fmt::format("model.unk_token: '{}' is not in the vocabulary", parts.unknown.substr(0, 60)));
   }
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     out.of_byte_[byte] = id_of_token(byte_character(static_cast<unsigned char>(byte)));
@@ -52,7 +54,8 @@ Expected<BytePairs> BytePairs::make(const BytePairParts& parts, bool byte_level)
   }
   const bool all_bytes = std::ranges::all_of(out.of_byte_, [](const auto& id) { return id.has_value(); });
   if (byte_level && parts.byte_fallback && !all_bytes)
-    return input_error("model.byte_fallback: beside ByteLevel with fewer than 256 characters is not supported");
+    return input_error(
+        "model.byte_fallback: beside ByteLevel with fewer than 256 characters is not supported");
   for (const auto& [token, id] : parts.vocab) {
     const auto point = token.empty() ? std::nullopt : first_code_point(token);
     if (point && point->bytes == token.size()) {
@@ -104,13 +107,14 @@ BytePairs::Unit BytePairs::unit_at(std::string_view text) const {
 
 std::optional<std::uint32_t> BytePairs::id_of(std::uint32_t code) const {
   if (byte_level_) return of_byte_[code];
-  if (code < 128) return of_ascii_[code] < 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(of_ascii_[code]));
+  if (code < 128)
+    return of_ascii_[code] < 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(of_ascii_[code]));
   const auto at = of_code_.find(code);
   return at == of_code_.end() ? std::nullopt : std::optional(at->second);
 }
 
-/// Where a part of a long word ends: between two known characters that no merge joins. Both parts are then encoded
-/// as if they stood together.
+/// Where a part of a long word ends: between two known characters that no merge joins. Both parts are then
+/// encoded as if they stood together.
 std::size_t BytePairs::end_of_part(std::string_view word, std::size_t begin) const {
   Unit left = unit_at(word.substr(begin));
   std::size_t at = begin + left.bytes;
@@ -154,8 +158,9 @@ Expected<void> BytePairs::encode_part(std::string_view part, std::vector<std::in
   symbols_.clear();
   append_symbols(part);
   if (symbols_.size() > most_symbols)
-    return input_error(fmt::format("a stretch of {} characters that cannot be taken apart; at most {} are encoded",
-                                   symbols_.size(), most_symbols));
+    return input_error(
+        fmt::format("a stretch of {} characters that cannot be taken apart; at most {} are encoded",
+                    symbols_.size(), most_symbols));
   queue_.merge(merges_, symbols_);
   for (const std::uint32_t id : symbols_) out.push_back(static_cast<std::int32_t>(id));
   if (keep && kept_.size() < most_kept) {
@@ -181,7 +186,8 @@ void BytePairs::append_symbols(std::string_view part) {
   if (pending) symbols_.push_back(*pending);
 }
 
-/// Bytes do not end the waiting, and a character without bytes or unknown token vanishes: both as in the package.
+/// Bytes do not end the waiting, and a character without bytes or unknown token vanishes: both as in the
+/// package.
 void BytePairs::append_unknown(std::string_view character, std::optional<std::uint32_t>& pending) {
   const auto known = [&](char byte) { return fallback_[static_cast<unsigned char>(byte)].has_value(); };
   if (byte_fallback_ && std::ranges::all_of(character, known)) {

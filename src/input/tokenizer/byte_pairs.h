@@ -30,14 +30,15 @@ struct BytePairParts {
   std::string unknown;                                      ///< unk_token; "" = none
   bool fuse_unknown = false;                                ///< neighbours become one
   bool byte_fallback = false;                               ///< <0x0A> stands for a byte without a character
-  bool whole_words = false;                                 ///< ignore_merges: a word of the vocabulary stays whole
+  bool whole_words = false;  ///< ignore_merges: a word of the vocabulary stays whole
 };
 
-/// A byte-pair encoding that encodes words. Merges go by rank and from left to right, as those of the tokenizers
-/// package; a word of n characters takes time n log n.
+/// A byte-pair encoding that encodes words. Merges go by rank and from left to right, as those of the
+/// tokenizers package; a word of n characters takes time n log n.
 class BytePairs {
  public:
-  /// `byte_level`: words come as bytes, and the vocabulary writes each as a character. Input errors name the key.
+  /// `byte_level`: words come as bytes, and the vocabulary writes each as a character. Input errors name the
+  /// key.
   static Expected<BytePairs> make(const BytePairParts& parts, bool byte_level);
 
   /// Appends the ids of a word. Input errors: more than 2^26 characters that cannot be taken apart.
@@ -67,10 +68,11 @@ class BytePairs {
   std::array<std::optional<std::uint32_t>, 256> fallback_;    // of <0x00> to <0xFF>
   std::unordered_map<std::uint32_t, std::uint32_t> of_code_;  // characters that are tokens
   std::array<std::int32_t, 128> of_ascii_{};                  // of_code_ again; -1 = none
-  TextMap<std::uint32_t> whole_;                              // words that stay whole, as they stand in the text
+  TextMap<std::uint32_t> whole_;  // words that stay whole, as they stand in the text
   std::size_t longest_whole_ = 0;
   MergeTable merges_;
-  /// Pairs of neighbouring units that some merge joins: (left << 32 | right). A word may be taken apart everywhere else.
+  /// Pairs of neighbouring units that some merge joins: (left << 32 | right). A word may be taken apart
+  /// everywhere else.
   std::unordered_set<std::uint64_t> joins_;
   bool takes_apart_ = true;
   std::vector<std::uint32_t> symbols_;  // scratch

@@ -63,7 +63,8 @@ void MergeQueue::merge_short(const MergeTable& table, std::vector<std::uint32_t>
   }
 }
 
-void MergeQueue::look_at(const MergeTable& table, const std::vector<std::uint32_t>& symbols, std::uint32_t at) {
+void MergeQueue::look_at(const MergeTable& table, const std::vector<std::uint32_t>& symbols,
+                         std::uint32_t at) {
   if (at == no_symbol || next_[at] == no_symbol) return;
   if (const Merge* const merge = table.find(symbols[at], symbols[next_[at]]))
     heap_.push_back({merge->rank, at, merge->id});

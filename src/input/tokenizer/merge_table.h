@@ -11,7 +11,8 @@ struct Merge {
   std::uint32_t id;
 };
 
-/// The merges of a byte-pair encoding by their pairs: open addressing, since it is asked several times a character.
+/// The merges of a byte-pair encoding by their pairs: open addressing, since it is asked several times a
+/// character.
 class MergeTable {
  public:
   explicit MergeTable(std::size_t merges = 0);

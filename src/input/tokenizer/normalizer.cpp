@@ -3,6 +3,13 @@
 #include "input/tokenizer/part_reading.h"
 
 namespace pastonly::input {
+namespace {
+
+Expected<void> too_long(std::string_view path) {
+  return input_error(fmt::format("{}: makes the text too long", path));
+}
+
+}  // namespace
 
 Expected<Normalizer> Normalizer::read(const Json& json) {
   Normalizer out;
@@ -12,7 +19,8 @@ Expected<Normalizer> Normalizer::read(const Json& json) {
 }
 
 Expected<void> Normalizer::add(const Json& json, const std::string& path) {
-  if (steps_.size() >= most_parts) return input_error(fmt::format("{}: more than {} steps", path, most_parts));
+  if (steps_.size() >= most_parts)
+    return input_error(fmt::format("{}: more than {} steps", path, most_parts));
   const std::string type = type_of(json);
   ObjectReader read(json, path);
   if (type == "Sequence") {
@@ -32,6 +40,8 @@ Expected<void> Normalizer::add(const Json& json, const std::string& path) {
     steps_.emplace_back(Lower{});
   } else if (type == "Prepend") {
     steps_.emplace_back(Prepend{read.text("prepend", std::nullopt)});
+    if (std::get<Prepend>(steps_.back()).what.size() > longest_inserted)
+      read.reject("prepend", "is too long");
   } else if (type == "Strip") {
     steps_.emplace_back(Strip{read.flag("strip_left", std::nullopt), read.flag("strip_right", std::nullopt)});
   } else if (type == "Replace") {
@@ -39,7 +49,8 @@ Expected<void> Normalizer::add(const Json& json, const std::string& path) {
     if (!step) return tl::unexpected(step.error());
     steps_.emplace_back(*std::move(step));
   } else {
-    return unsupported(path, type.empty() ? "a normalizer without type" : fmt::format("the normalizer {}", type));
+    return unsupported(path,
+                       type.empty() ? "a normalizer without type" : fmt::format("the normalizer {}", type));
   }
   return read.finish();
 }
@@ -47,6 +58,7 @@ Expected<void> Normalizer::add(const Json& json, const std::string& path) {
 Expected<Normalizer::Replace> Normalizer::read_replace(const Json& json, const std::string& path) {
   ObjectReader read(json, path);
   Replace out{path, "", {}, read.text("content", std::nullopt)};
+  if (out.with.size() > longest_inserted) read.reject("content", "is too long");
   if (auto good = read.finish(); !good) return tl::unexpected(good.error());
   auto pattern = read_pattern(json, path);
   if (!pattern) return tl::unexpected(pattern.error());
@@ -61,13 +73,17 @@ Expected<Normalizer::Replace> Normalizer::read_replace(const Json& json, const s
   return out;
 }
 
-Expected<void> Normalizer::replace(Replace& step, std::string& text) {
+Expected<void> Normalizer::replace(Replace& step, std::string& text, std::size_t most) {
   std::string out;
   std::size_t done = 0;
+  const auto put = [&](std::size_t begin, std::size_t end) {
+    out.append(text, done, begin - done) += step.with;
+    done = end;
+    return out.size() <= most;
+  };
   if (step.pattern.empty()) {
     for (std::size_t at = text.find(step.text); at != text.npos; at = text.find(step.text, done)) {
-      out.append(text, done, at - done) += step.with;
-      done = at + step.text.size();
+      if (!put(at, at + step.text.size())) return too_long(step.path);
     }
   } else {
     RegexMatches matches(step.pattern.front(), text);
@@ -75,8 +91,7 @@ Expected<void> Normalizer::replace(Replace& step, std::string& text) {
       const auto match = matches.next();
       if (!match) return input_error(fmt::format("{}: {}", step.path, match.error().message));
       if (!*match) break;
-      out.append(text, done, (*match)->begin - done) += step.with;
-      done = (*match)->end;
+      if (!put((*match)->begin, (*match)->end)) return too_long(step.path);
     }
   }
   if (done == 0 && out.empty()) return {};
@@ -85,8 +100,9 @@ Expected<void> Normalizer::replace(Replace& step, std::string& text) {
   return {};
 }
 
-Expected<void> Normalizer::apply(std::string& text, bool& cut_front) {
+Expected<void> Normalizer::apply(std::string& text, bool& cut_front, std::size_t most) {
   for (Step& step : steps_) {
+    if (text.size() > most) return too_long("normalizer");
     if (const auto* form = std::get_if<Form>(&step)) {
       text = normal_form(text, form->form);
     } else if (std::holds_alternative<Lower>(step)) {
@@ -98,11 +114,11 @@ Expected<void> Normalizer::apply(std::string& text, bool& cut_front) {
       const std::size_t front = strip->left ? leading_space(text) : 0;
       text.erase(0, front);
       cut_front = cut_front || front > 0;
-    } else if (auto done = replace(std::get<Replace>(step), text); !done) {
+    } else if (auto done = replace(std::get<Replace>(step), text, most); !done) {
       return done;
     }
   }
-  return {};
+  return text.size() > most ? too_long("normalizer") : Expected<void>();
 }
 
 }  // namespace pastonly::input

@@ -13,14 +13,14 @@ namespace pastonly::input {
 /// "normalizer" of tokenizer.json: steps that change a text before it is split.
 class Normalizer {
  public:
-  /// Null: changes nothing. Input errors name what is not supported, by its path in the file ("normalizer...");
-  /// the caller names the file.
+  /// Null: changes nothing. Input errors name what is not supported, by its path in the file
+  /// ("normalizer..."); the caller names the file.
   static Expected<Normalizer> read(const Json& json);
 
   bool empty() const noexcept { return steps_.empty(); }
-  /// Replaces the text. `cut_front`: set where white space was removed from its beginning. Input errors: patterns
-  /// that cost too much.
-  Expected<void> apply(std::string& text, bool& cut_front);
+  /// Replaces the text. `cut_front`: set where white space was removed from its beginning. Input errors:
+  /// patterns that cost too much, and a text that grows beyond `most` bytes.
+  Expected<void> apply(std::string& text, bool& cut_front, std::size_t most);
 
  private:
   struct Form {
@@ -42,7 +42,7 @@ class Normalizer {
 
   Expected<void> add(const Json& json, const std::string& path);
   static Expected<Replace> read_replace(const Json& json, const std::string& path);
-  static Expected<void> replace(Replace& step, std::string& text);
+  static Expected<void> replace(Replace& step, std::string& text, std::size_t most);
 
   std::vector<Step> steps_;
 };

@@ -14,6 +14,8 @@ namespace pastonly::input {
 
 constexpr std::size_t most_parts = 64;  // normalizers or pre-tokenizers in all
 
+constexpr std::size_t longest_inserted = 64;  // bytes that a normalizer puts somewhere
+
 /// "type" of a part of tokenizer.json; "" where there is none.
 inline std::string type_of(const Json& part) {
   if (!part.is_object()) return {};

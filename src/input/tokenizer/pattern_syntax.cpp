@@ -20,7 +20,8 @@ bool is_hex(char c) noexcept { return is_digit(c) || (c >= 'a' && c <= 'f') || (
 /// The general categories of Unicode by their short names; every other name is that of a script.
 bool is_category(std::string_view name) noexcept {
   if (name.empty() || name.size() > 2) return false;
-  constexpr std::array<std::string_view, 7> known{"Lultmo", "Mnce", "Ndlo", "Pcdseifo", "Smcko", "Zslp", "Ccfno"};
+  constexpr std::array<std::string_view, 7> known{"Lultmo", "Mnce", "Ndlo", "Pcdseifo",
+                                                  "Smcko",  "Zslp", "Ccfno"};
   return std::ranges::any_of(known, [&](std::string_view letters) {
     return name[0] == letters[0] && (name.size() == 1 || letters.find(name[1], 1) != letters.npos);
   });
@@ -33,7 +34,8 @@ class PatternWriter {
 
   Expected<std::string> write() {
     if (in_.size() > longest_pattern)
-      return input_error(fmt::format("a pattern of {} bytes; at most {} are read", in_.size(), longest_pattern));
+      return input_error(
+          fmt::format("a pattern of {} bytes; at most {} are read", in_.size(), longest_pattern));
     while (at_ < in_.size() && why_.empty()) item();
     if (!why_.empty()) return input_error(why_);
     return std::move(out_);
@@ -158,7 +160,8 @@ class PatternWriter {
         return;
       case 'w':
       case 'W': {  // as in Unicode's annex on regular expressions, and some numbers of Latin-1
-        constexpr std::string_view word = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
+        constexpr std::string_view word =
+            "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
         if (in_class && c == 'W') return unknown();
         out_ += in_class ? std::string(word) : fmt::format("[{}{}]", c == 'W' ? "^" : "", word);
         return;

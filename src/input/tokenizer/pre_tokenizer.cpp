@@ -61,7 +61,8 @@ Expected<void> PreTokenizer::run(std::size_t index, const TextPiece& piece, cons
     for (const char c : piece.text) c == ' ' ? text.append(step.space) : text.append(1, c);
   }
   const std::string_view now = replaces ? std::string_view(text) : piece.text;
-  const bool wanted = step.prefix == PrefixScheme::always || (step.prefix == PrefixScheme::first && piece.first);
+  const bool wanted =
+      step.prefix == PrefixScheme::always || (step.prefix == PrefixScheme::first && piece.first);
   if (!wanted || now.starts_with(step.space)) return run_split(index, {now, piece.first}, take);
   const std::string prefixed = step.space + std::string(now);
   return run_split(index, {prefixed, piece.first}, take);
@@ -72,8 +73,10 @@ Expected<void> PreTokenizer::run_split(std::size_t index, const TextPiece& piece
   if (!step.pattern) return run(index + 1, piece, take);
   std::optional<Stretch> held;  // grows, until the next stretch says that it does not
   const auto give = [&](const Stretch& stretch) {
-    return run(index + 1,
-               {piece.text.substr(stretch.begin, stretch.end - stretch.begin), piece.first && stretch.begin == 0}, take);
+    return run(
+        index + 1,
+        {piece.text.substr(stretch.begin, stretch.end - stretch.begin), piece.first && stretch.begin == 0},
+        take);
   };
   const auto swap_held = [&](const Stretch& stretch) -> Expected<void> {
     const std::optional<Stretch> before = std::exchange(held, stretch);

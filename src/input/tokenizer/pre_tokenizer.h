@@ -28,8 +28,9 @@ class PreTokenizer {
 
   /// Whether words are read byte by byte, each standing for a character (ByteLevel).
   bool byte_level() const noexcept { return byte_level_; }
-  /// Gives the words of a piece in order; a word is valid within the call alone. Of byte-level words the bytes
-  /// themselves. Empty words are left out. Input errors: patterns that cost too much, and those of `take`.
+  /// Gives the words of a piece in order; a word is valid within the call alone. Of byte-level words the
+  /// bytes themselves. Empty words are left out. Input errors: patterns that cost too much, and those of
+  /// `take`.
   Expected<void> split(const TextPiece& piece, const TakePiece& take) { return run(0, piece, take); }
 
  private:
@@ -40,8 +41,8 @@ class PreTokenizer {
     std::optional<Regex> pattern;  // nothing: the piece stays whole
     Behaviour behaviour = Behaviour::isolated;
     bool invert = false;
-    /// Before it splits: what replaces every space ("" = nothing), and is put in front where the piece does not begin
-    /// with it. ByteLevel's is a space.
+    /// Before it splits: what replaces every space ("" = nothing), and is put in front where the piece does
+    /// not begin with it. ByteLevel's is a space.
     std::string space;
     PrefixScheme prefix = PrefixScheme::never;
   };

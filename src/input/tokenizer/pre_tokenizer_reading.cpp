@@ -1,6 +1,6 @@
+#include "input/text/code_point.h"
 #include "input/tokenizer/part_reading.h"
 #include "input/tokenizer/pre_tokenizer.h"
-#include "input/tokenizer/unicode_forms.h"
 
 namespace pastonly::input {
 namespace {
@@ -8,7 +8,6 @@ namespace {
 /// Of GPT-2, Radford et al. 2019; the tokenizers package has it built in.
 constexpr std::string_view gpt2_pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
 
 }  // namespace
 
@@ -20,7 +19,8 @@ Expected<PreTokenizer> PreTokenizer::read(const Json& json) {
 }
 
 Expected<void> PreTokenizer::add(const Json& json, const std::string& path) {
-  if (steps_.size() >= most_parts) return input_error(fmt::format("{}: more than {} steps", path, most_parts));
+  if (steps_.size() >= most_parts)
+    return input_error(fmt::format("{}: more than {} steps", path, most_parts));
   const std::string type = type_of(json);
   if (byte_level_) return unsupported(path, "a step behind ByteLevel");
   if (type == "Sequence") {
@@ -55,7 +55,8 @@ Expected<void> PreTokenizer::add_split(const Json& json, const std::string& path
   ObjectReader read(json, path);
   Step step{path, {}, Behaviour::isolated, read.flag("invert", false), "", PrefixScheme::never};
   const auto behaviour = behaviour_of<Behaviour>(read.text("behavior", std::nullopt));
-  if (!behaviour) read.wrong("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
+  if (!behaviour)
+    read.wrong("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
   if (auto good = read.finish(); !good) return good;
   step.behaviour = *behaviour;
   auto pattern = read_pattern(json, path);
@@ -67,7 +68,11 @@ Expected<void> PreTokenizer::add_split(const Json& json, const std::string& path
 
 Expected<void> PreTokenizer::add_metaspace(const Json& json, const std::string& path) {
   ObjectReader read(json, path);
-  Step step{path, {}, Behaviour::merged_with_next, false, read.text("replacement", std::nullopt),
+  Step step{path,
+            {},
+            Behaviour::merged_with_next,
+            false,
+            read.text("replacement", std::nullopt),
             PrefixScheme::always};
   // Files of before the scheme have a flag.
   const bool add_prefix = read.flag("add_prefix_space", true);
@@ -78,7 +83,9 @@ Expected<void> PreTokenizer::add_metaspace(const Json& json, const std::string& 
   if (scheme == "never") step.prefix = PrefixScheme::never;
   const bool split = read.flag("split", true);
   if (auto good = read.finish(); !good) return good;
-  if (step.space.empty()) return input_error(path + ".replacement: expected a character");
+  const auto point = step.space.empty() ? std::nullopt : first_code_point(step.space);
+  if (!point || point->bytes != step.space.size())
+    return input_error(path + ".replacement: expected one character");
   if (split) {
     auto pattern = Regex::compile(literal_pattern(step.space));
     if (!pattern) return tl::unexpected(pattern.error());
@@ -92,8 +99,11 @@ Expected<void> PreTokenizer::add_byte_level(const Json& json, const std::string&
   ObjectReader read(json, path);
   const bool prefix = read.flag("add_prefix_space", std::nullopt), split = read.flag("use_regex", true);
   if (auto good = read.finish(); !good) return good;
-  Step step{path,       {}, Behaviour::isolated,
-            false,      prefix ? " " : "",
+  Step step{path,
+            {},
+            Behaviour::isolated,
+            false,
+            prefix ? " " : "",
             prefix ? PrefixScheme::always : PrefixScheme::never};
   if (split) {
     const auto written = pcre2_pattern(gpt2_pattern);
@@ -117,7 +127,8 @@ Expected<void> PreTokenizer::add_by_name(const Json& json, const std::string& pa
   } else if (type == "Punctuation") {
     pattern = R"([\p{P}$+<=>\^`|~])";  // Unicode's, and ASCII's own
     const auto behaviour = behaviour_of<Behaviour>(read.text("behavior", "Isolated"));
-    if (!behaviour) read.wrong("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
+    if (!behaviour)
+      read.wrong("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
     step.behaviour = behaviour.value_or(Behaviour::isolated);
   } else if (type == "Whitespace") {
     pattern = fmt::format("[{0}]+|[^{0}\\p{{White_Space}}]+", word_characters);
@@ -127,8 +138,8 @@ Expected<void> PreTokenizer::add_by_name(const Json& json, const std::string& pa
     pattern = R"(\p{White_Space})";
     step.behaviour = Behaviour::removed;
   } else {
-    return unsupported(path,
-                       type.empty() ? "a pre-tokenizer without type" : fmt::format("the pre-tokenizer {}", type));
+    return unsupported(
+        path, type.empty() ? "a pre-tokenizer without type" : fmt::format("the pre-tokenizer {}", type));
   }
   if (auto good = read.finish(); !good) return good;
   auto regex = Regex::compile(pattern);

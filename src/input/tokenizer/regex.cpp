@@ -20,11 +20,12 @@ constexpr std::size_t searches_between_looks = 4;
 constexpr std::uint32_t heap_kib = 64 * 1024;
 constexpr std::size_t stack_bytes = std::size_t{8} << 20;
 // A sound pattern takes some 10 ns a byte.
-constexpr double seconds_at_least = 20.0, seconds_per_byte = 2e-6;
+constexpr double seconds_at_least = 5.0, seconds_per_byte = 2e-6;
 
 /// Steps of backtracking that one search may take: a run of spaces is given back character by character.
 std::uint32_t step_limit(std::size_t bytes) {
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(0xffff'ffffU, 10'000'000U + 4 * std::uint64_t{bytes}));
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(0xffff'ffffU, 1'000'000U + 16 * std::uint64_t{bytes}));
 }
 
 std::string words_of(int code) {
@@ -68,8 +69,8 @@ Expected<Regex> Regex::compile(const std::string& pcre2) {
       PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | PCRE2_NO_AUTO_CAPTURE;
   pcre2_compile_context* const context = pcre2_compile_context_create(nullptr);
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-  pcre2_code* const code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pcre2.data()), pcre2.size(), options, &error, &place, context);
+  pcre2_code* const code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pcre2.data()), pcre2.size(), options,
+                                         &error, &place, context);
   pcre2_compile_context_free(context);
   if (code == nullptr) return input_error(fmt::format("the pattern does not compile: {}", words_of(error)));
   // Where a system forbids code made at run time, the interpreter does the same, more slowly.
@@ -93,7 +94,8 @@ Expected<std::optional<RegexMatch>> Regex::find(std::string_view text, std::size
     const int found = pcre2_match(own.code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
                                   PCRE2_NO_UTF_CHECK, own.data, own.context);
     if (timed) {
-      own.seconds += searches_between_looks * std::chrono::duration<double>(RegexClock::now() - start).count();
+      own.seconds +=
+          searches_between_looks * std::chrono::duration<double>(RegexClock::now() - start).count();
       if (own.seconds > seconds_at_least + own.seconds_allowed)
         return input_error("the pattern takes too long: it looks at the same text again and again");
     }
@@ -102,7 +104,8 @@ Expected<std::optional<RegexMatch>> Regex::find(std::string_view text, std::size
       return RegexMatch{ends[0], ends[1]};
     }
     if (found != PCRE2_ERROR_NOMATCH)
-      return input_error(fmt::format("the pattern costs too much at byte {} of the text: {}", from, words_of(found)));
+      return input_error(
+          fmt::format("the pattern costs too much at byte {} of the text: {}", from, words_of(found)));
     from = last_start + 1;
     while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xc0U) == 0x80U) ++from;
     if (from > text.size()) return std::nullopt;

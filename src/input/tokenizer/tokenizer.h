@@ -15,17 +15,17 @@
 
 namespace pastonly::input {
 
-/// A checkpoint's own tokenizer, read from tokenizer.json as the tokenizers package writes it: byte-pair encodings,
-/// with the normalizers and pre-tokenizers that the models of src/checkpoint come with. Whatever it does not know is
-/// refused by name. Not to be used by two threads at once.
+/// A checkpoint's own tokenizer, read from tokenizer.json as the tokenizers package writes it: byte-pair
+/// encodings, with the normalizers and pre-tokenizers that the models of src/checkpoint come with. Whatever
+/// it does not know is refused by name. Not to be used by two threads at once.
 class Tokenizer {
  public:
   /// Input errors name file, key and what to do.
   static Expected<Tokenizer> open(const std::filesystem::path& file);
 
-  /// The ids of a text, as Tokenizer.encode(text, add_special_tokens=False) of the package gives them: texts of added
-  /// tokens become these, and nothing is put in front or behind. Input errors: text that is not UTF-8 (`name` and
-  /// byte), patterns that cost too much.
+  /// The ids of a text, as Tokenizer.encode(text, add_special_tokens=False) of the package gives them: texts
+  /// of added tokens become these, and nothing is put in front or behind. Input errors: text that is not
+  /// UTF-8 (`name` and byte), patterns that cost too much.
   Expected<std::vector<std::int32_t>> encode(std::string_view text, const std::string& name);
 
   /// The token of an id, as the file writes it; "" where there is none. Takes time linear in the vocabulary.
@@ -33,7 +33,12 @@ class Tokenizer {
 
  private:
   friend class TokenizerFile;
-  Expected<void> encode_piece(std::string_view piece, bool first, std::vector<std::int32_t>& out);
+  struct Output {
+    std::vector<std::int32_t> ids;
+    std::size_t most;  // of normalised bytes and of ids: what goes beyond is meant to fill the memory
+    std::size_t bytes = 0;
+  };
+  Expected<void> encode_piece(std::string_view piece, bool first, Output& out);
 
   std::string path_;
   TextMap<std::uint32_t> vocab_;

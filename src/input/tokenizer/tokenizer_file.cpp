@@ -33,11 +33,14 @@ class TokenizerFile {
     text->shrink_to_fit();
     auto done = parts(*json);
     if (!done)
-      return input_error(printable(fmt::format(
-          "{0}: {1}. If the tokenizers package reads it, save the ids: python3 -c \"import numpy, tokenizers; "
-          "numpy.save('ids.npy', numpy.array(tokenizers.Tokenizer.from_file('{0}').encode(open('text.txt', newline='', "
-          "encoding='utf-8').read(), add_special_tokens=False).ids, 'int32'))\", and give them as --tokens npy:ids.npy",
-          out_.path_, done.error().message)));
+      return input_error(printable(
+          fmt::format("{0}: {1}. If the tokenizers package reads it, save the ids: python3 -c \"import "
+                      "numpy, tokenizers; "
+                      "numpy.save('ids.npy', "
+                      "numpy.array(tokenizers.Tokenizer.from_file('{0}').encode(open('text.txt', newline='', "
+                      "encoding='utf-8').read(), add_special_tokens=False).ids, 'int32'))\", and give them "
+                      "as --tokens npy:ids.npy",
+                      out_.path_, done.error().message)));
     return std::move(out_);
   }
 
@@ -72,9 +75,11 @@ class TokenizerFile {
     parts.byte_fallback = read.flag("byte_fallback", false);
     parts.whole_words = read.flag("ignore_merges", false);
     for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-      if (!read.text(affix, "").empty()) return unsupported(fmt::format("model.{}", affix), at(json, affix).dump());
+      if (!read.text(affix, "").empty())
+        return unsupported(fmt::format("model.{}", affix), at(json, affix).dump());
     }
-    if (read.number("dropout", 0.0, 0.0, 1.0) > 0.0) return unsupported("model.dropout", at(json, "dropout").dump());
+    if (read.number("dropout", 0.0, 0.0, 1.0) > 0.0)
+      return unsupported("model.dropout", at(json, "dropout").dump());
     if (auto good = read.finish(); !good) return good;
     if (auto done = vocab(at(json, "vocab")); !done) return done;
     if (auto done = merges(at(json, "merges"), parts); !done) return done;
@@ -87,16 +92,17 @@ class TokenizerFile {
   }
 
   Expected<void> vocab(const Json& json) {
-    if (!json.is_object() || json.empty()) return input_error("model.vocab: expected an object of tokens and ids");
+    if (!json.is_object() || json.empty())
+      return input_error("model.vocab: expected an object of tokens and ids");
     std::unordered_map<std::uint64_t, const std::string*> seen;
     for (const auto& [token, id] : json.get_ref<const Json::object_t&>()) {
       if (!id.is_number_unsigned() || id.get<std::uint64_t>() > largest_id)
-        return input_error(fmt::format("model.vocab['{}']: expected an id from 0 to {}, found {}", token.substr(0, 60),
-                                       largest_id, id.dump().substr(0, 40)));
+        return input_error(fmt::format("model.vocab['{}']: expected an id from 0 to {}, found {}",
+                                       token.substr(0, 60), largest_id, id.dump().substr(0, 40)));
       const auto number = id.get<std::uint64_t>();
       if (const auto [other, added] = seen.emplace(number, &token); !added)
-        return input_error(fmt::format("model.vocab: '{}' and '{}' have the same id, {}", other->second->substr(0, 60),
-                                       token.substr(0, 60), number));
+        return input_error(fmt::format("model.vocab: '{}' and '{}' have the same id, {}",
+                                       other->second->substr(0, 60), token.substr(0, 60), number));
       out_.vocab_.emplace(token, static_cast<std::uint32_t>(number));
     }
     return {};
@@ -115,8 +121,9 @@ class TokenizerFile {
       const std::string text = merge.is_string() ? merge.get<std::string>() : "";
       const std::size_t space = text.find(' ');
       if (space == text.npos || text.find(' ', space + 1) != text.npos)
-        return input_error(fmt::format("model.merges[{}]: expected two tokens, found {}", i,
-                                       merge.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 60)));
+        return input_error(
+            fmt::format("model.merges[{}]: expected two tokens, found {}", i,
+                        merge.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 60)));
       parts.merges.emplace_back(text.substr(0, space), text.substr(space + 1));
     }
     return {};
@@ -135,7 +142,7 @@ class TokenizerFile {
         continue;
       }
       bool ignored = false;
-      if (auto done = out_.normalizer_.apply(token->content, ignored); !done) return done;
+      if (auto done = out_.normalizer_.apply(token->content, ignored, 64 * longest_added); !done) return done;
       if (token->content.empty())
         return input_error(fmt::format("added_tokens[{}]: nothing is left of it when normalised", i));
       // Of several that are then the same, the package finds the first.
@@ -167,11 +174,12 @@ class TokenizerFile {
       return input_error(fmt::format("{}: '{}' is there already", path, out.content));
     const auto known = out_.vocab_.find(out.content);
     // To what is not in the vocabulary the package gives the next id, and warns where the file says another.
-    const std::uint64_t given =
-        known != out_.vocab_.end() ? known->second : std::max<std::uint64_t>(out_.vocab_.size(), behind_added_);
+    const std::uint64_t given = known != out_.vocab_.end()
+                                    ? known->second
+                                    : std::max<std::uint64_t>(out_.vocab_.size(), behind_added_);
     if (id != given)
-      return input_error(fmt::format("{}: '{}' has id {}, and the tokenizers package gives it {}", path, out.content,
-                                     id, given));
+      return input_error(fmt::format("{}: '{}' has id {}, and the tokenizers package gives it {}", path,
+                                     out.content, id, given));
     behind_added_ = std::max(behind_added_, id + 1);
     out.id = static_cast<std::uint32_t>(id);
     return out;
@@ -179,7 +187,7 @@ class TokenizerFile {
 
   Tokenizer out_;
   std::unordered_set<std::string> seen_;  // contents of added tokens
-  std::uint64_t behind_added_ = 0;  // one more than the largest id of an added token so far
+  std::uint64_t behind_added_ = 0;        // one more than the largest id of an added token so far
 };
 
 Expected<Tokenizer> Tokenizer::open(const std::filesystem::path& file) { return TokenizerFile(file).read(); }

@@ -13,7 +13,8 @@ namespace {
 
 bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) < 0x80; }
 
-/// Han of the two large blocks: like ASCII, none of them is changed, reordered or composed with what stands before.
+/// Han of the two large blocks: like ASCII, none of them is changed, reordered or composed with what stands
+/// before.
 bool stands_alone(std::uint32_t code) noexcept {
   return code < 0x80 || (code >= 0x3400 && code < 0x4dc0) || (code >= 0x4e00 && code < 0xa000);
 }
@@ -21,10 +22,12 @@ bool stands_alone(std::uint32_t code) noexcept {
 void append_code(std::string& out, utf8proc_int32_t code) {
   std::array<utf8proc_uint8_t, 4> bytes{};
   const auto count = utf8proc_encode_char(code, bytes.data());
-  out.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(std::max<utf8proc_ssize_t>(count, 0)));
+  out.append(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::size_t>(std::max<utf8proc_ssize_t>(count, 0)));
 }
 
-/// Sorts every run of combining marks by class, as the annex says. The library's own ordering takes quadratic time.
+/// Sorts every run of combining marks by class, as the annex says. The library's own ordering takes quadratic
+/// time.
 void order_marks(std::vector<utf8proc_int32_t>& codes) {
   const auto mark_class = [](utf8proc_int32_t code) { return utf8proc_get_property(code)->combining_class; };
   for (auto at = codes.begin(); at != codes.end();) {
@@ -39,14 +42,15 @@ void order_marks(std::vector<utf8proc_int32_t>& codes) {
 }
 
 /// One stretch, appended. `codes`: scratch.
-void append_form(std::string_view text, UnicodeForm form, std::vector<utf8proc_int32_t>& codes, std::string& out) {
+void append_form(std::string_view text, UnicodeForm form, std::vector<utf8proc_int32_t>& codes,
+                 std::string& out) {
   const bool compatible = form == UnicodeForm::nfkc || form == UnicodeForm::nfkd;
-  const auto options = static_cast<utf8proc_option_t>(
-      UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (compatible ? UTF8PROC_COMPAT : 0));
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE |
+                                                      (compatible ? UTF8PROC_COMPAT : 0));
   codes.clear();
   while (!text.empty()) {
     const auto point = first_code_point(text);
-    if (!point) return;  // the text is UTF-8
+    if (!point) return;                        // the text is UTF-8
     std::array<utf8proc_int32_t, 32> parts{};  // the longest decomposition has 18
     int bound_class = 0;
     const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(point->value), parts.data(),
@@ -127,7 +131,8 @@ std::size_t trailing_space(std::string_view text) noexcept {
   std::size_t end = text.size();
   while (end > 0) {
     std::size_t begin = end - 1;
-    while (begin > 0 && !is_ascii(text[begin]) && (static_cast<unsigned char>(text[begin]) & 0xc0U) == 0x80U) --begin;
+    while (begin > 0 && !is_ascii(text[begin]) && (static_cast<unsigned char>(text[begin]) & 0xc0U) == 0x80U)
+      --begin;
     const auto point = first_code_point(text.substr(begin));
     if (!point || !is_white_space(point->value)) break;
     end = begin;
