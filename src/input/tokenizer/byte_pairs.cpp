@@ -84,11 +84,6 @@ Expected<void> BytePairs::add_merges(const BytePairParts& parts, bool byte_level
     }
     const std::uint32_t a = parts.vocab.find(left)->second, b = parts.vocab.find(right)->second;
     merges_.insert(a, b, {rank++, parts.vocab.find(merged)->second});
-    const auto stands_for_text = [&](std::uint32_t id) {
-      return id != unknown_ && std::ranges::find(fallback_, id) == fallback_.end();
-    };
-    // What stands for other characters than its own tells nothing of where it may join.
-    if (!stands_for_text(a) || !stands_for_text(b)) takes_apart_ = false;
     const std::uint32_t last = last_unit(left), first = first_unit(right);
     if (!byte_level) {
       joins_.insert(neighbours(last, first));
@@ -113,8 +108,9 @@ std::optional<std::uint32_t> BytePairs::id_of(std::uint32_t code) const {
   return at == of_code_.end() ? std::nullopt : std::optional(at->second);
 }
 
-/// Where a part of a long word ends: between two known characters that no merge joins. Both parts are then
-/// encoded as if they stood together.
+/// Where a part of a long word ends: between two known characters that no merge joins. The tokens on either
+/// side of such a place end and begin with these two, whatever unknown ones became elsewhere, so both parts
+/// are encoded as if they stood together.
 std::size_t BytePairs::end_of_part(std::string_view word, std::size_t begin) const {
   Unit left = unit_at(word.substr(begin));
   std::size_t at = begin + left.bytes;
@@ -137,7 +133,7 @@ Expected<void> BytePairs::encode(std::string_view word, std::vector<std::int32_t
       return {};
     }
   }
-  if (word.size() <= longest_kept || !takes_apart_) return encode_part(word, out);
+  if (word.size() <= longest_kept) return encode_part(word, out);
   for (std::size_t begin = 0; begin < word.size();) {
     const std::size_t end = end_of_part(word, begin);
     if (auto done = encode_part(word.substr(begin, end - begin), out); !done) return done;

@@ -11,17 +11,10 @@
 #include <vector>
 
 #include "input/tokenizer/merge_table.h"
+#include "input/tokenizer/text_map.h"
 #include "pastonly/error.h"
 
 namespace pastonly::input {
-
-/// Hashes names that are looked up by parts of a text.
-struct TextHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-};
-template <class Value>
-using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
 /// What "model" of tokenizer.json says of a byte-pair encoding (Sennrich et al. 2016).
 struct BytePairParts {
@@ -74,7 +67,6 @@ class BytePairs {
   /// Pairs of neighbouring units that some merge joins: (left << 32 | right). A word may be taken apart
   /// everywhere else.
   std::unordered_set<std::uint64_t> joins_;
-  bool takes_apart_ = true;
   std::vector<std::uint32_t> symbols_;  // scratch
   MergeQueue queue_;                    // scratch
   TextMap<Kept> kept_;

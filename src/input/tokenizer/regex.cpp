@@ -16,7 +16,7 @@ using RegexClock = std::chrono::steady_clock;
 
 // Between two looks at the clock, a search begins at no more than this many places.
 constexpr std::size_t starts_between_looks = 64;
-constexpr std::size_t searches_between_looks = 4;
+constexpr std::size_t searches_between_looks = 16;
 constexpr std::uint32_t heap_kib = 64 * 1024;
 constexpr std::size_t stack_bytes = std::size_t{8} << 20;
 // A sound pattern takes some 10 ns a byte.
