@@ -1,4 +1,4 @@
-"""Tokens a second beside the tokenizers package, one thread each: ENCODE_TEXT [MEGABYTES [REPEATS]].
+"""Tokens a second of processor time beside the tokenizers package, one thread each: ENCODE_TEXT [MEGABYTES [REPEATS]].
 
 The tokenizers are those of tests/torch/tokenizing.py, trained to 32,000 tokens; the text is made of its corpus, in another order every
 time. The package encodes the text at once, as it was asked to, and line by line, which it is faster at.
@@ -23,9 +23,9 @@ CASES = ("olmoe", "qwen", "gpt-oss, llama 4", "deepseek 3", "mixtral")
 
 
 def seconds_of(work):
-    start = time.perf_counter()
+    start = time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return time.process_time() - start, result
 
 
 def main():

@@ -175,7 +175,7 @@ class Text(unittest.TestCase):
             self.refused(says)
         with (self.checkpoint / "tokenizer.json").open("wb") as file:
             file.truncate(500 << 20)
-        self.refused("tokenizer.json", str(128 << 20))
+        self.refused("tokenizer.json", str(64 << 20))
 
     def test_costly_patterns_and_texts(self):
         self.text.write_text("ab" * 200_000)  # one word
