@@ -166,7 +166,7 @@ class Text(unittest.TestCase):
                 (changed(added_tokens=[TOKENIZER["added_tokens"][0] | {"id": 99}]), "'<end>' has id 99, and the tokenizers package gives it 18"),
                 (changed(added_tokens=TOKENIZER["added_tokens"] * 2), "is there already"),
                 (changed(added_tokens=[{"id": 18, "content": ""}]), "added_tokens[0].content"), (changed(added_tokens=[3]), "added_tokens[0]"),
-                (changed(added_tokens=[{"id": 18, "content": "x" * 600}]), "1 to 512 bytes"),
+                (changed(added_tokens=[{"id": 18, "content": "x" * 600}]), "1 to 128 bytes"),
                 (changed(pre_tokenizer={"type": "Sequence", "pretokenizers": [split("a")] * 65}), "more than 64 steps"),
                 (changed(normalizer={"type": "Sequence", "normalizers": [
                     {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 60}] * 60}), "makes the text too long"),
@@ -182,6 +182,11 @@ class Text(unittest.TestCase):
         for pattern in ("(?:[a-l]+)+(?:z|y)", "(?:(?:a|b)*)*[yz]"):
             self.tokenize_by(changed(pre_tokenizer=split(pattern)))
             self.refused("costs too much at byte 0 of the text")
+        spaces = [added | {"content": content, "id": 18 + number, "lstrip": True, "rstrip": True}
+                  for number, content in enumerate((" ", "a" * 127 + "l")) for added in TOKENIZER["added_tokens"]]
+        self.text.write_text("a" * 1_000_000 + " " * 1_000_000)
+        self.tokenize_by(changed(added_tokens=spaces))
+        audit(self.checkpoint, "--text", self.text, *SHAPE, "--check", "router-geometry", expect=3)
         for text in ("ab" * 5_000_000, "a" + " " * 10_000_000, "ab\n" * 3_000_000):
             self.text.write_text(text)
             self.tokenize_by(TOKENIZER)

@@ -58,6 +58,7 @@ Expected<bool> AddedTokens::inside_word(std::string_view text, std::size_t begin
 
 Expected<void> AddedTokens::split(std::string_view text, const TakeStretch& take) {
   std::size_t done = 0;
+  std::size_t space_begin = 0, space_end = 0;  // a run of white space behind a token that took it
   const auto between = [&](std::size_t end) -> Expected<void> {
     return done < end ? take(text.substr(done, end - done), done, std::nullopt) : Expected<void>();
   };
@@ -77,7 +78,14 @@ Expected<void> AddedTokens::split(std::string_view text, const TakeStretch& take
     }
     // What a token before has taken is not taken again.
     if (token->lstrip && begin > done) begin -= trailing_space(text.substr(done, begin - done));
-    if (token->rstrip) end += leading_space(text.substr(end));
+    if (token->rstrip) {
+      // Tokens may begin inside the run, and then take its rest: it is measured once.
+      if (end < space_begin || end >= space_end) {
+        space_begin = end;
+        space_end = end + leading_space(text.substr(end));
+      }
+      end = std::max(end, space_end);
+    }
     if (auto given = between(begin); !given) return given;
     if (auto given = take(text.substr(begin, end - begin), begin, token->id); !given) return given;
     done = end;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t largest_tokenizer_file = std::size_t{64} << 20;  // the largest known has 35 MB
 constexpr std::uint64_t largest_id = (std::uint64_t{1} << 31) - 1;
-constexpr std::size_t longest_added = 512;  // bytes of an added token
+constexpr std::size_t longest_added = 128;  // bytes of an added token
 
 }  // namespace
 
