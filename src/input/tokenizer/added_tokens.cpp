@@ -77,7 +77,7 @@ Expected<void> AddedTokens::split(std::string_view text, const TakeStretch& take
       if (*inside) continue;
     }
     // What a token before has taken is not taken again.
-    if (token->lstrip && begin > done) begin -= trailing_space(text.substr(done, begin - done));
+    if (token->lstrip) begin = begin > done ? begin - trailing_space(text.substr(done, begin - done)) : done;
     if (token->rstrip) {
       // Tokens may begin inside the run, and then take its rest: it is measured once.
       if (end < space_begin || end >= space_end) {
@@ -86,8 +86,15 @@ Expected<void> AddedTokens::split(std::string_view text, const TakeStretch& take
       }
       end = std::max(end, space_end);
     }
+    if (begin > end)
+      return input_error(fmt::format(
+          "added_tokens: '{}' stands in white space that a token before it takes (byte {} of a piece); the "
+          "tokenizers package fails there",
+          token->content, at));
     if (auto given = between(begin); !given) return given;
-    if (auto given = take(text.substr(begin, end - begin), begin, token->id); !given) return given;
+    if (begin < end) {  // else all of it was taken before
+      if (auto given = take(text.substr(begin, end - begin), begin, token->id); !given) return given;
+    }
     done = end;
   }
   return between(text.size());
