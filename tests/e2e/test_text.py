@@ -13,16 +13,18 @@ from test_checkpoint import write
 
 LETTERS = "abcdefghijklĠĊ"
 TOKENIZER = {
-    "version": "1.0", "truncation": {"max_length": 8}, "padding": None, "normalizer": {"type": "NFC"}, "decoder": {"type": "ByteLevel"},
+    "version": "1.0", "truncation": {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}, "padding": None,
+    "normalizer": {"type": "NFC"}, "decoder": None,
     "added_tokens": [{"id": 18, "content": "<end>", "special": True, "normalized": False, "single_word": False, "lstrip": False, "rstrip": False}],
     "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
         {"type": "Split", "pattern": {"Regex": " ?\\p{L}+|\\s+(?!\\S)|\\s+"}, "behavior": "Isolated", "invert": False},
         {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]},
-    "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<end>", "type_id": 0}}], "pair": [], "special_tokens": {}},
+    "post_processor": {"type": "TemplateProcessing", "pair": [], "special_tokens": {"<end>": {"id": "<end>", "ids": [18], "tokens": ["<end>"]}},
+                       "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "<end>", "type_id": 0}}]},
     "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": None,
               "fuse_unk": False, "byte_fallback": False,
               "vocab": {letter: number for number, letter in enumerate(LETTERS)} | {"ab": 14, "Ġab": 15, "cd": 16, "abcd": 17},
-              "merges": ["a b", ["Ġ", "ab"], ["c", "d"], "ab cd"]}}
+              "merges": ["a b", "Ġ ab", "c d", "ab cd"]}}
 TEXT = "abcd ab<end>cd\nhi ah  ab\n" * 40
 IDS = [17, 15, 18, 16, 13, 7, 8, 12, 0, 7, 12, 15, 13] * 40  # "  ab" is split before its last space
 SHAPE = ("--positions", 16, "--batch", 2)
@@ -164,7 +166,7 @@ class Text(unittest.TestCase):
                 (changed(model_merges=[["", "a"]]), "model.merges[0]"), (changed(model_merges={}), "model.merges: expected a list"),
                 (changed(model_unk_token="<unk>"), "model.unk_token: '<unk>' is not in the vocabulary"),
                 (changed(added_tokens=[TOKENIZER["added_tokens"][0] | {"id": 99}]), "'<end>' has id 99, and the tokenizers package gives it 18"),
-                (changed(added_tokens=TOKENIZER["added_tokens"] * 2), "is there already"),
+                (changed(added_tokens=[*TOKENIZER["added_tokens"] * 2, TOKENIZER["added_tokens"][0] | {"rstrip": True}]), "added_tokens[2]: '<end>' is there already"),
                 (changed(added_tokens=[{"id": 18, "content": ""}]), "added_tokens[0].content"), (changed(added_tokens=[3]), "added_tokens[0]"),
                 (changed(added_tokens=[{"id": 18, "content": "x" * 600}]), "1 to 128 bytes"),
                 (changed(pre_tokenizer={"type": "Sequence", "pretokenizers": [split("a")] * 65}), "more than 64 steps"),

@@ -20,6 +20,7 @@ struct AddedToken {
   bool lstrip = false;       ///< takes the white space before it
   bool rstrip = false;       ///< and behind it
   bool normalized = false;   ///< looked for in the normalised text, in normalised form
+  bool operator==(const AddedToken&) const = default;
 };
 
 /// Finds added tokens: at each place from left to right the longest.

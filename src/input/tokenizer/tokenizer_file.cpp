@@ -136,6 +136,11 @@ class TokenizerFile {
     for (std::size_t i = 0; i < json.size(); ++i) {
       auto token = added_token(json[i], fmt::format("added_tokens[{}]", i));
       if (!token) return tl::unexpected(token.error());
+      if (const auto [earlier, fresh] = seen_.emplace(token->content, *token); !fresh) {
+        if (earlier->second == *token) continue;
+        return input_error(
+            fmt::format("added_tokens[{}]: '{}' is there already, with other flags", i, token->content));
+      }
       out_.added_.push_back(*token);
       if (!token->normalized) {
         written.push_back(*std::move(token));
@@ -170,12 +175,12 @@ class TokenizerFile {
     if (auto good = read.finish(); !good) return tl::unexpected(good.error());
     if (out.content.empty() || out.content.size() > longest_added)
       return input_error(fmt::format("{}.content: expected 1 to {} bytes", path, longest_added));
-    if (!seen_.insert(out.content).second)
-      return input_error(fmt::format("{}: '{}' is there already", path, out.content));
     const auto known = out_.vocab_.find(out.content);
     // To what is not in the vocabulary the package gives the next id, and warns where the file says another.
-    const std::uint64_t given = known != out_.vocab_.end()
-                                    ? known->second
+    const auto earlier = seen_.find(out.content);
+    const std::uint64_t given = known != out_.vocab_.end() ? known->second
+                                : earlier != seen_.end()
+                                    ? earlier->second.id
                                     : std::max<std::uint64_t>(out_.vocab_.size(), behind_added_);
     if (id != given)
       return input_error(fmt::format("{}: '{}' has id {}, and the tokenizers package gives it {}", path,
@@ -186,8 +191,8 @@ class TokenizerFile {
   }
 
   Tokenizer out_;
-  std::unordered_set<std::string> seen_;  // contents of added tokens
-  std::uint64_t behind_added_ = 0;        // one more than the largest id of an added token so far
+  TextMap<AddedToken> seen_;        // added tokens so far, by content
+  std::uint64_t behind_added_ = 0;  // one more than the largest id of an added token so far
 };
 
 Expected<Tokenizer> Tokenizer::open(const std::filesystem::path& file) { return TokenizerFile(file).read(); }
