@@ -18,7 +18,7 @@ using RegexClock = std::chrono::steady_clock;
 constexpr std::size_t starts_between_looks = 64;
 constexpr std::size_t searches_between_looks = 16;
 constexpr std::uint32_t heap_kib = 64 * 1024;
-constexpr std::size_t stack_bytes = std::size_t{8} << 20;
+constexpr std::size_t first_stack_bytes = std::size_t{32} << 10, stack_bytes = std::size_t{8} << 20;
 // A sound pattern takes some 10 ns a byte.
 constexpr double seconds_at_least = 5.0, seconds_per_byte = 2e-6;
 
@@ -41,7 +41,7 @@ struct Regex::Compiled {
       : code(made),
         data(pcre2_match_data_create(1, nullptr)),
         context(pcre2_match_context_create(nullptr)),
-        stack(pcre2_jit_stack_create(32 * 1024, stack_bytes, nullptr)) {
+        stack(pcre2_jit_stack_create(first_stack_bytes, stack_bytes, nullptr)) {
     pcre2_set_heap_limit(context, heap_kib);
     pcre2_jit_stack_assign(context, nullptr, stack);
   }
