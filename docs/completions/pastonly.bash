@@ -32,7 +32,7 @@ _pastonly() {
     lab) options="--out --policy --check --no-checks --export --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
-      options="--policy --baseline --output --rule --as --tokens --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
+      options="--policy --baseline --output --rule --as --tokens --text --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
     plan) options="--vocab --batch --positions --layout --special --tokens --source --limit --noisy $session" ;;

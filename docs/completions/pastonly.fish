@@ -32,7 +32,7 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit" -l as -x -d "Family 
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l rule -x -d "Rule that a checkpoint was trained under"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l twin -r -d "Checkpoint of the causal baseline"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l tokens -r -d "Token ids to run a checkpoint on, FORMAT:FILE"
-complete -c pastonly -n "__fish_seen_subcommand_from audit" -l text -r -d "Not supported: tokenise first"
+complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l text -r -d "Text to run a checkpoint on"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l positions -x -d "Positions per row of a checkpoint"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l precision -x -a "float32 bfloat16" -d "Precision of products with bfloat16 weights"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l record -r -d "Record the runs in a directory"

@@ -20,6 +20,7 @@ struct AuditRequest {
   std::vector<std::string> checks;  ///< ids; empty = all
   std::string rule;                 ///< checkpoint: the rule it was trained under; "" = what it declares
   std::string tokens;               ///< checkpoint: FORMAT:FILE of token ids; "" = drawn
+  std::string text;           ///< checkpoint: text in UTF-8 instead, read by its tokenizer.json; "" = none
   std::size_t batch = 0;      ///< sequences of a flattened array, or of a checkpoint's batch; 0 = default
   std::size_t positions = 0;  ///< checkpoint: of a row; 0 = by the size of the model
   std::uint64_t seed = 0;

@@ -33,6 +33,13 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
       ->check(not_empty())
       ->group(group);
   command
+      .add_option(
+          "--text", options.text,
+          "Text (UTF-8) to run the checkpoint on, read by its own tokenizer.json; no token is put in front")
+      ->type_name("FILE")
+      ->check(not_empty())
+      ->group(group);
+  command
       .add_option("--positions", options.positions,
                   "Positions per row (--batch sets the rows); default: chosen by the model's size")
       ->type_name("N")
@@ -52,10 +59,6 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool 
                   "Checkpoint of a model trained causally on the same data (the causal baseline): a lower "
                   "loss than this baseline counts as leakage")
       ->type_name("DIRECTORY")
-      ->check(not_empty())
-      ->group(group);
-  command.add_option("--text", options.text, "Not supported: tokenise the text first, then use --tokens")
-      ->type_name("FILE")
       ->check(not_empty())
       ->group(group);
   command

@@ -8,7 +8,7 @@ namespace pastonly::cli {
 
 using session::CheckpointOptions;
 
-/// `audit`: all of them; else what says how one batch is run (--rule, --tokens, --positions).
+/// `audit`: all of them; else what says how one batch is run (--rule, --tokens, --text, --positions).
 void add_checkpoint_options(CLI::App& command, CheckpointOptions& options, bool audit);
 
 }  // namespace pastonly::cli

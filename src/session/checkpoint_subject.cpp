@@ -10,6 +10,7 @@
 #include "pastonly/names.h"
 #include "routing/parameter_values.h"
 #include "session/drawn_tokens.h"
+#include "session/text_tokens.h"
 #include "stats/interval.h"
 #include "subjects/live_model.h"
 
@@ -118,11 +119,8 @@ Expected<checkpoint::Checkpoint> open_causal_baseline(const CheckpointOptions& o
 
 Expected<void> check_options(const AuditRequest& request) {
   const input::TraceOptions& options = request.options;
-  if (!request.checkpoint.text.empty()) {
-    return usage_error(
-        "--text: pastonly cannot run a checkpoint's tokenizer (it contains no tokenizer library); tokenise "
-        "the text with it, save the ids as a one-dimensional .npy and give them as --tokens npy:FILE");
-  }
+  if (!request.checkpoint.text.empty() && !request.checkpoint.tokens.empty())
+    return usage_error("--text and --tokens both say what the checkpoint is run on; give one");
   if (!options.shape.empty() || options.mode || options.stage || options.compute || options.top_k ||
       options.experts || !options.map.empty())
     return usage_error(
@@ -186,10 +184,13 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   live.files = out.checkpoint->files();
   live.special_tokens = description.special_tokens;
   add_issues(*out.checkpoint, false, live.issues);
-  auto draw = drawn_tokens(request.checkpoint.tokens, description.vocab, live.layout.positions,
-                           "the checkpoint", policy);
+  const std::string& text = request.checkpoint.text;
+  auto draw = text.empty() ? drawn_tokens(request.checkpoint.tokens, description.vocab, live.layout.positions,
+                                          "the checkpoint", policy)
+                           : text_tokens(request.subject, text, description.vocab, live.layout.positions);
   if (!draw) return tl::unexpected(draw.error());
-  if (request.checkpoint.tokens.empty()) live.drawn_from = policy.source;
+  for (FileRecord& file : text_files(request.subject, text)) live.files.push_back(std::move(file));
+  if (text.empty() && request.checkpoint.tokens.empty()) live.drawn_from = policy.source;
   if (!request.checkpoint.causal_baseline.empty()) {
     auto causal_baseline = open_causal_baseline(request.checkpoint, request.subject, description);
     if (!causal_baseline) return tl::unexpected(causal_baseline.error());

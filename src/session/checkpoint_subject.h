@@ -19,7 +19,8 @@ struct CheckpointSubject {
 Expected<checkpoint::Checkpoint> open_directory(const std::string& path, const CheckpointOptions& options);
 
 /// Opens the request's directory as a live subject. Tokens drawn from a source make it the policy's. Errors
-/// as of opening the checkpoint; usage errors: options that belong to recorded subjects, --text.
+/// as of opening the checkpoint; usage errors: options that belong to recorded subjects, --text beside
+/// --tokens.
 Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy& policy);
 
 }  // namespace pastonly::session

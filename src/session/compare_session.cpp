@@ -16,6 +16,7 @@
 #include "session/checkpoint_subject.h"
 #include "session/file_hashes.h"
 #include "session/report_file.h"
+#include "session/text_tokens.h"
 #include "session/timed_run.h"
 #include "stats/interval.h"
 #include "subjects/file_record.h"
@@ -98,9 +99,10 @@ Expected<void> check_options(const CompareRequest& request) {
   if (const auto option = given(request.checkpoint); option && checkpoint == paths.end())
     return usage_error(fmt::format("{} is for checkpoints; no path holds a config.json", *option));
   if (checkpoint != paths.end() && recorded != paths.end() &&
-      !(request.checkpoint.tokens.empty() && request.checkpoint.positions == 0))
+      !(request.checkpoint.tokens.empty() && request.checkpoint.text.empty() &&
+        request.checkpoint.positions == 0))
     return usage_error(
-        fmt::format("{} is run on the tokens that {} recorded: leave out --tokens and --positions",
+        fmt::format("{} is run on the tokens that {} recorded: leave out --tokens, --text and --positions",
                     *checkpoint, *recorded));
   return {};
 }
@@ -121,6 +123,9 @@ Expected<std::vector<FileRecord>> files_of(const CompareRequest& request,
     const auto files = opened->files();
     out.insert(out.end(), files.begin(), files.end());
   }
+  // The last checkpoint's tokenizer reads the text for all.
+  for (FileRecord& file : text_files(request.models.back(), request.checkpoint.text))
+    out.push_back(std::move(file));
   return FileHashes(out).wait();
 }
 

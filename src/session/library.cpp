@@ -33,6 +33,7 @@ Expected<Report> audit(const AuditRequest& request) {
   if (whole.checkpoint.rule.empty() && session::is_checkpoint(request.subject))
     whole.checkpoint.rule = whole.policy.rule;
   whole.checkpoint.tokens = request.tokens;
+  whole.checkpoint.text = request.text;
   whole.checkpoint.positions = request.positions;
   return session::run_audit(whole, environment_of(request));
 }

@@ -104,6 +104,7 @@ void add_to_value(const CheckpointOptions& options, Value& value) {
   if (!options.family.empty()) value.set("as", options.family);
   if (!options.causal_baseline.empty()) value.set("twin", options.causal_baseline);
   if (!options.tokens.empty()) value.set("tokens", options.tokens);
+  if (!options.text.empty()) value.set("text", options.text);
   if (options.positions > 0) value.set("positions", options.positions);
   if (options.limit > 0.0) value.set("limit", options.limit);
   if (options.budget > 0) value.set("budget", options.budget);
@@ -116,6 +117,7 @@ CheckpointOptions checkpoint_options_from(const Value& value) {
   options.family = value.text_or("as", "");
   options.causal_baseline = value.text_or("twin", "");
   options.tokens = value.text_or("tokens", "");
+  options.text = value.text_or("text", "");
   options.positions = positive(value.integer("positions")).value_or(0);
   if (const auto limit = value.number("limit"); limit && *limit > 0.0 && *limit < 1.0) options.limit = *limit;
   options.budget = positive(value.integer("budget")).value_or(0);

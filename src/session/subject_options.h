@@ -28,10 +28,10 @@ struct CheckpointOptions {
   std::string family;           ///< model_type to run it as; "" = what config.json declares
   std::string causal_baseline;  ///< checkpoint trained causally on the same; "" = none
   std::string tokens;           ///< FORMAT:FILE; "" = drawn from the source, or uniformly
-  std::string text;
-  std::size_t positions = 0;  ///< of a row; 0 = by the size of the model
-  double limit = 0.0;         ///< the detection limit that the plan is made for; 0 = 1%, if it costs no more
-  std::size_t budget = 0;     ///< token positions per check beyond the plan; 0 = by the size of the model
+  std::string text;             ///< read by the checkpoint's tokenizer in place of tokens; "" = none
+  std::size_t positions = 0;    ///< of a row; 0 = by the size of the model
+  double limit = 0.0;      ///< the detection limit that the plan is made for; 0 = 1%, if it costs no more
+  std::size_t budget = 0;  ///< token positions per check beyond the plan; 0 = by the size of the model
   std::string precision = "float32";  ///< or bfloat16
   std::string record;                 ///< directory that keeps the runs; "" = none
 };

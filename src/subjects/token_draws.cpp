@@ -7,7 +7,6 @@
 #include <span>
 #include <vector>
 
-#include "input/text/token_stream.h"
 #include "stats/random.h"
 #include "stats/token_source.h"
 
@@ -28,10 +27,14 @@ Expected<DrawTokens> draws_from(const std::filesystem::path& path, std::string_v
                                 std::size_t positions) {
   auto opened = input::open_token_stream(path, format, vocab);
   if (!opened) return tl::unexpected(opened.error());
-  const auto stream = std::make_shared<const input::TokenStream>(*std::move(opened));
+  return draws_from(*std::move(opened), path.string(), positions);
+}
+
+Expected<DrawTokens> draws_from(input::TokenStream opened, const std::string& name, std::size_t positions) {
+  const auto stream = std::make_shared<const input::TokenStream>(std::move(opened));
   if (stream->size() / 10 < positions) {
-    return input_error(fmt::format("{}: {} tokens are too few for rows of {}: ten rows at least",
-                                   path.string(), stream->size(), positions));
+    return input_error(fmt::format("{}: {} tokens are too few for rows of {}: ten rows at least", name,
+                                   stream->size(), positions));
   }
   std::vector<std::int64_t> block(std::size_t{1} << 16);
   for (std::size_t first = 0; first < stream->size(); first += block.size()) {

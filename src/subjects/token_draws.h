@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
+#include "input/text/token_stream.h"
 #include "pastonly/error.h"
 #include "pastonly/policy.h"
 #include "subjects/run_inputs.h"
@@ -18,5 +20,8 @@ Expected<DrawTokens> draws_from(const Source& source);
 /// later.
 Expected<DrawTokens> draws_from(const std::filesystem::path& path, std::string_view format, std::size_t vocab,
                                 std::size_t positions);
+
+/// The same of a stream in memory; `name` stands before messages.
+Expected<DrawTokens> draws_from(input::TokenStream stream, const std::string& name, std::size_t positions);
 
 }  // namespace pastonly::subjects

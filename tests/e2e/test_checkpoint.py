@@ -226,7 +226,7 @@ class Checkpoints(unittest.TestCase):
         self.assertIn("same tokens", other.stderr)
 
     def test_usage(self):
-        for arguments, says in ((("--text", "x.txt"), "--tokens npy:FILE"), (("--rule", "top-k,k=0"), "k"), (("--tokens", "x"), "FORMAT:FILE"),
+        for arguments, says in ((("--rule", "top-k,k=0"), "k"), (("--tokens", "x"), "FORMAT:FILE"),
                                 (("--top-k", "2"), "recorded"), (("--source", "uniform:99"), "99")):
             done = run("audit", self.checkpoint, *arguments)
             self.assertEqual(done.returncode, 4, done.stderr)

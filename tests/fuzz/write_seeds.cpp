@@ -36,6 +36,25 @@ constexpr std::array<std::string_view, 5> documents{
     "expert-threshold,thresholds=[0.1;0.2]",
 };
 
+/// Small tokenizers.
+constexpr std::array<std::string_view, 3> tokenizers{
+    R"json({"added_tokens": [{"id": 7, "content": "<e>", "special": true}], "normalizer": {"type": "NFC"},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+          {"type": "Split", "pattern": {"Regex": "(?i:'s)|[^\\r\\n\\p{L}]?\\p{L}+|\\s+(?!\\S)"}, "behavior": "Isolated"},
+          {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]},
+        "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "\u0120": 2, "ab": 3, "\u0120ab": 4, "\u00c3": 5, "\u00a9": 6},
+          "merges": ["a b", ["\u0120", "ab"]]}})json",
+    R"json({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "_"},
+          {"type": "Replace", "pattern": {"String": " "}, "content": "_"}, {"type": "NFKC"}, {"type": "Lowercase"}]},
+        "model": {"type": "BPE", "unk_token": "?", "fuse_unk": true, "byte_fallback": true,
+          "vocab": {"?": 0, "a": 1, "_": 2, "_a": 3, "<0xC3>": 4, "<0xA9>": 5}, "merges": ["_ a"]}})json",
+    R"json({"added_tokens": [{"id": 2, "content": "ab", "lstrip": true, "rstrip": true, "single_word": true}],
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+          {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"},
+          {"type": "Punctuation", "behavior": "MergedWithNext"}, {"type": "Digits"}, {"type": "Whitespace"}]},
+        "model": {"type": "BPE", "ignore_merges": true, "vocab": {"a": 0, "_": 1}, "merges": []}})json"};
+constexpr std::string_view tokenizer_text("\0 ab's \xc3\xa9 ab <e>  12, a\n", 24);
+
 /// Writes the broken files as seeds, DIRECTORY/<target>/<name>.
 int main(int argc, char** argv) {
   if (argc != 2) {
@@ -59,6 +78,8 @@ int main(int argc, char** argv) {
     std::ofstream(folder / std::to_string(written++)) << document;
   };
   for (const auto document : documents) write("fuzz_documents", document);
+  for (const auto tokenizer : tokenizers)
+    write("fuzz_tokenizer", std::string(tokenizer) + std::string(tokenizer_text));
   for (const auto& config : pastonly::fuzz::tiny_configs()) write("fuzz_checkpoint", config);
   write("fuzz_trace", pastonly::fuzz::torch_bytes());
   // One byte of storage size, the storage, a pickle.

@@ -214,6 +214,18 @@ class StreamReader {
   TokenStream stream_;
 };
 
+TokenStream stream_of(std::string path, std::vector<std::int32_t> ids, std::size_t vocab) {
+  const auto kept = std::make_shared<const std::vector<std::int32_t>>(std::move(ids));
+  TokenStream out;
+  out.path_ = std::move(path);
+  out.type_ = DType::i32;
+  out.count_ = kept->size();
+  out.vocab_ = vocab;
+  out.data_ = std::as_bytes(std::span(*kept)).data();
+  out.storage_.push_back(kept);
+  return out;
+}
+
 Expected<TokenStream> open_token_stream(const std::filesystem::path& path, std::string_view format,
                                         std::size_t vocab) {
   if (std::ranges::find(stream_formats, format) == stream_formats.end()) {

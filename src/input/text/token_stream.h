@@ -24,6 +24,7 @@ class TokenStream {
 
  private:
   friend class StreamReader;
+  friend TokenStream stream_of(std::string path, std::vector<std::int32_t> ids, std::size_t vocab);
   std::string path_;
   DType type_ = DType::u8;
   std::size_t count_ = 0;
@@ -31,6 +32,9 @@ class TokenStream {
   const std::byte* data_ = nullptr;  // (count) of type, unaligned
   std::vector<std::shared_ptr<const void>> storage_;
 };
+
+/// Ids in memory as a stream; `path`: what errors name.
+TokenStream stream_of(std::string path, std::vector<std::int32_t> ids, std::size_t vocab);
 
 /// The formats by name:
 /// - bytes: any file, a token a byte.
