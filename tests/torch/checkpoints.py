@@ -113,7 +113,7 @@ CASES = [
     ("glm_moe_dsa", "", dict(INDEXED), (3, 20)),
     ("glm_moe_dsa", "indexers shared, long", dict(INDEXED, indexer_types=["full", "shared", "full"], tie_word_embeddings=True), LONG),
     ("granitemoeshared", "", dict(LOCAL, shared_intermediate_size=36, attention_multiplier=0.3, embedding_multiplier=2.0, residual_multiplier=0.4, logits_scaling=3.0), (3, 20)),
-    ("granitemoeshared", "tied embeddings, no shared experts, long", dict(LOCAL, shared_intermediate_size=0, num_key_value_heads=2, tie_word_embeddings=True), LONG),
+    ("granitemoeshared", "tied embeddings, no shared experts, long", dict(LOCAL, shared_intermediate_size=0, attention_multiplier=0.2, num_key_value_heads=2, tie_word_embeddings=True), LONG),
     ("hunyuan_v1_moe", "", dict(EIGHT, moe_topk=2, num_experts_per_tok="absent", head_dim=16), (3, 20)),
     ("hunyuan_v1_moe", "tied embeddings, grouped queries, biases, long", dict(EIGHT, moe_topk=3, num_experts_per_tok="absent", head_dim=12, num_key_value_heads=2, attention_bias=True, tie_word_embeddings=True), LONG),
     ("hunyuan_v1_moe", "dynamic positions by alpha", dict(EIGHT, moe_topk=2, num_experts_per_tok="absent", head_dim=16, rope_parameters=dict(rope_type="dynamic", type="dynamic", rope_theta=1e4, alpha=8.0, factor=2.0)), (2, 90)),
