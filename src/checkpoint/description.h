@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/quantisation.h"
 #include "checkpoint/rotary.h"
 #include "pastonly/routing_rule.h"
 
@@ -125,6 +126,7 @@ struct Description {
   std::vector<LayerDescription> layers;
   std::size_t training_layers = 0;  ///< beyond these: they predict further tokens, and are not run
   Names names;
+  Quantisation quantisation;
   std::vector<std::int64_t> special_tokens;  ///< bos, eos and pad
   /// What config.json says and nobody here reads: "key = value" (unread_keys.h).
   std::vector<std::string> unread;
