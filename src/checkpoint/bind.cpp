@@ -30,7 +30,8 @@ std::vector<float> half(const std::vector<float>& bias, std::size_t expert, std:
 
 class Binder {
  public:
-  Binder(const Description& description, const Weights& weights) : d_(description), find_(weights, description.quantisation) {}
+  Binder(const Description& description, const Weights& weights)
+      : d_(description), find_(weights, description.quantisation) {}
 
   Expected<ModelWeights> run() {
     prefix_ = find_.has("language_model.model.embed_tokens.weight") ? "language_model.model." : "model.";

@@ -28,7 +28,9 @@ class NibblePairs {
   }
 
  private:
-  const float* pair(std::byte byte) const noexcept { return pairs_[std::to_integer<std::size_t>(byte)].data(); }
+  const float* pair(std::byte byte) const noexcept {
+    return pairs_[std::to_integer<std::size_t>(byte)].data();
+  }
 
   std::array<std::array<float, 2>, 256> pairs_;
 };

@@ -1,7 +1,6 @@
 #include "checkpoint/non_finite.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -27,8 +26,8 @@ bool is_scale(const std::string& name) {
   return name.ends_with("_scale") || name.ends_with("_scale_inv") || name.ends_with(".scales");
 }
 
-/// The matrices of a tensor with what belongs to it. None, or none with data, where it holds no weights of its
-/// own: integers, scales of others.
+/// The matrices of a tensor with what belongs to it. None, or none with data, where it holds no weights of
+/// its own: integers, scales of others.
 std::vector<StoredMatrix> matrices_of(TensorFinder& find, const StoredTensor& tensor) {
   if (const auto led = led_matrix(find, tensor)) {
     if (led->experts) return find.stack(led->name, *led->experts, led->outputs, led->inputs, false);
@@ -91,6 +90,20 @@ std::string bad_number(TensorFinder& find, const StoredTensor& tensor, std::size
   return "";
 }
 
+/// A tensor and those taken beside it that scale its numbers: "x' times 'x_scale".
+std::string names_of(const TensorFinder& find, const StoredTensor& tensor) {
+  std::string out = tensor.name;
+  for (const std::string& name : find.taken()) {
+    const auto holds = [&](std::string_view part) { return name.find(part) != std::string::npos; };
+    const std::string last = name.substr(name.rfind('.') + 1);
+    const bool scales = is_scale(name) || name.ends_with("_scales") || last == "SCB" || last == "absmax" ||
+                        last == "quant_map" || last == "nested_absmax";
+    if (scales && name != tensor.name && !holds("input_") && !holds("activation_") && !holds("output_scale"))
+      out += fmt::format("' times '{}", name);
+  }
+  return out;
+}
+
 struct Looked {
   std::string bad = {};   ///< "file: tensor 'x' holds nan at element 17", "" where all is finite
   std::string zero = {};  ///< "holds nothing but zeros in 'x' ...", "" where every matrix holds something
@@ -100,7 +113,7 @@ Looked look_at(const Weights& weights, const Quantisation& quantisation, const S
   TensorFinder find(weights, quantisation);
   std::size_t matrices = 0, zero = 0;
   const std::string bad = bad_number(find, tensor, matrices, zero);
-  const std::string names = fmt::format("{}", fmt::join(find.taken(), "' times '"));
+  const std::string names = names_of(find, tensor);
   Looked out;
   if (!bad.empty()) out.bad = fmt::format("{}: tensor '{}' holds {}", tensor.file, names, bad);
   if (zero > 0 && !tensor.name.ends_with("bias") && !is_scale(tensor.name))
@@ -115,7 +128,8 @@ Expected<std::vector<std::string>> check_weights(const Weights& weights, const Q
   std::vector<const StoredTensor*> tensors;
   for (const auto& [name, tensor] : weights.tensors()) tensors.push_back(&tensor);
   std::vector<Looked> found(tensors.size());
-  stats::parallel_for(tensors.size(), [&](std::size_t i) { found[i] = look_at(weights, quantisation, *tensors[i]); });
+  stats::parallel_for(tensors.size(),
+                      [&](std::size_t i) { found[i] = look_at(weights, quantisation, *tensors[i]); });
   std::vector<std::string> zeros;
   for (Looked& one : found) {
     if (!one.bad.empty()) return input_error(input::printable(one.bad + "; the checkpoint cannot be run"));
@@ -129,7 +143,8 @@ std::string find_non_finite(const Weights& weights, const Quantisation& quantisa
   for (auto at = weights.tensors().lower_bound(prefix); at != weights.tensors().end(); ++at) {
     const StoredTensor& tensor = at->second;
     if (!tensor.name.starts_with(prefix)) break;
-    if (Looked looked = look_at(weights, quantisation, tensor); !looked.bad.empty()) return std::move(looked.bad);
+    if (Looked looked = look_at(weights, quantisation, tensor); !looked.bad.empty())
+      return std::move(looked.bad);
   }
   return "";
 }

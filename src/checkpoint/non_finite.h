@@ -18,6 +18,7 @@ std::string find_non_finite(const Weights& weights, const Quantisation& quantisa
 /// Input error: a tensor, whether or not any token would reach it, holds what is not finite. Else what is odd
 /// about them, a predicate each: tensors with matrices that hold nothing but zeros, as a broken export leaves
 /// them. Reads all weights once, on all threads.
-Expected<std::vector<std::string>> check_weights(const Weights& weights, const Quantisation& quantisation = {});
+Expected<std::vector<std::string>> check_weights(const Weights& weights,
+                                                 const Quantisation& quantisation = {});
 
 }  // namespace pastonly::checkpoint

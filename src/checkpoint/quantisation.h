@@ -14,6 +14,7 @@ struct Quantisation {
   std::size_t group = 0;                  ///< inputs that share a scale (GPTQ, AWQ); 0 = by the tensors
   std::size_t bits = 0;                   ///< of GPTQ's codes; 0 = no GPTQ is declared
   bool zeros_less_one = true;             ///< GPTQ stores zero points less 1 (its first format)
+  bool zero_points = false;               ///< of all integers (compressed-tensors, symmetric: false)
   bool activations = false;               ///< a server quantises what enters products as well
 };
 

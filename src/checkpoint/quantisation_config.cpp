@@ -28,8 +28,11 @@ void pass_over_lists(ObjectReader& how) {
 void read_block(ObjectReader& how, std::string_view key, Quantisation& out) {
   const auto block = how.counts(key);
   if (block.empty()) return;
-  if (block.size() != 2 || block[0] == 0 || block[1] == 0)
-    return how.reject(key, "expected two numbers above 0: outputs and inputs that share a scale");
+  const auto is_size = [](std::size_t size) { return size > 0 && size <= largest_group; };
+  if (block.size() != 2 || !is_size(block[0]) || !is_size(block[1]))
+    return how.reject(key,
+                      fmt::format("expected two numbers from 1 to {}: outputs and inputs that share a scale",
+                                  largest_group));
   out.blocks.push_back({block[0], block[1]});
 }
 
@@ -62,12 +65,38 @@ void read_gptq(ObjectReader& how, Quantisation& out) {
     how.reject(said, fmt::format("'{}' is not supported; expected gptq or gptq_v2, to which GPTQModel "
                                  "converts",
                                  format.substr(0, 40)));
-  how.pass_over({"checkpoint_format", "format", "desc_act", "static_groups", "sym", "true_sequential",
-                 "damp_percent", "model_file_base_name", "model_name_or_path", "is_marlin_format", "lm_head",
-                 "meta", "act_group_aware", "backend", "batch_size", "cache_block_outputs", "dataset",
-                 "max_input_length", "model_seqlen", "module_name_preceding_first_block", "pad_token_id",
-                 "tokenizer", "use_cuda_fp16", "use_exllama", "disable_exllama", "exllama_config",
-                 "pack_dtype", "dynamic", "damp_auto_increment", "mse", "offload_to_disk", "method"});
+  how.pass_over({"checkpoint_format",
+                 "format",
+                 "desc_act",
+                 "static_groups",
+                 "sym",
+                 "true_sequential",
+                 "damp_percent",
+                 "model_file_base_name",
+                 "model_name_or_path",
+                 "is_marlin_format",
+                 "lm_head",
+                 "meta",
+                 "act_group_aware",
+                 "backend",
+                 "batch_size",
+                 "cache_block_outputs",
+                 "dataset",
+                 "max_input_length",
+                 "model_seqlen",
+                 "module_name_preceding_first_block",
+                 "pad_token_id",
+                 "tokenizer",
+                 "use_cuda_fp16",
+                 "use_exllama",
+                 "disable_exllama",
+                 "exllama_config",
+                 "pack_dtype",
+                 "dynamic",
+                 "damp_auto_increment",
+                 "mse",
+                 "offload_to_disk",
+                 "method"});
 }
 
 void read_awq(ObjectReader& how) {
@@ -85,12 +114,14 @@ void read_groups_of(ObjectReader& how, Quantisation& out) {
   ObjectReader groups = how.object("config_groups");
   const input::Json* all = how.find("config_groups");
   if (all == nullptr || !all->is_object()) return how.adopt(groups);
+  bool symmetric = all->empty();
   for (const auto& [name, value] : all->items()) {
     ObjectReader group = groups.object(name);
     ObjectReader weights = group.object("weights");
+    if (group.has("weights")) symmetric = weights.flag("symmetric", true) || symmetric;
     read_block(weights, "block_structure", out);
-    weights.pass_over({"num_bits", "type", "strategy", "symmetric", "group_size", "dynamic", "observer",
-                       "observer_kwargs", "actorder", "scale_dtype", "zp_dtype"});
+    weights.pass_over({"num_bits", "type", "strategy", "group_size", "dynamic", "observer", "observer_kwargs",
+                       "actorder", "scale_dtype", "zp_dtype"});
     out.activations = out.activations || group.has("input_activations");
     group.pass_over({"targets", "input_activations", "format"});
     if (group.has("output_activations"))
@@ -98,6 +129,7 @@ void read_groups_of(ObjectReader& how, Quantisation& out) {
     group.adopt(weights);
     groups.adopt(group);
   }
+  out.zero_points = !symmetric;
   how.adopt(groups);
 }
 
@@ -115,8 +147,8 @@ void read_compressed_tensors(ObjectReader& how, Quantisation& out) {
     ObjectReader sparsity = how.object("sparsity_config");
     if (sparsity.text("format", std::string("dense")) != "dense")
       sparsity.reject("format", "weights without their zeros are not supported; expected dense");
-    sparsity.pass_over({"ignore", "targets", "global_sparsity", "registry_requires_subclass",
-                        "sparsity_structure"});
+    sparsity.pass_over(
+        {"ignore", "targets", "global_sparsity", "registry_requires_subclass", "sparsity_structure"});
     how.adopt(sparsity);
   }
   const input::Json* transforms = how.find("transform_config");

@@ -19,8 +19,8 @@ struct LedMatrix {
   std::size_t outputs = 0, inputs = 0;
 };
 
-/// A way to keep a matrix in few bits in several tensors, found by those that are there. `name` is that of the
-/// weight as a plain checkpoint would have it ("...q_proj.weight"; of fused experts
+/// A way to keep a matrix in few bits in several tensors, found by those that are there. `name` is that of
+/// the weight as a plain checkpoint would have it ("...q_proj.weight"; of fused experts
 /// "...experts.gate_up_proj"). Readers take what belongs to it from the finder and reject what does not fit
 /// (outputs, inputs); their result then has no data.
 struct QuantisedFormat {
@@ -42,8 +42,8 @@ extern const QuantisedFormat gptq_format, awq_format, bitsandbytes_format, packe
 const QuantisedFormat* quantised_format(const Weights& weights, const std::string& name);
 std::optional<LedMatrix> led_matrix(const TensorFinder& find, const StoredTensor& tensor);
 
-/// Whether a tensor holds codes of 8 bits, F8_E4M3 or I8, with scales beside it: one in all, one an output, or
-/// one a block (quantised_scaled.cpp).
+/// Whether a tensor holds codes of 8 bits, F8_E4M3 or I8, with scales beside it: one in all, one an output,
+/// or one a block (quantised_scaled.cpp).
 bool is_scaled(const StoredTensor& tensor) noexcept;
 std::vector<StoredMatrix> scaled(TensorFinder& find, const StoredTensor& codes,
                                  std::optional<std::size_t> experts, std::size_t outputs, std::size_t inputs,

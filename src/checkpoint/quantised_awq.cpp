@@ -35,8 +35,7 @@ class AwqPacking final : public Packing {
         read_line(beside_.zeros, i / group, first, count, zeros);
       }
       read_line(words_, i, first, count, codes);
-      for (std::size_t o = 0; o < count; ++o)
-        out[o] = (codes[skipped + o] - zeros[skipped + o]) * scales[o];
+      for (std::size_t o = 0; o < count; ++o) out[o] = (codes[skipped + o] - zeros[skipped + o]) * scales[o];
     }
   }
 

@@ -101,7 +101,8 @@ Expected<QuantState> parse_state(const StoredTensor& tensor) {
   out.block = state.count("blocksize");
   out.nested_block = state.count("nested_blocksize", 256);
   out.offset = state.number("nested_offset", 0.0, -1e30, 1e30);
-  if (out.shape.size() != 2 || std::ranges::any_of(out.shape, [](std::size_t size) { return size == 0 || size > largest; }))
+  if (out.shape.size() != 2 ||
+      std::ranges::any_of(out.shape, [](std::size_t size) { return size == 0 || size > largest; }))
     state.reject("shape", "expected the two sizes of a matrix");
   if (auto done = state.finish(); !done) return tl::unexpected(done.error());
   return out;
@@ -132,12 +133,17 @@ StoredMatrix read_four_bit(TensorFinder& find, const std::string& name, std::siz
   const auto state = parse_state(*tensor);
   if (!state) return find.reject(state.error().message), out;
   if (state->shape != std::vector{outputs, inputs})
-    return find.reject(*tensor, fmt::format("states shape {}; expected {} by config.json",
-                                            shape_text(state->shape), shape_text(std::vector{outputs, inputs}))),
+    return find.reject(*tensor,
+                       fmt::format("states shape {}; expected {} by config.json", shape_text(state->shape),
+                                   shape_text(std::vector{outputs, inputs}))),
            out;
   const StoredTensor* weight = find.need(name);
-  if (weight == nullptr || outputs > weight->bytes.size() * 2 / inputs + 1)
-    return find.reject(fmt::format("tensor '{}': fewer codes than {} states", name, tensor->name)), out;
+  if (weight == nullptr) return out;
+  if (outputs > weight->bytes.size() * 2 / inputs + 1)  // their product may not be a number at all
+    return find.reject(*weight, fmt::format("expected {} of 4 bits, found {} {}",
+                                            shape_text(std::vector{outputs, inputs}), weight->dtype,
+                                            shape_text(weight->shape))),
+           out;
   const std::size_t codes = outputs * inputs, blocks = (codes + state->block - 1) / state->block;
   const bool nested = find.has(name + ".nested_absmax");
   const StoredTensor* bytes = piece(find, name, "U8", (codes + 1) / 2);

@@ -1,7 +1,7 @@
 // E2M1, two in a byte, the earlier one in the low half, with a scale for every few inputs.
 // MXFP4: an E8M0 scale for 32 (OCP Microscaling Formats 1.0); gpt-oss names its tensors _blocks and _scales,
-// compressed-tensors ("mxfp4-pack-quantized") _packed and _scale. NVFP4 ("nvfp4-pack-quantized"): an E4M3 scale
-// for 16, divided by one F32 scale of the whole matrix.
+// compressed-tensors ("mxfp4-pack-quantized") _packed and _scale. NVFP4 ("nvfp4-pack-quantized"): an E4M3
+// scale for 16, divided by one F32 scale of the whole matrix.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -64,14 +64,15 @@ StoredMatrix fp4_matrix(const Fp4Blocks& blocks, std::size_t outputs) {
 }
 
 bool fills_blocks(TensorFinder& find, const std::string& tensor, std::string_view format, std::size_t block,
-          std::size_t inputs) {
+                  std::size_t inputs) {
   if (inputs % block == 0) return true;
-  find.reject(fmt::format("tensor '{}': {} needs a multiple of {} inputs, config.json says {}", tensor, format,
-                          block, inputs));
+  find.reject(fmt::format("tensor '{}': {} needs a multiple of {} inputs, config.json says {}", tensor,
+                          format, block, inputs));
   return false;
 }
 
-void expect_type(TensorFinder& find, const StoredTensor& tensor, std::string_view type, std::string_view or_type) {
+void expect_type(TensorFinder& find, const StoredTensor& tensor, std::string_view type,
+                 std::string_view or_type) {
   if (tensor.dtype != type && tensor.dtype != or_type)
     find.reject(tensor, fmt::format("expected {}, found {}", type, tensor.dtype));
 }
@@ -89,7 +90,8 @@ float global_scale(TensorFinder& find, const std::string& name) {
   float out = 1.0F;
   if (tensor == nullptr) return out;
   if (tensor->dtype != "F32" || tensor->bytes.size() != sizeof(float)) {
-    find.reject(*tensor, fmt::format("expected one F32, found {} {}", tensor->dtype, shape_text(tensor->shape)));
+    find.reject(*tensor,
+                fmt::format("expected one F32, found {} {}", tensor->dtype, shape_text(tensor->shape)));
     return out;
   }
   decode(Encoding::f32, tensor->bytes.data(), 0, 1, &out);
@@ -110,8 +112,8 @@ StoredMatrix read_fp4(TensorFinder& find, const std::string& name, std::size_t o
   const float divisor = nv ? global_scale(find, name + "_global_scale") : 1.0F;
   if (find.failed()) return none;
   return fp4_matrix({codes->bytes.data(), scales->bytes.data(), nv ? Encoding::e4m3 : Encoding::e8m0, inputs,
-                    block, divisor},
-                   outputs);
+                     block, divisor},
+                    outputs);
 }
 
 std::optional<LedMatrix> fp4_led(const TensorFinder&, const StoredTensor& tensor) {
@@ -138,16 +140,17 @@ std::vector<StoredMatrix> mxfp4_stack(TensorFinder& find, const std::string& nam
   for (const StoredTensor* tensor : {codes, scales}) expect_type(find, *tensor, "U8", "F8_E8M0");
   for (std::size_t e = 0; e < experts; ++e)
     out[e] = fp4_matrix({codes->bytes.data() + e * outputs * inputs / 2,
-                        scales->bytes.data() + e * outputs * blocks, Encoding::e8m0, inputs},
-                       outputs);
+                         scales->bytes.data() + e * outputs * blocks, Encoding::e8m0, inputs},
+                        outputs);
   return out;
 }
 
 StoredMatrix mxfp4_alone(TensorFinder& find, const std::string& name, std::size_t outputs,
                          std::size_t inputs) {
-  find.reject(*find.need(name + "_blocks"),
-              "matrices one by one in MXFP4 blocks are not supported; expected those of all experts of a layer "
-              "in one tensor, as transformers saves them");
+  find.reject(
+      *find.need(name + "_blocks"),
+      "matrices one by one in MXFP4 blocks are not supported; expected those of all experts of a layer "
+      "in one tensor, as transformers saves them");
   return {.outputs = outputs, .inputs = inputs};
 }
 

@@ -1,7 +1,8 @@
 // GPTQ (Frantar et al. 2022, arXiv 2210.17323) as AutoGPTQ and GPTQModel store it: codes of 4 or 8 bits in
-// int32 words along the inputs, the earliest lowest. value = (code - zero point) * scale of the input's group.
-// The first format ("gptq") holds zero points less 1, subtracted from whole words, so that a zero point of 0
-// borrows from its neighbour; adding it back to the word gives all of them. "gptq_v2" holds them as they are.
+// int32 words along the inputs, the earliest lowest. value = (code - zero point) * scale of the input's
+// group. The first format ("gptq") holds zero points less 1, subtracted from whole words, so that a zero
+// point of 0 borrows from its neighbour; adding it back to the word gives all of them. "gptq_v2" holds them
+// as they are.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -121,14 +122,15 @@ StoredMatrix read_gptq(TensorFinder& find, const std::string& name, std::size_t 
   const StoredTensor* words = find.need(module + ".qweight");
   const std::size_t bits = gptq_bits(find, *words, inputs);
   if (find.quantisation().bits == 0)
-    return find.reject(*words, "is of GPTQ, but config.json has no quantization_config of it, which says how "
-                               "zero points are kept (older writers: quantize_config.json)"),
+    return find.reject(*words,
+                       "is of GPTQ, but config.json has no quantization_config of it, which says how "
+                       "zero points are kept (older writers: quantize_config.json)"),
            out;
   if (bits == 0 || words->shape[1] != outputs || words->dtype != "I32")
-    return find.reject(*words, fmt::format("expected I32 [{}, {}], {} outputs of {} inputs in {} bits; found {} {}",
-                                           packed_words(inputs, find.quantisation().bits), outputs, outputs,
-                                           inputs, find.quantisation().bits, words->dtype,
-                                           shape_text(words->shape))),
+    return find.reject(*words,
+                       fmt::format("expected I32 [{}, {}], {} outputs of {} inputs in {} bits; found {} {}",
+                                   packed_words(inputs, find.quantisation().bits), outputs, outputs, inputs,
+                                   find.quantisation().bits, words->dtype, shape_text(words->shape))),
            out;
   GptqCodes codes{words->bytes.data(), inputs, read_word_groups(find, module, outputs, bits)};
   if (find.failed()) return out;
@@ -148,9 +150,9 @@ std::optional<LedMatrix> gptq_led(const TensorFinder& find, const StoredTensor& 
   if (!gptq_stands(find.weights(), module)) return std::nullopt;
   const StoredTensor* index = find.weights().find(module + ".g_idx");
   const std::size_t bits = std::max<std::size_t>(find.quantisation().bits, 1);
-  return LedMatrix{module + ".weight", std::nullopt, tensor.shape[1],
-                   index != nullptr && index->shape.size() == 1 ? index->shape[0]
-                                                                : tensor.shape[0] * (32 / bits)};
+  return LedMatrix{
+      module + ".weight", std::nullopt, tensor.shape[1],
+      index != nullptr && index->shape.size() == 1 ? index->shape[0] : tensor.shape[0] * (32 / bits)};
 }
 
 }  // namespace

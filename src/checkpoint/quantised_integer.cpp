@@ -1,6 +1,6 @@
 // compressed-tensors' "pack-quantized": integers of 4 or 8 bits in int32 words along the inputs, the earliest
-// lowest, each plus half of their range. value = (integer - zero point) * scale; zero points are packed in the
-// same way along the outputs.
+// lowest, each plus half of their range. value = (integer - zero point) * scale; zero points are packed in
+// the same way along the outputs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +24,7 @@ struct PackedIntegers {
   const std::byte* words = nullptr;  // (outputs, packed_words(inputs, bits)) int32
   std::size_t bits = 0, inputs = 0;
   ScaleGrid scales;
-  const std::byte* zeros = nullptr;  // (packed_words(outputs, bits), scales.columns) int32; nullptr = none
+  const std::byte* zeros = nullptr;   // (packed_words(outputs, bits), scales.columns) int32; nullptr = none
   const std::byte* groups = nullptr;  // (inputs) int32: the column of scales; nullptr = in order
 };
 
@@ -74,7 +74,8 @@ class IntegerPacking final : public Packing {
     const std::uint32_t mask = (1U << p_.bits) - 1U;
     const float half = static_cast<float>(1U << (p_.bits - 1));
     for (std::size_t g = 0; g < out.size(); ++g)
-      out[g] = static_cast<float>(packed_word(p_.zeros, output / each * out.size() + g) >> shift & mask) - half;
+      out[g] =
+          static_cast<float>(packed_word(p_.zeros, output / each * out.size() + g) >> shift & mask) - half;
   }
 
   PackedIntegers p_;
@@ -124,8 +125,11 @@ class IntegerReader {
       return tensor == nullptr ? nullptr : tensor->bytes.data() + at * 4;
     };
     for (std::size_t e = 0; e < out.size(); ++e) {
-      const PackedIntegers packed{part(words, e * outputs_ * packed_words(inputs_, bits_)), bits_, inputs_,
-                                  scales[e], part(zeros, e * packed_words(outputs_, bits_) * columns),
+      const PackedIntegers packed{part(words, e * outputs_ * packed_words(inputs_, bits_)),
+                                  bits_,
+                                  inputs_,
+                                  scales[e],
+                                  part(zeros, e * packed_words(outputs_, bits_) * columns),
                                   part(groups, e * inputs_)};
       out[e] = {.data = packed.words, .outputs = outputs_, .inputs = inputs_};
       out[e].packing = std::make_shared<IntegerPacking>(packed);
@@ -151,12 +155,19 @@ class IntegerReader {
                                        shape_text(words->shape)));
     const StoredTensor* stated = find_.look(name_ + "_shape");
     if (stated != nullptr && stated_shape(stated) != shape({outputs_, inputs_}))
-      find_.reject(*stated, fmt::format("states shape {}; expected {} by config.json",
-                                        shape_text(stated_shape(stated)), shape_text(shape({outputs_, inputs_}))));
+      find_.reject(*stated,
+                   fmt::format("states shape {}; expected {} by config.json",
+                               shape_text(stated_shape(stated)), shape_text(shape({outputs_, inputs_}))));
     return words;
   }
 
   const StoredTensor* read_zeros(const ScaleGrid& scales) {
+    const std::string name = name_ + "_zero_point";
+    if (find_.quantisation().zero_points) find_.need(name);
+    // Writers of old put unpacked zeros beside symmetric integers.
+    if (const StoredTensor* unpacked = find_.look(name);
+        unpacked != nullptr && unpacked->dtype == "I8" && holds_zeros(*unpacked))
+      return nullptr;
     const StoredTensor* zeros = words_of("_zero_point", {packed_words(outputs_, bits_), scales.columns});
     if (zeros != nullptr && scales.block_outputs != 1)
       find_.reject(*zeros, "zero points need scales of single outputs beside them");
@@ -182,8 +193,8 @@ class IntegerReader {
     const StoredTensor* tensor = find_.look(name_ + std::string(which));
     if (tensor == nullptr) return nullptr;
     if (tensor->dtype == "I32" && tensor->shape == shape(of_one)) return tensor;
-    find_.reject(*tensor, fmt::format("expected I32 {}, found {} {}", shape_text(shape(of_one)), tensor->dtype,
-                                      shape_text(tensor->shape)));
+    find_.reject(*tensor, fmt::format("expected I32 {}, found {} {}", shape_text(shape(of_one)),
+                                      tensor->dtype, shape_text(tensor->shape)));
     return nullptr;
   }
 

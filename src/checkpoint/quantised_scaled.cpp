@@ -1,7 +1,7 @@
 // Codes of 8 bits with scales: value = (code - zero point) * scale.
-// FP8 (E4M3): DeepSeek-V3, transformers' finegrained_fp8 and fbgemm_fp8, compressed-tensors ("float-quantized",
-// "naive-quantized"). I8: compressed-tensors ("int-quantized"), bitsandbytes' LLM.int8(), whose SCB is an
-// output's largest magnitude (Dettmers et al. 2022, arXiv 2208.07339).
+// FP8 (E4M3): DeepSeek-V3, transformers' finegrained_fp8 and fbgemm_fp8, compressed-tensors
+// ("float-quantized", "naive-quantized"). I8: compressed-tensors ("int-quantized"), bitsandbytes' LLM.int8(),
+// whose SCB is an output's largest magnitude (Dettmers et al. 2022, arXiv 2208.07339).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,8 +75,7 @@ class ScaledPacking final : public Packing {
 void pass_over_zeros(TensorFinder& find, const std::string& name) {
   const StoredTensor* zeros = find.look(name);
   if (zeros == nullptr) return;
-  if (std::ranges::any_of(zeros->bytes, [](std::byte byte) { return byte != std::byte{0}; }))
-    find.reject(*zeros, "zero points of FP8 are not supported; expected zeros");
+  if (!holds_zeros(*zeros)) find.reject(*zeros, "zero points of FP8 are not supported; expected zeros");
 }
 
 /// LLM.int8(): the scales of an output are its largest magnitude over 127.
@@ -84,8 +83,7 @@ std::vector<ScaleGrid> read_scb(TensorFinder& find, const std::string& module, s
                                 std::size_t inputs) {
   // 0 says that rows are as they were; kernels of old kept them in other orders.
   if (const StoredTensor* order = find.look(module + ".weight_format");
-      order != nullptr &&
-      std::ranges::any_of(order->bytes, [](std::byte byte) { return byte != std::byte{0}; }))
+      order != nullptr && !holds_zeros(*order))
     find.reject(*order, "the order of LLM.int8() weights is not supported; expected 0 (row)");
   return read_scales(find, module + ".SCB", std::nullopt, outputs, inputs);
 }
@@ -114,16 +112,14 @@ std::vector<StoredMatrix> scaled(TensorFinder& find, const StoredTensor& codes,
   }
   scales = scb ? read_scb(find, module_of(name), outputs, inputs)
                : read_scales(find, scale, experts, outputs, inputs);
-  if (integers && find.has(zero)) zeros = read_zero_points(find, zero, scale, scales);
+  if (integers && !scb && (find.has(zero) || find.quantisation().zero_points))
+    zeros = read_zero_points(find, zero, scale, scales);
   if (!integers) pass_over_zeros(find, zero);
   if (find.failed() || scales.size() != out.size()) return out;
   const Encoding encoding = integers ? Encoding::i8 : Encoding::e4m3;
   for (std::size_t e = 0; e < out.size(); ++e) {
     const std::byte* data = codes.bytes.data() + e * outputs * inputs;
-    out[e] = {.data = data,
-              .outputs = outputs,
-              .inputs = inputs,
-              .inputs_first = inputs_first};
+    out[e] = {.data = data, .outputs = outputs, .inputs = inputs, .inputs_first = inputs_first};
     out[e].packing = std::make_shared<ScaledPacking>(
         ScaledCodes{data, encoding, outputs, inputs, inputs_first, scales[e],
                     zeros.empty() ? ScaleGrid{} : zeros[e], scb ? 1.0F / 127.0F : 1.0F});

@@ -37,7 +37,8 @@ std::optional<ScaleGrid> layout_of(Shape shape, const std::vector<Quantisation::
 
 std::string blocks_text(const std::vector<Quantisation::Block>& blocks) {
   std::string out;
-  for (const auto& block : blocks) out += fmt::format(", one a block of {} x {}", block.outputs, block.inputs);
+  for (const auto& block : blocks)
+    out += fmt::format(", one a block of {} x {}", block.outputs, block.inputs);
   return out;
 }
 
@@ -69,10 +70,11 @@ std::vector<ScaleGrid> read_scales(TensorFinder& find, const std::string& name,
   if (experts && whole) shape = shape.subspan(1);
   const auto layout = whole ? layout_of(shape, blocks, outputs, inputs) : std::nullopt;
   if (!layout || outputs == 0 || inputs == 0) {
-    find.reject(*tensor, fmt::format("expected scales of a matrix of {} x {}{}: one in all, one an output{}, "
-                                     "or one an output for equal parts of its inputs; found {}",
-                                     outputs, inputs, experts ? fmt::format(" of each of {} experts", *experts) : "",
-                                     blocks_text(blocks), shape_text(tensor->shape)));
+    find.reject(*tensor,
+                fmt::format("expected scales of a matrix of {} x {}{}: one in all, one an output{}, "
+                            "or one an output for equal parts of its inputs; found {}",
+                            outputs, inputs, experts ? fmt::format(" of each of {} experts", *experts) : "",
+                            blocks_text(blocks), shape_text(tensor->shape)));
     return {};
   }
   return in_turn(*layout, *tensor, *encoding, experts.value_or(1));

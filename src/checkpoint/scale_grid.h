@@ -40,8 +40,8 @@ std::vector<ScaleGrid> read_scales(TensorFinder& find, const std::string& name,
                                    std::optional<std::size_t> experts, std::size_t outputs,
                                    std::size_t inputs);
 
-/// Zero points in I8, in a tensor of the same shape as the scales beside them, grids `like` theirs; the result
-/// is empty where they are rejected.
+/// Zero points in I8, in a tensor of the same shape as the scales beside them, grids `like` theirs; the
+/// result is empty where they are rejected.
 std::vector<ScaleGrid> read_zero_points(TensorFinder& find, const std::string& name,
                                         const std::string& scales, const std::vector<ScaleGrid>& like);
 

@@ -36,8 +36,7 @@ Block<const float> unpacked(const StoredMatrix& matrix, std::size_t first, std::
     for (std::size_t i = 0; i < inputs; ++i)
       for (std::size_t o = 0; o < count; ++o) out[i * count + o] = out[i * span + o * matrix.step];
   } else {
-    for (std::size_t o = 0; o < count; ++o)
-      matrix.packing->decode(at + o * matrix.step, 1, out + o * inputs);
+    for (std::size_t o = 0; o < count; ++o) matrix.packing->decode(at + o * matrix.step, 1, out + o * inputs);
   }
   if (matrix.inputs_first) return {out, inputs, count};
   return {out, count, inputs};

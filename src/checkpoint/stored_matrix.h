@@ -52,8 +52,8 @@ void multiply(const Operand& x, const StoredMatrix& matrix, std::size_t first, s
 /// How many outputs a task of a product takes: its tile stays in the second-level cache.
 std::size_t tile_outputs(const StoredMatrix& matrix) noexcept;
 
-/// The weights of one output, (inputs). A matrix that lies inputs first has to be packed: lines of numbers are
-/// not read across.
+/// The weights of one output, (inputs). A matrix that lies inputs first has to be packed: lines of numbers
+/// are not read across.
 void read_row(const StoredMatrix& matrix, std::size_t row, float* out);
 
 }  // namespace pastonly::checkpoint

@@ -119,8 +119,9 @@ std::vector<StoredMatrix> TensorFinder::stack(const std::string& name, std::size
   if (is_scaled(*tensor)) return scaled(*this, *tensor, experts, outputs, inputs, inputs_first);
   const auto encoding = tensor->encoding();
   if (!encoding) {
-    reject(*tensor, fmt::format("weights of type {} are not supported here; expected F32, F16, BF16 or F8_E4M3",
-                                tensor->dtype));
+    reject(*tensor,
+           fmt::format("weights of type {} are not supported here; expected F32, F16, BF16 or F8_E4M3",
+                       tensor->dtype));
     return out;
   }
   for (std::size_t e = 0; e < experts; ++e) {

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "checkpoint/packed_words.h"
 #include "checkpoint/tensor_finder.h"
 
@@ -36,9 +34,7 @@ WordGroups read_word_groups(TensorFinder& find, const std::string& module, std::
 
 void pass_over_zero_bias(TensorFinder& find, const std::string& module) {
   const StoredTensor* bias = find.weights().find(module + ".bias");
-  if (bias != nullptr &&
-      std::ranges::all_of(bias->bytes, [](std::byte byte) { return byte == std::byte{0}; }))
-    find.skip(module + ".bias");
+  if (bias != nullptr && holds_zeros(*bias)) find.skip(module + ".bias");
 }
 
 }  // namespace pastonly::checkpoint

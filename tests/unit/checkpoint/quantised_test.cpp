@@ -87,8 +87,9 @@ TEST_CASE("matrices of few bits are decoded as the libraries that write them do"
   }
 }
 
-TEST_CASE("every tensor of a matrix of few bits is taken, and the matrix is found by the tensor that leads it",
-          "[checkpoint][quantised]") {
+TEST_CASE(
+    "every tensor of a matrix of few bits is taken, and the matrix is found by the tensor that leads it",
+    "[checkpoint][quantised]") {
   const auto weights = Weights::open(golden_directory());
   REQUIRE(weights.has_value());
   for (const Golden& golden : read_golden(*weights)) {
