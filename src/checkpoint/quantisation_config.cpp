@@ -122,10 +122,8 @@ void read_groups_of(ObjectReader& how, Quantisation& out) {
     read_block(weights, "block_structure", out);
     weights.pass_over({"num_bits", "type", "strategy", "group_size", "dynamic", "observer", "observer_kwargs",
                        "actorder", "scale_dtype", "zp_dtype"});
-    out.activations = out.activations || group.has("input_activations");
-    group.pass_over({"targets", "input_activations", "format"});
-    if (group.has("output_activations"))
-      group.reject("output_activations", "quantised outputs of layers are not supported");
+    out.activations = out.activations || group.has("input_activations") || group.has("output_activations");
+    group.pass_over({"targets", "input_activations", "output_activations", "format"});
     group.adopt(weights);
     groups.adopt(group);
   }
