@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -90,13 +91,28 @@ void read_kind(input::ObjectReader& config, input::ObjectReader& rope, const std
   }
 }
 
+/// A fixed stretch under the name of dynamic positions (HunYuan): theta alpha^(w / (w - 2)).
+void stretch_by_alpha(input::ObjectReader& rope, RotaryDescription& out) {
+  const double alpha = rope.number("alpha", std::nullopt, 1e-3, largest_factor);
+  const auto width = static_cast<double>(out.width);
+  if (out.width <= 2) return rope.reject("alpha", "expected heads wider than 2");
+  out.kind = Kind::plain;
+  out.theta *= kernels::pow(alpha, width / (width - 2.0));
+}
+
+void check_width(input::ObjectReader& config, const RotaryDescription& rotary) {
+  if (rotary.width == 0 || rotary.width % 2 != 0)
+    config.reject("head_dim", fmt::format("rotary positions need an even width, found {}", rotary.width));
+}
+
 }  // namespace
 
 RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
-                              const RotaryDescription& fallback, std::optional<double> part) {
+                              const RotaryDescription& fallback, std::optional<double> part, bool by_alpha) {
   const auto key = key_of(config);
   RotaryDescription out = config.has(key) ? RotaryDescription{} : fallback;
   input::ObjectReader rope = config.object(key);
+  rope.pass_over({"mrope_section", "mrope_interleaved"});  // text stands at the same place on every axis
   const double theta = config.number("rope_theta", fallback.theta, 1.0, largest_theta);
   out.theta = rope.number("rope_theta", theta, 1.0, largest_theta);
   const double usual = part ? config.number("partial_rotary_factor", *part, 0.0, 1.0) : 1.0;
@@ -105,9 +121,36 @@ RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
     rope.reject("partial_rotary_factor", "this family does not support partial rotary embeddings");
   out.width = static_cast<std::size_t>(turning * static_cast<double>(width));
   read_kind(config, rope, kind_of(rope), out);
+  if (by_alpha && out.kind == Kind::dynamic && rope.has("alpha")) stretch_by_alpha(rope, out);
   config.adopt(rope);
-  if (out.width == 0 || out.width % 2 != 0)
-    config.reject("head_dim", fmt::format("rotary positions need an even width, found {}", out.width));
+  check_width(config, out);
+  return out;
+}
+
+RotaryDescription read_rotary_of(input::ObjectReader& config, std::string_view key, std::size_t width,
+                                 const RotaryDescription& fallback) {
+  RotaryDescription out = fallback;
+  out.width = width;
+  out.turning_pairs = std::min(fallback.turning_pairs, width / 2);
+  if (config.has("rope_parameters")) {
+    input::ObjectReader all = config.object("rope_parameters"), rope = all.object(key);
+    if (!all.has(key)) all.reject(key, "expected the positions of these layers");
+    out = {};
+    out.width = width;
+    out.theta = rope.number("rope_theta", fallback.theta, 1.0, largest_theta);
+    if (const std::string kind = kind_of(rope); kind == "proportional") {
+      out.kind = Kind::proportional;
+      out.factor = rope.number("factor", 1.0, 1e-6, largest_factor);
+      const double part = rope.number("partial_rotary_factor", 1.0, 0.0, 1.0);
+      out.turning_pairs = static_cast<std::size_t>(std::floor(part * static_cast<double>(width) / 2.0));
+    } else {
+      rope.pass_over({"partial_rotary_factor"});
+      read_kind(config, rope, kind, out);
+    }
+    config.adopt(rope);
+    config.adopt(all);
+  }
+  check_width(config, out);
   return out;
 }
 
