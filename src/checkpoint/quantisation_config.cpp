@@ -177,6 +177,7 @@ Quantisation read_quantisation(ObjectReader& config) {
   const std::string method = old ? "bitsandbytes" : how.text("quant_method", std::nullopt);
   pass_over_lists(how);
   if (method == "fp8" || method == "fbgemm_fp8") {
+    if (method == "fbgemm_fp8") out.blocks.clear();  // a scale an output
     read_fp8(how, out);
   } else if (method == "gptq") {
     read_gptq(how, out);

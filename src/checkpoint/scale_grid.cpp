@@ -14,9 +14,10 @@ using Shape = std::span<const std::size_t>;
 
 std::size_t parts(std::size_t size, std::size_t block) { return (size + block - 1) / block; }
 
-/// A grid without data; nullopt for a shape that is none.
-std::optional<ScaleGrid> layout_of(Shape shape, const std::vector<Quantisation::Block>& blocks,
-                                   std::size_t outputs, std::size_t inputs) {
+/// A grid without data; nullopt for a shape that is none, or that blocks of several declared sizes have.
+std::optional<ScaleGrid> layout_of(Shape shape, bool of_experts,
+                                   const std::vector<Quantisation::Block>& blocks, std::size_t outputs,
+                                   std::size_t inputs) {
   const auto is = [&](std::initializer_list<std::size_t> other) { return std::ranges::equal(shape, other); };
   ScaleGrid out;
   out.block_inputs = inputs;
@@ -24,12 +25,16 @@ std::optional<ScaleGrid> layout_of(Shape shape, const std::vector<Quantisation::
     out.block_outputs = outputs;
     return out;
   }
-  // [1, outputs] beside experts that lie inputs first (fbgemm_fp8 of Llama 4).
-  if (is({outputs}) || is({outputs, 1}) || is({1, outputs})) return out;
+  if (is({outputs}) || is({outputs, 1})) return out;
+  std::optional<ScaleGrid> found;
   for (const auto& block : blocks) {
     if (!is({parts(outputs, block.outputs), parts(inputs, block.inputs)})) continue;
-    return ScaleGrid{nullptr, Encoding::f32, shape[1], block.outputs, block.inputs};
+    if (found && (found->block_outputs != block.outputs || found->block_inputs != block.inputs))
+      return std::nullopt;
+    found = ScaleGrid{nullptr, Encoding::f32, shape[1], block.outputs, block.inputs};
   }
+  if (found) return found;
+  if (of_experts && is({1, outputs})) return out;  // of experts that lie inputs first (Llama 4, fbgemm_fp8)
   if (shape.size() != 2 || shape[0] != outputs || shape[1] == 0 || inputs % shape[1] != 0)
     return std::nullopt;
   return ScaleGrid{nullptr, Encoding::f32, shape[1], 1, inputs / shape[1]};
@@ -68,7 +73,7 @@ std::vector<ScaleGrid> read_scales(TensorFinder& find, const std::string& name,
   const auto& blocks = find.quantisation().blocks;
   const bool whole = !experts || (!shape.empty() && shape[0] == *experts);
   if (experts && whole) shape = shape.subspan(1);
-  const auto layout = whole ? layout_of(shape, blocks, outputs, inputs) : std::nullopt;
+  const auto layout = whole ? layout_of(shape, experts.has_value(), blocks, outputs, inputs) : std::nullopt;
   if (!layout || outputs == 0 || inputs == 0) {
     find.reject(*tensor,
                 fmt::format("expected scales of a matrix of {} x {}{}: one in all, one an output{}, "

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "checkpoint/non_finite.h"
+#include "checkpoint/scale_grid.h"
+#include "checkpoint/tensor_finder.h"
 #include "unit/checkpoint/broken.h"
 
 namespace pastonly::checkpoint {
@@ -135,6 +137,32 @@ TEST_CASE("packed integers that contradict themselves are refused by tensor", "[
   check_says(quantised.written_error(), {projection + ".weight_zero_point", "missing"});
   how["transform_config"]["config_groups"]["a"] = 1;
   check_says(quantised.written_error(), {"config.json", "transform_config"});
+}
+
+TEST_CASE("how scales lie is said by their shape, and by declared blocks where these fit",
+          "[checkpoint][quantised]") {
+  Quantised quantised;
+  quantised.put("x.one_line", {1, 16}, std::vector<float>(16, 1.0F));
+  quantised.put("x.blocks", {2, 2}, std::vector<float>(4, 1.0F));
+  quantised.put("x.experts", {3, 1, 16}, std::vector<float>(48, 1.0F));
+  quantised.write();
+  const auto weights = Weights::open(quantised.directory().path());
+  REQUIRE(weights.has_value());
+  TensorFinder find(*weights);
+  // 16 outputs: one line of blocks of 128 inputs, not a scale an output.
+  const auto line = read_scales(find, "x.one_line", std::nullopt, 16, 2048);
+  REQUIRE(line.size() == 1);
+  CHECK(line.front().block_inputs == 128);
+  CHECK(line.front().columns == 16);
+  const auto experts = read_scales(find, "x.experts", 3, 16, 40);
+  REQUIRE(experts.size() == 3);
+  CHECK(experts.front().block_outputs == 1);
+  CHECK(experts.front().columns == 1);
+  CHECK(experts[2].data == experts[0].data + 2 * 16 * 4);
+  CHECK_FALSE(find.failed());
+  TensorFinder two(*weights, Quantisation{.blocks = {{100, 100}, {128, 128}}});
+  CHECK(read_scales(two, "x.blocks", std::nullopt, 200, 200).empty());
+  check_says(two.error(), {"x.blocks", "100 x 100", "128 x 128", "[2, 2]"});
 }
 
 TEST_CASE("a state of 4 bits that contradicts its tensors is refused", "[checkpoint][quantised]") {
