@@ -39,7 +39,8 @@ std::vector<float> half(const std::vector<float>& bias, std::size_t expert, std:
 
 class Binder {
  public:
-  Binder(const Description& description, const Weights& weights) : d_(description), find_(weights) {}
+  Binder(const Description& description, const Weights& weights)
+      : d_(description), find_(weights, description.quantisation) {}
 
   Expected<ModelWeights> run() {
     for (const std::string_view prefix : {"model.language_model.", "language_model.model."}) {
@@ -52,6 +53,7 @@ class Binder {
     out.last = norm(prefix_ + std::string(d_.names.last_norm), d_.width);
     head(out);
     if (!find_.failed()) leftovers(out);
+    say_activations(out);
     if (find_.failed()) return input_error(find_.error());
     return out;
   }
@@ -100,7 +102,8 @@ class Binder {
   bool same_as_embedding(const std::string& name) const {
     const StoredTensor* head = find_.weights().find(name);
     const StoredTensor* embedding = find_.weights().find(prefix_ + "embed_tokens.weight");
-    return head == nullptr || embedding == nullptr ||
+    if (head == nullptr) return !find_.has_matrix(name);
+    return embedding == nullptr ||
            (head->dtype == embedding->dtype && std::ranges::equal(head->bytes, embedding->bytes));
   }
 
@@ -204,7 +207,7 @@ class Binder {
     for (const auto candidate : d_.names.blocks) {
       for (const auto router : d_.names.routers) {
         block = fmt::format("{}{}.", layer, candidate);
-        if (find_.has(block + std::string(router))) return block + std::string(router);
+        if (find_.has_matrix(block + std::string(router))) return block + std::string(router);
       }
     }
     block = fmt::format("{}{}.", layer, d_.names.blocks.front());
@@ -244,7 +247,7 @@ class Binder {
     for (const Names::Fused& names : d_.names.fused) {
       const std::string gate_up = block + std::string(names.gate_up);
       const bool last = &names == &d_.names.fused.back() && d_.names.gate.empty();
-      if (last || find_.has(gate_up) || find_.has(gate_up + "_blocks")) return fused(block, names, out);
+      if (last || find_.has_matrix(gate_up)) return fused(block, names, out);
     }
     const std::size_t width = d_.expert.width;
     for (std::size_t e = 0; e < out.size() && !find_.failed(); ++e) {
@@ -300,6 +303,14 @@ class Binder {
     std::vector<float> out(rows * columns);
     for (std::size_t row = 0; row < rows; ++row) read_row(matrix, row, out.data() + row * columns);
     return out;
+  }
+
+  void say_activations(ModelWeights& out) const {
+    const std::string& scale = find_.activation_scale();
+    if (!d_.quantisation.activations && scale.empty()) return;
+    out.oddities.push_back(
+        fmt::format("is made for servers that quantise activations{}, which stay in float32 here",
+                    scale.empty() ? "" : fmt::format(" ('{}')", scale)));
   }
 
   /// Whether a tensor belongs to what a model that also sees or hears has beside its text part.

@@ -136,8 +136,10 @@ Expected<void> Checkpoint::check(const runtime::Batch& batch) const {
 Expected<void> Checkpoint::not_finite(std::string_view part) const {
   std::string found;
   for (const std::string_view root : {"model.", "language_model.model.", "", "language_model."}) {
-    if (found.empty()) found = find_non_finite(*weights_, fmt::format("{}{}.", root, part));
-    if (found.empty()) found = find_non_finite(*weights_, fmt::format("{}embed_tokens", root));
+    if (found.empty())
+      found = find_non_finite(*weights_, description_.quantisation, fmt::format("{}{}.", root, part));
+    if (found.empty())
+      found = find_non_finite(*weights_, description_.quantisation, fmt::format("{}embed_tokens", root));
   }
   if (found.empty())
     found = fmt::format("{}: {}: the activations grew beyond what float32 holds", name_, part);

@@ -7,6 +7,7 @@
 
 #include "checkpoint/family.h"
 #include "checkpoint/family_defaults.h"
+#include "checkpoint/quantisation_config.h"
 #include "checkpoint/rotary_config.h"
 #include "checkpoint/text_part.h"
 #include "checkpoint/unread_keys.h"
@@ -42,20 +43,6 @@ void read_activation(input::ObjectReader& config) {
   if (activation != "silu" && activation != "swish")
     config.reject("hidden_act",
                   fmt::format("'{}' is not supported; expected silu", activation.substr(0, 40)));
-}
-
-void read_quantization(input::ObjectReader& config) {
-  if (!config.has("quantization_config")) return;
-  input::ObjectReader how = config.object("quantization_config");
-  const std::string method = how.text("quant_method", std::nullopt);
-  if (method != "fp8" && method != "mxfp4")
-    how.reject("quant_method", fmt::format("'{}' is not supported; expected fp8 (E4M3 with block scales) or "
-                                           "mxfp4, or weights in F32, F16 or BF16",
-                                           method.substr(0, 40)));
-  const auto block = how.counts("weight_block_size");
-  if (!block.empty() && block != std::vector<std::size_t>{128, 128})
-    how.reject("weight_block_size", "expected [128, 128]");
-  config.adopt(how);
 }
 
 /// transformers lets every token attend to all others where these say so: no such model is causal, whatever
@@ -175,7 +162,7 @@ Expected<Description> describe(const input::Json& json, const std::string& file,
   read_attention(config, out);
   refuse_two_sided_attention(config);
   read_activation(config);
-  read_quantization(config);
+  out.quantisation = read_quantisation(config);
   out.attention.rotary.width = 0;
   family->read(config, out);
   if (out.attention.rotary.width == 0) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checkpoint/mixer_description.h"
+#include "checkpoint/quantisation.h"
 #include "checkpoint/rotary.h"
 #include "pastonly/routing_rule.h"
 
@@ -174,6 +175,7 @@ struct Description {
   std::vector<LayerDescription> layers;
   std::size_t training_layers = 0;  ///< beyond these: they predict further tokens, and are not run
   Names names;
+  Quantisation quantisation;
   std::vector<std::int64_t> special_tokens;  ///< bos, eos and pad
   /// What config.json says and nobody here reads: "key = value" (unread_keys.h).
   std::vector<std::string> unread;

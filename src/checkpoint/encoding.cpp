@@ -14,14 +14,22 @@ namespace {
 struct EncodingName {
   std::string_view name;
   Encoding encoding;
-  std::size_t bits;
+  std::size_t bytes;
 };
-constexpr auto encoding_names = std::to_array<EncodingName>({{"F32", Encoding::f32, 32},
-                                                             {"F16", Encoding::f16, 16},
-                                                             {"BF16", Encoding::bf16, 16},
-                                                             {"F64", Encoding::f64, 64},
-                                                             {"F8_E4M3", Encoding::e4m3, 8},
-                                                             {"MXFP4", Encoding::mxfp4, 4}});
+constexpr auto encoding_names = std::to_array<EncodingName>({{"F32", Encoding::f32, 4},
+                                                             {"F16", Encoding::f16, 2},
+                                                             {"BF16", Encoding::bf16, 2},
+                                                             {"F64", Encoding::f64, 8},
+                                                             {"F8_E4M3", Encoding::e4m3, 1},
+                                                             {"F8_E8M0", Encoding::e8m0, 1},
+                                                             {"I8", Encoding::i8, 1}});
+
+std::optional<Encoding> named(std::string_view dtype) noexcept {
+  for (const auto& entry : encoding_names) {
+    if (entry.name == dtype) return entry.encoding;
+  }
+  return std::nullopt;
+}
 
 std::array<float, 256> make_e4m3_table() {
   std::array<float, 256> table{};
@@ -56,22 +64,18 @@ void convert(const std::byte* data, std::size_t first, std::size_t step, std::si
 }  // namespace
 
 std::optional<Encoding> encoding_of(std::string_view dtype) noexcept {
-  for (const auto& entry : encoding_names) {
-    if (entry.name == dtype && entry.encoding != Encoding::mxfp4) return entry.encoding;
-  }
-  return std::nullopt;
+  const auto found = named(dtype);
+  return found == Encoding::e8m0 || found == Encoding::i8 ? std::nullopt : found;
 }
 
-std::string_view name(Encoding encoding) noexcept {
-  for (const auto& entry : encoding_names) {
-    if (entry.encoding == encoding) return entry.name;
-  }
-  return "";
+std::optional<Encoding> scale_encoding_of(std::string_view dtype) noexcept {
+  const auto found = named(dtype);
+  return found == Encoding::e4m3 || found == Encoding::i8 ? std::nullopt : found;
 }
 
-std::size_t bits_of(Encoding encoding) noexcept {
+std::size_t bytes_of(Encoding encoding) noexcept {
   for (const auto& entry : encoding_names) {
-    if (entry.encoding == encoding) return entry.bits;
+    if (entry.encoding == encoding) return entry.bytes;
   }
   return 0;
 }
@@ -116,21 +120,11 @@ void decode_strided(Encoding encoding, const std::byte* data, std::size_t first,
       return convert<std::uint8_t>(data, first, step, count, out,
                                    [&](std::uint8_t bits) { return table[bits]; });
     }
-    case Encoding::mxfp4:
-      break;  // has scales: decode_mxfp4
-  }
-}
-
-void decode_mxfp4(const std::byte* blocks, const std::byte* scales, std::size_t count, float* out) {
-  static constexpr std::array<float, 16> values{0.0F,  0.5F,  1.0F,  1.5F,  2.0F,  3.0F,  4.0F,  6.0F,
-                                                -0.0F, -0.5F, -1.0F, -1.5F, -2.0F, -3.0F, -4.0F, -6.0F};
-  for (std::size_t block = 0; block < count / 32; ++block) {
-    const float scale = e8m0_to_float(std::to_integer<std::uint8_t>(scales[block]));
-    for (std::size_t i = 0; i < 16; ++i) {
-      const auto pair = std::to_integer<std::uint8_t>(blocks[block * 16 + i]);
-      out[block * 32 + 2 * i] = values[pair & 15] * scale;
-      out[block * 32 + 2 * i + 1] = values[pair >> 4] * scale;
-    }
+    case Encoding::e8m0:
+      return convert<std::uint8_t>(data, first, step, count, out, e8m0_to_float);
+    case Encoding::i8:
+      return convert<std::int8_t>(data, first, step, count, out,
+                                  [](std::int8_t value) { return static_cast<float>(value); });
   }
 }
 

@@ -23,18 +23,14 @@ double common_of(const LayerWeights& layer) {
 }
 
 /// Half of the distance between neighbours, relative to the smaller one at most.
-double rounding_of(Encoding encoding) {
-  switch (encoding) {
+double rounding_of(const StoredMatrix& matrix) {
+  if (matrix.packing) return matrix.packing->rounding();
+  switch (matrix.encoding) {
     case Encoding::bf16:
       return 0x1p-8;
     case Encoding::f16:
       return 0x1p-11;
-    case Encoding::e4m3:
-      return 0x1p-4;
-    case Encoding::mxfp4:
-      return 0x1p-2;
-    case Encoding::f32:
-    case Encoding::f64:
+    default:
       break;
   }
   return 0x1p-24;
@@ -78,7 +74,7 @@ RoutedLayer RoutedWeights::layer(std::size_t position) const {
   if (out.gain.empty()) out.gain.assign(out.width, 1.0F);  // routers read the stream itself
   out.shift = from.before_experts.bias;
   out.centred = description_.norm == Norm::layer;
-  out.rounding = rounding_of(from.router.weight.encoding);
+  out.rounding = rounding_of(from.router.weight);
   out.activation = {expert.activation == Activation::clamped, expert.alpha, expert.limit};
   return out;
 }

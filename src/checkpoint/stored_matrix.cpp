@@ -17,38 +17,36 @@ bool is_aligned(const std::byte* data) noexcept {
   return reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
 }
 
-void apply_scales(const StoredMatrix& matrix, std::size_t line, std::size_t first, std::size_t step,
-                  std::size_t count, float* out) {
-  const BlockScales& scales = matrix.scales;
-  if (scales.data == nullptr) return;
-  const std::size_t row = line / scales.block_lines * scales.columns;
-  std::size_t block = SIZE_MAX;
-  float scale = 1.0F;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t here = (first + i * step) / scales.block_elements;
-    if (here != block) {
-      block = here;
-      decode(scales.encoding, scales.data, row + block, 1, &scale);
-    }
-    out[i] *= scale;
-  }
-}
-
 /// Numbers [first, first + count), `step` apart, of a line.
 void read_line(const StoredMatrix& matrix, std::size_t line, std::size_t first, std::size_t step,
                std::size_t count, float* out) {
-  if (matrix.encoding == Encoding::mxfp4) {  // lines are whole: first is 0 and step is 1
-    const std::size_t blocks = matrix.line / 32;
-    return decode_mxfp4(matrix.data + line * blocks * 16, matrix.block_scales + line * blocks, count, out);
-  }
   decode_strided(matrix.encoding, matrix.data, line * matrix.line + first, step, count, out);
-  apply_scales(matrix, line, first, step, count, out);
+}
+
+Block<const float> unpacked(const StoredMatrix& matrix, std::size_t first, std::size_t count,
+                            TileScratch& scratch) {
+  const std::size_t inputs = matrix.inputs, at = matrix.first + matrix.step * first;
+  const std::size_t span = count == 0 ? 0 : (count - 1) * matrix.step + 1;
+  scratch.tile.resize(inputs * (matrix.inputs_first ? span : count));
+  float* out = scratch.tile.data();
+  if (matrix.step == 1) {
+    matrix.packing->decode(at, count, out);
+  } else if (matrix.inputs_first) {
+    matrix.packing->decode(at, span, out);
+    for (std::size_t i = 0; i < inputs; ++i)
+      for (std::size_t o = 0; o < count; ++o) out[i * count + o] = out[i * span + o * matrix.step];
+  } else {
+    for (std::size_t o = 0; o < count; ++o) matrix.packing->decode(at + o * matrix.step, 1, out + o * inputs);
+  }
+  if (matrix.inputs_first) return {out, inputs, count};
+  return {out, count, inputs};
 }
 
 }  // namespace
 
 Block<const float> tile(const StoredMatrix& matrix, std::size_t first, std::size_t count,
                         TileScratch& scratch) {
+  if (matrix.packing) return unpacked(matrix, first, count, scratch);
   const std::size_t at = matrix.first + matrix.step * first;
   const bool plain = matrix.encoding == Encoding::f32 && is_aligned(matrix.data) &&
                      (matrix.step == 1 || !matrix.inputs_first);
@@ -90,7 +88,9 @@ std::size_t tile_outputs(const StoredMatrix& matrix) noexcept {
 }
 
 void read_row(const StoredMatrix& matrix, std::size_t row, float* out) {
-  read_line(matrix, matrix.first + row * matrix.step, 0, 1, matrix.inputs, out);
+  const std::size_t at = matrix.first + row * matrix.step;
+  if (matrix.packing) return matrix.packing->decode(at, 1, out);
+  read_line(matrix, at, 0, 1, matrix.inputs, out);
 }
 
 }  // namespace pastonly::checkpoint

@@ -1,39 +1,29 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <memory>
 
 #include "checkpoint/encoding.h"
+#include "checkpoint/packing.h"
 #include "kernels/bf16_product.h"
 #include "kernels/block.h"
 #include "kernels/buffer.h"
 
 namespace pastonly::checkpoint {
 
-/// The scales of an E4M3 matrix: one float for every block of it.
-struct BlockScales {
-  const std::byte* data = nullptr;  // (lines / block_lines, elements / block_elements), rounded up; F32
-  Encoding encoding = Encoding::f32;
-  std::size_t columns = 0;  ///< of `data`
-  std::size_t block_lines = 0;
-  std::size_t block_elements = 0;
-};
-
 /// The weights of a linear layer, (outputs, inputs), as they stand in a memory-mapped file. Lines of the file
 /// are outputs or inputs; a matrix may be every second output (gpt-oss interleaves gate and up).
 struct StoredMatrix {
-  Encoding encoding = Encoding::f32;
-  const std::byte* data = nullptr;  ///< of line 0
+  Encoding encoding = Encoding::f32;  ///< without a packing
+  const std::byte* data = nullptr;    ///< of line 0; nullptr = no matrix
   std::size_t outputs = 0;
   std::size_t inputs = 0;
-  bool inputs_first = false;                ///< a line holds all outputs of one input
-  std::size_t line = 0;                     ///< numbers from one line to the next
-  std::size_t first = 0;                    ///< where output 0 stands among the lines, or in a line
-  std::size_t step = 1;                     ///< from one output to the next
-  BlockScales scales;                       ///< e4m3; no data = none
-  const std::byte* block_scales = nullptr;  ///< mxfp4: (lines, inputs / 32), E8M0
-
-  std::size_t bytes() const noexcept { return outputs * inputs * bits_of(encoding) / 8; }
+  bool inputs_first = false;  ///< a line holds all outputs of one input
+  std::size_t line = 0;       ///< numbers from one line to the next, without a packing
+  std::size_t first = 0;      ///< where output 0 stands among the lines, or in a line
+  std::size_t step = 1;       ///< from one output to the next
+  /// How numbers of few bits are decoded; nullptr = they stand at `data` in their encoding.
+  std::shared_ptr<const Packing> packing = nullptr;
 };
 
 /// Working memory of one task; grows to the largest tile it has held.
@@ -62,7 +52,8 @@ void multiply(const Operand& x, const StoredMatrix& matrix, std::size_t first, s
 /// How many outputs a task of a product takes: its tile stays in the second-level cache.
 std::size_t tile_outputs(const StoredMatrix& matrix) noexcept;
 
-/// One row of an embedding, (inputs).
+/// The weights of one output, (inputs). A matrix that lies inputs first has to be packed: lines of numbers
+/// are not read across.
 void read_row(const StoredMatrix& matrix, std::size_t row, float* out);
 
 }  // namespace pastonly::checkpoint

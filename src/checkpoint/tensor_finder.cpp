@@ -3,19 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "input/text/printable.h"
 
 namespace pastonly::checkpoint {
-namespace {
-
-constexpr std::size_t fp8_block = 128;
-constexpr std::size_t mxfp4_block = 32;
-
-}  // namespace
 
 void TensorFinder::reject(std::string_view message) {
   if (error_.empty()) error_ = input::printable(message);
+}
+
+void TensorFinder::reject(const StoredTensor& tensor, std::string_view why) {
+  reject(fmt::format("{}: tensor '{}': {}", tensor.file, tensor.name, why));
+}
+
+const StoredTensor* TensorFinder::look(const std::string& name) {
+  const StoredTensor* tensor = weights_.find(name);
+  if (tensor != nullptr) taken_.insert(name);
+  return tensor;
+}
+
+const StoredTensor* TensorFinder::need(const std::string& name) {
+  const StoredTensor* tensor = look(name);
+  const std::string where = weights_.files().empty() ? "" : weights_.files().front().path + ": ";
+  if (tensor == nullptr) reject(fmt::format("{}tensor '{}' is missing", where, name));
+  return tensor;
 }
 
 const StoredTensor* TensorFinder::take(const std::string& name, std::initializer_list<std::size_t> shape) {
@@ -50,36 +62,37 @@ std::vector<float> TensorFinder::vector(const std::string& name, std::size_t siz
   return out;
 }
 
-void TensorFinder::scale(const std::string& name, StoredMatrix& matrix) {
-  if (matrix.encoding != Encoding::e4m3) return;
-  const std::string scales = name + "_scale_inv";
-  const auto up = [](std::size_t size) { return (size + fp8_block - 1) / fp8_block; };
-  const StoredTensor* tensor = take(scales, {up(matrix.outputs), up(matrix.inputs)});
-  if (tensor == nullptr) return;
-  const auto encoding = tensor->encoding();
-  if (!encoding || *encoding == Encoding::e4m3)
-    return reject(
-        fmt::format("{}: tensor '{}': expected F32 or BF16, found {}", tensor->file, scales, tensor->dtype));
-  matrix.scales = {tensor->bytes.data(), *encoding, up(matrix.inputs), fp8_block, fp8_block};
+/// Scales of what enters or leaves a layer: activations stay in float32 here.
+void TensorFinder::pass_over_activations(const std::string& name) {
+  const std::string module = module_of(name), joint = module == name ? "_" : ".";
+  for (const std::string_view what :
+       {"input_scale", "activation_scale", "input_scale_ub", "input_global_scale", "input_zero_point",
+        "output_scale", "output_zero_point"}) {
+    const StoredTensor* scale = look(fmt::format("{}{}{}", module, joint, what));
+    if (scale != nullptr && activation_scale_.empty()) activation_scale_ = scale->name;
+  }
 }
 
 StoredMatrix TensorFinder::matrix(const std::string& name, std::size_t outputs, std::size_t inputs) {
+  pass_over_activations(name);
+  if (const QuantisedFormat* format = quantised_format(weights_, name))
+    return format->read(*this, name, outputs, inputs);
   StoredMatrix out;
   out.outputs = outputs;
   out.inputs = out.line = inputs;
   const StoredTensor* tensor = take(name, {outputs, inputs});
   if (tensor == nullptr) return out;
+  if (is_scaled(*tensor))
+    return std::move(scaled(*this, *tensor, std::nullopt, outputs, inputs, false).front());
   const auto encoding = tensor->encoding();
   if (!encoding) {
-    reject(
-        fmt::format("{}: tensor '{}': weights of type {} are not supported; expected F32, F16, BF16 or "
-                    "F8_E4M3",
-                    tensor->file, name, tensor->dtype));
+    reject(*tensor, fmt::format("weights of type {} are not supported; expected F32, F16, BF16, F8_E4M3 or "
+                                "a quantised layer of docs/checkpoints.md",
+                                tensor->dtype));
     return out;
   }
   out.encoding = *encoding;
   out.data = tensor->bytes.data();
-  scale(name, out);
   return out;
 }
 
@@ -90,52 +103,31 @@ Linear TensorFinder::linear(const std::string& name, std::size_t outputs, std::s
   return out;
 }
 
-std::vector<StoredMatrix> TensorFinder::packed_stack(const std::string& name, std::size_t experts,
-                                                     std::size_t outputs, std::size_t inputs) {
-  std::vector<StoredMatrix> out(experts);
-  if (inputs % mxfp4_block != 0) {
-    reject(fmt::format("tensor '{}_blocks': MXFP4 needs a multiple of {} inputs, config.json says {}", name,
-                       mxfp4_block, inputs));
-    return out;
-  }
-  const std::size_t blocks = inputs / mxfp4_block;
-  const StoredTensor* values = take(name + "_blocks", {experts, outputs, blocks, mxfp4_block / 2});
-  const StoredTensor* scales = take(name + "_scales", {experts, outputs, blocks});
-  if (values == nullptr || scales == nullptr) return out;
-  for (const StoredTensor* tensor : {values, scales}) {
-    if (tensor->dtype != "U8" && tensor->dtype != "F8_E8M0")
-      reject(
-          fmt::format("{}: tensor '{}': expected U8, found {}", tensor->file, tensor->name, tensor->dtype));
-  }
-  for (std::size_t e = 0; e < experts; ++e) {
-    StoredMatrix& matrix = out[e];
-    matrix.encoding = Encoding::mxfp4;
-    matrix.data = values->bytes.data() + e * outputs * inputs / 2;
-    matrix.block_scales = scales->bytes.data() + e * outputs * blocks;
-    matrix.outputs = outputs;
-    matrix.inputs = matrix.line = inputs;
-  }
-  return out;
-}
-
 std::vector<StoredMatrix> TensorFinder::stack(const std::string& name, std::size_t experts,
                                               std::size_t outputs, std::size_t inputs, bool inputs_first) {
-  if (has(name + "_blocks")) return packed_stack(name, experts, outputs, inputs);
+  pass_over_activations(name);
   std::vector<StoredMatrix> out(experts);
+  if (const QuantisedFormat* format = quantised_format(weights_, name)) {
+    // Packed experts lie outputs first whatever the family: that is how their writers hold them.
+    if (format->stack != nullptr) return format->stack(*this, name, experts, outputs, inputs);
+    reject(fmt::format("'{}': experts in one tensor are not supported in this quantisation", name));
+    return out;
+  }
   const StoredTensor* tensor =
       inputs_first ? take(name, {experts, inputs, outputs}) : take(name, {experts, outputs, inputs});
   if (tensor == nullptr) return out;
+  if (is_scaled(*tensor)) return scaled(*this, *tensor, experts, outputs, inputs, inputs_first);
   const auto encoding = tensor->encoding();
-  if (!encoding || *encoding == Encoding::e4m3) {
-    reject(
-        fmt::format("{}: tensor '{}': weights of type {} are not supported here; expected F32, F16 or BF16",
-                    tensor->file, name, tensor->dtype));
+  if (!encoding) {
+    reject(*tensor,
+           fmt::format("weights of type {} are not supported here; expected F32, F16, BF16 or F8_E4M3",
+                       tensor->dtype));
     return out;
   }
   for (std::size_t e = 0; e < experts; ++e) {
     StoredMatrix& matrix = out[e];
     matrix.encoding = *encoding;
-    matrix.data = tensor->bytes.data() + e * outputs * inputs * bits_of(*encoding) / 8;
+    matrix.data = tensor->bytes.data() + e * outputs * inputs * bytes_of(*encoding);
     matrix.outputs = outputs;
     matrix.inputs = inputs;
     matrix.inputs_first = inputs_first;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -35,6 +36,10 @@ Expected<void> compare(const Weights& weights, const ShardIndex& index, const fs
 }
 
 }  // namespace
+
+bool holds_zeros(const StoredTensor& tensor) noexcept {
+  return std::ranges::all_of(tensor.bytes, [](std::byte byte) { return byte == std::byte{0}; });
+}
 
 std::string shape_text(std::span<const std::size_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));

@@ -27,6 +27,9 @@ struct StoredTensor {
   std::optional<Encoding> encoding() const noexcept { return encoding_of(dtype); }
 };
 
+/// Whether all of its bytes are 0.
+bool holds_zeros(const StoredTensor& tensor) noexcept;
+
 /// "[64, 2048]".
 std::string shape_text(std::span<const std::size_t> shape);
 

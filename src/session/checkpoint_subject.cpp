@@ -145,7 +145,7 @@ Expected<checkpoint::Checkpoint> open_directory(const std::string& path, const C
       path, rule, options.precision == "bfloat16" ? Precision::bfloat16 : Precision::float32, options.family);
   if (!opened) return opened;
   // Of all experts: those that these tokens pass by are released with the others.
-  auto odd = checkpoint::check_weights(opened->weights());
+  auto odd = checkpoint::check_weights(opened->weights(), opened->description().quantisation);
   if (!odd) return tl::unexpected(odd.error());
   constexpr std::size_t shown = 3;
   for (std::size_t i = 0; i < std::min(shown, odd->size()); ++i) {

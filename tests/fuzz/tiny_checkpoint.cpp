@@ -155,7 +155,14 @@ std::vector<std::string> tiny_configs() {
       {{"moe_layers", {1}}, {"no_rope_layers", {0, 1}}, {"floor_scale", 2}},
       {{"mlp_only_layers", {0}}, {"decoder_sparse_step", 2}},
       {{"clip_qkv", 0.5}, {"attention_multiplier", 0.2}, {"residual_multiplier", 0.5}},
-      {{"quantization_config", {{"quant_method", "fp8"}}}}};
+      {{"quantization_config", {{"quant_method", "fp8"}}}},
+      {{"quantization_config", {{"quant_method", "gptq"}, {"bits", 4}, {"group_size", -1}}}},
+      {{"quantization_config", {{"quant_method", "awq"}, {"version", "gemm"}}}},
+      {{"quantization_config",
+        {{"quant_method", "compressed-tensors"},
+         {"format", "pack-quantized"},
+         {"config_groups", {{"a", {{"weights", {{"symmetric", false}, {"block_structure", {2, 2}}}}}}}}}}},
+      {{"quantization_config", {{"load_in_8bit", true}}}}};
   std::vector<std::string> out;
   for (const auto& family : checkpoint::families()) {
     for (const Json& change : changes) {

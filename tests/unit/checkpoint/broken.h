@@ -40,13 +40,14 @@ class Broken {
   void remove(std::string_view name) {
     std::erase_if(file_.tensors, [&](const Tensor& tensor) { return tensor.name == name; });
   }
-  /// Another tensor of U8 or F32, in the place of one of that name.
+  /// Another tensor of U8, I32 or F32, in the place of one of that name.
   template <class T>
   void put(const std::string& name, const std::vector<std::size_t>& shape, const std::vector<T>& values) {
     remove(name);
     const auto bytes = std::as_bytes(std::span(values));
     own_.push_back(std::make_unique<std::vector<std::byte>>(bytes.begin(), bytes.end()));
-    file_.tensors.push_back({name, sizeof(T) == 1 ? DType::u8 : DType::f32, shape, *own_.back()});
+    const DType type = sizeof(T) == 1 ? DType::u8 : std::is_integral_v<T> ? DType::i32 : DType::f32;
+    file_.tensors.push_back({name, type, shape, *own_.back()});
   }
   const TemporaryDirectory& directory() const { return directory_; }
 

@@ -1,6 +1,5 @@
 #include "checkpoint/encoding.h"
 
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -11,11 +10,6 @@
 
 namespace pastonly::checkpoint {
 namespace {
-
-template <class T, std::size_t N>
-const std::byte* bytes_of(const std::array<T, N>& values) {
-  return reinterpret_cast<const std::byte*>(values.data());
-}
 
 TEST_CASE("E4M3 as the OCP specification lists it", "[checkpoint]") {
   CHECK(e4m3_to_float(0x00) == 0.0F);
@@ -31,22 +25,6 @@ TEST_CASE("E4M3 as the OCP specification lists it", "[checkpoint]") {
   CHECK(e8m0_to_float(127) == 1.0F);
   CHECK(e8m0_to_float(0) == 0x1p-127F);
   CHECK(std::isnan(e8m0_to_float(255)));
-}
-
-TEST_CASE("MXFP4 blocks", "[checkpoint]") {
-  std::array<std::uint8_t, 32> blocks{};
-  for (std::size_t i = 0; i < 16; ++i) blocks[i] = static_cast<std::uint8_t>(i | (15 - i) << 4);
-  blocks[16] = 0xA3;  // 1.5 below, -1 above
-  const std::array<std::uint8_t, 2> scales{128, 126};
-  std::array<float, 64> out{};
-  decode_mxfp4(bytes_of(blocks), bytes_of(scales), 64, out.data());
-  const std::array<float, 8> magnitudes{0.0F, 0.5F, 1.0F, 1.5F, 2.0F, 3.0F, 4.0F, 6.0F};
-  for (std::size_t i = 0; i < 16; ++i) {
-    CHECK(out[2 * i] == 2.0F * magnitudes[i % 8] * (i < 8 ? 1.0F : -1.0F));
-    CHECK(out[2 * i + 1] == 2.0F * magnitudes[(15 - i) % 8] * (15 - i < 8 ? 1.0F : -1.0F));
-  }
-  CHECK(out[32] == 0.75F);
-  CHECK(out[33] == -0.5F);
 }
 
 /// c = x times some outputs of the matrix, against sums in double over `weight(output, input)`.
@@ -107,23 +85,6 @@ TEST_CASE("products with stored matrices of every layout", "[checkpoint]") {
     matrix.step = 2;
     check_products(matrix, [&](std::size_t o, std::size_t i) { return at(i * 2 * outputs + 2 * o + 1); });
   }
-}
-
-TEST_CASE("E4M3 with a scale for every block of 128 x 128", "[checkpoint]") {
-  const std::size_t outputs = 130, inputs = 200;
-  std::vector<std::uint8_t> stored(outputs * inputs);
-  stats::CounterRng random(1);
-  for (auto& value : stored) value = static_cast<std::uint8_t>(random.below(0x60) | random.below(2) << 7);
-  const std::array<float, 4> scales{0.5F, 0.25F, 2.0F, -1.0F};
-  StoredMatrix matrix;
-  matrix.encoding = Encoding::e4m3;
-  matrix.data = reinterpret_cast<const std::byte*>(stored.data());
-  matrix.outputs = outputs;
-  matrix.inputs = matrix.line = inputs;
-  matrix.scales = {bytes_of(scales), Encoding::f32, 2, 128, 128};
-  check_products(matrix, [&](std::size_t o, std::size_t i) {
-    return static_cast<double>(e4m3_to_float(stored[o * inputs + i]) * scales[o / 128 * 2 + i / 128]);
-  });
 }
 
 }  // namespace

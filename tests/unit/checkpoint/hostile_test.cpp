@@ -148,7 +148,8 @@ TEST_CASE("configurations that contradict themselves are refused by key", "[chec
   refused("rms_norm_eps", 2.0, {"0 to 1"});
   refused("hidden_act", "gelu", {"expected silu"});
   refused("head_dim", 5, {"even"});
-  refused("quantization_config", Json{{"quant_method", "gptq"}}, {"gptq"});
+  refused("quantization_config", Json{{"quant_method", "aqlm"}}, {"aqlm", "compressed-tensors"});
+  refused("quantization_config", Json{{"quant_method", "gptq"}}, {"bits", "missing"});
   refused("quantization_config", 3, {"an object"});
   refused("rope_parameters", Json{{"rope_type", "spiral"}}, {"spiral"});
   refused("rope_parameters", Json{{"rope_type", "yarn"}, {"factor", 0}}, {"factor"});
