@@ -180,9 +180,9 @@ class Binder {
     const std::size_t width = d_.expert.width;
     for (std::size_t e = 0; e < out.size() && !find_.failed(); ++e) {
       const std::string module = fmt::format("{}experts.{}.", block, e);
-      out[e].gate = find_.linear(module + std::string(d_.names.gate), width, d_.width, false);
-      out[e].up = find_.linear(module + std::string(d_.names.up), width, d_.width, false);
-      out[e].down = find_.linear(module + std::string(d_.names.down), d_.width, width, false);
+      out[e].gate = find_.linear(module + std::string(d_.names.gate), width, d_.width, d_.expert.bias);
+      out[e].up = find_.linear(module + std::string(d_.names.up), width, d_.width, d_.expert.bias);
+      out[e].down = find_.linear(module + std::string(d_.names.down), d_.width, width, d_.expert.bias);
     }
   }
 

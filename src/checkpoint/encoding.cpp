@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "checkpoint/gguf_blocks.h"
 #include "kernels/half_float.h"
 
 namespace pastonly::checkpoint {
@@ -59,6 +60,8 @@ std::optional<Encoding> encoding_of(std::string_view dtype) noexcept {
   for (const auto& entry : encoding_names) {
     if (entry.name == dtype && entry.encoding != Encoding::mxfp4) return entry.encoding;
   }
+  if (const BlockType* type = find_block_type(dtype); type != nullptr && type->decode != nullptr)
+    return Encoding::blocks;
   return std::nullopt;
 }
 
@@ -118,6 +121,8 @@ void decode_strided(Encoding encoding, const std::byte* data, std::size_t first,
     }
     case Encoding::mxfp4:
       break;  // has scales: decode_mxfp4
+    case Encoding::blocks:
+      break;  // BlockType::decode
   }
 }
 

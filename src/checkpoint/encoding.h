@@ -8,17 +8,19 @@
 namespace pastonly::checkpoint {
 
 /// How the numbers of a weight stand in a file.
-enum class Encoding { f32, f16, bf16, f64, e4m3, mxfp4 };
+/// `blocks`: one of the block types of GGUF (gguf_blocks.h).
+enum class Encoding { f32, f16, bf16, f64, e4m3, mxfp4, blocks };
 
-/// By the name of a safetensors element type; nullopt for types that hold no weights here. MXFP4 has no
-/// element type of its own: its blocks are U8.
+/// By the name of an element type of safetensors or GGUF; nullopt for types that hold no weights here. In
+/// safetensors MXFP4 has no element type of its own: its blocks are U8.
 std::optional<Encoding> encoding_of(std::string_view dtype) noexcept;
 std::string_view name(Encoding encoding) noexcept;
-/// Of one number; 4 for MXFP4.
+/// Of one number; 4 for MXFP4, 0 for blocks.
 std::size_t bits_of(Encoding encoding) noexcept;
 
 /// Numbers [first, first + count) of an array, exactly, as float (F64 rounded to nearest). No scales are
-/// applied. `data` may be unaligned. Not for MXFP4.
+/// applied. `data` may be unaligned. Not for MXFP4
+/// and blocks.
 void decode(Encoding encoding, const std::byte* data, std::size_t first, std::size_t count, float* out);
 /// Every `step`-th number, from `first` on.
 void decode_strided(Encoding encoding, const std::byte* data, std::size_t first, std::size_t step,

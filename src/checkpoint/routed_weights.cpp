@@ -33,6 +33,8 @@ double rounding_of(Encoding encoding) {
       return 0x1p-4;
     case Encoding::mxfp4:
       return 0x1p-2;
+    case Encoding::blocks:  // of few bits or many: the coarsest
+      return 0x1p-2;
     case Encoding::f32:
     case Encoding::f64:
       break;

@@ -41,6 +41,10 @@ void read_line(const StoredMatrix& matrix, std::size_t line, std::size_t first, 
     const std::size_t blocks = matrix.line / 32;
     return decode_mxfp4(matrix.data + line * blocks * 16, matrix.block_scales + line * blocks, count, out);
   }
+  if (matrix.encoding == Encoding::blocks) {  // so here
+    const std::size_t blocks = matrix.line / matrix.block->numbers;
+    return matrix.block->decode(matrix.data + line * blocks * matrix.block->bytes, blocks, out);
+  }
   decode_strided(matrix.encoding, matrix.data, line * matrix.line + first, step, count, out);
   apply_scales(matrix, line, first, step, count, out);
 }

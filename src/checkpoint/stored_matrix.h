@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "checkpoint/encoding.h"
+#include "checkpoint/gguf_blocks.h"
 #include "kernels/bf16_product.h"
 #include "kernels/block.h"
 #include "kernels/buffer.h"
@@ -32,6 +33,7 @@ struct StoredMatrix {
   std::size_t step = 1;                     ///< from one output to the next
   BlockScales scales;                       ///< e4m3; no data = none
   const std::byte* block_scales = nullptr;  ///< mxfp4: (lines, inputs / 32), E8M0
+  const BlockType* block = nullptr;         ///< blocks: their type; lines are outputs
 
   std::size_t bytes() const noexcept { return outputs * inputs * bits_of(encoding) / 8; }
 };

@@ -40,7 +40,7 @@ std::vector<float> TensorFinder::vector(const std::string& name, std::size_t siz
   const StoredTensor* tensor = take(name, {size});
   if (tensor == nullptr) return out;
   const auto encoding = tensor->encoding();
-  if (!encoding || *encoding == Encoding::e4m3) {
+  if (!encoding || *encoding == Encoding::e4m3 || *encoding == Encoding::blocks) {
     reject(fmt::format("{}: tensor '{}': expected F32, F16 or BF16, found {}", tensor->file, name,
                        tensor->dtype));
     return out;
@@ -79,6 +79,7 @@ StoredMatrix TensorFinder::matrix(const std::string& name, std::size_t outputs, 
   }
   out.encoding = *encoding;
   out.data = tensor->bytes.data();
+  if (*encoding == Encoding::blocks) out.block = find_block_type(tensor->dtype);
   scale(name, out);
   return out;
 }
@@ -126,7 +127,7 @@ std::vector<StoredMatrix> TensorFinder::stack(const std::string& name, std::size
       inputs_first ? take(name, {experts, inputs, outputs}) : take(name, {experts, outputs, inputs});
   if (tensor == nullptr) return out;
   const auto encoding = tensor->encoding();
-  if (!encoding || *encoding == Encoding::e4m3) {
+  if (!encoding || *encoding == Encoding::e4m3 || *encoding == Encoding::blocks) {
     reject(
         fmt::format("{}: tensor '{}': weights of type {} are not supported here; expected F32, F16 or BF16",
                     tensor->file, name, tensor->dtype));

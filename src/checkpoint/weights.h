@@ -38,6 +38,10 @@ class Weights {
   /// lacks a tensor that the index puts there or holds one that it does not, a tensor stands in two shards.
   static Expected<Weights> open(const std::filesystem::path& directory);
 
+  /// Tensors that were found otherwise (GGUF), by name, and what keeps their bytes.
+  static Weights of(std::map<std::string, StoredTensor, std::less<>> tensors, std::vector<FileRecord> files,
+                    std::vector<std::shared_ptr<const void>> storage);
+
   const StoredTensor* find(std::string_view name) const noexcept;
   const std::map<std::string, StoredTensor, std::less<>>& tensors() const noexcept { return tensors_; }
   const std::vector<FileRecord>& files() const noexcept { return files_; }

@@ -26,7 +26,7 @@ void add_issues(const checkpoint::Checkpoint& checkpoint, bool twin, std::vector
   const auto add = [&](std::string_view id, std::string message) {
     out.push_back({TraceIssue::Kind::oddity,
                    fmt::format("{}{}", twin ? "twin-" : "", id),
-                   fmt::format("{}/config.json {}", checkpoint.name(), message),
+                   fmt::format("{} {}", checkpoint.config().string(), message),
                    {},
                    0});
   };

@@ -1,6 +1,6 @@
-// Runs Hugging Face checkpoints and writes what the comparison with transformers beside this file reads:
-//   run_checkpoint DIRECTORY...
-// Each directory holds a checkpoint and input.safetensors with tokens (rows, positions); it receives
+// Runs Hugging Face checkpoints and GGUF files and writes what the comparisons beside this file read:
+//   run_checkpoint (DIRECTORY|MODEL.gguf)...
+// Each directory holds the checkpoint and input.safetensors with tokens (rows, positions); it receives
 // output.safetensors: logits (tokens, vocab), and of every layer with a router layers.L.{logits, gates,
 // mask}, (tokens, experts).
 #include <fmt/format.h>
@@ -20,8 +20,10 @@ std::span<const std::byte> bytes_of(const T* values, std::size_t count) {
   return std::as_bytes(std::span(values, count));
 }
 
-Expected<void> run_one(const std::filesystem::path& directory) {
-  const auto opened = Checkpoint::open(directory);
+Expected<void> run_one(const std::filesystem::path& checkpoint) {
+  const bool whole = std::filesystem::is_directory(checkpoint);
+  const std::filesystem::path directory = whole ? checkpoint : checkpoint.parent_path();
+  const auto opened = Checkpoint::open(checkpoint);
   if (!opened) return tl::unexpected(opened.error());
   const auto file = input::read_safetensors(directory / "input.safetensors");
   if (!file) return tl::unexpected(file.error());
