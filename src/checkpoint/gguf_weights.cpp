@@ -138,8 +138,11 @@ class Renaming {
 
   void inner(std::size_t layer, std::string_view rest, const PlacedTensor& placed) {
     const std::string prefix = fmt::format("model.layers.{}.", layer);
-    if (const auto whole = find_name(layer_tensors, rest); !whole.empty())
-      return add(placed, prefix + std::string(whole));
+    if (const auto whole = find_name(layer_tensors, rest); !whole.empty()) {
+      auto shape = placed.tensor->shape;
+      if (shape.size() == 2 && shape[0] == 1) shape.erase(shape.begin());  // ERNIE's correction bias
+      return add(placed, prefix + std::string(whole), std::move(shape), placed.tensor->bytes);
+    }
     const std::size_t dot = rest.rfind('.');
     const std::string_view stem = rest.substr(0, dot), suffix = dot < rest.size() ? rest.substr(dot) : "";
     if (stem == "attn_qkv")
