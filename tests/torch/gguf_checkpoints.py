@@ -92,7 +92,13 @@ def convert(directory, path, outtype=None):
     """Writes a GGUF file as convert_hf_to_gguf.py does, without a tokenizer: the models have none."""
     hparams = conversion.ModelBase.load_hparams(pathlib.Path(directory), False)
     kind = conversion.get_model_class(hparams["architectures"][0])
-    bare = type(kind.__name__, (kind,), {"set_vocab": lambda self: self._set_vocab_none(), "model_arch": kind.model_arch})
+
+
+    def set_vocab(model):
+        model._set_vocab_none()
+        model.gguf_writer.add_vocab_size(model.hparams["vocab_size"])  # else told by the tokenizer
+
+    bare = type(kind.__name__, (kind,), {"set_vocab": set_vocab, "model_arch": kind.model_arch})
     with torch.inference_mode():
         model = bare(pathlib.Path(directory), outtype or gguf.LlamaFileType.ALL_F32, pathlib.Path(path), eager=True)
         model.write()
