@@ -271,6 +271,8 @@ std::span<const GgufArchitecture> gguf_architectures() { return known_gguf_archi
 Json config_of(const GgufArchitecture& architecture, GgufKeys& keys) {
   const std::size_t further = keys.count("nextn_predict_layers", 0, 0, 4096);
   const std::size_t blocks = keys.count("block_count", std::nullopt, 1, 4096);
+  if (!keys.has("expert_count") || keys.count("expert_count", 0, 0) == 0)
+    keys.reject("expert_count", "no layer has experts, so there is no routing to audit");
   if (further >= blocks) keys.reject("nextn_predict_layers", "as many as there are layers");
   Json config{
       {"model_type", architecture.model_type},

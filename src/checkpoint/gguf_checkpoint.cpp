@@ -54,6 +54,13 @@ Expected<std::string> architecture_of(const GgufFile& file) {
 Expected<Description> describe_gguf(const GgufFile& first, const GgufTensors& tensors, std::string_view as) {
   const auto name = architecture_of(first);
   if (!name) return tl::unexpected(name.error());
+  if (*name == "phimoe")
+    return input_error(fmt::format(
+        "{}: general.architecture: 'phimoe' is not run: llama.cpp computes another model than transformers "
+        "(no mean is removed in its norms, and its gates are not those of the sparse mixer); audit the "
+        "Hugging "
+        "Face checkpoint",
+        first.path));
   const GgufArchitecture* architecture = find_architecture(*name, as);
   if (architecture == nullptr)
     return input_error(input::printable(fmt::format(

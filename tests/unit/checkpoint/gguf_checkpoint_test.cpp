@@ -172,11 +172,21 @@ TEST_CASE("GGUF files that contradict themselves or are no such model are refuse
     check_says(model.error(), {"general.architecture", "missing", "qwen3moe"});
     model.out.said("general.architecture", "mamba\n");
     check_says(model.error(), {"'mamba?'", "olmoe", "--as"});
-    CHECK(model.error("mixtral").find("mamba?.block_count") != std::string::npos);
+    CHECK(model.error("mixtral").find("mamba?.") != std::string::npos);
+  }
+  SECTION("architectures that are known and not run") {
+    model.out = GgufBytes().said("general.architecture", "phimoe");
+    check_says(model.error(), {"'phimoe'", "norms"});
+    model.out = GgufBytes().said("general.architecture", "llama").count("llama.block_count", 1);
+    check_says(model.error(), {"llama.expert_count", "no routing to audit"});
+    model.out.count("llama.expert_count", 0);
+    check_says(model.error(), {"llama.expert_count", "no routing to audit"});
   }
   SECTION("keys that are missing or of another type") {
     GgufBytes bare;
-    bare.said("general.architecture", "olmoe").said("olmoe.block_count", "two");
+    bare.said("general.architecture", "olmoe")
+        .count("olmoe.expert_count", 2)
+        .said("olmoe.block_count", "two");
     model.out = bare;
     check_says(model.error(), {"model.gguf: olmoe.block_count: expected a whole number"});
   }
