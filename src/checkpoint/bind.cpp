@@ -253,14 +253,14 @@ class Binder {
       if (l >= d_.layers.size()) {
         if (l - d_.layers.size() < d_.training_layers) continue;
         return find_.reject(fmt::format(
-            "{}: tensor '{}' is of a layer beyond num_hidden_layers = {} in config.json, which names no such "
+            "{}: tensor '{}' is of a layer beyond num_hidden_layers = {} in {}, which names no such "
             "layer that predicts further tokens in training (num_nextn_predict_layers)",
-            tensor.file, name, d_.layers.size()));
+            tensor.file, name, d_.layers.size(), find_.weights().described_by()));
       }
       return find_.reject(
-          fmt::format("{}: tensor '{}' has no place in a {} as config.json describes it; is "
+          fmt::format("{}: tensor '{}' has no place in a {} as {} describes it; is "
                       "this another architecture's file?",
-                      tensor.file, name, d_.model_type));
+                      tensor.file, name, d_.model_type, find_.weights().described_by()));
     }
   }
 

@@ -71,7 +71,7 @@ constexpr auto expert_names = std::to_array<Renamed>({
     {"ffn_down_exps", "down_proj"},
 });
 
-constexpr std::size_t most_views = std::size_t{1} << 22;
+constexpr std::size_t most_views = std::size_t{1} << 20;
 
 template <std::size_t size>
 std::string_view find_name(const std::array<Renamed, size>& names, std::string_view from) {

@@ -103,6 +103,7 @@ Weights Weights::of(std::map<std::string, StoredTensor, std::less<>> tensors, st
   weights.tensors_ = std::move(tensors);
   weights.files_ = std::move(files);
   weights.storage_ = std::move(storage);
+  weights.described_by_ = "the keys of the GGUF file";
   return weights;
 }
 

@@ -46,6 +46,8 @@ class Weights {
   const std::map<std::string, StoredTensor, std::less<>>& tensors() const noexcept { return tensors_; }
   const std::vector<FileRecord>& files() const noexcept { return files_; }
   std::uint64_t bytes() const noexcept;
+  /// Where it is said what they should be, for messages.
+  std::string_view described_by() const noexcept { return described_by_; }
 
  private:
   Expected<void> add(const std::filesystem::path& path);
@@ -53,6 +55,7 @@ class Weights {
   std::map<std::string, StoredTensor, std::less<>> tensors_;
   std::vector<FileRecord> files_;
   std::vector<std::shared_ptr<const void>> storage_;
+  std::string_view described_by_ = "config.json";
 };
 
 }  // namespace pastonly::checkpoint

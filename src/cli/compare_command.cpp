@@ -81,7 +81,7 @@ void add_compare(CLI::App& app, Session& session) {
       ->add_option(
           "models", arguments->paths,
           "Two models, or the checkpoints of a run in order of training: each a trace file, a plan "
-          "directory (its base run), or a checkpoint directory. Of more than two, each is held against "
+          "directory (its base run), a checkpoint directory or a GGUF file. Of more than two, each is held against "
           "the last, without a verdict")
       ->required()
       ->expected(2, 10000);
