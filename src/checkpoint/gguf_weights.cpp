@@ -149,6 +149,10 @@ class Renaming {
       return reject(placed,
                     "queries, keys and values in one tensor are not supported; convert the model "
                     "without --fuse-qkv");
+    if (stem.starts_with("ffn_gate.") || stem.starts_with("ffn_up.") || stem.starts_with("ffn_down."))
+      return reject(placed,
+                    "experts in tensors of their own, as files of early 2024 have them, are not "
+                    "supported; convert the model anew");
     if (const auto kind = find_name(expert_names, stem); !kind.empty())
       return experts(prefix, kind, suffix, placed);
     if (stem == "ffn_gate_up_exps") return halves(prefix, suffix, placed);

@@ -2,8 +2,7 @@
 logits and gates must agree with transformers to 1e-4.
 
 usage: gguf_checkpoints.py RUN_CHECKPOINT DIRECTORY [--architecture NAME] [--table PAGE]
-$PASTONLY_LLAMA_CPP names llama.cpp's source (convert_hf_to_gguf.py and the folders conversion and gguf-py); without it nothing
-is compared. --table writes the outcome between the marks of a page (docs/checkpoints.md).
+$PASTONLY_LLAMA_CPP names llama.cpp's source (the folders conversion and gguf-py); without it nothing is compared. --table writes the outcome between the marks of a page (docs/checkpoints.md).
 """
 import argparse
 import json

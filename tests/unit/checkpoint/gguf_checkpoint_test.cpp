@@ -11,13 +11,14 @@ namespace {
 /// The tensors of an exported OLMoE as the converter of llama.cpp writes them: experts of a kind in one.
 class GgufOfOlmoe {
  public:
-  GgufOfOlmoe() {
+  /// `layers`: the number of them that the file says, if not those that it has.
+  explicit GgufOfOlmoe(std::uint32_t layers = 0) {
     Json& config = source_.config();
     config["norm_topk_prob"] = false;  // as llama.cpp computes it, which no key tells otherwise
     const auto whole = [&](const char* key) { return config.at(key).get<std::uint32_t>(); };
     experts_ = whole("num_experts");
     out.said("general.architecture", "olmoe");
-    out.count("olmoe.block_count", whole("num_hidden_layers"));
+    out.count("olmoe.block_count", layers > 0 ? layers : whole("num_hidden_layers"));
     out.count("olmoe.context_length", 2048);
     out.count("olmoe.embedding_length", whole("hidden_size"));
     out.count("olmoe.feed_forward_length", whole("intermediate_size"));
@@ -204,6 +205,28 @@ TEST_CASE("GGUF files that contradict themselves or are no such model are refuse
     more.name = "blk.1.attn_gate.weight";
     model.out.tensor(more);
     check_says(model.error(), {"blk.1.attn_gate.weight", "no place"});
+  }
+  SECTION("tensors of old files and of other tools") {
+    auto old = model.tensor("blk.1.attn_v.weight");
+    old.name = "blk.1.ffn_gate.0.weight";
+    model.out.tensor(old);
+    check_says(model.error(), {"blk.1.ffn_gate.0.weight", "convert the model anew"});
+    model.remove(old.name);
+    old.name = "blk.1.attn_qkv.weight";
+    model.out.tensor(old);
+    check_says(model.error(), {"blk.1.attn_qkv.weight", "--fuse-qkv"});
+  }
+  SECTION("layers that predict further tokens are passed over, where the keys count them") {
+    auto more = model.tensor("blk.1.attn_v.weight");
+    more.name = "blk.2.nextn.eh_proj.weight";
+    model.out.tensor(more);
+    check_says(model.error(), {"blk.2.nextn.eh_proj.weight", "beyond num_hidden_layers = 2"});
+    GgufOfOlmoe counted(3);
+    counted.out.tensor(more).count("olmoe.nextn_predict_layers", 1);
+    CHECK(counted.error().empty());
+    GgufOfOlmoe all(1);
+    all.out.count("olmoe.nextn_predict_layers", 1);
+    check_says(all.error(), {"olmoe.nextn_predict_layers"});
   }
   SECTION("a tensor of another shape") {
     model.tensor("blk.1.attn_v.weight").sizes = {model.tensor("blk.1.attn_v.weight").sizes[0] *
