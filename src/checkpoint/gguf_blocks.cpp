@@ -14,7 +14,7 @@ namespace {
 
 using Byte = std::uint8_t;
 
-constexpr std::size_t small_block = 32, large_block = 256;
+constexpr std::size_t small_block = 32;
 
 constexpr std::array<std::int8_t, 16> nonlinear{-127, -104, -83, -65, -49, -35, -22, -10,
                                                 1,    13,   25,  38,  53,  69,  89,  113};
@@ -27,33 +27,44 @@ float half_at(const Byte* at) {
   return kernels::half_to_float(bits);
 }
 
-/// The 32 numbers of 16 bytes: low halves first, then high halves.
-int nibble(const Byte* bytes, std::size_t i) { return i < 16 ? bytes[i] & 15 : bytes[i - 16] >> 4; }
+std::uint32_t word_at(const Byte* at) {
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, at, sizeof(bits));
+  return bits;
+}
 
-/// Bit i of 32.
-int single_bit(const Byte* bytes, std::size_t i) { return bytes[i / 8] >> (i % 8) & 1; }
+/// body(i, value) of the 32 numbers of 16 bytes: low halves first, then high halves.
+template <class Body>
+void for_nibbles(const Byte* bytes, Body&& body) {
+  for (std::size_t i = 0; i < 16; ++i) body(i, bytes[i] & 15);
+  for (std::size_t i = 0; i < 16; ++i) body(16 + i, bytes[i] >> 4);
+}
 
 void q4_0(const Byte* block, float* out) {
   const float scale = half_at(block);
-  for (std::size_t i = 0; i < small_block; ++i) out[i] = scale * static_cast<float>(nibble(block + 2, i) - 8);
+  for_nibbles(block + 2, [&](std::size_t i, int value) { out[i] = scale * static_cast<float>(value - 8); });
 }
 
 void q4_1(const Byte* block, float* out) {
   const float scale = half_at(block), least = half_at(block + 2);
-  for (std::size_t i = 0; i < small_block; ++i)
-    out[i] = scale * static_cast<float>(nibble(block + 4, i)) + least;
+  for_nibbles(block + 4,
+              [&](std::size_t i, int value) { out[i] = scale * static_cast<float>(value) + least; });
 }
 
 void q5_0(const Byte* block, float* out) {
   const float scale = half_at(block);
-  for (std::size_t i = 0; i < small_block; ++i)
-    out[i] = scale * static_cast<float>((nibble(block + 6, i) | single_bit(block + 2, i) << 4) - 16);
+  const std::uint32_t fifth = word_at(block + 2);
+  for_nibbles(block + 6, [&](std::size_t i, int value) {
+    out[i] = scale * static_cast<float>((value | static_cast<int>(fifth >> i & 1) << 4) - 16);
+  });
 }
 
 void q5_1(const Byte* block, float* out) {
   const float scale = half_at(block), least = half_at(block + 2);
-  for (std::size_t i = 0; i < small_block; ++i)
-    out[i] = scale * static_cast<float>(nibble(block + 8, i) | single_bit(block + 4, i) << 4) + least;
+  const std::uint32_t fifth = word_at(block + 4);
+  for_nibbles(block + 8, [&](std::size_t i, int value) {
+    out[i] = scale * static_cast<float>(value | static_cast<int>(fifth >> i & 1) << 4) + least;
+  });
 }
 
 void q8_0(const Byte* block, float* out) {
@@ -64,8 +75,9 @@ void q8_0(const Byte* block, float* out) {
 
 void iq4_nl(const Byte* block, float* out) {
   const float scale = half_at(block);
-  for (std::size_t i = 0; i < small_block; ++i)
-    out[i] = scale * static_cast<float>(nonlinear[static_cast<std::size_t>(nibble(block + 2, i))]);
+  for_nibbles(block + 2, [&](std::size_t i, int value) {
+    out[i] = scale * static_cast<float>(nonlinear[static_cast<std::size_t>(value)]);
+  });
 }
 
 void mxfp4(const Byte* block, float* out) {
@@ -73,37 +85,42 @@ void mxfp4(const Byte* block, float* out) {
   const std::uint32_t exponent = block[0];
   const float scale =
       std::bit_cast<float>(exponent < 2 ? std::uint32_t{0x0020'0000} << exponent : (exponent - 1) << 23);
-  for (std::size_t i = 0; i < small_block; ++i)
-    out[i] = scale * static_cast<float>(doubled_e2m1[static_cast<std::size_t>(nibble(block + 1, i))]);
+  for_nibbles(block + 1, [&](std::size_t i, int value) {
+    out[i] = scale * static_cast<float>(doubled_e2m1[static_cast<std::size_t>(value)]);
+  });
 }
 
-/// Number i of 64 bytes with two bits each: 32 bytes hold 128 numbers, the first 32 in their lowest bits.
-int two_bits(const Byte* bytes, std::size_t i) {
-  return bytes[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
-}
+// Of the 256 numbers of a large block, group g holds 16.
+
+/// Where the two bits of a group's first number stand in 64 bytes, and how far up: 32 bytes hold 128 numbers,
+/// the first 32 in their lowest bits.
+const Byte* two_bits(const Byte* bytes, std::size_t g) { return bytes + g / 8 * 32 + g % 2 * 16; }
+int two_bits_shift(std::size_t g) { return static_cast<int>(g % 8 / 2 * 2); }
 
 void q2_k(const Byte* block, float* out) {
-  const Byte *scales = block, *values = block + 16;
   const float scale = half_at(block + 80), least = half_at(block + 82);
-  for (std::size_t i = 0; i < large_block; ++i) {
-    const float own = scale * static_cast<float>(scales[i / 16] & 15);
-    const float offset = least * static_cast<float>(scales[i / 16] >> 4);
-    out[i] = own * static_cast<float>(two_bits(values, i)) - offset;
+  for (std::size_t g = 0; g < 16; ++g) {
+    const float own = scale * static_cast<float>(block[g] & 15);
+    const float offset = least * static_cast<float>(block[g] >> 4);
+    const Byte* values = two_bits(block + 16, g);
+    const int shift = two_bits_shift(g);
+    for (std::size_t i = 0; i < 16; ++i)
+      out[g * 16 + i] = own * static_cast<float>(values[i] >> shift & 3) - offset;
   }
 }
 
 void q3_k(const Byte* block, float* out) {
-  const Byte *mask = block, *values = block + 32, *scales = block + 96;
+  const Byte* scales = block + 96;
   const float scale = half_at(block + 108);
-  std::array<float, 16> own;
-  for (std::size_t g = 0; g < own.size(); ++g) {
+  for (std::size_t g = 0; g < 16; ++g) {
     const int low = g < 8 ? scales[g] & 15 : scales[g - 8] >> 4;
     const int high = scales[8 + g % 4] >> (g / 4 * 2) & 3;
-    own[g] = scale * static_cast<float>((low | high << 4) - 32);
-  }
-  for (std::size_t i = 0; i < large_block; ++i) {
-    const int set = mask[i % 32] >> (i / 32) & 1;  // 4 is taken away where the bit is 0
-    out[i] = own[i / 16] * static_cast<float>(two_bits(values, i) - (set != 0 ? 0 : 4));
+    const float own = scale * static_cast<float>((low | high << 4) - 32);
+    const Byte *values = two_bits(block + 32, g), *mask = block + g % 2 * 16;
+    const int shift = two_bits_shift(g), mask_shift = static_cast<int>(g / 2);
+    for (std::size_t i = 0; i < 16; ++i)  // 4 is taken away where the mask's bit is 0
+      out[g * 16 + i] =
+          own * static_cast<float>((values[i] >> shift & 3) + (mask[i] >> mask_shift & 1) * 4 - 4);
   }
 }
 
@@ -139,14 +156,15 @@ void q4_k(const Byte* block, float* out) { q45_k(block, nullptr, block + 16, out
 void q5_k(const Byte* block, float* out) { q45_k(block, block + 16, block + 48, out); }
 
 void q6_k(const Byte* block, float* out) {
-  const Byte *low = block, *high = block + 128, *scales = block + 192;
+  const Byte* scales = block + 192;
   const float scale = half_at(block + 208);
   for (std::size_t g = 0; g < 16; ++g) {
     const float own = scale * static_cast<float>(static_cast<std::int8_t>(scales[g]));
-    for (std::size_t i = g * 16; i < g * 16 + 16; ++i) {
-      const int four = low[i / 128 * 64 + i % 64] >> (i % 128 / 64 * 4) & 15;
-      out[i] = own * static_cast<float>((four | two_bits(high, i) << 4) - 32);
-    }
+    const Byte *low = block + g / 8 * 64 + g % 4 * 16, *high = two_bits(block + 128, g);
+    const int low_shift = static_cast<int>(g % 8 / 4 * 4), shift = two_bits_shift(g);
+    for (std::size_t i = 0; i < 16; ++i)
+      out[g * 16 + i] =
+          own * static_cast<float>(((low[i] >> low_shift & 15) | (high[i] >> shift & 3) << 4) - 32);
   }
 }
 
@@ -156,9 +174,9 @@ void iq4_xs(const Byte* block, float* out) {
   for (std::size_t g = 0; g < 8; ++g) {
     const int bits = (block[4 + g / 2] >> (g % 2 * 4) & 15) | (high >> (2 * g) & 3) << 4;
     const float own = scale * static_cast<float>(bits - 32);
-    for (std::size_t i = 0; i < 32; ++i)
-      out[g * 32 + i] =
-          own * static_cast<float>(nonlinear[static_cast<std::size_t>(nibble(block + 8 + g * 16, i))]);
+    for_nibbles(block + 8 + g * 16, [&](std::size_t i, int value) {
+      out[g * 32 + i] = own * static_cast<float>(nonlinear[static_cast<std::size_t>(value)]);
+    });
   }
 }
 
