@@ -57,15 +57,15 @@ Expected<Description> describe_gguf(const GgufFile& first, const GgufTensors& te
   if (*name == "phimoe")
     return input_error(fmt::format(
         "{}: general.architecture: 'phimoe' is not run: llama.cpp computes another model than transformers "
-        "(no mean is removed in its norms, and its gates are not those of the sparse mixer); audit the "
-        "Hugging "
-        "Face checkpoint",
+        "(no mean is removed in its norms, and its gates are not those of the sparse mixer). Audit the "
+        "Hugging Face checkpoint, or the file as llama.cpp runs it (docs/engines.md)",
         first.path));
   const GgufArchitecture* architecture = find_architecture(*name, as);
   if (architecture == nullptr)
     return input_error(input::printable(fmt::format(
         "{}: general.architecture: '{}' is not among the architectures whose GGUF files run here: "
-        "{}; one that equals a family by configuration runs with --as",
+        "{}. Audit it as llama.cpp runs it (docs/engines.md); one that equals a family by configuration runs "
+        "with --as",
         first.path, name->substr(0, 80), known_architectures())));
   GgufKeys keys(first.metadata, first.path, *name, tensors);
   const input::Json config = config_of(*architecture, keys);
