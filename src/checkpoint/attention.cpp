@@ -36,6 +36,7 @@ class AttentionPass {
     s_.values.resize(tokens_, a_.kv_heads * a_.value_width);
     a_.latent() ? project_latent() : project();
     heads();
+    if (a_.gate != OutputGate::none) gate();
     s_.branch.resize(tokens_, d_.width);
     apply(w_.output, s_.mixed.block(), s_.branch.block(), s_);
   }
@@ -51,7 +52,15 @@ class AttentionPass {
   }
 
   void project() {
-    apply(w_.query, s_.normed.block(), s_.queries.block(), s_);
+    if (a_.gate == OutputGate::with_queries) {
+      project_gated();
+    } else {
+      apply(w_.query, s_.normed.block(), s_.queries.block(), s_);
+    }
+    if (a_.gate == OutputGate::beside) {
+      s_.gating.resize(tokens_, a_.heads * a_.value_width);
+      apply(w_.gate, s_.normed.block(), s_.gating.block(), s_);
+    }
     apply(w_.key, s_.normed.block(), s_.keys.block(), s_);
     apply(w_.value, s_.normed.block(), s_.values.block(), s_);
     for_tokens([&](std::size_t token, std::size_t position) {
@@ -59,6 +68,29 @@ class AttentionPass {
       prepare(s_.keys.row(token), a_.kv_heads, w_.key_norm, position);
       if (a_.clip) clip(s_.values.row(token), s_.values.columns());
       if (a_.temperature && !layer_.rotates) heat(s_.queries.row(token), position);
+    });
+  }
+
+  /// Every head's query and its gate, side by side.
+  void project_gated() {
+    const std::size_t width = a_.key_width;
+    s_.ranks.resize(tokens_, 2 * a_.heads * width);
+    s_.gating.resize(tokens_, a_.heads * width);
+    apply(w_.query, s_.normed.block(), s_.ranks.block(), s_);
+    for_tokens([&](std::size_t token, std::size_t) {
+      for (std::size_t h = 0; h < a_.heads; ++h) {
+        const float* from = s_.ranks.row(token) + 2 * h * width;
+        std::copy_n(from, width, s_.queries.row(token) + h * width);
+        std::copy_n(from + width, width, s_.gating.row(token) + h * width);
+      }
+    });
+  }
+
+  void gate() {
+    for_tokens([&](std::size_t token, std::size_t) {
+      float* gates = s_.gating.row(token);
+      kernels::logistic(gates, s_.gating.columns(), gates);
+      kernels::multiply(gates, s_.mixed.row(token), s_.gating.columns(), s_.mixed.row(token));
     });
   }
 
@@ -73,6 +105,8 @@ class AttentionPass {
       if (layer_.rotates) rotary_.turn(head, position, a_.pairing);
       if (a_.qk_norm == QkNorm::after_rotation && layer_.rotates)
         rms_norm(head, nullptr, width, d_.norm_epsilon, head);
+      if (a_.qk_norm == QkNorm::per_head_after_rotation)
+        rms_norm(head, norm.gain.data(), width, d_.norm_epsilon, head);
     }
   }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
+#include "checkpoint/recurrent.h"
 #include "checkpoint/tensor_finder.h"
 #include "input/text/printable.h"
 
@@ -22,6 +24,13 @@ StoredMatrix half(StoredMatrix matrix, bool second, bool interleaved) {
   return matrix;
 }
 
+/// A matrix whose lines in the file are inputs.
+StoredMatrix turned(StoredMatrix matrix) {
+  std::swap(matrix.outputs, matrix.inputs);
+  matrix.inputs_first = true;
+  return matrix;
+}
+
 std::vector<float> half(const std::vector<float>& bias, std::size_t expert, std::size_t width, bool second) {
   std::vector<float> out(width);  // gate and up alternate
   for (std::size_t i = 0; i < width; ++i) out[i] = bias[expert * 2 * width + 2 * i + (second ? 1 : 0)];
@@ -33,12 +42,14 @@ class Binder {
   Binder(const Description& description, const Weights& weights) : d_(description), find_(weights) {}
 
   Expected<ModelWeights> run() {
-    prefix_ = find_.has("language_model.model.embed_tokens.weight") ? "language_model.model." : "model.";
+    for (const std::string_view prefix : {"model.language_model.", "language_model.model."}) {
+      if (find_.has(std::string(prefix) + "embed_tokens.weight")) prefix_ = prefix;
+    }
     ModelWeights out;
     out.embedding.weight = find_.matrix(prefix_ + "embed_tokens.weight", d_.vocab, d_.width);
     out.layers.resize(d_.layers.size());
     for (std::size_t l = 0; l < d_.layers.size() && !find_.failed(); ++l) layer(l, out.layers[l]);
-    out.last = norm(prefix_ + "norm", d_.width);
+    out.last = norm(prefix_ + std::string(d_.names.last_norm), d_.width);
     head(out);
     if (!find_.failed()) leftovers(out);
     if (find_.failed()) return input_error(find_.error());
@@ -48,13 +59,26 @@ class Binder {
  private:
   NormWeights norm(const std::string& name, std::size_t width) {
     NormWeights out;
-    out.gain = find_.vector(name + ".weight", width);
+    out.gain = gains(name + ".weight", width);
     if (d_.norm == Norm::layer) out.bias = find_.vector(name + ".bias", width);
     return out;
   }
 
+  std::vector<float> gains(const std::string& name, std::size_t width) {
+    std::vector<float> out = find_.vector(name, width);
+    if (d_.gains_from_one) {
+      for (float& gain : out) gain += 1.0F;
+    }
+    return out;
+  }
+
+  /// Of a layer; none where the family has no name for it.
+  NormWeights norm_of(const std::string& layer, std::string_view name) {
+    return name.empty() ? NormWeights{} : norm(layer + std::string(name), d_.width);
+  }
+
   void head(ModelWeights& out) {
-    const std::string name = prefix_ == "model." ? "lm_head" : "language_model.lm_head";
+    const std::string name = prefix_ == "language_model.model." ? "language_model.lm_head" : "lm_head";
     // Tied checkpoints may hold the head's copy all the same. transformers ties no head that is another.
     if (d_.tied_embeddings && same_as_embedding(name + ".weight")) {
       find_.skip(name + ".weight");
@@ -82,11 +106,17 @@ class Binder {
 
   void layer(std::size_t l, LayerWeights& out) {
     const std::string name = fmt::format("{}layers.{}.", prefix_, l);
-    out.before_attention = norm(name + "input_layernorm", d_.width);
-    out.before_experts = norm(name + "post_attention_layernorm", d_.width);
-    find_.skip(name + "self_attn.rotary_emb.inv_freq");
-    d_.attention.latent() ? latent(name + "self_attn.", out.attention)
-                          : attention(name + "self_attn.", out.attention);
+    out.before_attention = norm_of(name, d_.names.before_attention);
+    out.after_attention = norm_of(name, d_.names.after_attention);
+    out.before_experts = norm_of(name, d_.names.before_experts);
+    out.after_experts = norm_of(name, d_.names.after_experts);
+    const std::string module = fmt::format("{}{}.", name, d_.names.attention);
+    find_.skip(module + "rotary_emb.inv_freq");
+    if (const Mixer mixer = d_.layers[l].mixer; mixer != Mixer::attention) {
+      out.recurrent = bind_recurrent(find_, d_, mixer, name);
+    } else {
+      d_.attention.latent() ? latent(module, out.attention) : attention(module, out.attention);
+    }
     if (!d_.layers[l].sparse) {
       out.shared = swiglu(fmt::format("{}{}.", name, d_.names.dense), d_.expert.dense_width);
     } else {
@@ -96,14 +126,20 @@ class Binder {
 
   void attention(const std::string& name, AttentionWeights& out) {
     const AttentionDescription& a = d_.attention;
-    out.query = find_.linear(name + "q_proj", a.heads * a.key_width, d_.width, a.input_bias);
+    const std::size_t queries = a.heads * a.key_width * (a.gate == OutputGate::with_queries ? 2 : 1);
+    out.query = find_.linear(name + "q_proj", queries, d_.width, a.input_bias);
     out.key = find_.linear(name + "k_proj", a.kv_heads * a.key_width, d_.width, a.input_bias);
     out.value = find_.linear(name + "v_proj", a.kv_heads * a.value_width, d_.width, a.input_bias);
-    out.output = find_.linear(name + "o_proj", d_.width, a.heads * a.value_width, a.output_bias);
-    if (a.qk_norm == QkNorm::per_head || a.qk_norm == QkNorm::whole) {
+    out.output = find_.linear(name + std::string(d_.names.attention_output), d_.width,
+                              a.heads * a.value_width, a.output_bias);
+    if (a.gate == OutputGate::beside)
+      out.gate = find_.linear(name + "gate_proj", a.heads * a.value_width, d_.width, false);
+    if (a.qk_norm != QkNorm::none && a.qk_norm != QkNorm::after_rotation) {
       const bool whole = a.qk_norm == QkNorm::whole;
-      out.query_norm.gain = find_.vector(name + "q_norm.weight", a.key_width * (whole ? a.heads : 1));
-      out.key_norm.gain = find_.vector(name + "k_norm.weight", a.key_width * (whole ? a.kv_heads : 1));
+      out.query_norm.gain =
+          gains(fmt::format("{}{}.weight", name, d_.names.query_norm), a.key_width * (whole ? a.heads : 1));
+      out.key_norm.gain =
+          gains(fmt::format("{}{}.weight", name, d_.names.key_norm), a.key_width * (whole ? a.kv_heads : 1));
     }
     if (a.sinks) out.sinks = find_.vector(name + "sinks", a.heads);
   }
@@ -127,9 +163,21 @@ class Binder {
 
   SwigluWeights swiglu(const std::string& module, std::size_t width) {
     const bool bias = d_.expert.dense_bias;
-    return {find_.linear(module + "gate_proj", width, d_.width, bias),
-            find_.linear(module + "up_proj", width, d_.width, bias),
-            find_.linear(module + "down_proj", d_.width, width, bias)};
+    return {find_.linear(module + std::string(d_.names.dense_gate), width, d_.width, bias),
+            find_.linear(module + std::string(d_.names.dense_up), width, d_.width, bias),
+            find_.linear(module + std::string(d_.names.dense_down), d_.width, width, bias)};
+  }
+
+  SwigluWeights shared(const std::string& module) {
+    const Names::Fused& names = d_.names.shared_fused;
+    const std::size_t width = d_.expert.shared_width;
+    if (names.gate_up.empty()) return swiglu(module, width);
+    const StoredMatrix both = find_.matrix(module + std::string(names.gate_up), 2 * width, d_.width);
+    SwigluWeights out;
+    out.gate.weight = half(both, false, false);
+    out.up.weight = half(both, true, false);
+    out.down.weight = find_.matrix(module + std::string(names.down), d_.width, width);
+    return out;
   }
 
   /// The first alternative that exists, else the first.
@@ -148,13 +196,15 @@ class Binder {
     const RouterDescription& r = d_.router;
     std::string block;
     const std::string router = choose(layer, block);
-    out.router.weight = find_.matrix(router, r.experts, d_.width);
+    out.router.weight = d_.names.router_inputs_first ? turned(find_.matrix(router, d_.width, r.experts))
+                                                     : find_.matrix(router, r.experts, d_.width);
     const std::string module = router.substr(0, router.rfind('.') + 1);
     if (r.bias) out.router.bias = find_.vector(module + "bias", r.experts);
     if (r.correction_bias) {
       const std::string correction = block + std::string(d_.names.correction);
-      out.correction =
-          d_.names.correction_is_row ? grid(correction, 1, r.experts) : find_.vector(correction, r.experts);
+      const std::size_t rows = d_.names.correction_rows;
+      out.correction = rows > 0 ? grid(correction, rows, r.experts) : find_.vector(correction, r.experts);
+      if (out.correction.size() > r.experts) out.correction.resize(r.experts);
       // A rule is made of it before any weight is looked at.
       if (std::ranges::any_of(out.correction, [](float x) { return !std::isfinite(x); })) {
         const StoredTensor* tensor = find_.weights().find(correction);
@@ -165,7 +215,7 @@ class Binder {
     }
     experts(block, out.experts);
     if (d_.expert.shared_width > 0)
-      out.shared = swiglu(fmt::format("{}{}.", block, d_.names.shared), d_.expert.shared_width);
+      out.shared = shared(fmt::format("{}{}.", d_.names.shared_beside ? layer : block, d_.names.shared));
     if (d_.expert.shared_gate)
       out.shared_gate = find_.linear(block + "shared_expert_gate", 1, d_.width, false);
   }
@@ -195,8 +245,14 @@ class Binder {
           "tensor, '{}{}_blocks', as transformers saves them",
           find_.weights().find(packed)->file, packed, block, names.gate_up));
     const std::string gate_up = block + std::string(names.gate_up), down = block + std::string(names.down);
-    const auto ins = find_.stack(gate_up, count, 2 * width, d_.width, names.inputs_first);
-    const auto outs = find_.stack(down, count, d_.width, width, names.inputs_first);
+    const auto inputs_first = [&](const std::string& name, std::size_t outputs, std::size_t inputs) {
+      const StoredTensor* tensor = find_.weights().find(name);
+      return names.inputs_first || (names.either_first && tensor != nullptr &&
+                                    tensor->shape != std::vector<std::size_t>{count, outputs, inputs});
+    };
+    const auto ins =
+        find_.stack(gate_up, count, 2 * width, d_.width, inputs_first(gate_up, 2 * width, d_.width));
+    const auto outs = find_.stack(down, count, d_.width, width, inputs_first(down, d_.width, width));
     std::vector<float> in_bias, out_bias;
     if (d_.expert.bias) {
       in_bias = grid(gate_up + "_bias", count, 2 * width);
@@ -227,14 +283,23 @@ class Binder {
     return out;
   }
 
+  /// Whether a tensor belongs to what a model that also sees or hears has beside its text part.
+  bool elsewhere(const std::string& name) const {
+    return !d_.part_of.empty() && !name.starts_with(prefix_ + "layers.") &&
+           !name.starts_with(prefix_ + "embed_tokens.") && name.find("lm_head.") == std::string::npos;
+  }
+
+  bool unused(const std::string& name) const {
+    return std::ranges::any_of(d_.names.unused,
+                               [&](std::string_view part) { return name.find(part) != std::string::npos; });
+  }
+
   /// Tensors that nobody asked for, wherever they stand.
   void leftovers(ModelWeights& out) {
     std::size_t scales = 0;
     for (const auto& [name, tensor] : find_.weights().tensors()) {
       if (find_.taken().contains(name)) continue;
-      // What a model that also sees has beside its language model.
-      const bool of_images = prefix_ != "model." && (name.starts_with("vision_model.") ||
-                                                     name.starts_with("multi_modal_projector."));
+      if (elsewhere(name) || unused(name)) continue;
       std::size_t l = 0;
       const std::string layers = prefix_ + "layers.";
       if (name.starts_with(layers))
@@ -249,7 +314,7 @@ class Binder {
               fmt::format("holds scales of a quantised cache ('{}'), which are not used", name));
         continue;
       }
-      if (of_images || predicts_further || name.starts_with(prefix_ + "mtp_")) continue;
+      if (predicts_further || name.starts_with(prefix_ + "mtp_")) continue;
       if (l >= d_.layers.size()) {
         if (l - d_.layers.size() < d_.training_layers) continue;
         return find_.reject(fmt::format(
@@ -266,7 +331,7 @@ class Binder {
 
   const Description& d_;
   TensorFinder find_;
-  std::string prefix_;
+  std::string prefix_ = "model.";
 };
 
 }  // namespace

@@ -55,8 +55,10 @@ double bytes_per_token(const Description& d) {
   const AttentionDescription& a = d.attention;
   const std::size_t heads = a.heads * (2 * a.key_width + 2 * a.value_width) + a.kv_heads * a.key_width;
   const std::size_t ranks = a.latent() ? a.heads * (a.key_width + a.value_width) : 0;
+  const std::size_t recurrent = 3 * std::max({d.delta.convolved(), d.state_space.convolved(), 2 * d.width}) +
+                                2 * d.delta.values() + 4 * d.delta.value_heads;
   const std::size_t inner = std::max(d.expert.shared_width, d.expert.dense_width);
-  return 4.0 * static_cast<double>(4 * d.width + heads + ranks + inner + 2 * d.router.experts);
+  return 4.0 * static_cast<double>(4 * d.width + heads + ranks + recurrent + inner + 2 * d.router.experts);
 }
 
 }  // namespace
@@ -131,6 +133,13 @@ Expected<void> Checkpoint::check(const runtime::Batch& batch) const {
   if (tokens > (std::size_t{1} << 31) / description_.router.experts)
     return input_error(fmt::format("{}: a batch of {} tokens is too large for {} experts", name_, tokens,
                                    description_.router.experts));
+  if (batch.layout.positions > description_.longest)
+    return input_error(fmt::format(
+        "{}: rows of {} positions: beyond index_topk = {} attention sees only positions that an indexer "
+        "chooses, "
+        "which is not run here; give shorter rows (--positions), or audit the model as transformers runs it "
+        "(docs/python.md)",
+        name_, batch.layout.positions, description_.longest));
   if (const double bytes = bytes_per_token(description_) * static_cast<double>(tokens); bytes > most_bytes)
     return input_error(
         fmt::format("{}: {} tokens need {:.0f} GiB of activations, more than {:.0f}; run fewer", name_,

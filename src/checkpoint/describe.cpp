@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "checkpoint/family.h"
+#include "checkpoint/family_defaults.h"
 #include "checkpoint/rotary_config.h"
+#include "checkpoint/text_part.h"
 #include "checkpoint/unread_keys.h"
 #include "input/files/mapped_file.h"
 #include "input/text/printable.h"
@@ -124,16 +126,23 @@ const Family* family_of(std::string_view declared, std::string_view as, Descript
 
 Expected<Description> describe(const input::Json& json, const std::string& file, std::string_view as) {
   if (!json.is_object()) return input_error(fmt::format("{}: expected a JSON object", file));
-  input::ObjectReader config(json, file);
+  TextPart text = text_part(json, file);
   Description out;
-  const std::string declared = config.text("model_type", std::nullopt);
-  if (config.failed()) return tl::unexpected(config.finish().error());
+  out.part_of = text.part_of;
+  out.unread = text.unread;
+  const std::string_view prefix = text.part_of.empty() ? "" : "text_config.";
+  input::ObjectReader named(text.config, file, std::string(prefix));
+  const std::string declared = named.text("model_type", std::nullopt);
+  if (named.failed()) return tl::unexpected(named.finish().error());
   const Family* family = family_of(declared, as, out);
   if (family == nullptr) {
     if (as.empty()) return unknown(declared, file);
     return usage_error(
         input::printable(fmt::format("--as {}: expected one of {}", as.substr(0, 80), known_types())));
   }
+  fill_defaults(family->model_type, text.config);
+  input::ObjectReader config(text.config, file, std::string(prefix));
+  config.pass_over({"model_type"});
   out.names = family->names;
   out.vocab = config.count("vocab_size", std::nullopt, 2);
   out.width = config.count("hidden_size");
@@ -141,9 +150,10 @@ Expected<Description> describe(const input::Json& json, const std::string& file,
   out.training_layers = config.count("num_nextn_predict_layers", 0, 0, most_layers) +
                         config.count("num_mtp_modules", 0, 0, most_layers) *
                             config.count("mtp_transformer_layers", 1, 0, most_layers);
-  out.norm_epsilon = config.number("rms_norm_eps", std::nullopt, 0.0, 1.0);
+  out.norm_epsilon = config.number(family->norm_epsilon, std::nullopt, 0.0, 1.0);
   out.tied_embeddings = config.flag("tie_word_embeddings", false);
   out.max_positions = config.count("max_position_embeddings", 2048, 1, std::size_t{1} << 32);
+  out.longest = SIZE_MAX;
   read_attention(config, out);
   refuse_two_sided_attention(config);
   read_activation(config);

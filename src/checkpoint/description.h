@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/mixer_description.h"
 #include "checkpoint/rotary.h"
 #include "pastonly/routing_rule.h"
 
@@ -14,8 +15,13 @@ namespace pastonly::checkpoint {
 enum class Norm { rms, layer };  ///< layer: mean removed, with a bias
 
 /// Normalisation of queries and keys: none; RMS over each head or over the whole projection, with gains,
-/// before rotation; RMS over each head without gains, after rotation (Llama 4).
-enum class QkNorm { none, per_head, whole, after_rotation };
+/// before rotation; RMS over each head after rotation, without gains and of layers that rotate alone (Llama
+/// 4), or with gains (HunYuan).
+enum class QkNorm { none, per_head, whole, after_rotation, per_head_after_rotation };
+
+/// What the heads' output is multiplied by, as a sigmoid, before its projection: nothing, a projection of its
+/// own (AFMoE), or what stands beside every head's query (Qwen3-Next).
+enum class OutputGate { none, beside, with_queries };
 
 struct AttentionDescription {
   std::size_t heads = 0;
@@ -28,6 +34,7 @@ struct AttentionDescription {
   double scale = 1.0;          ///< of q . k
   std::optional<double> clip;  ///< of queries, keys and values (OLMoE)
   bool sinks = false;          ///< a learned logit beside every head's scores (gpt-oss)
+  OutputGate gate = OutputGate::none;
   RotaryDescription rotary;
   Pairing pairing = Pairing::halves;
   /// Queries of layers without rotation grow by 1 + scale * ln(1 + floor((position + 1) / every)) (Llama 4).
@@ -61,6 +68,7 @@ struct RouterDescription {
   RuleSpec rule;  ///< what the configuration declares; a correction bias is added layer by layer
   GateNormalisation gate = GateNormalisation::raw;
   double gate_scale = 1.0;
+  double sum_floor = 1e-20;  ///< added to the sum that renormalised gates are divided by
   bool gate_enters = false;  ///< the gate scales the expert's input, not its output (Llama 4)
   bool bias = false;         ///< of the logits
   bool correction_bias = false;
@@ -80,6 +88,7 @@ struct ExpertDescription {
 };
 
 struct LayerDescription {
+  Mixer mixer = Mixer::attention;
   bool sparse = true;      ///< has a router and experts
   bool rotates = true;     ///< rotary positions
   std::size_t window = 0;  ///< attention sees this many tokens, itself among them; 0 = all before
@@ -96,12 +105,28 @@ struct Names {
     std::string_view gate_up, down;
     bool inputs_first = false;  ///< (experts, inputs, outputs)
     bool interleaved = false;   ///< gate and up alternate
+    bool either_first = false;  ///< outputs or inputs, whichever the shape says, outputs where it says both
   };
   std::vector<Fused> fused;
   std::string_view shared;                                       ///< module of the shared expert
   std::string_view dense = "mlp";                                ///< module of layers without experts
   std::string_view correction = "gate.e_score_correction_bias";  ///< beside the experts
-  bool correction_is_row = false;                                ///< (1, experts)
+  std::size_t correction_rows = 0;  ///< (rows, experts), of which the first counts; 0 = (experts)
+  bool router_inputs_first = false;
+  /// The shared expert stands beside the block, not in it.
+  bool shared_beside = false;
+  Fused shared_fused = {};  ///< in its module; empty = gate_proj, up_proj and down_proj
+  /// Of shared experts and of layers without experts.
+  std::string_view dense_gate = "gate_proj", dense_up = "up_proj", dense_down = "down_proj";
+  /// Norms of a layer's two halves, before and after; "" = none.
+  std::string_view before_attention = "input_layernorm", after_attention = "";
+  std::string_view before_experts = "post_attention_layernorm", after_experts = "";
+  std::string_view last_norm = "norm";
+  std::string_view attention = "self_attn", attention_output = "o_proj";
+  std::string_view query_norm = "q_norm", key_norm = "k_norm";
+  /// Parts of the names of tensors that are not run here: experts of images, indexers, modules that predict
+  /// further tokens.
+  std::vector<std::string_view> unused = {};
 };
 
 /// What a checkpoint computes: everything but the weights.
@@ -111,15 +136,24 @@ struct Description {
   bool renamed = false;    ///< `named` is known to be another name for the family, and nothing else
   std::size_t vocab = 0;
   std::size_t width = 0;
+  /// What it is the text part of: the model_type of a model that also sees or hears; "" = nothing.
+  std::string part_of;
   Norm norm = Norm::rms;
   double norm_epsilon = 1e-6;
+  bool gains_from_one = false;  ///< norms' gains are stored as what they add to 1, except of gated ones
   double embedding_multiplier = 1.0;
   double residual_multiplier = 1.0;
   double logits_divisor = 1.0;
   bool tied_embeddings = false;
   bool head_bias = false;
   std::size_t max_positions = 0;
+  /// Longer sequences are refused: from here on transformers attends to some positions only, chosen by an
+  /// indexer that is not run here (DeepSeek-V3.2).
+  std::size_t longest = 0;
   AttentionDescription attention;
+  DeltaDescription delta;  ///< of layers with that mixer, as the two below
+  ConvolutionDescription convolution;
+  StateSpaceDescription state_space;
   RouterDescription router;
   ExpertDescription expert;
   std::vector<LayerDescription> layers;

@@ -20,6 +20,7 @@ struct Family {
   Names names;
   /// What differs from the common part, which is read before. Errors stay in the reader.
   void (*read)(input::ObjectReader& config, Description& out);
+  std::string_view norm_epsilon = "rms_norm_eps";  ///< its key
 };
 
 /// All that can be run, in the order of the documentation. The only list.

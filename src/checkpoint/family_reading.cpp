@@ -1,5 +1,7 @@
 #include "checkpoint/family_reading.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
@@ -77,6 +79,19 @@ void read_corrected_router(input::ObjectReader& config, Description& out, bool r
   }
 }
 
+void read_mlp_layer_types(input::ObjectReader& config, Description& out, std::size_t dense) {
+  const auto types = config.texts("mlp_layer_types");
+  if (!types.empty() && types.size() != out.layers.size())
+    return config.reject("mlp_layer_types", "expected one entry a layer");
+  for (std::size_t l = 0; l < out.layers.size(); ++l) {
+    if (!types.empty() && types[l] != "dense" && types[l] != "sparse")
+      return config.reject("mlp_layer_types", "expected dense or sparse");
+    out.layers[l].sparse = types.empty() ? l >= dense : types[l] == "sparse";
+  }
+  config.pass_over({"intermediate_size"});
+  if (out.sparse_layers() < out.layers.size()) out.expert.dense_width = config.count("intermediate_size");
+}
+
 void set_window(input::ObjectReader& config, Description& out) {
   const std::size_t window = config.count("sliding_window", 0, 0, std::size_t{1} << 32);
   for (LayerDescription& layer : out.layers) layer.window = window;
@@ -91,6 +106,22 @@ void read_layer_types(input::ObjectReader& config, Description& out, std::size_t
     out.layers[l].chunk = types[l] == "chunked_attention" ? chunk : 0;
     if (types[l] != "sliding_attention" && types[l] != "chunked_attention" && types[l] != "full_attention")
       return config.reject("layer_types", "expected full_attention, sliding_attention or chunked_attention");
+  }
+}
+
+void read_mixers(input::ObjectReader& config, Description& out, std::string_view name, Mixer other,
+                 std::size_t every) {
+  const auto types = config.texts("layer_types");
+  if ((types.empty() && every == 0) || (!types.empty() && types.size() != out.layers.size()))
+    return config.reject("layer_types", "expected one entry a layer");
+  for (std::size_t l = 0; l < out.layers.size(); ++l) {
+    // transformers renames what older configurations say: attention, and mamba.
+    const bool whole =
+        types.empty() ? (l + 1) % every == 0 : types[l] == "full_attention" || types[l] == "attention";
+    const bool old_name = !types.empty() && other == Mixer::state_space && types[l] == "mamba";
+    if (!whole && !types.empty() && types[l] != name && !old_name)
+      return config.reject("layer_types", fmt::format("expected full_attention or {}", name));
+    out.layers[l].mixer = whole ? Mixer::attention : other;
   }
 }
 

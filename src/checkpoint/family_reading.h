@@ -40,11 +40,19 @@ void read_groups(input::ObjectReader& config, Description& out, std::string_view
 void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised,
                            const UsualExperts& usual);
 
+/// mlp_layer_types: which layers have experts; where absent, all after the first `dense` ones.
+void read_mlp_layer_types(input::ObjectReader& config, Description& out, std::size_t dense);
+
 /// sliding_window of all layers.
 void set_window(input::ObjectReader& config, Description& out);
 
 /// layer_types: which layers see a window or a chunk.
 void read_layer_types(input::ObjectReader& config, Description& out, std::size_t window, std::size_t chunk);
+
+/// layer_types of models some of whose layers mix by `other` in place of attention, under the name `name`.
+/// Where absent, all layers but every `every`-th; 0 = it must be there.
+void read_mixers(input::ObjectReader& config, Description& out, std::string_view name, Mixer other,
+                 std::size_t every);
 
 // One reader a family (family_*.cpp). Sources: the modeling files of transformers 5.
 
@@ -62,5 +70,21 @@ void read_dots1(input::ObjectReader& config, Description& out);
 void read_ernie(input::ObjectReader& config, Description& out);
 void read_minimax_m2(input::ObjectReader& config, Description& out);
 void read_llama4(input::ObjectReader& config, Description& out);
+void read_flex_olmo(input::ObjectReader& config, Description& out);
+void read_qwen3_vl(input::ObjectReader& config, Description& out);
+void read_glm4v(input::ObjectReader& config, Description& out);
+void read_ernie_vl(input::ObjectReader& config, Description& out);
+void read_glm4_lite(input::ObjectReader& config, Description& out);
+void read_deepseek_v32(input::ObjectReader& config, Description& out);
+void read_glm_dsa(input::ObjectReader& config, Description& out);
+void read_qwen3_next(input::ObjectReader& config, Description& out);
+void read_qwen35(input::ObjectReader& config, Description& out);
+void read_lfm2(input::ObjectReader& config, Description& out);
+void read_granite_hybrid(input::ObjectReader& config, Description& out);
+void read_granite_shared(input::ObjectReader& config, Description& out);
+void read_hunyuan(input::ObjectReader& config, Description& out);
+void read_hy_v3(input::ObjectReader& config, Description& out);
+void read_exaone(input::ObjectReader& config, Description& out);
+void read_afmoe(input::ObjectReader& config, Description& out);
 
 }  // namespace pastonly::checkpoint

@@ -9,6 +9,7 @@
 #include "checkpoint/experts.h"
 #include "checkpoint/next_token.h"
 #include "checkpoint/normalise.h"
+#include "checkpoint/recurrent.h"
 #include "checkpoint/router.h"
 #include "input/text/value_json.h"
 #include "kernels/rows.h"
@@ -26,12 +27,35 @@ bool all_finite(const kernels::Matrix<float>& matrix) {
   return std::isfinite(sum);
 }
 
-/// hidden += factor * branch.
-void add_branch(double factor, InferenceWorkspace& s) {
+/// normed = what a half of a layer reads of the stream.
+void enter_half(const Description& d, const NormWeights& norm, InferenceWorkspace& s) {
+  if (!norm.gain.empty()) return normalise(d.norm, norm, d.norm_epsilon, s.hidden.block(), s.normed.block());
+  std::copy(s.hidden.buffer().begin(), s.hidden.buffer().end(), s.normed.buffer().begin());
+}
+
+/// hidden += factor * branch, which has its norm before that where the family has one.
+void leave_half(const Description& d, const NormWeights& norm, InferenceWorkspace& s) {
+  if (!norm.gain.empty()) normalise(d.norm, norm, d.norm_epsilon, s.branch.block(), s.branch.block());
   const std::size_t width = s.hidden.columns();
+  const double factor = d.residual_multiplier;
   stats::parallel_for(s.hidden.rows(), [&](std::size_t t) {
     kernels::accumulate(s.hidden.row(t), s.branch.row(t), width, static_cast<float>(factor));
   });
+}
+
+/// branch = what tokens learn of tokens before them.
+void mix(const Description& d, const LayerDescription& layer, const LayerWeights& weights,
+         const RotaryTable& rotary, const runtime::Batch& batch, InferenceWorkspace& s) {
+  switch (layer.mixer) {
+    case Mixer::attention:
+      return attention(d, layer, weights.attention, rotary, batch, s);
+    case Mixer::delta:
+      return delta(d, weights.recurrent, batch, s);
+    case Mixer::convolution:
+      return short_convolution(d, weights.recurrent, batch, s);
+    case Mixer::state_space:
+      return state_space(d, weights.recurrent, batch, s);
+  }
 }
 
 TraceData::Layer layer_record(std::size_t index, const std::vector<float>& correction, bool scores,
@@ -92,14 +116,12 @@ Expected<void> Checkpoint::run_layer(std::size_t index, const runtime::Batch& ba
                                      const runtime::ObserveOptions& options, const RotaryTable& rotary,
                                      InferenceWorkspace& s, TraceData& out) const {
   const LayerWeights& weights = bound_.layers[index];
-  normalise(description_.norm, weights.before_attention, description_.norm_epsilon, s.hidden.block(),
-            s.normed.block());
-  attention(description_, description_.layers[index], weights.attention, rotary, batch, s);
-  add_branch(description_.residual_multiplier, s);
-  normalise(description_.norm, weights.before_experts, description_.norm_epsilon, s.hidden.block(),
-            s.normed.block());
+  enter_half(description_, weights.before_attention, s);
+  mix(description_, description_.layers[index], weights, rotary, batch, s);
+  leave_half(description_, weights.after_attention, s);
+  enter_half(description_, weights.before_experts, s);
   if (auto done = feed_forward(index, batch, options, s, out); !done) return done;
-  add_branch(description_.residual_multiplier, s);
+  leave_half(description_, weights.after_experts, s);
   return all_finite(s.hidden) ? Expected<void>{} : not_finite(fmt::format("layers.{}", index));
 }
 

@@ -19,16 +19,20 @@ struct ThreadScratch {
 /// The activations of one pass: a few arrays of (tokens, width), whatever the number of layers. One pass at a
 /// time.
 struct InferenceWorkspace {
-  kernels::Matrix<float> hidden;         // (tokens, width) the residual stream
-  kernels::Matrix<float> normed;         // (tokens, width)
-  kernels::Matrix<float> branch;         // (tokens, width) what a layer's half adds
-  kernels::Matrix<float> queries;        // (tokens, heads * key width)
-  kernels::Matrix<float> keys;           // (tokens, kv heads * key width)
-  kernels::Matrix<float> values;         // (tokens, kv heads * value width)
-  kernels::Matrix<float> mixed;          // (tokens, heads * value width)
-  kernels::Matrix<float> ranks;          // (tokens, rank) latent attention, as the two below
-  kernels::Matrix<float> key_ranks;      // (tokens, kv rank + rotated)
-  kernels::Matrix<float> keys_values;    // (tokens, heads * (unrotated + value width))
+  kernels::Matrix<float> hidden;       // (tokens, width) the residual stream
+  kernels::Matrix<float> normed;       // (tokens, width)
+  kernels::Matrix<float> branch;       // (tokens, width) what a layer's half adds
+  kernels::Matrix<float> queries;      // (tokens, heads * key width)
+  kernels::Matrix<float> keys;         // (tokens, kv heads * key width)
+  kernels::Matrix<float> values;       // (tokens, kv heads * value width)
+  kernels::Matrix<float> mixed;        // (tokens, heads * value width)
+  kernels::Matrix<float> gating;       // (tokens, heads * value width) of the heads' output
+  kernels::Matrix<float> ranks;        // (tokens, rank) latent attention, as the two below
+  kernels::Matrix<float> key_ranks;    // (tokens, kv rank + rotated)
+  kernels::Matrix<float> keys_values;  // (tokens, heads * (unrotated + value width))
+  kernels::Matrix<float> entering;   // (tokens, what enters a convolution) recurrent layers, as the two below
+  kernels::Matrix<float> convolved;  // (tokens, channels)
+  kernels::Matrix<float> steps;      // (tokens, 2 value heads) betas, and what is left of the state
   kernels::Matrix<float> router_logits;  // (tokens, experts)
   kernels::Matrix<float> scores;         // (tokens, experts)
   kernels::Buffer<float> gates;          // (routes)

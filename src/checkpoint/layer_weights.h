@@ -31,6 +31,7 @@ struct SwigluWeights {
 
 struct AttentionWeights {
   Linear query, key, value, output;
+  Linear gate;  ///< of the output, where it has a projection of its own
   NormWeights query_norm, key_norm;
   std::vector<float> sinks;  // (heads)
   // Latent attention: `query` follows `query_down` where there is one, `key` is the common projection of
@@ -39,9 +40,24 @@ struct AttentionWeights {
   NormWeights query_rank_norm, kv_rank_norm;
 };
 
+/// Of a layer that carries a state from token to token in place of attention.
+struct RecurrentWeights {
+  Linear in;                ///< all that is convolved, and the gates of the output where `gate` is not
+  Linear gate;              ///< of the output
+  Linear steps, decays;     ///< delta rule: betas and decays, both in `steps` where they come by key heads
+  std::vector<float> taps;  // (kernel, channels) of the convolution
+  std::vector<float> taps_bias;  // (channels); empty = none
+  std::vector<float> decay_log;  // (heads) ln of the rate at which the state fades
+  std::vector<float> step_bias;  // (heads)
+  std::vector<float> skip;       // (heads) state space: how much of the input passes by the state
+  NormWeights norm;              ///< of the output
+  Linear output;
+};
+
 struct LayerWeights {
-  NormWeights before_attention, before_experts;
+  NormWeights before_attention, after_attention, before_experts, after_experts;
   AttentionWeights attention;
+  RecurrentWeights recurrent;  ///< of layers with another mixer
   Linear router;
   std::vector<float> correction;       // (experts) added to scores for selection alone
   std::vector<SwigluWeights> experts;  // (experts); empty in dense layers

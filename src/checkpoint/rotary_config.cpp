@@ -90,13 +90,23 @@ void read_kind(input::ObjectReader& config, input::ObjectReader& rope, const std
   }
 }
 
+/// A fixed stretch under the name of dynamic positions (HunYuan): theta alpha^(w / (w - 2)).
+void stretch_by_alpha(input::ObjectReader& rope, RotaryDescription& out) {
+  const double alpha = rope.number("alpha", std::nullopt, 1e-3, largest_factor);
+  const auto width = static_cast<double>(out.width);
+  if (out.width <= 2) return rope.reject("alpha", "expected heads wider than 2");
+  out.kind = Kind::plain;
+  out.theta *= kernels::pow(alpha, width / (width - 2.0));
+}
+
 }  // namespace
 
 RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
-                              const RotaryDescription& fallback, std::optional<double> part) {
+                              const RotaryDescription& fallback, std::optional<double> part, bool by_alpha) {
   const auto key = key_of(config);
   RotaryDescription out = config.has(key) ? RotaryDescription{} : fallback;
   input::ObjectReader rope = config.object(key);
+  rope.pass_over({"mrope_section", "mrope_interleaved"});  // text stands at the same place on every axis
   const double theta = config.number("rope_theta", fallback.theta, 1.0, largest_theta);
   out.theta = rope.number("rope_theta", theta, 1.0, largest_theta);
   const double usual = part ? config.number("partial_rotary_factor", *part, 0.0, 1.0) : 1.0;
@@ -105,6 +115,7 @@ RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
     rope.reject("partial_rotary_factor", "this family does not support partial rotary embeddings");
   out.width = static_cast<std::size_t>(turning * static_cast<double>(width));
   read_kind(config, rope, kind_of(rope), out);
+  if (by_alpha && out.kind == Kind::dynamic && rope.has("alpha")) stretch_by_alpha(rope, out);
   config.adopt(rope);
   if (out.width == 0 || out.width % 2 != 0)
     config.reject("head_dim", fmt::format("rotary positions need an even width, found {}", out.width));

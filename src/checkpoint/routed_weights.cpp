@@ -15,9 +15,9 @@ double size_of(const Linear& linear) {
 double common_of(const LayerWeights& layer) {
   double sum = 0.0;
   const AttentionWeights& attention = layer.attention;
-  for (const Linear* linear :
-       {&attention.query_down, &attention.query, &attention.key, &attention.value, &attention.output,
-        &layer.router, &layer.shared.gate, &layer.shared.up, &layer.shared.down, &layer.shared_gate})
+  for (const Linear* linear : {&attention.query_down, &attention.query, &attention.key, &attention.value,
+                               &attention.gate, &attention.output, &layer.router, &layer.shared.gate,
+                               &layer.shared.up, &layer.shared.down, &layer.shared_gate})
     sum += size_of(*linear);
   return sum;
 }
@@ -42,6 +42,19 @@ double rounding_of(Encoding encoding) {
   return 0x1p-24;
 }
 
+/// Outputs [first, first + count) as (count, inputs).
+void read_rows(const StoredMatrix& matrix, std::size_t first, std::size_t count, float* out) {
+  if (!matrix.inputs_first) {
+    for (std::size_t i = 0; i < count; ++i) read_row(matrix, first + i, out + i * matrix.inputs);
+    return;
+  }
+  TileScratch scratch;
+  const auto lines = tile(matrix, first, count, scratch);  // (inputs, count)
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = 0; j < matrix.inputs; ++j) out[i * matrix.inputs + j] = lines(j, i);
+  }
+}
+
 }  // namespace
 
 RoutedWeights::RoutedWeights(const Description& description, const ModelWeights& weights)
@@ -61,9 +74,9 @@ RoutedLayer RoutedWeights::layer(std::size_t position) const {
   out.width = description_.width;
   out.expert_width = expert.width;
   out.router.resize(out.experts * out.width);
-  for (std::size_t e = 0; e < out.experts; ++e)
-    read_row(from.router.weight, e, out.router.data() + e * out.width);
+  read_rows(from.router.weight, 0, out.experts, out.router.data());
   out.gain = from.before_experts.gain;
+  if (out.gain.empty()) out.gain.assign(out.width, 1.0F);  // routers read the stream itself
   out.shift = from.before_experts.bias;
   out.centred = description_.norm == Norm::layer;
   out.rounding = rounding_of(from.router.weight.encoding);
@@ -78,16 +91,7 @@ const Linear& RoutedWeights::linear(std::size_t position, std::size_t expert, Ex
 
 void RoutedWeights::read(std::size_t position, std::size_t expert, ExpertMatrix which, std::size_t first,
                          std::size_t count, float* out) const {
-  const StoredMatrix& matrix = linear(position, expert, which).weight;
-  if (!matrix.inputs_first) {
-    for (std::size_t i = 0; i < count; ++i) read_row(matrix, first + i, out + i * matrix.inputs);
-    return;
-  }
-  TileScratch scratch;
-  const auto lines = tile(matrix, first, count, scratch);  // (inputs, count)
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t j = 0; j < matrix.inputs; ++j) out[i * matrix.inputs + j] = lines(j, i);
-  }
+  read_rows(linear(position, expert, which).weight, first, count, out);
 }
 
 std::vector<float> RoutedWeights::bias(std::size_t position, std::size_t expert, ExpertMatrix which) const {

@@ -105,8 +105,8 @@ void gates_of(const RouterDescription& router, std::span<const float> logits, st
       sum += static_cast<double>(out[i]);
     }
     if (router.gate == GateNormalisation::renormalised) {
-      // transformers adds the 1e-20 where scores may all be 0 (sigmoid).
-      for (float& gate : out) gate = static_cast<float>(static_cast<double>(gate) / (sum + 1e-20));
+      // transformers adds something where scores may all be 0 (sigmoid).
+      for (float& gate : out) gate = static_cast<float>(static_cast<double>(gate) / (sum + router.sum_floor));
     }
   }
   for (float& gate : out) gate *= static_cast<float>(router.gate_scale);

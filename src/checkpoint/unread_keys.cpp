@@ -93,14 +93,22 @@ bool all_full(input::ObjectReader& config, const Description& out) {
 
 }  // namespace
 
+std::vector<std::string> unread_keys(const input::ObjectReader& config) {
+  for (const std::string_view key : harmless) config.pass_over({key});
+  std::vector<std::string> out = config.unread();
+  std::erase_if(out, [](const std::string& entry) {
+    return std::ranges::any_of(harmless_if_false,
+                               [&](std::string_view key) { return entry == fmt::format("{} = false", key); });
+  });
+  return out;
+}
+
 void list_unread(input::ObjectReader& config, Description& out) {
   out.own_code = own_code(config);
-  for (const std::string_view key : harmless) config.pass_over({key});
-  out.unread = config.unread();
+  const auto found = unread_keys(config);
+  out.unread.insert(out.unread.end(), found.begin(), found.end());
   std::erase_if(out.unread, [&](const std::string& entry) {
-    const auto is_false = [&](std::string_view key) { return entry == fmt::format("{} = false", key); };
-    return std::ranges::any_of(harmless_if_false, is_false) || says_nothing_new(entry, out) ||
-           (entry.starts_with("layer_types = ") && all_full(config, out));
+    return says_nothing_new(entry, out) || (entry.starts_with("layer_types = ") && all_full(config, out));
   });
 }
 

@@ -46,6 +46,9 @@ void add_issues(const checkpoint::Checkpoint& checkpoint, bool twin, std::vector
                           "those of that family; whether its code is, nobody has compared here",
                           checkpoint::is_gguf(checkpoint.config()) ? "general.architecture" : "model_type",
                           description.named, description.model_type));
+  if (!description.part_of.empty())
+    add("text-part", fmt::format("describes a {}: its text part alone ({}) is run, on text, and audited",
+                                 description.part_of, description.model_type));
   if (description.training_layers > 0)
     add("skipped-layers",
         fmt::format("has {} layer{} beyond the last that predict{} further tokens in training: not run, and "

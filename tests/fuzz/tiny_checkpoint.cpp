@@ -18,36 +18,57 @@ using input::Json;
 
 /// What every family reads; each leaves the others' keys alone.
 Json base_config(std::string_view model_type) {
-  return {{"model_type", model_type},
-          {"vocab_size", 11},
-          {"hidden_size", 8},
-          {"num_hidden_layers", 2},
-          {"num_attention_heads", 2},
-          {"num_key_value_heads", 1},
-          {"head_dim", 4},
-          {"rms_norm_eps", 1e-5},
-          {"max_position_embeddings", 16},
-          {"num_experts", 4},
-          {"num_local_experts", 4},
-          {"n_routed_experts", 4},
-          {"moe_num_experts", 4},
-          {"moe_k", 2},
-          {"moe_num_shared_experts", 1},
-          {"num_experts_per_tok", 2},
-          {"intermediate_size", 6},
-          {"intermediate_size_mlp", 6},
-          {"moe_intermediate_size", 4},
-          {"shared_expert_intermediate_size", 4},
-          {"n_shared_experts", 1},
-          {"first_k_dense_replace", 1},
-          {"n_group", 1},
-          {"topk_group", 1},
-          {"kv_lora_rank", 4},
-          {"q_lora_rank", 4},
-          {"qk_nope_head_dim", 2},
-          {"qk_rope_head_dim", 2},
-          {"v_head_dim", 2},
-          {"rotary_dim", 2}};
+  Json config{{"model_type", model_type},
+              {"vocab_size", 11},
+              {"hidden_size", 8},
+              {"num_hidden_layers", 2},
+              {"num_attention_heads", 2},
+              {"num_key_value_heads", 1},
+              {"head_dim", 4},
+              {"rms_norm_eps", 1e-5},
+              {"max_position_embeddings", 16},
+              {"num_experts", 4},
+              {"num_local_experts", 4},
+              {"n_routed_experts", 4},
+              {"moe_num_experts", 4},
+              {"moe_k", 2},
+              {"moe_num_shared_experts", 1},
+              {"num_experts_per_tok", 2},
+              {"intermediate_size", 6},
+              {"intermediate_size_mlp", 6},
+              {"moe_intermediate_size", 4},
+              {"shared_expert_intermediate_size", 4},
+              {"n_shared_experts", 1},
+              {"first_k_dense_replace", 1},
+              {"n_group", 1},
+              {"topk_group", 1},
+              {"kv_lora_rank", 4},
+              {"q_lora_rank", 4},
+              {"qk_nope_head_dim", 2},
+              {"qk_rope_head_dim", 2},
+              {"v_head_dim", 2},
+              {"rotary_dim", 2},
+              {"num_shared_experts", 1},
+              {"num_dense_layers", 1},
+              {"shared_intermediate_size", 4},
+              {"moe_topk", 2},
+              {"mlp_layer_types", {"dense", "sparse"}}};
+  if (model_type == "ernie4_5_vl_moe_text") config["moe_intermediate_size"] = {4, 2};
+  if (model_type == "lfm2_moe")
+    config.update({{"norm_eps", 1e-5}, {"layer_types", {"full_attention", "conv"}}});
+  if (model_type == "granitemoehybrid")
+    config.update({{"mamba_n_heads", 4},
+                   {"mamba_n_groups", 2},
+                   {"mamba_d_state", 2},
+                   {"layer_types", {"full_attention", "linear_attention"}}});
+  if (model_type == "qwen3_next" || model_type == "qwen3_5_moe_text")
+    config.update({{"linear_num_key_heads", 1},
+                   {"linear_num_value_heads", 2},
+                   {"linear_key_head_dim", 3},
+                   {"linear_value_head_dim", 2},
+                   {"head_dim", 8},
+                   {"layer_types", {"full_attention", "linear_attention"}}});
+  return config;
 }
 
 Json rope(std::string_view kind) {

@@ -1,6 +1,7 @@
 // Runs Hugging Face checkpoints and GGUF files and writes what the comparisons beside this file read:
 //   run_checkpoint (DIRECTORY|MODEL.gguf)...
-// Each directory holds the checkpoint and input.safetensors with tokens (rows, positions); it receives
+// Each directory holds the checkpoint and input.safetensors with tokens (rows, positions) and, where some are
+// padding, valid (rows, positions) of U8; it receives
 // output.safetensors: logits (tokens, vocab), and of every layer with a router layers.L.{logits, gates,
 // mask}, (tokens, experts).
 #include <fmt/format.h>
@@ -33,11 +34,16 @@ Expected<void> run_one(const std::filesystem::path& checkpoint) {
   std::vector<std::int64_t> tokens(given->bytes.size() / sizeof(std::int64_t));
   std::memcpy(tokens.data(), given->bytes.data(), given->bytes.size());
   const Layout layout{given->shape[0], given->shape[1]};
+  std::vector<std::uint8_t> valid;
+  if (const Tensor* mask = file->find("valid"); mask != nullptr) {
+    valid.resize(mask->bytes.size());
+    std::memcpy(valid.data(), mask->bytes.data(), valid.size());
+  }
   InferenceWorkspace workspace;
   kernels::Matrix<float> logits;
   PassExtras extras;
   extras.logits = &logits;
-  const auto data = opened->observe({layout, tokens, {}}, {.mode = Mode::eval}, workspace, &extras);
+  const auto data = opened->observe({layout, tokens, valid}, {.mode = Mode::eval}, workspace, &extras);
   if (!data) return tl::unexpected(data.error());
   std::vector<Tensor> out{{"logits",
                            DType::f32,

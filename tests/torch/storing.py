@@ -38,6 +38,14 @@ def fused(model, directory):
               os.path.join(directory, "model.safetensors"))
 
 
+def outputs_last(model, directory):
+    """Experts in one tensor whose last dimension are outputs, as Qwen3-VL-MoE was published."""
+    model.save_pretrained(directory)
+    path = os.path.join(directory, "model.safetensors")
+    save_file({name: values.transpose(1, 2).contiguous() if ".experts." in name else values
+               for name, values in load_file(path).items()}, path, metadata={"format": "pt"})
+
+
 def configure(directory, quantisation):
     path = os.path.join(directory, "config.json")
     with open(path, encoding="utf-8") as file:

@@ -47,6 +47,11 @@ void ObjectReader::allow(std::initializer_list<std::string_view> keys) {
   }
 }
 
+bool ObjectReader::is_null(std::string_view key) const {
+  const auto at = json_->find(std::string(key));
+  return at != json_->end() && at->is_null();
+}
+
 const Json* ObjectReader::find(std::string_view key) const {
   pass_over({key});
   const auto at = json_->find(std::string(key));

@@ -23,6 +23,8 @@ class ObjectReader {
                Error::Kind kind = Error::Kind::input);
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  /// Whether it is there and says null.
+  bool is_null(std::string_view key) const;
   /// nullptr where it is absent.
   const Json* find(std::string_view key) const;
   /// Refuses every other key.

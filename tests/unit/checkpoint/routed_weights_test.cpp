@@ -61,9 +61,15 @@ TEST_CASE("every family shows its routers and experts", "[checkpoint][weights]")
     const RoutedLayer layer = weights.layer(0);
     CHECK(layer.router.size() == layer.experts * layer.width);
     CHECK(layer.gain.size() == layer.width);
-    const std::string norm =
-        "layers." + std::to_string(raw(layer.index)) + ".post_attention_layernorm.weight";
-    CHECK(raw_tensor(checkpoint, "model." + norm).values == layer.gain);
+    const std::string norm = "model.layers." + std::to_string(raw(layer.index)) + "." +
+                             std::string(family.names.before_experts) + ".weight";
+    if (family.names.before_experts.empty()) {
+      CHECK(layer.gain == std::vector<float>(layer.width, 1.0F));
+    } else {
+      std::vector<float> gain = raw_tensor(checkpoint, norm).values;
+      for (float& each : gain) each += checkpoint.description().gains_from_one ? 1.0F : 0.0F;
+      CHECK(gain == layer.gain);
+    }
     CHECK(layer.shift.empty() == (type != "phimoe"));
     CHECK(layer.centred == (type == "phimoe"));
     CHECK(weights.bias(0, 0, ExpertMatrix::down).empty() == (type != "gpt_oss"));

@@ -1,0 +1,37 @@
+#include <cmath>
+#include <string>
+
+#include "checkpoint/family_reading.h"
+#include "routing/rule_ids.h"
+
+namespace pastonly::checkpoint {
+
+/// AFMoE (Trinity): norms before and after both halves, gated attention, rotation in layers with windows
+/// alone.
+void read_afmoe(input::ObjectReader& config, Description& out) {
+  read_experts(config, "num_experts", "moe_intermediate_size", out);
+  out.router.rule = top_k(config, out);
+  out.router.rule.id = routing::ids::biased_top_k;
+  out.router.score = Score::sigmoid;
+  out.router.correction_bias = true;
+  out.router.gate = GateNormalisation::renormalised;
+  out.router.gate_scale = config.number("route_scale", 1.0, -1e6, 1e6);
+  out.expert.shared_width = config.count("num_shared_experts", 2, 0, 1024) * out.expert.width;
+  const std::size_t dense = config.count("num_dense_layers", 1, 0);
+  for (std::size_t l = 0; l < out.layers.size(); ++l) out.layers[l].sparse = l >= dense;
+  config.pass_over({"intermediate_size"});
+  if (dense > 0) out.expert.dense_width = config.count("intermediate_size");
+  if (config.flag("mup_enabled", false)) out.embedding_multiplier = std::sqrt(static_cast<double>(out.width));
+  auto& attention = out.attention;
+  attention.input_bias = attention.output_bias = config.flag("attention_bias", false);
+  attention.qk_norm = QkNorm::per_head;
+  attention.gate = OutputGate::beside;
+  const std::size_t window = config.count("sliding_window", 1024, 1, std::size_t{1} << 32);
+  const std::size_t every = config.count("global_attn_every_n_layers", 4);
+  for (std::size_t l = 0; l < out.layers.size(); ++l)
+    out.layers[l].window = (l + 1) % every != 0 ? window : 0;
+  read_layer_types(config, out, window, 0);
+  for (LayerDescription& layer : out.layers) layer.rotates = layer.window > 0;
+}
+
+}  // namespace pastonly::checkpoint
