@@ -134,9 +134,10 @@ void configure_deepseek2(GgufKeys& keys, Json& config) {
   config["v_head_dim"] = keys.count(latent ? "attention.value_length_mla" : "attention.value_length");
   for (const char* said : {"attention.key_length", "attention.value_length"}) keys.pass_over(said);
   config["kv_lora_rank"] = keys.count("attention.kv_lora_rank");
+  config["q_lora_rank"] = nullptr;
   if (keys.has("attention.q_lora_rank")) config["q_lora_rank"] = keys.count("attention.q_lora_rank");
   config["rope_parameters"] = rope_of(keys, true);
-  config.erase("num_key_value_heads");  // 1 or as many as heads: how llama.cpp lays them out
+  config["num_key_value_heads"] = config["num_attention_heads"];  // llama.cpp says how it lays them out
   keys.refuse("attention.temperature_scale", "a temperature of attention is not supported here");
   if (keys.count("expert_gating_func", gating_softmax, 0, 100) == gating_sigmoid) {
     config["model_type"] = "deepseek_v3";

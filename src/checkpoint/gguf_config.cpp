@@ -54,8 +54,10 @@ Json config_of(const GgufArchitecture& architecture, GgufKeys& keys) {
       {"tie_word_embeddings", keys.tensor("output.weight") == nullptr},
       {"num_experts", keys.count("expert_count", std::nullopt, 1, 65535)},
       {"num_experts_per_tok", keys.count("expert_used_count", std::nullopt, 1, 65535)}};
-  if (keys.has("attention.head_count_kv"))
-    config["num_key_value_heads"] = keys.count("attention.head_count_kv", std::nullopt, 1, 65535);
+  // Null where there is none: no value of the family's own takes its place (fill_defaults).
+  const std::size_t heads = keys.count("attention.head_count", std::nullopt, 1, 65535);
+  config["num_key_value_heads"] = keys.count("attention.head_count_kv", heads, 1, 65535);
+  config["intermediate_size"] = nullptr;
   if (keys.has("feed_forward_length")) config["intermediate_size"] = keys.count("feed_forward_length");
   add_special_tokens(keys, config);
   refuse_others(keys);
