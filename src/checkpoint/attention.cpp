@@ -21,7 +21,7 @@ class AttentionPass {
                 const AttentionWeights& weights, const RotaryTable& rotary, const runtime::Batch& batch,
                 InferenceWorkspace& workspace)
       : d_(description),
-        a_(description.attention),
+        a_(description.attention_of(layer)),
         layer_(layer),
         w_(weights),
         rotary_(rotary),
@@ -62,8 +62,16 @@ class AttentionPass {
       apply(w_.gate, s_.normed.block(), s_.gating.block(), s_);
     }
     apply(w_.key, s_.normed.block(), s_.keys.block(), s_);
-    apply(w_.value, s_.normed.block(), s_.values.block(), s_);
+    if (a_.values_are_keys) {
+      std::copy(s_.keys.buffer().begin(), s_.keys.buffer().end(), s_.values.buffer().begin());
+    } else {
+      apply(w_.value, s_.normed.block(), s_.values.block(), s_);
+    }
     for_tokens([&](std::size_t token, std::size_t position) {
+      for (std::size_t h = 0; a_.value_norm && h < a_.kv_heads; ++h) {
+        float* value = s_.values.row(token) + h * a_.value_width;
+        rms_norm(value, nullptr, a_.value_width, d_.norm_epsilon, value);
+      }
       prepare(s_.queries.row(token), a_.heads, w_.query_norm, position);
       prepare(s_.keys.row(token), a_.kv_heads, w_.key_norm, position);
       if (a_.clip) clip(s_.values.row(token), s_.values.columns());

@@ -115,21 +115,41 @@ class Binder {
     if (const Mixer mixer = d_.layers[l].mixer; mixer != Mixer::attention) {
       out.recurrent = bind_recurrent(find_, d_, mixer, name);
     } else {
-      d_.attention.latent() ? latent(module, out.attention) : attention(module, out.attention);
+      const AttentionDescription& how = d_.attention_of(d_.layers[l]);
+      how.latent() ? latent(module, how, out.attention) : attention(module, how, out.attention);
+    }
+    if (!d_.names.layer_scale.empty()) {
+      const auto scale = find_.vector(name + std::string(d_.names.layer_scale), 1);
+      if (!scale.empty()) out.scale = scale.front();
     }
     if (!d_.layers[l].sparse) {
       out.shared = swiglu(fmt::format("{}{}.", name, d_.names.dense), d_.expert.dense_width);
     } else {
-      block(name, out);
+      d_.names.own_router.empty() ? block(name, out) : beside(name, out);
     }
   }
 
-  void attention(const std::string& name, AttentionWeights& out) {
-    const AttentionDescription& a = d_.attention;
+  /// Router, experts and shared expert beside each other in the layer, each with norms of its own.
+  void beside(const std::string& layer, LayerWeights& out) {
+    const std::string router = fmt::format("{}{}.", layer, d_.names.own_router);
+    out.router.weight = find_.matrix(router + "proj.weight", d_.router.experts, d_.width);
+    out.router_norm.gain = find_.vector(router + "scale", d_.width);
+    for (float& gain : out.router_norm.gain)
+      gain *= static_cast<float>(1.0 / std::sqrt(static_cast<double>(d_.width)));
+    out.expert_scale = find_.vector(router + "per_expert_scale", d_.router.experts);
+    experts(layer, out.experts);
+    out.shared = swiglu(fmt::format("{}{}.", layer, d_.names.dense), d_.expert.dense_width);
+    out.before_shared = norm_of(layer, d_.names.before_shared);
+    out.after_shared = norm_of(layer, d_.names.after_shared);
+    out.after_routed = norm_of(layer, d_.names.after_routed);
+  }
+
+  void attention(const std::string& name, const AttentionDescription& a, AttentionWeights& out) {
     const std::size_t queries = a.heads * a.key_width * (a.gate == OutputGate::with_queries ? 2 : 1);
     out.query = find_.linear(name + "q_proj", queries, d_.width, a.input_bias);
     out.key = find_.linear(name + "k_proj", a.kv_heads * a.key_width, d_.width, a.input_bias);
-    out.value = find_.linear(name + "v_proj", a.kv_heads * a.value_width, d_.width, a.input_bias);
+    if (!a.values_are_keys)
+      out.value = find_.linear(name + "v_proj", a.kv_heads * a.value_width, d_.width, a.input_bias);
     out.output = find_.linear(name + std::string(d_.names.attention_output), d_.width,
                               a.heads * a.value_width, a.output_bias);
     if (a.gate == OutputGate::beside)
@@ -144,8 +164,7 @@ class Binder {
     if (a.sinks) out.sinks = find_.vector(name + "sinks", a.heads);
   }
 
-  void latent(const std::string& name, AttentionWeights& out) {
-    const AttentionDescription& a = d_.attention;
+  void latent(const std::string& name, const AttentionDescription& a, AttentionWeights& out) {
     const std::size_t queries = a.heads * a.key_width, rotated = a.rotary.width;
     if (a.query_rank > 0) {
       out.query_down = find_.linear(name + "q_a_proj", a.query_rank, d_.width, a.input_bias);

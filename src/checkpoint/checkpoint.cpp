@@ -52,7 +52,7 @@ constexpr double most_bytes = 0x1p35;
 
 /// Of the arrays that a pass keeps for one token, about.
 double bytes_per_token(const Description& d) {
-  const AttentionDescription& a = d.attention;
+  const AttentionDescription& a = d.whole_attention ? *d.whole_attention : d.attention;
   const std::size_t heads = a.heads * (2 * a.key_width + 2 * a.value_width) + a.kv_heads * a.key_width;
   const std::size_t ranks = a.latent() ? a.heads * (a.key_width + a.value_width) : 0;
   const std::size_t recurrent = 3 * std::max({d.delta.convolved(), d.state_space.convolved(), 2 * d.width}) +

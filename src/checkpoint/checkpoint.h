@@ -74,6 +74,7 @@ class Checkpoint {
   Expected<void> read_gguf(const std::filesystem::path& file, std::string_view family);
   Expected<void> make_rules(const std::optional<RuleSpec>& rule);
   Expected<void> check(const runtime::Batch& batch) const;
+  void add_shared(const LayerWeights& weights, InferenceWorkspace& s) const;
   Expected<void> run_layer(std::size_t index, const runtime::Batch& batch,
                            const runtime::ObserveOptions& options, const RotaryTable& rotary,
                            InferenceWorkspace& workspace, TraceData& out) const;

@@ -64,8 +64,13 @@ void refuse_two_sided_attention(input::ObjectReader& config) {
       "attention then sees later tokens, so that every score reads the future; only causal attention runs "
       "here";
   if (!config.flag("is_causal", true)) config.reject("is_causal", fmt::format("is false: {}", why));
-  if (config.flag("use_bidirectional_attention", false))
+  const input::Json* two_sided = config.find("use_bidirectional_attention");
+  if (two_sided != nullptr && two_sided->is_string()) {  // Gemma 4: of all tokens, or of images
+    if (*two_sided != "vision")
+      config.reject("use_bidirectional_attention", fmt::format("is not of images alone: {}", why));
+  } else if (config.flag("use_bidirectional_attention", false)) {
     config.reject("use_bidirectional_attention", fmt::format("is true: {}", why));
+  }
 }
 
 std::string known_types() {

@@ -35,6 +35,8 @@ struct AttentionDescription {
   std::optional<double> clip;  ///< of queries, keys and values (OLMoE)
   bool sinks = false;          ///< a learned logit beside every head's scores (gpt-oss)
   OutputGate gate = OutputGate::none;
+  bool values_are_keys = false;  ///< before their norm and rotation
+  bool value_norm = false;       ///< RMS over each head, without gains
   RotaryDescription rotary;
   Pairing pairing = Pairing::halves;
   /// Queries of layers without rotation grow by 1 + scale * ln(1 + floor((position + 1) / every)) (Llama 4).
@@ -75,11 +77,16 @@ struct RouterDescription {
   double jitter = 0.0;  ///< sparse_mixer: how far below the largest a logit may lie, relative
 };
 
+enum class Activation {
+  silu,     ///< silu(gate) up
+  gelu,     ///< gelu(gate) up, in its tanh form (Gemma)
+  clamped,  ///< (up + 1) gate sigmoid(alpha gate) of clamped values (gpt-oss)
+};
+
 struct ExpertDescription {
   std::size_t width = 0;
   bool bias = false;
-  bool clamped =
-      false;  ///< (up + 1) gate sigmoid(alpha gate) of clamped values (gpt-oss), else silu(gate) up
+  Activation activation = Activation::silu;  ///< of shared experts and dense layers too, unless clamped
   double alpha = 0.0, limit = 0.0;
   std::size_t shared_width = 0;  ///< of the expert every token takes; 0 = none
   bool shared_gate = false;      ///< weighted by sigmoid(x w) (Qwen2-MoE)
@@ -89,6 +96,7 @@ struct ExpertDescription {
 
 struct LayerDescription {
   Mixer mixer = Mixer::attention;
+  bool sees_all = false;   ///< is described by Description::whole_attention
   bool sparse = true;      ///< has a router and experts
   bool rotates = true;     ///< rotary positions
   std::size_t window = 0;  ///< attention sees this many tokens, itself among them; 0 = all before
@@ -118,6 +126,10 @@ struct Names {
   Fused shared_fused = {};  ///< in its module; empty = gate_proj, up_proj and down_proj
   /// Of shared experts and of layers without experts.
   std::string_view dense_gate = "gate_proj", dense_up = "up_proj", dense_down = "down_proj";
+  /// Gemma 4: a module of its own beside the experts, which reads the stream by a norm of its own.
+  std::string_view own_router = "";
+  std::string_view before_shared = "", after_shared = "", after_routed = "";
+  std::string_view layer_scale = "";
   /// Norms of a layer's two halves, before and after; "" = none.
   std::string_view before_attention = "input_layernorm", after_attention = "";
   std::string_view before_experts = "post_attention_layernorm", after_experts = "";
@@ -144,6 +156,7 @@ struct Description {
   double embedding_multiplier = 1.0;
   double residual_multiplier = 1.0;
   double logits_divisor = 1.0;
+  std::optional<double> logits_cap;  ///< logits become cap tanh(logits / cap)
   bool tied_embeddings = false;
   bool head_bias = false;
   std::size_t max_positions = 0;
@@ -151,6 +164,8 @@ struct Description {
   /// indexer that is not run here (DeepSeek-V3.2).
   std::size_t longest = 0;
   AttentionDescription attention;
+  /// Of layers that see everything before them, where it differs from that of layers with windows (Gemma 4).
+  std::optional<AttentionDescription> whole_attention;
   DeltaDescription delta;  ///< of layers with that mixer, as the two below
   ConvolutionDescription convolution;
   StateSpaceDescription state_space;
@@ -167,6 +182,9 @@ struct Description {
   std::string own_code;
 
   std::size_t sparse_layers() const noexcept;
+  const AttentionDescription& attention_of(const LayerDescription& layer) const noexcept {
+    return layer.sees_all ? *whole_attention : attention;
+  }
 };
 
 }  // namespace pastonly::checkpoint

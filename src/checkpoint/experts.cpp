@@ -19,9 +19,15 @@ constexpr std::size_t tokens_per_part = 32;
 /// act (rows, count) = the activation of gates and ups.
 void activate(const ExpertDescription& expert, Block<const float> gates, Block<const float> ups,
               Block<float> act) {
-  if (!expert.clamped) return kernels::swiglu<float>(gates, ups, nullptr, act);
-  kernels::clamped_swiglu(gates, ups, static_cast<float>(expert.alpha), static_cast<float>(expert.limit),
-                          act);
+  switch (expert.activation) {
+    case Activation::silu:
+      return kernels::swiglu<float>(gates, ups, nullptr, act);
+    case Activation::gelu:
+      return kernels::geglu(gates, ups, act);
+    case Activation::clamped:
+      return kernels::clamped_swiglu(gates, ups, static_cast<float>(expert.alpha),
+                                     static_cast<float>(expert.limit), act);
+  }
 }
 
 /// Columns [first, first + inner.columns) of the inner activations of x.
@@ -156,6 +162,7 @@ void dense_expert(const Description& description, const SwigluWeights& weights, 
   const std::size_t tokens = workspace.normed.rows(), width = weights.gate.weight.outputs;
   const std::size_t tile = tile_outputs(weights.gate.weight);
   ExpertDescription plain;  // gpt-oss, whose experts are clamped, has no shared ones
+  if (description.expert.activation == Activation::gelu) plain.activation = Activation::gelu;
   workspace.dense_inner.resize(tokens, width);
   const Block<const float> x = workspace.normed.block();
   const Operand entering = operand_of(x, weights.gate.weight, workspace.rounded, workspace);

@@ -141,6 +141,19 @@ Names afmoe_names() {
   return names;
 }
 
+Names gemma4_names() {
+  Names names = qwen_names();
+  names.own_router = "router";
+  names.layer_scale = "layer_scalar";
+  names.after_attention = "post_attention_layernorm";
+  names.before_experts = "pre_feedforward_layernorm_2";
+  names.after_routed = "post_feedforward_layernorm_2";
+  names.before_shared = "pre_feedforward_layernorm";
+  names.after_shared = "post_feedforward_layernorm_1";
+  names.after_experts = "post_feedforward_layernorm";
+  return names;
+}
+
 Names minimax_names() {
   Names names = mixtral_names();
   names.correction = "e_score_correction_bias";
@@ -200,6 +213,7 @@ std::vector<Family> make_families() {
       {"hunyuan_v1_moe", "HunYuan-A13B", 1e4, hunyuan_names(), read_hunyuan},
       {"hy_v3", "Hy3", 11158840.0, hy_v3_names(), read_hy_v3},
       {"exaone_moe", "K-EXAONE", 1e4, exaone_names(), read_exaone},
+      {"gemma4_text", "Gemma 4 (text)", 1e4, gemma4_names(), read_gemma4},
       {"afmoe", "AFMoE (Trinity)", 1e4, afmoe_names(), read_afmoe},
   };
 }

@@ -117,6 +117,9 @@ constexpr std::string_view defaults = R"({
     "num_attention_heads": 32, "num_key_value_heads": 32, "max_position_embeddings": 2048,
     "rms_norm_eps": 1e-05, "num_experts": 64, "num_experts_per_tok": 8, "intermediate_size": 16384,
     "moe_intermediate_size": 1024},
+  "gemma4_text": {"vocab_size": 262144, "hidden_size": 2304, "num_hidden_layers": 30, "num_attention_heads": 8,
+    "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 131072, "rms_norm_eps": 1e-06,
+    "intermediate_size": 9216},
   "afmoe": {"vocab_size": 200192, "hidden_size": 2048, "num_hidden_layers": 32, "num_attention_heads": 16,
     "head_dim": 128, "max_position_embeddings": 16384, "rms_norm_eps": 1e-05, "num_experts": 64,
     "num_experts_per_tok": 6, "intermediate_size": 6144, "moe_intermediate_size": 1408}

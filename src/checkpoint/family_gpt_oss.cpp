@@ -8,7 +8,8 @@ void read_gpt_oss(input::ObjectReader& config, Description& out) {
   read_experts(config, "num_local_experts", "intermediate_size", out);
   read_softmax_router(config, out, true);
   out.router.bias = true;
-  out.expert.bias = out.expert.clamped = true;
+  out.expert.bias = true;
+  out.expert.activation = Activation::clamped;
   out.expert.alpha = config.number("swiglu_alpha", 1.702, -1e3, 1e3);
   out.expert.limit = config.number("swiglu_limit", 7.0, 0.0, 1e6);
   auto& attention = out.attention;

@@ -86,5 +86,6 @@ void read_hunyuan(input::ObjectReader& config, Description& out);
 void read_hy_v3(input::ObjectReader& config, Description& out);
 void read_exaone(input::ObjectReader& config, Description& out);
 void read_afmoe(input::ObjectReader& config, Description& out);
+void read_gemma4(input::ObjectReader& config, Description& out);
 
 }  // namespace pastonly::checkpoint

@@ -100,16 +100,34 @@ Expected<void> Checkpoint::feed_forward(std::size_t index, const runtime::Batch&
     dense_expert(description_, weights.shared, {}, true, s);
     return {};
   }
+  const bool own_norms = !weights.router_norm.gain.empty();
+  if (own_norms) enter_half(description_, weights.router_norm, s);
   score(description_.router, weights, s);
   if (!all_finite(s.router_logits)) return not_finite(fmt::format("layers.{}", index));
   const RoutingRule& rule = rule_in_force(options, *rules_[index], index);
   select(rule, batch, options.seed, s);
-  gate(description_.router, s);
+  gate(description_.router, weights.expert_scale, s);
   if (out.rule.empty()) out.rule = input::rule_text(rule.id(), rule.parameters());
   out.layers.push_back(layer_record(index, weights.correction, options.scores, s));
+  if (own_norms) enter_half(description_, weights.before_experts, s);
   route_experts(description_, weights.experts, s);
+  if (own_norms) return add_shared(weights, s), Expected<void>{};
   if (weights.shared.gate.exists()) dense_expert(description_, weights.shared, weights.shared_gate, false, s);
   return {};
+}
+
+/// branch, of the routed experts, += the shared expert's output, each with norms of its own.
+void Checkpoint::add_shared(const LayerWeights& weights, InferenceWorkspace& s) const {
+  normalise(description_.norm, weights.after_routed, description_.norm_epsilon, s.branch.block(),
+            s.branch.block());
+  std::swap(s.branch, s.routed);
+  enter_half(description_, weights.before_shared, s);
+  dense_expert(description_, weights.shared, {}, true, s);
+  normalise(description_.norm, weights.after_shared, description_.norm_epsilon, s.branch.block(),
+            s.branch.block());
+  stats::parallel_for(s.branch.rows(), [&](std::size_t t) {
+    kernels::accumulate(s.branch.row(t), s.routed.row(t), s.branch.columns());
+  });
 }
 
 Expected<void> Checkpoint::run_layer(std::size_t index, const runtime::Batch& batch,
@@ -122,6 +140,8 @@ Expected<void> Checkpoint::run_layer(std::size_t index, const runtime::Batch& ba
   enter_half(description_, weights.before_experts, s);
   if (auto done = feed_forward(index, batch, options, s, out); !done) return done;
   leave_half(description_, weights.after_experts, s);
+  if (weights.scale != 1.0F)
+    kernels::scale(s.hidden.buffer().data(), s.hidden.buffer().size(), weights.scale);
   return all_finite(s.hidden) ? Expected<void>{} : not_finite(fmt::format("layers.{}", index));
 }
 
@@ -148,8 +168,12 @@ Expected<TraceData> Checkpoint::observe(const runtime::Batch& batch, const runti
                      static_cast<float>(description_.embedding_multiplier));
   }
   const RotaryTable rotary(description_.attention.rotary, batch.layout.positions);
+  const RotaryTable whole(description_.whole_attention.value_or(description_.attention).rotary,
+                          batch.layout.positions);
   for (std::size_t l = 0; l < description_.layers.size(); ++l) {
-    if (auto done = run_layer(l, batch, options, rotary, s, out); !done) return tl::unexpected(done.error());
+    if (auto done = run_layer(l, batch, options, description_.layers[l].sees_all ? whole : rotary, s, out);
+        !done)
+      return tl::unexpected(done.error());
   }
   normalise(description_.norm, bound_.last, description_.norm_epsilon, s.hidden.block(), s.normed.block());
   const auto targets = targets_of(batch, extras);

@@ -39,10 +39,11 @@ struct InferenceWorkspace {
   kernels::Matrix<float> gathered;       // (routes of some experts, width)
   kernels::Matrix<float> inner;          // (routes of some experts, expert width)
   kernels::Matrix<float> outputs;        // (routes of some experts, width)
-  kernels::Matrix<float> dense_inner;    // (tokens, shared or dense width)
-  bool bf16 = false;                     ///< products with bfloat16 weights take their rows in bfloat16
-  kernels::Bf16Rows rounded;             ///< of the product at hand
-  kernels::Bf16Rows rounded_inner;       ///< of the experts at hand
+  kernels::Matrix<float> routed;       // (tokens, width) of the routed experts, where shared ones come after
+  kernels::Matrix<float> dense_inner;  // (tokens, shared or dense width)
+  bool bf16 = false;                   ///< products with bfloat16 weights take their rows in bfloat16
+  kernels::Bf16Rows rounded;           ///< of the product at hand
+  kernels::Bf16Rows rounded_inner;     ///< of the experts at hand
   Routing routing;
   runtime::Dispatch dispatch;
   runtime::SelectionScratch selection;

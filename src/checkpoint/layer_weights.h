@@ -59,9 +59,13 @@ struct LayerWeights {
   AttentionWeights attention;
   RecurrentWeights recurrent;  ///< of layers with another mixer
   Linear router;
-  std::vector<float> correction;       // (experts) added to scores for selection alone
-  std::vector<SwigluWeights> experts;  // (experts); empty in dense layers
-  SwigluWeights shared;                ///< of every token; in dense layers the only one
+  NormWeights router_norm;          ///< where the router does not read what its experts read
+  std::vector<float> expert_scale;  // (experts) of combine weights; empty = none
+  NormWeights before_shared, after_shared, after_routed;  ///< where the shared expert has norms of its own
+  float scale = 1.0F;                                     ///< of the stream that leaves the layer
+  std::vector<float> correction;                          // (experts) added to scores for selection alone
+  std::vector<SwigluWeights> experts;                     // (experts); empty in dense layers
+  SwigluWeights shared;                                   ///< of every token; in dense layers the only one
   Linear shared_gate;
 };
 

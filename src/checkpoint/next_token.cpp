@@ -32,6 +32,13 @@ double log_sum(std::span<const Part> parts) {
   return top + kernels::log(sum);
 }
 
+/// cap tanh(logit / cap), as cap (2 / (1 + e^(-2 logit / cap)) - 1).
+void cap(float* logits, std::size_t size, float most) {
+  kernels::scale(logits, size, 2.0F / most);
+  kernels::logistic(logits, size, logits);
+  for (std::size_t i = 0; i < size; ++i) logits[i] = most * (2.0F * logits[i] - 1.0F);
+}
+
 }  // namespace
 
 std::vector<double> log_probabilities(const Description& description, const Linear& head,
@@ -54,6 +61,7 @@ std::vector<double> log_probabilities(const Description& description, const Line
     add_bias(head, first, c);
     for (std::size_t row = 0; row < rows; ++row) {
       if (factor != 1.0F) kernels::scale(c.row(row), count, factor);
+      if (description.logits_cap) cap(c.row(row), count, static_cast<float>(*description.logits_cap));
       if (logits != nullptr) std::copy_n(c.row(row), count, logits->row(row) + first);
       if (targets[row] < 0) continue;
       parts[row * tiles + task] = part_of(c.row(row), count);

@@ -90,7 +90,9 @@ RotaryFrequencies rotary_frequencies(const RotaryDescription& rotary, std::size_
     // transformers takes the factors for short texts whatever the length; only the amplitude follows it.
     if (rotary.kind == Kind::longrope) entry *= static_cast<float>(rotary.short_factors[i]);
     entry = 1.0F / entry;
-    if (rotary.kind == Kind::linear) entry /= static_cast<float>(rotary.factor);
+    if (rotary.kind == Kind::proportional && i >= rotary.turning_pairs) entry = 0.0F;
+    if (rotary.kind == Kind::linear || rotary.kind == Kind::proportional)
+      entry /= static_cast<float>(rotary.factor);
   }
   if (rotary.kind == Kind::longrope) {
     const bool beyond = positions > rotary.original_positions;

@@ -13,7 +13,7 @@ enum class Pairing { halves, neighbours };
 
 /// Rotary positions and how they are stretched to longer texts (rope_parameters or rope_scaling).
 struct RotaryDescription {
-  enum class Kind { plain, linear, dynamic, yarn, longrope, llama3 };
+  enum class Kind { plain, linear, dynamic, yarn, longrope, llama3, proportional };
   Kind kind = Kind::plain;
   std::size_t width = 0;  ///< of a head that turns; even
   double theta = 10000.0;
@@ -22,6 +22,7 @@ struct RotaryDescription {
   double amplitude = 1.0;                    ///< of cosines and sines (attention_factor)
   double beta_fast = 32.0, beta_slow = 1.0;  // yarn
   bool truncate = true;                      // yarn
+  std::size_t turning_pairs = 0;             ///< proportional: the others stay as they are
   double low_frequency_factor = 1.0, high_frequency_factor = 4.0;  // llama3
   std::vector<double> short_factors;                               // longrope, (width / 2)
   double short_amplitude = 1.0, long_amplitude = 1.0;              // longrope

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -99,6 +100,11 @@ void stretch_by_alpha(input::ObjectReader& rope, RotaryDescription& out) {
   out.theta *= kernels::pow(alpha, width / (width - 2.0));
 }
 
+void check_width(input::ObjectReader& config, const RotaryDescription& rotary) {
+  if (rotary.width == 0 || rotary.width % 2 != 0)
+    config.reject("head_dim", fmt::format("rotary positions need an even width, found {}", rotary.width));
+}
+
 }  // namespace
 
 RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
@@ -117,8 +123,34 @@ RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
   read_kind(config, rope, kind_of(rope), out);
   if (by_alpha && out.kind == Kind::dynamic && rope.has("alpha")) stretch_by_alpha(rope, out);
   config.adopt(rope);
-  if (out.width == 0 || out.width % 2 != 0)
-    config.reject("head_dim", fmt::format("rotary positions need an even width, found {}", out.width));
+  check_width(config, out);
+  return out;
+}
+
+RotaryDescription read_rotary_of(input::ObjectReader& config, std::string_view key, std::size_t width,
+                                 const RotaryDescription& fallback) {
+  RotaryDescription out = fallback;
+  out.width = width;
+  out.turning_pairs = std::min(fallback.turning_pairs, width / 2);
+  if (config.has("rope_parameters")) {
+    input::ObjectReader all = config.object("rope_parameters"), rope = all.object(key);
+    if (!all.has(key)) all.reject(key, "expected the positions of these layers");
+    out = {};
+    out.width = width;
+    out.theta = rope.number("rope_theta", fallback.theta, 1.0, largest_theta);
+    if (const std::string kind = kind_of(rope); kind == "proportional") {
+      out.kind = Kind::proportional;
+      out.factor = rope.number("factor", 1.0, 1e-6, largest_factor);
+      const double part = rope.number("partial_rotary_factor", 1.0, 0.0, 1.0);
+      out.turning_pairs = static_cast<std::size_t>(std::floor(part * static_cast<double>(width) / 2.0));
+    } else {
+      rope.pass_over({"partial_rotary_factor"});
+      read_kind(config, rope, kind, out);
+    }
+    config.adopt(rope);
+    config.adopt(all);
+  }
+  check_width(config, out);
   return out;
 }
 

@@ -16,6 +16,10 @@ RotaryDescription read_rotary(input::ObjectReader& config, std::size_t width,
                               const RotaryDescription& fallback, std::optional<double> part = std::nullopt,
                               bool by_alpha = false);
 
+/// Reads rope_parameters of the layers of one kind, KEY in it (Gemma 4).
+RotaryDescription read_rotary_of(input::ObjectReader& config, std::string_view key, std::size_t width,
+                                 const RotaryDescription& fallback);
+
 /// 1, or what yarn multiplies q . k with on top of the usual scale (mscale_all_dim, DeepSeek).
 double yarn_scale(input::ObjectReader& config);
 

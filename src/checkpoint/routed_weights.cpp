@@ -61,7 +61,8 @@ RoutedWeights::RoutedWeights(const Description& description, const ModelWeights&
     : description_(description), weights_(weights), common_(size_of(weights.head)) {
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     common_ += common_of(weights.layers[l]);
-    if (description.layers[l].sparse) layers_.push_back(l);
+    // A router that reads the stream otherwise than its experts has no place in RoutedLayer.
+    if (description.layers[l].sparse && weights.layers[l].router_norm.gain.empty()) layers_.push_back(l);
   }
 }
 
@@ -80,7 +81,7 @@ RoutedLayer RoutedWeights::layer(std::size_t position) const {
   out.shift = from.before_experts.bias;
   out.centred = description_.norm == Norm::layer;
   out.rounding = rounding_of(from.router.weight.encoding);
-  out.activation = {expert.clamped, expert.alpha, expert.limit};
+  out.activation = {expert.activation == Activation::clamped, expert.alpha, expert.limit};
   return out;
 }
 

@@ -112,7 +112,7 @@ void gates_of(const RouterDescription& router, std::span<const float> logits, st
   for (float& gate : out) gate *= static_cast<float>(router.gate_scale);
 }
 
-void gate(const RouterDescription& router, InferenceWorkspace& workspace) {
+void gate(const RouterDescription& router, std::span<const float> scales, InferenceWorkspace& workspace) {
   const auto& dispatch = workspace.dispatch;
   workspace.gates.resize(dispatch.routes());
   for_token_ranges(workspace.scores.rows(), [&](std::size_t first, std::size_t end) {
@@ -125,7 +125,8 @@ void gate(const RouterDescription& router, InferenceWorkspace& workspace) {
       gates.resize(routes.size());
       gates_of(router, {workspace.router_logits.row(t), router.experts},
                {workspace.scores.row(t), router.experts}, experts, gates);
-      for (std::size_t i = 0; i < routes.size(); ++i) workspace.gates[routes[i]] = gates[i];
+      for (std::size_t i = 0; i < routes.size(); ++i)
+        workspace.gates[routes[i]] = scales.empty() ? gates[i] : gates[i] * scales[experts[i]];
     }
   });
 }

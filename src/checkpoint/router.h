@@ -25,7 +25,7 @@ void select(const RoutingRule& rule, const runtime::Batch& batch, std::uint64_t 
 void gates_of(const RouterDescription& router, std::span<const float> logits, std::span<const float> scores,
               std::span<const std::uint16_t> experts, std::span<float> out);
 
-/// Of all routes: workspace.gates.
-void gate(const RouterDescription& router, InferenceWorkspace& workspace);
+/// Of all routes: workspace.gates, each times its expert's scale where there are such.
+void gate(const RouterDescription& router, std::span<const float> scales, InferenceWorkspace& workspace);
 
 }  // namespace pastonly::checkpoint

@@ -44,6 +44,20 @@ void swiglu_backward(Block<const T> d_act, const T* weights, Block<T> gates, Blo
   }
 }
 
+void geglu(Block<const float> gates, Block<const float> ups, Block<float> act) {
+  constexpr float slope = 1.5957691216057308F, cubic = 0.044715F;  // 2 sqrt(2 / pi)
+  const Wide<float> slopes = spread(slope), cubics = spread(slope * cubic);
+  for (std::size_t i = 0; i < act.rows; ++i) {
+    const float *gate_row = gates.row(i), *up_row = ups.row(i);
+    float* out = act.row(i);
+    for_row(act.columns, [&](std::size_t at, auto part) HWY_ATTR {
+      const Wide<float> gate = load(gate_row + at, part);
+      store(out + at, load(up_row + at, part) * gate * logistic(gate * fma(cubics * gate, gate, slopes)),
+            part);
+    });
+  }
+}
+
 void clamped_swiglu(Block<const float> gates, Block<const float> ups, float alpha, float limit,
                     Block<float> act) {
   const Wide<float> high = spread(limit), low = spread(-limit), slope = spread(alpha);
@@ -73,6 +87,9 @@ template <class Real>
 void swiglu_backward(Block<const Real> d_act, const Real* weights, Block<Real> gates, Block<Real> ups,
                      Real* weight_gradients) {
   PASTONLY_DISPATCH(swiglu_backward(d_act, weights, gates, ups, weight_gradients))
+}
+void geglu(Block<const float> gates, Block<const float> ups, Block<float> act) {
+  PASTONLY_DISPATCH(geglu(gates, ups, act))
 }
 void clamped_swiglu(Block<const float> gates, Block<const float> ups, float alpha, float limit,
                     Block<float> act){PASTONLY_DISPATCH(clamped_swiglu(gates, ups, alpha, limit, act))}

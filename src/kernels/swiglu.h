@@ -14,6 +14,9 @@ void swiglu(Block<const Real> gates, Block<const Real> ups, const Real* weights,
 template <class Real>
 void swiglu_backward(Block<const Real> d_act, const Real* weights, Block<Real> gates, Block<Real> ups,
                      Real* weight_gradients);
+/// As Gemma has it, with the tanh form of GELU: act = up gate / (1 + e^(-2 sqrt(2/pi) (gate + 0.044715
+/// gate^3))).
+void geglu(Block<const float> gates, Block<const float> ups, Block<float> act);
 /// As gpt-oss has it: gates up to `limit`, ups within +-limit, act = (up + 1) gate / (1 + e^(-alpha gate)).
 void clamped_swiglu(Block<const float> gates, Block<const float> ups, float alpha, float limit,
                     Block<float> act);

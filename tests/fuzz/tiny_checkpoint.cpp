@@ -56,6 +56,13 @@ Json base_config(std::string_view model_type) {
   if (model_type == "ernie4_5_vl_moe_text") config["moe_intermediate_size"] = {4, 2};
   if (model_type == "lfm2_moe")
     config.update({{"norm_eps", 1e-5}, {"layer_types", {"full_attention", "conv"}}});
+  if (model_type == "gemma4_text")
+    config.update({{"top_k_experts", 2},
+                   {"enable_moe_block", true},
+                   {"hidden_size_per_layer_input", 0},
+                   {"global_head_dim", 6},
+                   {"attention_k_eq_v", true},
+                   {"layer_types", {"sliding_attention", "full_attention"}}});
   if (model_type == "granitemoehybrid")
     config.update({{"mamba_n_heads", 4},
                    {"mamba_n_groups", 2},

@@ -46,10 +46,16 @@ CONV = dict(EIGHT, moe_intermediate_size=24, num_key_value_heads=2, num_hidden_l
 HYBRID = dict(LOCAL, shared_intermediate_size=36, num_key_value_heads=2, num_hidden_layers=4, mamba_n_heads=6, mamba_d_head=16, mamba_d_state=8,
               mamba_n_groups=2, attention_multiplier=0.3, layer_types=["linear_attention", "full_attention", "linear_attention", "linear_attention"])
 
+GEMMA = dict(EIGHT, num_experts_per_tok="absent", top_k_experts=2, moe_intermediate_size=24, head_dim=16, num_key_value_heads=2,
+             num_hidden_layers=4, enable_moe_block=True, hidden_size_per_layer_input=0, global_head_dim=32, num_global_key_value_heads=1,
+             attention_k_eq_v=True, sliding_window=8,
+             layer_types=["sliding_attention", "full_attention", "sliding_attention", "full_attention"])
+
 # Models that also see: their text parts are compared, given text alone.
 SEEING = {
     "qwen3_vl_moe": dict(depth=1, hidden_size=16, num_heads=2, intermediate_size=16, out_hidden_size=48, deepstack_visual_indexes=[0]),
     "qwen3_5_moe": dict(depth=1, hidden_size=16, num_heads=2, intermediate_size=16, out_hidden_size=48),
+    "gemma4": dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2, head_dim=8),
     "glm4v_moe": dict(depth=1, hidden_size=16, num_heads=2, intermediate_size=16, out_hidden_size=48),
     "ernie4_5_vl_moe": dict(depth=1, hidden_size=16, num_heads=2, intermediate_size=16),
     "llama4": dict(num_hidden_layers=1, hidden_size=16, num_attention_heads=2, intermediate_size=16, vision_output_dim=16, projector_input_dim=16, projector_output_dim=16, image_size=28),
@@ -126,6 +132,9 @@ CASES = [
     ("qwen3_5_moe", "text part", dict(DELTA, intermediate_size="absent", rope_parameters=dict(AXES, partial_rotary_factor=0.5)), (2, 33)),
     ("lfm2_moe", "", dict(CONV), (3, 20)),
     ("lfm2_moe", "biases, no correction bias, long", dict(CONV, conv_bias=True, use_expert_bias=False, norm_topk_prob=False, num_dense_layers=0, tie_word_embeddings=False, routed_scaling_factor=1.7, conv_L_cache=5), LONG),
+    ("gemma4_text", "", dict(GEMMA), (3, 20)),
+    ("gemma4_text", "values of their own, capped logits, long", dict(GEMMA, attention_k_eq_v=False, num_global_key_value_heads=None, final_logit_softcapping=3.0, sliding_window=70), LONG),
+    ("gemma4", "text part", dict(GEMMA, tie_word_embeddings=True, pad_token_id=0), (2, 33)),
     ("qwen3_vl_moe", "", dict(VL), (3, 20)),
     ("qwen3_vl_moe", "experts outputs last, dense layers, long", dict(VL, moe_intermediate_size=20, mlp_only_layers=[0]), LONG, storing.outputs_last),
     ("glm4v_moe", "", dict(GLM, head_dim=16, rope_parameters=HALF_AXES), (3, 20)),
@@ -164,6 +173,8 @@ def make(family, changes):
         for name, values in list(model.named_parameters()) + list(model.named_buffers()):
             if values.dim() == 1 and "inv_freq" not in name:
                 values.add_(0.2 * torch.randn_like(values))
+            elif "embed_tokens" in name and values.dim() == 2:
+                values[(values == 0).all(dim=1)] = 0.2  # of padding, which is no padding here
             elif not values.any():
                 values.normal_(std=0.2)
             elif "sinks" in name or name.endswith("_bias"):
@@ -215,6 +226,10 @@ def write(family, changes, shape, directory, store=storing.one_file):
 
 def routed(family, outputs, experts):
     """Router logits and gates (tokens, experts), as transformers says them."""
+    if family.startswith("gemma4"):  # says probabilities in place of logits
+        probabilities, weights, indices = outputs
+        logits = probabilities.log()
+        return logits, torch.zeros_like(logits).scatter_(1, indices, weights.float())
     if family.startswith("llama4"):
         scores, logits = outputs
         return logits, scores
@@ -235,6 +250,8 @@ def compare(family, logits, seen, directory):
         sys.exit(f"{directory}: layers with routers {sorted(layers)}, transformers has {sorted(seen)}")
     for layer in seen:
         own = found[f"layers.{layer}.logits"]
+        if family.startswith("gemma4"):
+            own = own.log_softmax(-1)
         expected, gates = routed(family, seen[layer], own.shape[1])
         errors["router"] = max(errors["router"], error(own, expected))
         errors["gates"] = max(errors["gates"], error(found[f"layers.{layer}.gates"], gates))

@@ -57,6 +57,10 @@ TEST_CASE("every family shows its routers and experts", "[checkpoint][weights]")
     INFO(type);
     const Checkpoint checkpoint = tiny(directory, type);
     const RoutedWeights weights(checkpoint.description(), checkpoint.bound());
+    if (!family.names.own_router.empty()) {  // it reads the stream otherwise than its experts
+      CHECK(weights.layers() == 0);
+      continue;
+    }
     REQUIRE(weights.layers() == checkpoint.description().sparse_layers());
     const RoutedLayer layer = weights.layer(0);
     CHECK(layer.router.size() == layer.experts * layer.width);
