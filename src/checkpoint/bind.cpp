@@ -252,9 +252,9 @@ class Binder {
     const std::size_t width = d_.expert.width;
     for (std::size_t e = 0; e < out.size() && !find_.failed(); ++e) {
       const std::string module = fmt::format("{}experts.{}.", block, e);
-      out[e].gate = find_.linear(module + std::string(d_.names.gate), width, d_.width, false);
-      out[e].up = find_.linear(module + std::string(d_.names.up), width, d_.width, false);
-      out[e].down = find_.linear(module + std::string(d_.names.down), d_.width, width, false);
+      out[e].gate = find_.linear(module + std::string(d_.names.gate), width, d_.width, d_.expert.bias);
+      out[e].up = find_.linear(module + std::string(d_.names.up), width, d_.width, d_.expert.bias);
+      out[e].down = find_.linear(module + std::string(d_.names.down), d_.width, width, d_.expert.bias);
     }
   }
 
@@ -348,14 +348,14 @@ class Binder {
       if (l >= d_.layers.size()) {
         if (l - d_.layers.size() < d_.training_layers) continue;
         return find_.reject(fmt::format(
-            "{}: tensor '{}' is of a layer beyond num_hidden_layers = {} in config.json, which names no such "
+            "{}: tensor '{}' is of a layer beyond num_hidden_layers = {} in {}, which names no such "
             "layer that predicts further tokens in training (num_nextn_predict_layers)",
-            tensor.file, name, d_.layers.size()));
+            tensor.file, name, d_.layers.size(), find_.weights().described_by()));
       }
       return find_.reject(
-          fmt::format("{}: tensor '{}' has no place in a {} as config.json describes it; is "
+          fmt::format("{}: tensor '{}' has no place in a {} as {} describes it; is "
                       "this another architecture's file?",
-                      tensor.file, name, d_.model_type));
+                      tensor.file, name, d_.model_type, find_.weights().described_by()));
     }
   }
 

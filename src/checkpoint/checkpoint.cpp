@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "checkpoint/family.h"
+#include "checkpoint/gguf.h"
+#include "checkpoint/gguf_checkpoint.h"
 #include "checkpoint/non_finite.h"
 #include "checkpoint/rule_fit.h"
 #include "input/text/printable.h"
@@ -77,19 +79,36 @@ Expected<void> Checkpoint::make_rules(const std::optional<RuleSpec>& rule) {
   return {};
 }
 
+Expected<void> Checkpoint::read_directory(const std::filesystem::path& directory, std::string_view family) {
+  config_ = directory / "config.json";
+  auto description = read_description(config_, family);
+  if (!description) return tl::unexpected(description.error());
+  description_ = *std::move(description);
+  auto weights = Weights::open(directory);
+  if (!weights) return tl::unexpected(weights.error());
+  weights_ = std::make_shared<const Weights>(*std::move(weights));
+  return {};
+}
+
+Expected<void> Checkpoint::read_gguf(const std::filesystem::path& file, std::string_view family) {
+  config_ = file;
+  auto opened = open_gguf(file, family);
+  if (!opened) return tl::unexpected(opened.error());
+  description_ = std::move(opened->description);
+  weights_ = std::make_shared<const Weights>(std::move(opened->weights));
+  return {};
+}
+
 Expected<Checkpoint> Checkpoint::open(const std::filesystem::path& directory,
                                       const std::optional<RuleSpec>& rule, Precision precision,
                                       std::string_view family) {
   Checkpoint out;
   out.precision_ = precision;
   out.name_ = directory.string();
-  out.config_ = directory / "config.json";
-  auto description = read_description(out.config_, family);
-  if (!description) return tl::unexpected(description.error());
-  out.description_ = *std::move(description);
-  auto weights = Weights::open(directory);
-  if (!weights) return tl::unexpected(weights.error());
-  out.weights_ = std::make_shared<const Weights>(*std::move(weights));
+  if (auto read =
+          is_gguf(directory) ? out.read_gguf(directory, family) : out.read_directory(directory, family);
+      !read)
+    return tl::unexpected(read.error());
   auto bound = bind(out.description_, *out.weights_);
   if (!bound) return tl::unexpected(bound.error());
   out.bound_ = *std::move(bound);
@@ -98,6 +117,7 @@ Expected<Checkpoint> Checkpoint::open(const std::filesystem::path& directory,
 }
 
 std::vector<FileRecord> Checkpoint::files() const {
+  if (config_ == name_) return weights_->files();  // GGUF: one of them
   std::error_code error;
   std::vector<FileRecord> out{{config_.string(), std::filesystem::file_size(config_, error), ""}};
   out.insert(out.end(), weights_->files().begin(), weights_->files().end());

@@ -32,18 +32,17 @@ struct PassExtras {
 /// exact.
 enum class Precision { float32, bfloat16 };
 
-/// A Hugging Face checkpoint that runs. Weights stay in memory-mapped files and are converted tile by tile;
-/// sums are in float32. A token's results depend on its row and on what its routing depends on, to the last
-/// bit, not on the number of threads.
+/// A Hugging Face checkpoint, or a GGUF file, that runs. Weights stay in memory-mapped files and are
+/// converted tile by tile; sums are in float32. A token's results depend on its row and on what its routing
+/// depends on, to the last bit, not on the number of threads.
 class Checkpoint {
  public:
-  /// Opens config.json and the weights of a directory. `rule`: routes every layer in place of the rule that
-  /// the configuration declares; where it names no k it takes the declared one, and biased rules take the
-  /// checkpoint's correction bias where they name none.
-  /// `family`: the model_type that is run in place of the declared one, "" = the declared; keys that it does
-  /// not read are then input errors.
-  /// Input errors name file, key and tensor; usage errors: a rule that cannot be made,
-  /// bfloat16 on a processor or a build without.
+  /// Opens config.json and the weights of a directory, or a GGUF file. `rule`: routes every layer in place of
+  /// the rule that the configuration declares; where it names no k it takes the declared one, and biased
+  /// rules take the checkpoint's correction bias where they name none. `family`: the model_type that is run
+  /// in place of the declared one, "" = the declared; keys that it does not read are then input errors. Input
+  /// errors name file, key and tensor; usage errors: a rule that cannot be made, bfloat16 on a processor or a
+  /// build without.
   static Expected<Checkpoint> open(const std::filesystem::path& directory,
                                    const std::optional<RuleSpec>& rule = std::nullopt,
                                    Precision precision = Precision::float32, std::string_view family = {});
@@ -58,7 +57,7 @@ class Checkpoint {
   const Description& description() const noexcept { return description_; }
   /// (layers), nullptr where a layer has no router.
   const std::vector<std::unique_ptr<RoutingRule>>& rules() const noexcept { return rules_; }
-  /// config.json and the files of weights.
+  /// config.json and the files of weights, or the GGUF files.
   std::vector<FileRecord> files() const;
   const Weights& weights() const noexcept { return *weights_; }
   const ModelWeights& bound() const noexcept { return bound_; }
@@ -66,9 +65,13 @@ class Checkpoint {
   const std::vector<std::string>& oddities() const noexcept { return bound_.oddities; }
   void add_oddity(std::string what) { bound_.oddities.push_back(std::move(what)); }
   const std::string& name() const noexcept { return name_; }
+  /// What the description was read from: config.json, or the GGUF file.
+  const std::filesystem::path& config() const noexcept { return config_; }
 
  private:
   Checkpoint() = default;
+  Expected<void> read_directory(const std::filesystem::path& directory, std::string_view family);
+  Expected<void> read_gguf(const std::filesystem::path& file, std::string_view family);
   Expected<void> make_rules(const std::optional<RuleSpec>& rule);
   Expected<void> check(const runtime::Batch& batch) const;
   void add_shared(const LayerWeights& weights, InferenceWorkspace& s) const;

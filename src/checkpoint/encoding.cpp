@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "checkpoint/gguf_blocks.h"
 #include "kernels/half_float.h"
 
 namespace pastonly::checkpoint {

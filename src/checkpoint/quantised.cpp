@@ -6,8 +6,8 @@
 namespace pastonly::checkpoint {
 namespace {
 
-constexpr std::array formats{&gptq_format,           &awq_format, &bitsandbytes_format,
-                             &packed_integer_format, &fp4_format, &mxfp4_format};
+constexpr std::array formats{&gptq_format, &awq_format,   &bitsandbytes_format, &packed_integer_format,
+                             &fp4_format,  &mxfp4_format, &gguf_format};
 
 }  // namespace
 

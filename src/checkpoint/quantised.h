@@ -36,7 +36,7 @@ struct QuantisedFormat {
 
 // One a file (quantised_*.cpp).
 extern const QuantisedFormat gptq_format, awq_format, bitsandbytes_format, packed_integer_format, fp4_format,
-    mxfp4_format;
+    mxfp4_format, gguf_format;
 
 /// That of a matrix; nullptr where it is kept as numbers under its own name, or not at all.
 const QuantisedFormat* quantised_format(const Weights& weights, const std::string& name);

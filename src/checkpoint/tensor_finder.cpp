@@ -40,8 +40,8 @@ const StoredTensor* TensorFinder::take(const std::string& name, std::initializer
   }
   taken_.insert(name);
   if (!std::ranges::equal(tensor->shape, shape)) {
-    reject(fmt::format("{}: tensor '{}': expected shape {} by config.json, found {}", tensor->file, name,
-                       expected, shape_text(tensor->shape)));
+    reject(fmt::format("{}: tensor '{}': expected shape {} by {}, found {}", tensor->file, name, expected,
+                       weights_.described_by(), shape_text(tensor->shape)));
     return nullptr;
   }
   return tensor;

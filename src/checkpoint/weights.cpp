@@ -102,6 +102,16 @@ Expected<Weights> Weights::open(const fs::path& directory) {
   return weights;
 }
 
+Weights Weights::of(std::map<std::string, StoredTensor, std::less<>> tensors, std::vector<FileRecord> files,
+                    std::vector<std::shared_ptr<const void>> storage) {
+  Weights weights;
+  weights.tensors_ = std::move(tensors);
+  weights.files_ = std::move(files);
+  weights.storage_ = std::move(storage);
+  weights.described_by_ = "the keys of the GGUF file";
+  return weights;
+}
+
 const StoredTensor* Weights::find(std::string_view name) const noexcept {
   const auto at = tensors_.find(name);
   return at == tensors_.end() ? nullptr : &at->second;

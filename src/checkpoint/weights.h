@@ -41,10 +41,16 @@ class Weights {
   /// lacks a tensor that the index puts there or holds one that it does not, a tensor stands in two shards.
   static Expected<Weights> open(const std::filesystem::path& directory);
 
+  /// Tensors that were found otherwise (GGUF), by name, and what keeps their bytes.
+  static Weights of(std::map<std::string, StoredTensor, std::less<>> tensors, std::vector<FileRecord> files,
+                    std::vector<std::shared_ptr<const void>> storage);
+
   const StoredTensor* find(std::string_view name) const noexcept;
   const std::map<std::string, StoredTensor, std::less<>>& tensors() const noexcept { return tensors_; }
   const std::vector<FileRecord>& files() const noexcept { return files_; }
   std::uint64_t bytes() const noexcept;
+  /// Where it is said what they should be, for messages.
+  std::string_view described_by() const noexcept { return described_by_; }
 
  private:
   Expected<void> add(const std::filesystem::path& path);
@@ -52,6 +58,7 @@ class Weights {
   std::map<std::string, StoredTensor, std::less<>> tensors_;
   std::vector<FileRecord> files_;
   std::vector<std::shared_ptr<const void>> storage_;
+  std::string_view described_by_ = "config.json";
 };
 
 }  // namespace pastonly::checkpoint

@@ -130,7 +130,7 @@ void add_audit(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("audit", "Audit a recorded trace, a plan directory or a checkpoint");
   command->add_option(
       "subject", arguments->subjects,
-      "Trace file, plan directory, or Hugging Face checkpoint directory; several recordings of "
+      "Trace file, plan directory, Hugging Face checkpoint directory or GGUF file; several recordings of "
       "one model, in training and in evaluation mode, get one verdict");
   command->add_option("--policy", arguments->policy, "Policy file, or a built-in policy: ci, release")
       ->type_name("POLICY")

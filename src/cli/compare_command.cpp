@@ -78,11 +78,11 @@ void add_compare(CLI::App& app, Session& session) {
                                          "Hold two models' routes of the same tokens against each other, or "
                                          "the checkpoints of a run against its last");
   command
-      ->add_option(
-          "models", arguments->paths,
-          "Two models, or the checkpoints of a run in order of training: each a trace file, a plan "
-          "directory (its base run), or a checkpoint directory. Of more than two, each is held against "
-          "the last, without a verdict")
+      ->add_option("models", arguments->paths,
+                   "Two models, or the checkpoints of a run in order of training: each a trace file, a plan "
+                   "directory (its base run), a checkpoint directory or a GGUF file. Of more than two, each "
+                   "is held against "
+                   "the last, without a verdict")
       ->required()
       ->expected(2, 10000);
   command->add_option("--policy", arguments->policy, "Policy file, or a built-in policy: ci, release")

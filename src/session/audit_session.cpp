@@ -82,8 +82,8 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
     return std::move(behind.checkpoint.subject);
   }
   if (const auto option = given(request.checkpoint))
-    return usage_error(
-        fmt::format("{} is for checkpoints; {} holds no config.json", *option, request.subject));
+    return usage_error(fmt::format("{} is for checkpoints; {} holds no config.json and is no GGUF file",
+                                   *option, request.subject));
   return subjects::open_recorded(request.subject, request.options, watch.stop);
 }
 

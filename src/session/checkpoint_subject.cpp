@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "checkpoint/gguf.h"
 #include "checkpoint/non_finite.h"
 #include "checkpoint/runnable.h"
 #include "pastonly/names.h"
@@ -27,7 +28,7 @@ void add_issues(const checkpoint::Checkpoint& checkpoint, bool twin, std::vector
   const auto add = [&](std::string_view id, std::string message) {
     out.push_back({TraceIssue::Kind::oddity,
                    fmt::format("{}{}", twin ? "twin-" : "", id),
-                   fmt::format("{}/config.json {}", checkpoint.name(), message),
+                   fmt::format("{} {}", checkpoint.config().string(), message),
                    {},
                    0});
   };
@@ -42,8 +43,9 @@ void add_issues(const checkpoint::Checkpoint& checkpoint, bool twin, std::vector
         description.renamed
             ? fmt::format("says model_type {}: it is run as {}, which it equals but for the name",
                           description.named, description.model_type)
-            : fmt::format("says model_type {}: it is run as {}, as --as says. Its tensors and keys are "
+            : fmt::format("says {} {}: it is run as {}, as --as says. Its tensors and keys are "
                           "those of that family; whether its code is, nobody has compared here",
+                          checkpoint::is_gguf(checkpoint.config()) ? "general.architecture" : "model_type",
                           description.named, description.model_type));
   if (!description.part_of.empty())
     add("text-part", fmt::format("describes a {}: its text part alone ({}) is run, on text, and audited",
@@ -105,9 +107,9 @@ Expected<checkpoint::Checkpoint> open_causal_baseline(const CheckpointOptions& o
         fmt::format("--twin {}: is the audited checkpoint itself; the causal baseline must be another model",
                     options.causal_baseline));
   if (!is_checkpoint(options.causal_baseline))
-    return input_error(
-        fmt::format("--twin {}: holds no config.json; the causal baseline must be a checkpoint directory",
-                    options.causal_baseline));
+    return input_error(fmt::format(
+        "--twin {}: holds no config.json and is no GGUF file; the causal baseline must be a checkpoint",
+        options.causal_baseline));
   auto causal_baseline = open_directory(options.causal_baseline, as_declared);
   if (causal_baseline && causal_baseline->description().vocab != description.vocab) {
     return usage_error(fmt::format(

@@ -97,7 +97,8 @@ Expected<void> check_options(const CompareRequest& request) {
   const auto checkpoint = std::ranges::find_if(paths, is_checkpoint),
              recorded = std::ranges::find_if_not(paths, is_checkpoint);
   if (const auto option = given(request.checkpoint); option && checkpoint == paths.end())
-    return usage_error(fmt::format("{} is for checkpoints; no path holds a config.json", *option));
+    return usage_error(
+        fmt::format("{} is for checkpoints; no path holds a config.json or is a GGUF file", *option));
   if (checkpoint != paths.end() && recorded != paths.end() &&
       !(request.checkpoint.tokens.empty() && request.checkpoint.text.empty() &&
         request.checkpoint.positions == 0))

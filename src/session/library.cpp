@@ -20,7 +20,7 @@ session::Environment environment_of(const AuditRequest& request) {
 
 Expected<Report> audit(const AuditRequest& request) {
   if (request.subject.empty())
-    return usage_error("no subject is given: a trace file, a plan directory or a checkpoint directory");
+    return usage_error("no subject is given: a trace file, a plan directory or a checkpoint");
   auto policy = input::read_policy(request.policy, session::utc_today());
   if (!policy) return tl::unexpected(policy.error());
   session::AuditRequest whole;

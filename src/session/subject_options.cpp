@@ -1,5 +1,7 @@
 #include "session/subject_options.h"
 
+#include "checkpoint/gguf.h"
+
 namespace pastonly::session {
 namespace {
 
@@ -130,7 +132,8 @@ TagFiles tag_files_from(const Value& value) { return texts_of("tags", value); }
 
 bool is_checkpoint(const std::filesystem::path& path) {
   std::error_code error;
-  return std::filesystem::is_directory(path, error) && std::filesystem::exists(path / "config.json", error);
+  return checkpoint::is_gguf(path) ||
+         (std::filesystem::is_directory(path, error) && std::filesystem::exists(path / "config.json", error));
 }
 
 }  // namespace pastonly::session

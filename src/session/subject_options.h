@@ -47,7 +47,8 @@ using TagFiles = std::map<std::string, std::string>;
 void add_to_value(const TagFiles& tags, Value& value);
 TagFiles tag_files_from(const Value& value);
 
-/// Whether the path is a directory that holds a config.json: a checkpoint, not a plan.
+/// Whether the path is a checkpoint, not a plan or a trace: a directory that holds a config.json, or a GGUF
+/// file.
 bool is_checkpoint(const std::filesystem::path& path);
 
 }  // namespace pastonly::session

@@ -1,15 +1,18 @@
 """llama.cpp with tiny GGUF files on the CPU."""
 
 import os
+import subprocess
 import sys
 import tempfile
 
 import llama_cpp
 import numpy as np
 from pastonly.adapters.llama_cpp import LlamaCpp
+from pastonly.plan import record
 
 import cases
 import gguf_models
+import plans
 from cases import Case
 
 FOLDER = tempfile.mkdtemp(prefix="pastonly-gguf-")
@@ -76,6 +79,22 @@ def as_numpy():
     return biases and not adapted.facts.remarks and routes == 0 and apart < 1e-5 and before == llm.n_tokens
 
 
+def as_pastonly():
+    """The same files run by pastonly: what llama.cpp recorded must agree with them, route by route."""
+    good = True
+    for architecture in ("olmoe", "minimax-m2", "llama"):
+        adapted = LlamaCpp(loaded(architecture, exact=True)[1])
+        plan = os.path.join(FOLDER, f"{architecture}-plan")
+        plans.write_plan(plan, gguf_models.VOCAB)
+        record(adapted, plan, log=lambda _: None)
+        adapted.close()
+        file = os.path.join(FOLDER, f"{architecture}-{gguf_models.EXPERTS}.gguf")
+        done = subprocess.run([plans.BINARY, "compare", plan, file], capture_output=True, text=True)
+        print(f"llama_cpp: {architecture}, recorded against its file run by pastonly: {done.stdout.splitlines()[0] if done.stdout else done.stderr}")
+        good = good and done.returncode == 0
+    return good
+
+
 if __name__ == "__main__":
     result = cases.run("llama_cpp", CASES)
-    sys.exit(result or (0 if sys.argv[1:] or as_numpy() else 1))
+    sys.exit(result or (0 if sys.argv[1:] or (as_numpy() and as_pastonly()) else 1))

@@ -6,6 +6,7 @@
 
 #include "fuzz/broken_case.h"
 #include "fuzz/tiny_checkpoint.h"
+#include "unit/checkpoint/gguf_bytes.h"
 #include "unit/input/temporary_directory.h"
 
 namespace {
@@ -87,6 +88,11 @@ int main(int argc, char** argv) {
   const auto pickle = archive.find("\x80\x02"), end = archive.find("PK\x03\x04", pickle);
   write("fuzz_torch",
         std::string(1, '\x60') + std::string(0x60, '\0') + archive.substr(pickle, end - pickle));
+  pastonly::checkpoint::GgufBytes gguf;
+  gguf.said("general.architecture", "olmoe").count("olmoe.block_count", 2);
+  gguf.key("list", gguf.array, gguf.raw<std::uint32_t>(gguf.u8) + gguf.raw<std::uint64_t>(2) + "ab");
+  gguf.tensor({"a", {3, 2}, 0, std::string(24, 'x')}).tensor({"b", {64}, 8, std::string(68, 'y')});
+  write("fuzz_gguf", gguf.bytes());
   const pastonly::TemporaryDirectory scratch;
   write("fuzz_checkpoint",
         pastonly::fuzz::write_tiny_checkpoint(scratch.path(), pastonly::fuzz::tiny_config("olmoe")));

@@ -271,10 +271,10 @@ def table(rows):
     return "\n".join(lines)
 
 
-def put(page, text):
+def put(page, text, mark="parity"):
     with open(page, encoding="utf-8") as file:
         before = file.read()
-    marks = re.compile(r"(<!-- parity -->\n).*?(\n<!-- /parity -->)", re.S)
+    marks = re.compile(rf"(<!-- {mark} -->\n).*?(\n<!-- /{mark} -->)", re.S)
     with open(page, "w", encoding="utf-8") as file:
         file.write(marks.sub(lambda m: m.group(1) + text + m.group(2), before))
 

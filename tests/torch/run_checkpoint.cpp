@@ -1,6 +1,6 @@
-// Runs Hugging Face checkpoints and writes what the comparison with transformers beside this file reads:
-//   run_checkpoint DIRECTORY...
-// Each directory holds a checkpoint and input.safetensors with tokens (rows, positions) and, where some are
+// Runs Hugging Face checkpoints and GGUF files and writes what the comparisons beside this file read:
+//   run_checkpoint (DIRECTORY|MODEL.gguf)...
+// Each directory holds the checkpoint and input.safetensors with tokens (rows, positions) and, where some are
 // padding, valid (rows, positions) of U8; it receives
 // output.safetensors: logits (tokens, vocab), and of every layer with a router layers.L.{logits, gates,
 // mask}, (tokens, experts).
@@ -21,8 +21,10 @@ std::span<const std::byte> bytes_of(const T* values, std::size_t count) {
   return std::as_bytes(std::span(values, count));
 }
 
-Expected<void> run_one(const std::filesystem::path& directory) {
-  const auto opened = Checkpoint::open(directory);
+Expected<void> run_one(const std::filesystem::path& checkpoint) {
+  const bool whole = std::filesystem::is_directory(checkpoint);
+  const std::filesystem::path directory = whole ? checkpoint : checkpoint.parent_path();
+  const auto opened = Checkpoint::open(checkpoint);
   if (!opened) return tl::unexpected(opened.error());
   const auto file = input::read_safetensors(directory / "input.safetensors");
   if (!file) return tl::unexpected(file.error());
