@@ -1,24 +1,28 @@
 #include "input/text/parse_json.h"
 
-#include <chrono>
+#include <algorithm>
+#include <ctime>
+#include <limits>
 
 #include "catch.h"
 
 namespace pastonly::input {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
+/// Of the processor, the least of three: others may use it meanwhile.
 double seconds_for(std::size_t objects) {
   std::string text = "[";
   for (std::size_t i = 0; i < objects; ++i) text += R"({"step":1,"loss":2.5,"list":[1,2,{"x":null}]},)";
   text.back() = ']';
-  const auto begun = Clock::now();
-  const auto json = parse_json(text, "t", Error::Kind::input);
-  const std::chrono::duration<double> taken = Clock::now() - begun;
-  REQUIRE(json.has_value());
-  CHECK(json->size() == objects);
-  return taken.count();
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 3; ++i) {
+    const std::clock_t begun = std::clock();
+    const auto json = parse_json(text, "t", Error::Kind::input);
+    least = std::min(least, static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC);
+    REQUIRE(json.has_value());
+    CHECK(json->size() == objects);
+  }
+  return least;
 }
 
 std::string refusal(std::string_view text) {
