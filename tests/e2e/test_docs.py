@@ -11,7 +11,7 @@ from program import BINARY, COMMANDS, ROOT, run
 
 # Each folder includes itself and what stands on lower lines; folders of one line do not know each other.
 FLOORS = [{"kernels"}, {"stats"}, {"input", "routing"}, {"runtime", "integrity", "replay"}, {"model", "checkpoint", "external"},
-          {"subjects"}, {"recording", "evidence"}, {"comparison", "losses"}, {"audits", "lab"}, {"run"}, {"report"}, {"session"}, {"cli"}]
+          {"subjects"}, {"recording", "evidence"}, {"comparison", "losses"}, {"audits", "lab"}, {"run", "lint"}, {"report"}, {"session"}, {"cli"}]
 
 
 def floor_of(folder):

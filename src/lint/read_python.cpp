@@ -1,0 +1,313 @@
+#include <string>
+#include <vector>
+
+#include "lint/readers.h"
+
+namespace pastonly::lint {
+namespace {
+
+enum class Kind { name, number, text, sign, line_end };
+
+struct Token {
+  Kind kind = Kind::sign;
+  std::string_view text;
+  std::uint64_t line = 1;
+};
+
+bool begins_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Python's tokens as far as they matter here. Names keep their dots: "routing.Router".
+class Tokens {
+ public:
+  Tokens(std::string_view text, std::uint64_t line) : text_(text), line_(line) {}
+  bool next(Token& token) {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '#') {
+        while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+      } else if (c == '\\' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n') {
+        at_ += 2;
+        ++line_;
+      } else if (c == ' ' || c == '\t' || c == '\r' || c == '\f') {
+        ++at_;
+      } else {
+        break;
+      }
+    }
+    if (at_ >= text_.size()) return false;
+    const char c = text_[at_];
+    const std::size_t first = at_;
+    token.line = line_;
+    if (c == '\n') {
+      ++at_;
+      ++line_;
+      token.kind = Kind::line_end;
+    } else if (c == '"' || c == '\'') {
+      token.kind = Kind::text;
+      token.text = quoted();
+      return true;
+    } else if (begins_name(c)) {
+      while (at_ < text_.size() && (begins_name(text_[at_]) || is_digit(text_[at_]) || dot_inside())) ++at_;
+      token.kind = Kind::name;
+      // A prefix of a string: r"", f"".
+      if (at_ - first <= 2 && at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\''))
+        return next(token);
+    } else if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))) {
+      while (at_ < text_.size() &&
+             (is_digit(text_[at_]) || begins_name(text_[at_]) || text_[at_] == '.' || exponent()))
+        ++at_;
+      token.kind = Kind::number;
+    } else {
+      ++at_;
+      token.kind = Kind::sign;
+    }
+    token.text = text_.substr(first, at_ - first);
+    return true;
+  }
+
+ private:
+  bool dot_inside() const {
+    return text_[at_] == '.' && at_ + 1 < text_.size() && begins_name(text_[at_ + 1]);
+  }
+  bool exponent() const {
+    const char before = text_[at_ - 1];
+    return (text_[at_] == '-' || text_[at_] == '+') && (before == 'e' || before == 'E');
+  }
+  std::string_view quoted() {
+    const char quote = text_[at_];
+    const bool triple = text_.substr(at_, 3) == std::string(3, quote);
+    at_ += triple ? 3 : 1;
+    const std::size_t first = at_;
+    std::size_t last = text_.size();
+    while (at_ < text_.size()) {
+      if (text_[at_] == '\n') {
+        if (!triple) {  // not closed: the line ends it
+          last = at_;
+          break;
+        }
+        ++line_;
+      } else if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
+        ++at_;
+        if (text_[at_] == '\n') ++line_;
+      } else if (text_[at_] == quote && (!triple || text_.substr(at_, 3) == std::string(3, quote))) {
+        last = at_;
+        at_ += triple ? 3 : 1;
+        break;
+      }
+      ++at_;
+    }
+    return text_.substr(first, last - first);
+  }
+
+  std::string_view text_;
+  std::uint64_t line_;
+  std::size_t at_ = 0;
+};
+
+/// An open bracket.
+struct Bracket {
+  std::size_t block = 0;  ///< of entries inside it
+  bool list = false;      ///< "[": its literals become one value
+  std::string key = {};   ///< a list's
+  std::uint64_t line = 0;
+  std::string values = {};
+};
+
+std::string_view last_part(std::string_view name) {
+  const auto dot = name.rfind('.');
+  return dot == std::string_view::npos ? name : name.substr(dot + 1);
+}
+bool is_class(std::string_view name) { return !name.empty() && name.front() >= 'A' && name.front() <= 'Z'; }
+
+class PythonReader {
+ public:
+  PythonReader(Document& document, std::string_view text, std::uint64_t line) : document_(document) {
+    Tokens tokens(text, line);
+    Token token;
+    // Small programs only come here (read_document), and a token is small.
+    while (tokens.next(token)) tokens_.push_back(token);
+  }
+
+  void read() {
+    for (at_ = 0; at_ < tokens_.size() && !document_.full(); ++at_) step();
+  }
+
+ private:
+  const Token& look(std::size_t ahead) const {
+    static const Token none;
+    return at_ + ahead < tokens_.size() ? tokens_[at_ + ahead] : none;
+  }
+  bool is_sign(std::size_t ahead, char sign) const {
+    const Token& token = look(ahead);
+    return token.kind == Kind::sign && token.text.size() == 1 && token.text[0] == sign;
+  }
+  std::size_t block() const { return open_.empty() ? outer_ : open_.back().block; }
+
+  void step() {
+    const Token& token = tokens_[at_];
+    if (token.kind == Kind::line_end) {
+      // An indented class ends at the next line that begins something at its own level; its blocks are small.
+      return;
+    }
+    if (token.kind == Kind::sign) return bracket(token);
+    if (token.kind == Kind::name && token.text == "class" && look(1).kind == Kind::name && open_.empty()) {
+      outer_ = document_.open(0, look(1).text, token.line);
+      ++at_;
+      return;
+    }
+    if (token.kind == Kind::name && token.text == "def" && open_.empty() && look(1).kind == Kind::name) {
+      outer_ = document_.open(0, look(1).text, token.line);
+      ++at_;  // its defaults are keywords of a call
+      return;
+    }
+    if (token.kind == Kind::name && is_sign(1, '(')) {
+      name_ = last_part(token.text);
+      name_line_ = token.line;
+      return;
+    }
+    if (token.kind == Kind::name && is_sign(1, '=') && !is_sign(2, '=')) return assigned(token, 2);
+    // "name: type = value" of a class; "'name': value" of a dictionary.
+    if (token.kind == Kind::name && is_sign(1, ':') && !in_dictionary()) return annotated(token);
+    if (token.kind == Kind::text && is_sign(1, ':')) return assigned(token, 2);
+    // run.Config(Class, key=value): what is made is that class.
+    if (token.kind == Kind::name && is_class(last_part(token.text)) && !open_.empty() && !open_.back().list &&
+        at_ > 0 && (is_sign(1, ',') || is_sign(1, ')')) && after_bracket()) {
+      Block& made = document_.blocks[open_.back().block];
+      made.name = last_part(token.text);
+    }
+    if (!open_.empty() && open_.back().list) list_value(token);
+  }
+
+  bool in_dictionary() const { return !open_.empty() && !open_.back().list && open_.back().key == "{"; }
+  /// Whether nothing but line ends stands between the bracket and here.
+  bool after_bracket() const {
+    std::size_t back = at_;
+    while (back > 0 && tokens_[back - 1].kind == Kind::line_end) --back;
+    return back > 0 && tokens_[back - 1].kind == Kind::sign && tokens_[back - 1].text == "(";
+  }
+
+  void bracket(const Token& token) {
+    constexpr std::size_t deepest = 500;
+    const char sign = token.text[0];
+    if ((sign == '(' || sign == '{' || sign == '[') && open_.size() < deepest) {
+      Bracket inner;
+      inner.block = block();
+      inner.line = token.line;
+      if (sign == '[') {
+        inner.list = true;
+        inner.key = pending_;
+      } else if (sign == '{') {
+        inner.key = "{";
+        inner.block = document_.open(block(), pending_.empty() ? "dict" : pending_, token.line);
+      } else if (!name_.empty()) {
+        inner.block = document_.open(block(), name_, name_line_);
+      }
+      pending_.clear();
+      name_.clear();
+      open_.push_back(std::move(inner));
+    } else if ((sign == ')' || sign == '}' || sign == ']') && !open_.empty()) {
+      const Bracket closed = std::move(open_.back());
+      open_.pop_back();
+      if (closed.list && !closed.key.empty() && !closed.values.empty())
+        document_.add(block(), closed.key, closed.values, closed.line);
+    } else if (sign == ',') {
+      pending_.clear();
+      name_.clear();
+    }
+  }
+
+  void list_value(const Token& token) {
+    constexpr std::size_t longest = 1000;
+    Bracket& list = open_.back();
+    if (token.kind == Kind::sign || list.values.size() > longest) return;
+    list.values += (list.values.empty() ? "" : ",") + std::string(token.text);
+  }
+
+  void annotated(const Token& token) {
+    // A parameter with its type stands in brackets; elsewhere a line begins so ("if x:" does not).
+    const bool begins = at_ == 0 || tokens_[at_ - 1].kind == Kind::line_end;
+    if (open_.empty() ? !begins || token.text == "else" || token.text == "try" || token.text == "finally"
+                      : open_.back().list)
+      return;
+    std::size_t ahead = 2;
+    int depth = 0;
+    for (; ahead < 40 && at_ + ahead < tokens_.size(); ++ahead) {
+      const Token& here = look(ahead);
+      if (here.kind == Kind::line_end) return;
+      if (here.kind != Kind::sign) continue;
+      if (here.text == "[" || here.text == "(") ++depth;
+      if (here.text == "]" || here.text == ")") --depth;
+      if (depth < 0 || (depth == 0 && here.text == ",")) return;
+      if (depth == 0 && here.text == "=") return assigned(token, ahead + 1);
+    }
+  }
+
+  /// `token` is the key; its value begins so many tokens later.
+  void assigned(const Token& token, std::size_t ahead) {
+    const std::string key(last_part(token.text));
+    while (look(ahead).kind == Kind::line_end && at_ + ahead < tokens_.size()) ++ahead;
+    const bool minus = is_sign(ahead, '-');
+    const std::size_t value_at = ahead + (minus ? 1 : 0);
+    const Token& value = look(value_at);
+    const Token& after = look(value_at + 1);
+    const bool ends = at_ + value_at + 1 >= tokens_.size() || after.kind == Kind::line_end ||
+                      (after.kind == Kind::sign &&
+                       (after.text == "," || after.text == ")" || after.text == "}" || after.text == ";"));
+    if (value.kind == Kind::sign || value.kind == Kind::line_end) {
+      pending_ = key;
+      at_ += value_at - 1;
+      return;
+    }
+    const bool call = value.kind == Kind::name && is_sign(value_at + 1, '(');
+    if (call) {
+      document_.add(block(), key, std::string(last_part(value.text)), token.line);
+      at_ += value_at - 1;
+      return;
+    }
+    if (!ends) {
+      document_.add(block(), key, "", token.line, false);
+      at_ += value_at - 1;
+      return;
+    }
+    std::string text(value.text);
+    bool known = true;
+    if (value.kind == Kind::name) {
+      const bool constant = text == "True" || text == "False" || text == "None";
+      // An enumeration's member is meant by its name; any other name is computed.
+      known = constant || (is_class(text) && text.find('.') != std::string::npos);
+      if (text == "None")
+        text.clear();
+      else if (!constant)
+        text = last_part(value.text);
+    }
+    document_.add(block(), key, (minus ? "-" : "") + text, token.line, known);
+    at_ += value_at;
+  }
+
+  Document& document_;
+  std::vector<Token> tokens_;
+  std::vector<Bracket> open_;
+  std::size_t at_ = 0;
+  std::size_t outer_ = 0;
+  std::string pending_;  ///< the key whose value is a bracket
+  std::string name_;     ///< what the next "(" calls
+  std::uint64_t name_line_ = 1;
+};
+
+}  // namespace
+
+void add_python(Document& document, std::string_view text, std::uint64_t line) {
+  PythonReader(document, text, line).read();
+}
+
+Expected<Document> read_python(std::string_view text) {
+  Document document;
+  add_python(document, text, 1);
+  return document;
+}
+
+}  // namespace pastonly::lint
