@@ -57,6 +57,8 @@ Expected<session::AuditRequest> request_of(const Report& report) {
         "the report is of a program that answered (--exec), which verify does not start: record its runs "
         "with "
         "audit --record DIRECTORY, and verify the report of an audit of that plan");
+  if (report.subject.kind == "configuration")
+    return usage_error("the report is of configurations: pastonly lint reads them again");
   session::AuditRequest request;
   request.subject = report.subject.name;
   if (report.subject.kind == "logs") {

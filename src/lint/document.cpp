@@ -33,20 +33,21 @@ std::size_t Document::open(std::size_t parent, std::string_view name, std::uint6
   return blocks.size() - 1;
 }
 
-const Entry* Document::own(std::size_t block, std::string_view key, int depth) const {
-  const Block& here = blocks[block];
-  for (auto entry = here.entries.rbegin(); entry != here.entries.rend(); ++entry) {
-    if (entry->key == key) return &*entry;
-  }
-  constexpr int deepest = 8;  // a merge may name itself
-  for (const std::size_t other : here.merged) {
-    if (depth >= deepest) break;
-    if (const Entry* found = own(other, key, depth + 1); found != nullptr) return found;
+const Entry* Document::own(std::size_t block, std::string_view key) const {
+  // A merge may name itself, and merges of merges would multiply.
+  constexpr std::size_t most_merged = 64;
+  std::vector<std::size_t> waiting{block};
+  for (std::size_t at = 0; at < waiting.size(); ++at) {
+    const Block& here = blocks[waiting[at]];
+    for (auto entry = here.entries.rbegin(); entry != here.entries.rend(); ++entry) {
+      if (entry->key == key) return &*entry;
+    }
+    for (const std::size_t other : here.merged) {
+      if (waiting.size() < most_merged && std::ranges::count(waiting, other) == 0) waiting.push_back(other);
+    }
   }
   return nullptr;
 }
-
-const Entry* Document::own(std::size_t block, std::string_view key) const { return own(block, key, 0); }
 
 const Entry* Document::find(std::size_t block, std::string_view key) const {
   const bool specific = key.find('_') != std::string_view::npos;

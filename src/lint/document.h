@@ -44,7 +44,6 @@ struct Document {
   const Entry* find(std::size_t block, std::string_view key) const;
 
  private:
-  const Entry* own(std::size_t block, std::string_view key, int depth) const;
   std::size_t entries_ = 0;
 };
 

@@ -113,10 +113,10 @@ class Trial {
     const Entry* entry = document_.find(block_, condition.key);
     if (entry != nullptr && is_null(*entry)) entry = nullptr;
     if (entry == nullptr) {
-      if (condition.otherwise.empty() ||
-          holds(condition.test, condition.otherwise, condition.value) != Answer::yes)
-        return false;
-      say(condition.key, condition.otherwise, " (default)");
+      const bool silent = condition.otherwise.substr(0, 1) == "@";
+      const std::string_view otherwise = condition.otherwise.substr(silent ? 1 : 0);
+      if (otherwise.empty() || holds(condition.test, otherwise, condition.value) != Answer::yes) return false;
+      if (!silent) say(condition.key, otherwise, " (default)");
       return true;
     }
     const Answer answer =
@@ -153,7 +153,14 @@ std::vector<Match> judge(const Document& document, const std::vector<Framework>&
       if (option.effect == Effect::fine || std::ranges::count(frameworks, option.framework) == 0) continue;
       auto match = Trial(document, block, option).match();
       if (!match) continue;
+      // What hangs on one computed value is said once.
+      const bool open =
+          !match->certain &&
+          std::any_of(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(), [&](const Match& other) {
+            return !other.certain && other.option->framework == option.framework;
+          });
       const bool said =
+          open ||
           std::any_of(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(), [&](const Match& other) {
             return other.option->framework == option.framework && other.option->rule == option.rule &&
                    other.option->modes.training == option.modes.training && !option.rule.empty() &&

@@ -25,11 +25,6 @@ Severity severity_of(const Match& match) {
   return option.axes.future ? Severity::error : Severity::warning;
 }
 
-std::string_view modes_in_words(const Modes& modes) {
-  if (modes.training && modes.evaluation) return "training and evaluation";
-  return modes.training ? "training" : "evaluation";
-}
-
 std::string message_of(const Match& match) {
   const Option& option = *match.option;
   std::string does;
@@ -39,8 +34,8 @@ std::string message_of(const Match& match) {
     does = "routing by chance";
   else
     does = fmt::format("{}", option.rule);
-  return fmt::format("{}: {} in {}{}", match.settings, does, modes_in_words(option.modes),
-                     match.certain ? "" : ", if the value that is computed says so");
+  return fmt::format("{}: {}{} in {}{}", match.settings, match.certain ? "" : "may be ", does,
+                     in_words(option.modes), match.certain ? "" : "; the value is computed elsewhere");
 }
 
 Report::Finding finding_of(const Match& match, const std::string& path) {
@@ -82,6 +77,7 @@ class Reading {
     auto syntax = syntax_of(found.path);
     const auto text = input::read_text(found.path, most_log_bytes);
     if (!text) return trouble(found, text.error().message);
+    if (text->find_first_not_of(" \t\r\n") == std::string::npos) return nothing(found);
     if (!syntax) syntax = syntax_of_text(*text);
     if (!syntax) return nothing(found);
     const auto document = read_document(*text, *syntax);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Condition {
   std::string_view key = "";
   Test test = Test::given;
   std::string_view value = "";
-  std::string_view otherwise = "";  ///< the framework's default
+  std::string_view otherwise = "";  ///< the framework's default; "@true" is true, and not worth a word
 };
 
 enum class Effect : std::uint8_t {
@@ -64,6 +65,11 @@ struct Option {
   std::string_view instead;  ///< what to set
   std::string_view source;   ///< file and function of the framework that say so
 };
+
+/// "training and evaluation".
+std::string_view in_words(const Modes& modes) noexcept;
+/// "yes", or what it depends on: "no; depends on later tokens, other sequences, the length".
+std::string causal_in_words(const Option& option);
 
 /// All of them. The only list.
 std::span<const Option> options() noexcept;

@@ -72,20 +72,20 @@ class JsonEvents {
   bool start_array(std::size_t) { return begin(false); }
   bool end_array() { return end(); }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) {
-    // "[json.exception.parse_error.101] parse error at ...: syntax error ...": what follows the last ": " but
-    // one.
-    const std::string said = error.what();
-    const auto at = said.find("] ");
-    error_ = fmt::format("line {}: {}", line_, at == std::string::npos ? said : said.substr(at + 2));
+    // "[json.exception.parse_error.101] parse error at line 3, column 1: syntax error while ..."
+    std::string said = error.what();
+    const std::size_t at = said.find(": ");
+    if (at != std::string::npos) said.erase(0, at + 2);
+    error_ = fmt::format("line {}: {}", line_, said);
     return false;
   }
   const std::string& error() const { return error_; }
 
  private:
   bool begin(bool object) {
-    constexpr std::size_t deepest = 500;
-    if (levels_.size() >= deepest) {
-      error_ = fmt::format("line {}: more than {} levels", line_, deepest);
+    constexpr std::size_t most_levels = 500;
+    if (levels_.size() >= most_levels) {
+      error_ = fmt::format("line {}: more than {} levels", line_, most_levels);
       return false;
     }
     JsonLevel level;

@@ -191,9 +191,9 @@ class PythonReader {
   }
 
   void bracket(const Token& token) {
-    constexpr std::size_t deepest = 500;
+    constexpr std::size_t most_open = 500;
     const char sign = token.text[0];
-    if ((sign == '(' || sign == '{' || sign == '[') && open_.size() < deepest) {
+    if ((sign == '(' || sign == '{' || sign == '[') && open_.size() < most_open) {
       Bracket inner;
       inner.block = block();
       inner.line = token.line;
@@ -264,12 +264,13 @@ class PythonReader {
     }
     const bool call = value.kind == Kind::name && is_sign(value_at + 1, '(');
     if (call) {
-      document_.add(block(), key, std::string(last_part(value.text)), token.line);
+      // What a variable is assigned is no option: "dropless = build(...)".
+      if (!open_.empty()) document_.add(block(), key, std::string(last_part(value.text)), token.line);
       at_ += value_at - 1;
       return;
     }
     if (!ends) {
-      document_.add(block(), key, "", token.line, false);
+      document_.add(block(), key, std::string(value.text) + "...", token.line, false);
       at_ += value_at - 1;
       return;
     }
@@ -281,7 +282,7 @@ class PythonReader {
       known = constant || (is_class(text) && text.find('.') != std::string::npos);
       if (text == "None")
         text.clear();
-      else if (!constant)
+      else if (known && !constant)
         text = last_part(value.text);
     }
     document_.add(block(), key, (minus ? "-" : "") + text, token.line, known);

@@ -84,7 +84,8 @@ void add_words(Document& document, std::size_t block, std::string_view text, std
     if (word.begins && name > 0) {
       const std::string value = word.text.substr(word.text.find('=') + 1);
       variables[word.text.substr(0, name)] = {value, word.known};
-      if (depth < most_nested && holds_options(value)) add_words(document, block, value, word.line, depth + 1);
+      if (depth < most_nested && holds_options(value))
+        add_words(document, block, value, word.line, depth + 1);
     } else if (many) {
       options.close();
       if (depth < most_nested) add_words(document, block, word.text, word.line, depth + 1);

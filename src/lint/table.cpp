@@ -1,3 +1,5 @@
+#include <string>
+
 #include "lint/option.h"
 #include "routing/rule_ids.h"
 
@@ -252,7 +254,7 @@ constexpr auto rows = std::to_array<Option>({
      {{{"num_experts", Test::above, "1"},
        {"topk", Test::is, "1", "1"},
        {"disable_moe_token_dropping", Test::off, "", "false"},
-       {"moe_token_dropping", Test::on, "", "true"}}},
+       {"moe_token_dropping", Test::on, "", "@true"}}},
      Effect::selects,
      ids::random_token,
      "k=1,capacity_factor=1,capacity_formula=deepspeed",
@@ -269,7 +271,7 @@ constexpr auto rows = std::to_array<Option>({
      {{{"num_experts", Test::above, "1"},
        {"topk", Test::is, "2", "1"},
        {"disable_moe_token_dropping", Test::off, "", "false"},
-       {"moe_token_dropping", Test::on, "", "true"},
+       {"moe_token_dropping", Test::on, "", "@true"},
        {"disable_moe_top2_2nd_expert_sampling", Test::off, "", "false"}}},
      Effect::selects,
      ids::gshard_top_2_random_second,
@@ -288,7 +290,7 @@ constexpr auto rows = std::to_array<Option>({
      {{{"num_experts", Test::above, "1"},
        {"topk", Test::is, "2", "1"},
        {"disable_moe_token_dropping", Test::off, "", "false"},
-       {"moe_token_dropping", Test::on, "", "true"},
+       {"moe_token_dropping", Test::on, "", "@true"},
        {"disable_moe_top2_2nd_expert_sampling", Test::on}}},
      Effect::selects,
      ids::gshard_top_2,
@@ -307,7 +309,7 @@ constexpr auto rows = std::to_array<Option>({
      {{{"num_experts", Test::above, "1"},
        {"topk", Test::above, "2", "1"},
        {"disable_moe_token_dropping", Test::off, "", "false"},
-       {"moe_token_dropping", Test::on, "", "true"}}},
+       {"moe_token_dropping", Test::on, "", "@true"}}},
      Effect::selects,
      ids::drop_by_score,
      "k=4,capacity_factor=1,capacity_formula=deepspeed",
@@ -622,8 +624,10 @@ constexpr auto rows = std::to_array<Option>({
     {"olmo-core-capacity",
      Framework::olmo_core,
      "capacity_factor",
-     "MoEConfig",
-     {{{"name", Test::is, "default", "default"}}},
+     "MoEConfig|feed_forward_moe",
+     {{{"name", Test::is, "default", "default"},
+       {"dropless", Test::off, "", "@false"},
+       {"capacity_factor", Test::given, "", "1.2"}}},
      Effect::selects,
      ids::unstable_capacity,
      "k=1,capacity_factor=1.2,capacity_formula=olmo-core",
@@ -927,6 +931,25 @@ constexpr auto rows = std::to_array<Option>({
 bool same_key(std::string_view a, std::string_view b) { return normalised_key(a) == normalised_key(b); }
 
 }  // namespace
+
+std::string_view in_words(const Modes& modes) noexcept {
+  if (modes.training && modes.evaluation) return "training and evaluation";
+  return modes.training ? "training" : "evaluation";
+}
+
+std::string causal_in_words(const Option& option) {
+  if (option.effect == Effect::debug) return "yes, but the router has no say";
+  if (option.effect == Effect::chance) return "yes, by chance";
+  std::string sees;
+  const auto add = [&](bool depends, std::string_view what) {
+    if (depends) sees += (sees.empty() ? "" : ", ") + std::string(what);
+  };
+  add(option.axes.future, "later tokens");
+  add(option.axes.batch, "other sequences");
+  add(option.axes.length, "the length");
+  const std::string out = option.axes.future ? "no" : "yes";
+  return sees.empty() ? out : out + "; depends on " + sees;
+}
 
 std::span<const Option> options() noexcept { return rows; }
 
