@@ -22,7 +22,7 @@ _pastonly() {
     -o | --output) COMPREPLY=($(compgen -W "$(_pastonly_formats "$command")" -- "$current")); return ;;
     --unit) COMPREPLY=($(compgen -W "nats bits" -- "$current")); return ;;
     --seed | --threads | --check | --source | --rule | --tokens | --text | --positions | --limit | --budget | --log | --batch | --shape | --top-k | --map | --tags | --special | --exec | --url | --as | --attach | --timeout) return ;;
-    --framework) COMPREPLY=($(compgen -W "megatron nemo megatron-deepspeed deepspeed megablocks huggingface openmoe olmo-core torchtitan maxtext flaxformer llama-factory axolotl" -- "$current")); return ;;
+    --framework) COMPREPLY=($(compgen -W "megatron nemo megatron-deepspeed deepspeed megablocks fairseq huggingface openmoe olmo-core torchtitan maxtext flaxformer llama-factory axolotl" -- "$current")); return ;;
     --out) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --experts | --layers | --vocab | --chunk) return ;;
   esac

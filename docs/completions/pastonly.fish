@@ -24,7 +24,7 @@ complete -c pastonly -n "__fish_seen_subcommand_from audit lab report lint" -s o
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -s o -l output -x -a "text json" -d "Report"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -l policy -r -F -a "ci release" -d "Policy"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify compare lint" -F
-complete -c pastonly -n "__fish_seen_subcommand_from lint" -l framework -x -a "megatron nemo megatron-deepspeed deepspeed megablocks huggingface openmoe olmo-core torchtitan maxtext flaxformer llama-factory axolotl" -d "Whose options they are"
+complete -c pastonly -n "__fish_seen_subcommand_from lint" -l framework -x -a "megatron nemo megatron-deepspeed deepspeed megablocks fairseq huggingface openmoe olmo-core torchtitan maxtext flaxformer llama-factory axolotl" -d "Whose options they are"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l out -r -F -d "Directory for the trained arms"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l no-checks -d "Only train and evaluate"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l export -r -F -d "Save the arms as checkpoints"

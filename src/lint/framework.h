@@ -17,6 +17,7 @@ enum class Framework : std::uint8_t {
   megatron_deepspeed,
   deepspeed,
   megablocks,
+  fairseq,
   hugging_face,
   openmoe,
   olmo_core,

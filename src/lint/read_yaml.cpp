@@ -155,11 +155,11 @@ Expected<Document> read_yaml(std::string_view text) {
     Events events(document);
     while (parser.HandleNextDocument(events) && !document.full()) {
     }
-  } catch (const YAML::DeepRecursion& error) {
-    return input_error(fmt::format("line {}: nested too deeply (YAML)", error.mark.line + 1));
   } catch (const YAML::Exception& error) {
     const std::string where = error.mark.is_null() ? "" : fmt::format("line {}: ", error.mark.line + 1);
-    return input_error(where + error.msg + " (YAML)");
+    // What yaml-cpp says where its guard against recursion speaks.
+    const bool deep = error.msg == "bad file";
+    return input_error(where + (deep ? "nested too deeply" : error.msg) + " (YAML)");
   }
   return document;
 }

@@ -59,7 +59,10 @@ void ShellWords::command_substitution(Word& word, char open, char close) {
 void ShellWords::variable(const Variables& variables, Word& word) {
   const std::size_t first = at_;
   ++at_;
-  if (at() == '(') return command_substitution(word, '(', ')');
+  if (at() == '(') {
+    word.text += '$';
+    return command_substitution(word, '(', ')');
+  }
   const bool braces = at() == '{';
   if (braces) ++at_;
   const std::size_t name_at = at_;
