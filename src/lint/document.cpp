@@ -19,11 +19,11 @@ std::string normalised_key(std::string_view key) {
   return out;
 }
 
-void Document::add(std::size_t block, std::string_view key, std::string value, std::uint64_t line,
-                   bool known) {
+void Document::add(std::size_t block, std::string_view key, std::string value, std::uint64_t line, bool known,
+                   bool passed_on) {
   if (full()) return;
   ++entries_;
-  blocks[block].entries.push_back({normalised_key(key), std::move(value), known, line});
+  blocks[block].entries.push_back({normalised_key(key), std::move(value), known, line, passed_on});
 }
 
 std::size_t Document::open(std::size_t parent, std::string_view name, std::uint64_t line) {

@@ -15,6 +15,8 @@ struct Entry {
   std::string value;   ///< without quotes; elements of a list joined by ','; what Python calls None is ""
   bool known = true;   ///< false where the value is computed: "$1", args.topk
   std::uint64_t line;  ///< from 1
+  /// Computed, and passed on under its own name: f(k=args.k). Who decides is whoever set it there.
+  bool passed_on = false;
 };
 
 /// Keys that belong together: a mapping, a call, a table; a script has one. Later entries of one key win.
@@ -34,7 +36,8 @@ struct Document {
   /// Bounds what hostile files can make.
   static constexpr std::size_t most_entries = 200000;
   bool full() const noexcept { return entries_ >= most_entries; }
-  void add(std::size_t block, std::string_view key, std::string value, std::uint64_t line, bool known = true);
+  void add(std::size_t block, std::string_view key, std::string value, std::uint64_t line, bool known = true,
+           bool passed_on = false);
   std::size_t open(std::size_t parent, std::string_view name, std::uint64_t line);
 
   /// In the block itself and what it merges; the last one wins.

@@ -35,14 +35,15 @@ constexpr auto all = std::to_array<FrameworkInfo>({
      "f4157bea, 2024-12-24",
      "moe_train_capacity_factor moe_eval_capacity_factor moe_min_capacity disable_moe_token_dropping "
      "disable_moe_top2_2nd_expert_sampling create_moe_param_group moe_expert_parallel_size moe_loss_coeff "
-     "num_experts+deepspeed",
+     "topk+deepspeed expert_interval",
      {}},
     {Framework::deepspeed,
      "deepspeed",
      "DeepSpeed",
      "github.com/deepspeedai/DeepSpeed",
      "edaa72212, 2026-08-22",
-     "drop_tokens use_rts top2_2nd_expert_sampling noisy_gate_policy MoE()+num_experts zero_optimization "
+     "drop_tokens use_rts top2_2nd_expert_sampling noisy_gate_policy MoE()+import_deepspeed "
+     "zero_optimization "
      "train_micro_batch_size_per_gpu",
      {}},
     {Framework::megablocks,

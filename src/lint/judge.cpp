@@ -122,6 +122,10 @@ class Trial {
     const Answer answer =
         entry->known ? holds(condition.test, entry->value, condition.value) : Answer::unknown;
     if (answer == Answer::no) return false;
+    // The first condition is what makes the option act at all: a value from elsewhere says nothing of it
+    // where it could be anything, or is passed on as it came.
+    const bool first = condition.key == option_.when[0].key;
+    if (answer == Answer::unknown && first && (condition.test == Test::is || entry->passed_on)) return false;
     match_.certain = match_.certain && answer == Answer::yes;
     say(condition.key, entry->value, entry->known ? "" : " (computed)");
     return true;
@@ -170,7 +174,18 @@ std::vector<Match> judge(const Document& document, const std::vector<Framework>&
     }
   }
   std::ranges::stable_sort(out, {}, &Match::line);
-  return out;
+  // A mapping that others take over says it for all of them.
+  const auto same_place = [](const Match& a, const Match& b) {
+    return a.line == b.line && a.option == b.option && a.settings == b.settings;
+  };
+  std::vector<Match> once;
+  for (Match& match : out) {
+    bool there = false;
+    for (auto other = once.rbegin(); other != once.rend() && other->line == match.line && !there; ++other)
+      there = same_place(*other, match);
+    if (!there) once.push_back(std::move(match));
+  }
+  return once;
 }
 
 }  // namespace pastonly::lint

@@ -154,8 +154,17 @@ class PythonReader {
       return;
     }
     if (token.kind == Kind::sign) return bracket(token);
+    // "import_deepspeed": whose classes are meant.
+    if (token.kind == Kind::name && (token.text == "import" || token.text == "from") && open_.empty() &&
+        look(1).kind == Kind::name) {
+      const std::string_view package = look(1).text;
+      document_.add(0, "import_" + std::string(package.substr(0, package.find('.'))), "true", token.line);
+      while (at_ + 1 < tokens_.size() && look(1).kind != Kind::line_end) ++at_;
+      return;
+    }
     if (token.kind == Kind::name && token.text == "class" && look(1).kind == Kind::name && open_.empty()) {
-      outer_ = document_.open(0, look(1).text, token.line);
+      outer_ = document_.open(0, "", token.line);
+      document_.blocks[outer_].name = "class " + std::string(look(1).text);
       ++at_;
       return;
     }
@@ -165,7 +174,7 @@ class PythonReader {
       return;
     }
     if (token.kind == Kind::name && is_sign(1, '(')) {
-      name_ = last_part(token.text);
+      name_ = token.text.rfind("self.", 0) == 0 ? "" : last_part(token.text);
       name_line_ = token.line;
       return;
     }
@@ -264,13 +273,15 @@ class PythonReader {
     }
     const bool call = value.kind == Kind::name && is_sign(value_at + 1, '(');
     if (call) {
-      // What a variable is assigned is no option: "dropless = build(...)".
-      if (!open_.empty()) document_.add(block(), key, std::string(last_part(value.text)), token.line);
+      // What a variable is assigned is no option: "dropless = build(...)". A class that is made is meant by
+      // its name.
+      const std::string_view called = last_part(value.text);
+      if (!open_.empty()) document_.add(block(), key, std::string(called), token.line, is_class(called));
       at_ += value_at - 1;
       return;
     }
     if (!ends) {
-      document_.add(block(), key, std::string(value.text) + "...", token.line, false);
+      if (!open_.empty()) document_.add(block(), key, std::string(value.text) + "...", token.line, false);
       at_ += value_at - 1;
       return;
     }
@@ -285,7 +296,9 @@ class PythonReader {
       else if (known && !constant)
         text = last_part(value.text);
     }
-    document_.add(block(), key, (minus ? "-" : "") + text, token.line, known);
+    if (known || !open_.empty())
+      document_.add(block(), key, (minus ? "-" : "") + text, token.line, known,
+                    !known && last_part(value.text) == key);
     at_ += value_at;
   }
 

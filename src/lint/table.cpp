@@ -106,7 +106,7 @@ constexpr auto rows = std::to_array<Option>({
      Framework::megatron,
      "moe_router_force_biased",
      "",
-     {{{"moe_router_force_biased", Test::given}}},
+     {{{"moe_router_force_biased", Test::given}, {"moe_router_force_biased", Test::is_not, "0|0.0"}}},
      Effect::debug,
      "",
      "",
