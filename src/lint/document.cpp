@@ -19,11 +19,12 @@ std::string normalised_key(std::string_view key) {
   return out;
 }
 
-void Document::add(std::size_t block, std::string_view key, std::string value, std::uint64_t line, bool known,
-                   bool passed_on) {
-  if (full()) return;
+Entry* Document::add(std::size_t block, std::string_view key, std::string value, std::uint64_t line,
+                     bool known, bool passed_on) {
+  if (full()) return nullptr;
   ++entries_;
   blocks[block].entries.push_back({normalised_key(key), std::move(value), known, line, passed_on});
+  return &blocks[block].entries.back();
 }
 
 std::size_t Document::open(std::size_t parent, std::string_view name, std::uint64_t line) {

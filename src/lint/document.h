@@ -17,6 +17,7 @@ struct Entry {
   std::uint64_t line;  ///< from 1
   /// Computed, and passed on under its own name: f(k=args.k). Who decides is whoever set it there.
   bool passed_on = false;
+  std::uint32_t branch = 0;  ///< of a script: the one that it stands in; it may also not be there. 0 = none
 };
 
 /// Keys that belong together: a mapping, a call, a table; a script has one. Later entries of one key win.
@@ -36,8 +37,9 @@ struct Document {
   /// Bounds what hostile files can make.
   static constexpr std::size_t most_entries = 200000;
   bool full() const noexcept { return entries_ >= most_entries; }
-  void add(std::size_t block, std::string_view key, std::string value, std::uint64_t line, bool known = true,
-           bool passed_on = false);
+  /// Null where it is full.
+  Entry* add(std::size_t block, std::string_view key, std::string value, std::uint64_t line,
+             bool known = true, bool passed_on = false);
   std::size_t open(std::size_t parent, std::string_view name, std::uint64_t line);
 
   /// In the block itself and what it merges; the last one wins.

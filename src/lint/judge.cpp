@@ -97,6 +97,7 @@ class Trial {
         !option_.block.empty() && one_of(class_of(document_.blocks[block_].name), option_.block, '|');
     if (own == nullptr && !called) return std::nullopt;
     match_.option = &option_;
+    branch_ = own != nullptr ? own->branch : 0;
     match_.line = own != nullptr ? own->line : document_.blocks[block_].line;
     for (const Condition& condition : option_.when) {
       if (!condition.key.empty() && !meets(condition)) return std::nullopt;
@@ -112,6 +113,10 @@ class Trial {
              Answer::yes;
     const Entry* entry = document_.find(block_, condition.key);
     if (entry != nullptr && is_null(*entry)) entry = nullptr;
+    // Set in one branch of a script, it may also have its default.
+    if (entry != nullptr && entry->branch != 0 && entry->branch != branch_ && entry->known &&
+        holds(condition.test, entry->value, condition.value) == Answer::no)
+      entry = nullptr;
     if (entry == nullptr) {
       const bool silent = condition.otherwise.substr(0, 1) == "@";
       const std::string_view otherwise = condition.otherwise.substr(silent ? 1 : 0);
@@ -145,6 +150,7 @@ class Trial {
   std::size_t block_;
   const Option& option_;
   Match match_;
+  std::uint32_t branch_ = 0;  ///< of the option itself: what stands in the same one comes with it
 };
 
 }  // namespace

@@ -30,7 +30,10 @@ void add_node(Document& document, std::size_t block, const toml::key& key, const
     return;
   }
   const auto* array = node.as_array();
-  if (array == nullptr) return document.add(block, key.str(), scalar_of(node), line);
+  if (array == nullptr) {
+    document.add(block, key.str(), scalar_of(node), line);
+    return;
+  }
   std::string values;
   for (const toml::node& element : *array) {
     if (const auto* inner = element.as_table())
