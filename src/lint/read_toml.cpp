@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <string>
 
 #include "lint/readers.h"
@@ -49,9 +50,28 @@ void add_table(Document& document, std::size_t block, const toml::table& table) 
   for (const auto& [key, node] : table) add_node(document, block, key, node);
 }
 
+/// Names in the longest dotted key. The parser bounds how deep values nest, and not how deep keys do; tables
+/// are taken down one inside the other.
+std::size_t longest_dotted(std::string_view text) {
+  std::size_t most = 0, dots = 0;
+  bool begins = true, comment = false;  // a line; a line of nothing else
+  for (const char c : text) {
+    if (begins && c == '#') comment = true;
+    begins = c == '\n' || (begins && (c == ' ' || c == '\t'));
+    if (c == '\n') comment = false;
+    const bool ends = c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}';
+    dots = ends || comment ? 0 : dots + (c == '.' ? 1 : 0);
+    most = std::max(most, dots);
+  }
+  return most;
+}
+
 }  // namespace
 
 Expected<Document> read_toml(std::string_view text) {
+  constexpr std::size_t most_dots = 256;
+  if (longest_dotted(text) > most_dots)
+    return input_error(fmt::format("a key of more than {} parts (TOML)", most_dots));
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed)
     return input_error(

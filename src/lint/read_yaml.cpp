@@ -36,7 +36,7 @@ class Events : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     // The first document's keys are the outermost ones.
-    root_ = started_ ? document_.open(Block::none, "", line_of(mark)) : 0;
+    root_ = started_ && !document_.full() ? document_.open(Block::none, "", line_of(mark)) : 0;
     started_ = true;
     anchors_.clear();
     levels_.clear();

@@ -111,6 +111,7 @@ class Hostile(unittest.TestCase):
         self.refused("deep.json", "[" * 100000, "levels")
         self.refused("deep.yaml", "[" * 100000, "deep")
         self.refused("deep.toml", "a=" + "[" * 100000, "nested")
+        self.refused("dots.toml", "a." * 2000000 + "b = 1", "parts")
         self.refused("nul.yaml", b"a: 1\0", "NUL")
         self.refused("wide.json", '{"k":1,' + ",".join(f'"k{i}":1' for i in range(250000)) + "}", "keys")
         self.refused("big.yaml", " " * (5 << 20) + "a", "more than")
