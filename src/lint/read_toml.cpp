@@ -1,7 +1,4 @@
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <string>
@@ -11,73 +8,178 @@
 namespace pastonly::lint {
 namespace {
 
-std::uint64_t line_of(const toml::source_region& source) { return source.begin.line; }
+/// TOML as far as configurations use it, without a library: toml++ 3.3 overflows the stack on long dotted
+/// keys and runs into its own assertions on malformed ones.
+class TomlReader {
+ public:
+  TomlReader(Document& document, std::string_view text) : document_(document), text_(text) {}
 
-/// "" for what is no scalar.
-std::string scalar_of(const toml::node& node) {
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
-  if (const auto* whole = node.as_integer()) return std::to_string(whole->get());
-  if (const auto* real = node.as_floating_point()) return fmt::format("{}", real->get());
-  return "";
-}
-
-void add_table(Document& document, std::size_t block, const toml::table& table);
-
-void add_node(Document& document, std::size_t block, const toml::key& key, const toml::node& node) {
-  const std::uint64_t line = line_of(key.source());
-  if (const auto* inner = node.as_table()) {
-    add_table(document, document.open(block, key.str(), line), *inner);
-    return;
+  /// "" or what is wrong.
+  std::string read() {
+    while (!document_.full()) {
+      skip_blank();
+      if (at_ >= text_.size()) break;
+      begin_ = line_;
+      const bool good = text_[at_] == '[' ? header() : pair(block_, "\n");
+      if (!good) return fmt::format("line {}: expected {}", begin_, expected_);
+    }
+    return "";
   }
-  const auto* array = node.as_array();
-  if (array == nullptr) {
-    document.add(block, key.str(), scalar_of(node), line);
-    return;
-  }
-  std::string values;
-  for (const toml::node& element : *array) {
-    if (const auto* inner = element.as_table())
-      add_table(document, document.open(block, key.str(), line_of(element.source())), *inner);
-    else
-      values += (values.empty() ? "" : ",") + scalar_of(element);
-  }
-  if (!values.empty()) document.add(block, key.str(), values, line);
-}
 
-// The parser bounds how deep tables nest.
-void add_table(Document& document, std::size_t block, const toml::table& table) {
-  for (const auto& [key, node] : table) add_node(document, block, key, node);
-}
-
-/// Names in the longest dotted key. The parser bounds how deep values nest, and not how deep keys do; tables
-/// are taken down one inside the other.
-std::size_t longest_dotted(std::string_view text) {
-  std::size_t most = 0, dots = 0;
-  bool begins = true, comment = false;  // a line; a line of nothing else
-  for (const char c : text) {
-    if (begins && c == '#') comment = true;
-    begins = c == '\n' || (begins && (c == ' ' || c == '\t'));
-    if (c == '\n') comment = false;
-    const bool ends = c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}';
-    dots = ends || comment ? 0 : dots + (c == '.' ? 1 : 0);
-    most = std::max(most, dots);
+ private:
+  bool fail(const char* expected) {
+    expected_ = expected;
+    return false;
   }
-  return most;
-}
+  char here() const { return at_ < text_.size() ? text_[at_] : '\n'; }
+  void step() {
+    if (here() == '\n') ++line_;
+    ++at_;
+  }
+  void skip_spaces() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\r')) ++at_;
+  }
+  void skip_comment() {
+    while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+  }
+  /// Spaces, line ends and comments.
+  void skip_blank() {
+    while (at_ < text_.size()) {
+      skip_spaces();
+      if (here() == '#') skip_comment();
+      if (at_ >= text_.size() || text_[at_] != '\n') return;
+      step();
+    }
+  }
+
+  /// "[a.b]" and "[[a.b]]" begin a table of their own.
+  bool header() {
+    const std::size_t end = std::min(text_.find('\n', at_), text_.size());
+    const std::string_view line = text_.substr(at_, end - at_);
+    const std::size_t first = line.find_first_not_of("[ \t"), last = line.find(']');
+    if (first == std::string_view::npos || last == std::string_view::npos || last <= first)
+      return fail("[table]");
+    block_ = document_.open(0, unquoted(line.substr(first, last - first)), line_);
+    at_ = end;
+    return true;
+  }
+
+  static std::string_view unquoted(std::string_view name) {
+    while (!name.empty() &&
+           (name.back() == ' ' || name.back() == '\t' || name.back() == '"' || name.back() == '\''))
+      name.remove_suffix(1);
+    while (!name.empty() &&
+           (name.front() == ' ' || name.front() == '\t' || name.front() == '"' || name.front() == '\''))
+      name.remove_prefix(1);
+    return name;
+  }
+
+  /// "key = value", of which the value ends before one of `ends`.
+  bool pair(std::size_t block, std::string_view ends) {
+    const std::size_t first = at_;
+    while (at_ < text_.size() && here() != '=' && here() != '\n') ++at_;
+    if (here() != '=') return fail("key = value");
+    const std::string_view key = unquoted(text_.substr(first, at_ - first));
+    if (key.empty()) return fail("a key before '='");
+    const std::uint64_t line = line_;
+    ++at_;
+    skip_spaces();
+    if (here() == '{') return inline_table(block, key);
+    std::string value;
+    const bool good = here() == '[' ? list(value) : scalar(value, ends);
+    if (good) document_.add(block, key, std::move(value), line);
+    return good;
+  }
+
+  /// Tables inside inline tables are not looked at.
+  bool inline_table(std::size_t block, std::string_view key) {
+    const std::size_t inner = document_.open(block, key, line_);
+    ++at_;
+    while (at_ < text_.size()) {
+      skip_blank();
+      if (here() == '}') return ++at_, true;
+      if (here() == ',') {
+        ++at_;
+        continue;
+      }
+      if (depth_ > 0) return fail("an inline table without another inside");
+      ++depth_;
+      const bool good = pair(inner, ",}\n");
+      --depth_;
+      if (!good) return false;
+    }
+    return fail("'}'");
+  }
+
+  /// Elements joined by ','; what stands in lists and tables inside it is left out.
+  bool list(std::string& value) {
+    std::size_t depth = 0;
+    while (at_ < text_.size()) {
+      skip_blank();
+      const char c = here();
+      if (c == '[' || c == '{') {
+        ++depth;
+        ++at_;
+      } else if (c == ']' || c == '}') {
+        --depth;
+        ++at_;
+        if (depth == 0) return true;
+      } else if (c == ',' || c == '=') {
+        ++at_;
+      } else if (at_ < text_.size()) {
+        std::string one;
+        if (!scalar(one, ",]}=\n")) return false;
+        constexpr std::size_t longest = 1000;
+        if (depth == 1 && value.size() < longest) value += (value.empty() ? "" : ",") + one;
+      }
+    }
+    return fail("']': a list that is not closed");
+  }
+
+  bool scalar(std::string& value, std::string_view ends) {
+    const char quote = here();
+    if (quote == '"' || quote == '\'') return quoted(value, quote);
+    const std::size_t first = at_;
+    while (at_ < text_.size() && here() != '#' && ends.find(here()) == std::string_view::npos &&
+           here() != '\n')
+      ++at_;
+    std::string_view word = text_.substr(first, at_ - first);
+    while (!word.empty() && (word.back() == ' ' || word.back() == '\t' || word.back() == '\r'))
+      word.remove_suffix(1);
+    value = word;
+    return word.empty() ? fail("a value") : true;
+  }
+
+  bool quoted(std::string& value, char quote) {
+    const bool many = text_.substr(at_, 3) == std::string(3, quote);
+    at_ += many ? 3 : 1;
+    while (at_ < text_.size()) {
+      if (here() == quote && (!many || text_.substr(at_, 3) == std::string(3, quote))) {
+        at_ += many ? 3 : 1;
+        return true;
+      }
+      if (here() == '\n' && !many) break;
+      if (here() == '\\' && quote == '"' && at_ + 1 < text_.size()) ++at_;
+      value += here();
+      step();
+    }
+    return fail("the end of a string");
+  }
+
+  Document& document_;
+  std::string_view text_;
+  std::size_t at_ = 0, block_ = 0;
+  std::uint64_t line_ = 1, begin_ = 1;
+  int depth_ = 0;
+  const char* expected_ = "";
+};
 
 }  // namespace
 
 Expected<Document> read_toml(std::string_view text) {
-  constexpr std::size_t most_dots = 256;
-  if (longest_dotted(text) > most_dots)
-    return input_error(fmt::format("a key of more than {} parts (TOML)", most_dots));
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed)
-    return input_error(
-        fmt::format("line {}: {} (TOML)", parsed.error().source().begin.line, parsed.error().description()));
   Document document;
-  add_table(document, 0, parsed.table());
+  if (const std::string wrong = TomlReader(document, text).read(); !wrong.empty())
+    return input_error(wrong + " (TOML)");
   return document;
 }
 

@@ -17,7 +17,7 @@ Expected<Document> read_yaml(std::string_view text);
 /// nlohmann's events; the line of a key is that at which the parser stands when it reports it, counted by the
 /// iterator that feeds it. Comments are allowed, as several frameworks write them.
 Expected<Document> read_json(std::string_view text);
-/// toml++, which keeps places.
+/// Tables, dotted keys, scalars, lists, inline tables (one level). Keys are known by their last part.
 Expected<Document> read_toml(std::string_view text);
 /// Of shell scripts: options (--key value), overrides (key=value, as Hydra and MaxText take them) and
 /// variables, which are replaced where they are assigned a literal. Nothing is run: branches are all taken,
