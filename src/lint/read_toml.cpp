@@ -77,10 +77,17 @@ class TomlReader {
   /// "key = value", of which the value ends before one of `ends`.
   bool pair(std::size_t block, std::string_view ends) {
     const std::size_t first = at_;
-    while (at_ < text_.size() && here() != '=' && here() != '\n') ++at_;
+    char quote = '\0';  // a quoted key may hold anything
+    for (; at_ < text_.size() && here() != '\n' && (quote != '\0' || here() != '='); ++at_) {
+      if (quote == '\0' && (here() == '"' || here() == '\''))
+        quote = here();
+      else if (here() == quote)
+        quote = '\0';
+    }
     if (here() != '=') return fail("key = value");
     const std::string_view key = unquoted(text_.substr(first, at_ - first));
-    if (key.empty()) return fail("a key before '='");
+    if (text_.substr(first, at_ - first).find_first_not_of(" \t") == std::string_view::npos)
+      return fail("a key before '='");
     const std::uint64_t line = line_;
     ++at_;
     skip_spaces();

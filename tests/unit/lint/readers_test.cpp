@@ -85,6 +85,12 @@ TEST_CASE("lint reads TOML", "[lint]") {
   CHECK(entry(document, "flag") == "true@5");
   CHECK(entry(document, "y") == "2.5@6");
   CHECK(entry(document, "z") == "3@8");
+  const Document odd = read(
+      "'a=b' = [ # why\n  1,\n  [2],\n  'x#y',\n]\n\"\" = \"e\"\ntext = \"\"\"\nq = 1\n\"\"\"\nlast=1 # l\n",
+      Syntax::toml);
+  CHECK(entry(odd, "a=b") == "1,x#y@1");
+  CHECK(entry(odd, "q") == "absent");
+  CHECK(entry(odd, "last") == "1@10");
 }
 
 TEST_CASE("lint reads shell scripts", "[lint]") {
