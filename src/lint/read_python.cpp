@@ -1,112 +1,11 @@
 #include <string>
 #include <vector>
 
+#include "lint/python_tokens.h"
 #include "lint/readers.h"
 
 namespace pastonly::lint {
 namespace {
-
-enum class Kind { name, number, text, sign, line_end };
-
-struct Token {
-  Kind kind = Kind::sign;
-  std::string_view text;
-  std::uint64_t line = 1;
-};
-
-bool begins_name(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// Python's tokens as far as they matter here. Names keep their dots: "routing.Router".
-class Tokens {
- public:
-  Tokens(std::string_view text, std::uint64_t line) : text_(text), line_(line) {}
-  bool next(Token& token) {
-    while (at_ < text_.size()) {
-      const char c = text_[at_];
-      if (c == '#') {
-        while (at_ < text_.size() && text_[at_] != '\n') ++at_;
-      } else if (c == '\\' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n') {
-        at_ += 2;
-        ++line_;
-      } else if (c == ' ' || c == '\t' || c == '\r' || c == '\f') {
-        ++at_;
-      } else {
-        break;
-      }
-    }
-    if (at_ >= text_.size()) return false;
-    const char c = text_[at_];
-    const std::size_t first = at_;
-    token.line = line_;
-    if (c == '\n') {
-      ++at_;
-      ++line_;
-      token.kind = Kind::line_end;
-    } else if (c == '"' || c == '\'') {
-      token.kind = Kind::text;
-      token.text = quoted();
-      return true;
-    } else if (begins_name(c)) {
-      while (at_ < text_.size() && (begins_name(text_[at_]) || is_digit(text_[at_]) || dot_inside())) ++at_;
-      token.kind = Kind::name;
-      // A prefix of a string: r"", f"".
-      if (at_ - first <= 2 && at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\''))
-        return next(token);
-    } else if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))) {
-      while (at_ < text_.size() &&
-             (is_digit(text_[at_]) || begins_name(text_[at_]) || text_[at_] == '.' || exponent()))
-        ++at_;
-      token.kind = Kind::number;
-    } else {
-      ++at_;
-      token.kind = Kind::sign;
-    }
-    token.text = text_.substr(first, at_ - first);
-    return true;
-  }
-
- private:
-  bool dot_inside() const {
-    return text_[at_] == '.' && at_ + 1 < text_.size() && begins_name(text_[at_ + 1]);
-  }
-  bool exponent() const {
-    const char before = text_[at_ - 1];
-    return (text_[at_] == '-' || text_[at_] == '+') && (before == 'e' || before == 'E');
-  }
-  std::string_view quoted() {
-    const char quote = text_[at_];
-    const bool triple = text_.substr(at_, 3) == std::string(3, quote);
-    at_ += triple ? 3 : 1;
-    const std::size_t first = at_;
-    std::size_t last = text_.size();
-    while (at_ < text_.size()) {
-      if (text_[at_] == '\n') {
-        if (!triple) {  // not closed: the line ends it
-          last = at_;
-          break;
-        }
-        ++line_;
-      } else if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
-        ++at_;
-        if (text_[at_] == '\n') ++line_;
-      } else if (text_[at_] == quote && (!triple || text_.substr(at_, 3) == std::string(3, quote))) {
-        last = at_;
-        at_ += triple ? 3 : 1;
-        break;
-      }
-      ++at_;
-    }
-    return text_.substr(first, last - first);
-  }
-
-  std::string_view text_;
-  std::uint64_t line_;
-  std::size_t at_ = 0;
-};
 
 /// An open bracket.
 struct Bracket {
@@ -126,7 +25,7 @@ bool is_class(std::string_view name) { return !name.empty() && name.front() >= '
 class PythonReader {
  public:
   PythonReader(Document& document, std::string_view text, std::uint64_t line) : document_(document) {
-    Tokens tokens(text, line);
+    PythonTokens tokens(text, line);
     Token token;
     // Small programs only come here (read_document), and a token is small.
     while (tokens.next(token)) tokens_.push_back(token);
@@ -143,48 +42,50 @@ class PythonReader {
   }
   bool is_sign(std::size_t ahead, char sign) const {
     const Token& token = look(ahead);
-    return token.kind == Kind::sign && token.text.size() == 1 && token.text[0] == sign;
+    return token.kind == TokenKind::sign && token.text.size() == 1 && token.text[0] == sign;
   }
   std::size_t block() const { return open_.empty() ? outer_ : open_.back().block; }
 
   void step() {
     const Token& token = tokens_[at_];
-    if (token.kind == Kind::line_end) {
+    if (token.kind == TokenKind::line_end) {
       // An indented class ends at the next line that begins something at its own level; its blocks are small.
       return;
     }
-    if (token.kind == Kind::sign) return bracket(token);
+    if (token.kind == TokenKind::sign) return bracket(token);
     // "import_deepspeed": whose classes are meant.
-    if (token.kind == Kind::name && (token.text == "import" || token.text == "from") && open_.empty() &&
-        look(1).kind == Kind::name) {
+    if (token.kind == TokenKind::name && (token.text == "import" || token.text == "from") && open_.empty() &&
+        look(1).kind == TokenKind::name) {
       const std::string_view package = look(1).text;
       document_.add(0, "import_" + std::string(package.substr(0, package.find('.'))), "true", token.line);
-      while (at_ + 1 < tokens_.size() && look(1).kind != Kind::line_end) ++at_;
+      while (at_ + 1 < tokens_.size() && look(1).kind != TokenKind::line_end) ++at_;
       return;
     }
-    if (token.kind == Kind::name && token.text == "class" && look(1).kind == Kind::name && open_.empty()) {
+    if (token.kind == TokenKind::name && token.text == "class" && look(1).kind == TokenKind::name &&
+        open_.empty()) {
       outer_ = document_.open(0, "", token.line);
       document_.blocks[outer_].name = "class " + std::string(look(1).text);
       ++at_;
       return;
     }
-    if (token.kind == Kind::name && token.text == "def" && open_.empty() && look(1).kind == Kind::name) {
+    if (token.kind == TokenKind::name && token.text == "def" && open_.empty() &&
+        look(1).kind == TokenKind::name) {
       outer_ = document_.open(0, look(1).text, token.line);
       ++at_;  // its defaults are keywords of a call
       return;
     }
-    if (token.kind == Kind::name && is_sign(1, '(')) {
+    if (token.kind == TokenKind::name && is_sign(1, '(')) {
       name_ = token.text.rfind("self.", 0) == 0 ? "" : last_part(token.text);
       name_line_ = token.line;
       return;
     }
-    if (token.kind == Kind::name && is_sign(1, '=') && !is_sign(2, '=')) return assigned(token, 2);
+    if (token.kind == TokenKind::name && is_sign(1, '=') && !is_sign(2, '=')) return assigned(token, 2);
     // "name: type = value" of a class; "'name': value" of a dictionary.
-    if (token.kind == Kind::name && is_sign(1, ':') && !in_dictionary()) return annotated(token);
-    if (token.kind == Kind::text && is_sign(1, ':')) return assigned(token, 2);
+    if (token.kind == TokenKind::name && is_sign(1, ':') && !in_dictionary()) return annotated(token);
+    if (token.kind == TokenKind::text && is_sign(1, ':')) return assigned(token, 2);
     // run.Config(Class, key=value): what is made is that class.
-    if (token.kind == Kind::name && is_class(last_part(token.text)) && !open_.empty() && !open_.back().list &&
-        at_ > 0 && (is_sign(1, ',') || is_sign(1, ')')) && after_bracket()) {
+    if (token.kind == TokenKind::name && is_class(last_part(token.text)) && !open_.empty() &&
+        !open_.back().list && at_ > 0 && (is_sign(1, ',') || is_sign(1, ')')) && after_bracket()) {
       Block& made = document_.blocks[open_.back().block];
       made.name = last_part(token.text);
     }
@@ -195,8 +96,8 @@ class PythonReader {
   /// Whether nothing but line ends stands between the bracket and here.
   bool after_bracket() const {
     std::size_t back = at_;
-    while (back > 0 && tokens_[back - 1].kind == Kind::line_end) --back;
-    return back > 0 && tokens_[back - 1].kind == Kind::sign && tokens_[back - 1].text == "(";
+    while (back > 0 && tokens_[back - 1].kind == TokenKind::line_end) --back;
+    return back > 0 && tokens_[back - 1].kind == TokenKind::sign && tokens_[back - 1].text == "(";
   }
 
   void bracket(const Token& token) {
@@ -232,13 +133,13 @@ class PythonReader {
   void list_value(const Token& token) {
     constexpr std::size_t longest = 1000;
     Bracket& list = open_.back();
-    if (token.kind == Kind::sign || list.values.size() > longest) return;
+    if (token.kind == TokenKind::sign || list.values.size() > longest) return;
     list.values += (list.values.empty() ? "" : ",") + std::string(token.text);
   }
 
   void annotated(const Token& token) {
     // A parameter with its type stands in brackets; elsewhere a line begins so ("if x:" does not).
-    const bool begins = at_ == 0 || tokens_[at_ - 1].kind == Kind::line_end;
+    const bool begins = at_ == 0 || tokens_[at_ - 1].kind == TokenKind::line_end;
     if (open_.empty() ? !begins || token.text == "else" || token.text == "try" || token.text == "finally"
                       : open_.back().list)
       return;
@@ -246,8 +147,8 @@ class PythonReader {
     int depth = 0;
     for (; ahead < 40 && at_ + ahead < tokens_.size(); ++ahead) {
       const Token& here = look(ahead);
-      if (here.kind == Kind::line_end) return;
-      if (here.kind != Kind::sign) continue;
+      if (here.kind == TokenKind::line_end) return;
+      if (here.kind != TokenKind::sign) continue;
       if (here.text == "[" || here.text == "(") ++depth;
       if (here.text == "]" || here.text == ")") --depth;
       if (depth < 0 || (depth == 0 && here.text == ",")) return;
@@ -258,20 +159,20 @@ class PythonReader {
   /// `token` is the key; its value begins so many tokens later.
   void assigned(const Token& token, std::size_t ahead) {
     const std::string key(last_part(token.text));
-    while (look(ahead).kind == Kind::line_end && at_ + ahead < tokens_.size()) ++ahead;
+    while (look(ahead).kind == TokenKind::line_end && at_ + ahead < tokens_.size()) ++ahead;
     const bool minus = is_sign(ahead, '-');
     const std::size_t value_at = ahead + (minus ? 1 : 0);
     const Token& value = look(value_at);
     const Token& after = look(value_at + 1);
-    const bool ends = at_ + value_at + 1 >= tokens_.size() || after.kind == Kind::line_end ||
-                      (after.kind == Kind::sign &&
+    const bool ends = at_ + value_at + 1 >= tokens_.size() || after.kind == TokenKind::line_end ||
+                      (after.kind == TokenKind::sign &&
                        (after.text == "," || after.text == ")" || after.text == "}" || after.text == ";"));
-    if (value.kind == Kind::sign || value.kind == Kind::line_end) {
+    if (value.kind == TokenKind::sign || value.kind == TokenKind::line_end) {
       pending_ = key;
       at_ += value_at - 1;
       return;
     }
-    const bool call = value.kind == Kind::name && is_sign(value_at + 1, '(');
+    const bool call = value.kind == TokenKind::name && is_sign(value_at + 1, '(');
     if (call) {
       // What a variable is assigned is no option: "dropless = build(...)". A class that is made is meant by
       // its name.
@@ -287,7 +188,7 @@ class PythonReader {
     }
     std::string text(value.text);
     bool known = true;
-    if (value.kind == Kind::name) {
+    if (value.kind == TokenKind::name) {
       const bool constant = text == "True" || text == "False" || text == "None";
       // An enumeration's member is meant by its name; any other name is computed.
       known = constant || (is_class(text) && text.find('.') != std::string::npos);
