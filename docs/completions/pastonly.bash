@@ -9,7 +9,7 @@ _pastonly() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      audit | lab | bound | rules | explain | report | verify | compare | plan) command=$word; break ;;
+      audit | lab | bound | rules | explain | report | verify | compare | plan | lint) command=$word; break ;;
     esac
   done
   case $previous in
@@ -22,6 +22,7 @@ _pastonly() {
     -o | --output) COMPREPLY=($(compgen -W "$(_pastonly_formats "$command")" -- "$current")); return ;;
     --unit) COMPREPLY=($(compgen -W "nats bits" -- "$current")); return ;;
     --seed | --threads | --check | --source | --rule | --tokens | --text | --positions | --limit | --budget | --log | --batch | --shape | --top-k | --map | --tags | --special | --exec | --url | --as | --attach | --timeout) return ;;
+    --framework) COMPREPLY=($(compgen -W "megatron nemo megatron-deepspeed deepspeed megablocks fairseq huggingface openmoe olmo-core torchtitan maxtext flaxformer llama-factory axolotl" -- "$current")); return ;;
     --out) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --experts | --layers | --vocab | --chunk) return ;;
   esac
@@ -33,10 +34,11 @@ _pastonly() {
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
       options="--policy --baseline --output --rule --as --tokens --text --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
+    lint) options="--framework --output $session" ;;
     rules | explain | verify) options=$session ;;
     report) options="--policy --output $session" ;;
     plan) options="--vocab --batch --positions --layout --special --tokens --source --limit --noisy $session" ;;
-    *) options="audit lab bound rules explain report verify compare plan --help --version" ;;
+    *) options="audit lab bound rules explain report verify compare plan lint --help --version" ;;
   esac
   if [[ $current == -* || -z $command ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$current"))

@@ -3,7 +3,7 @@ function __pastonly_formats
   pastonly audit --help 2>/dev/null | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' | tr ' ' '\n'
 end
 complete -c pastonly -f
-set -l commands audit lab bound rules explain report verify compare plan
+set -l commands audit lab bound rules explain report verify compare plan lint
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a audit -d "Audit a trace, a plan or a checkpoint"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a lab -d "Train small models under routing rules"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a bound -d "Bits that routing could carry"
@@ -13,16 +13,18 @@ complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a report -d
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a verify -d "Recompute a report"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a compare -d "Hold two models' routes against each other"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a plan -d "Write a plan directory for others to run and record"
+complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -a lint -d "Find options that select routing that is not causal"
 complete -c pastonly -n "not __fish_seen_subcommand_from $commands" -l version -d "Print the version"
 complete -c pastonly -s h -l help -d "Print the options"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l seed -x -d "Random seed"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l threads -x -d "Threads to use, 0 = all"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -s q -l quiet -d "No progress"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l color -x -a "auto always never" -d "Color in text"
-complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -s o -l output -x -a "(__pastonly_formats)" -d "Report"
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab report lint" -s o -l output -x -a "(__pastonly_formats)" -d "Report"
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -s o -l output -x -a "text json" -d "Report"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -l policy -r -F -a "ci release" -d "Policy"
-complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify compare" -F
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify compare lint" -F
+complete -c pastonly -n "__fish_seen_subcommand_from lint" -l framework -x -a "megatron nemo megatron-deepspeed deepspeed megablocks fairseq huggingface openmoe olmo-core torchtitan maxtext flaxformer llama-factory axolotl" -d "Whose options they are"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l out -r -F -d "Directory for the trained arms"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l no-checks -d "Only train and evaluate"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l export -r -F -d "Save the arms as checkpoints"

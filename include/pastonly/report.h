@@ -56,6 +56,11 @@ struct Report {
     std::vector<Measurement> measurements;
     std::vector<Chart> charts = {};
   };
+  /// Where a finding stands in a file that was read.
+  struct Place {
+    std::string file;        ///< as in subject.files
+    std::uint64_t line = 1;  ///< from 1
+  };
   struct Finding {
     std::string check;
     std::string claim;  ///< Claim::id
@@ -70,6 +75,7 @@ struct Report {
     Claim::Basis basis = Claim::Basis::proof;
     std::optional<double> p_value;  ///< as the check stated it, before correction
     std::optional<Measurement> amount;
+    std::optional<Place> place = {};  ///< of `pastonly lint`
   };
   /// A claim that became no finding: not significant over the whole run, or within the limits. Kept so
   /// that a report can be judged again under another policy.

@@ -129,6 +129,7 @@ int run(int argc, char** argv) {
   add_plan(app, session);
   add_verify(app, session);
   add_compare(app, session);
+  add_lint(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -38,5 +38,6 @@ void add_report(CLI::App& app, Session& session);
 void add_compare(CLI::App& app, Session& session);
 void add_plan(CLI::App& app, Session& session);
 void add_verify(CLI::App& app, Session& session);
+void add_lint(CLI::App& app, Session& session);
 
 }  // namespace pastonly::cli

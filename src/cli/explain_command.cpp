@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "input/text/nearest.h"
+#include "lint/option.h"
 #include "pastonly/check.h"
 #include "pastonly/names.h"
 #include "pastonly/routing_rule.h"
@@ -62,6 +63,35 @@ std::string explained(const Check& check) {
          labelled("needs", needs_in_words(check.needs));
 }
 
+std::string condition_in_words(const lint::Condition& condition) {
+  static constexpr std::string_view words[] = {"is",    "is not", "at least", "above",
+                                               "below", "on",     "off",      "set"};
+  std::string out = fmt::format("{} {}", condition.key, words[static_cast<std::size_t>(condition.test)]);
+  if (!condition.value.empty()) out += fmt::format(" {}", condition.value);
+  if (condition.otherwise.size() > 1 || (!condition.otherwise.empty() && condition.otherwise != "@")) {
+    const bool silent = condition.otherwise.front() == '@';
+    out += fmt::format(" (default {})", condition.otherwise.substr(silent ? 1 : 0));
+  }
+  return out;
+}
+
+/// A row of the table of options that `lint` knows.
+std::string explained(const lint::Option& option) {
+  std::string when;
+  for (const lint::Condition& condition : option.when) {
+    if (condition.key.empty()) continue;
+    when += (when.empty() ? "" : "; ") + condition_in_words(condition);
+  }
+  const RuleInfo* rule = find_rule(option.rule);
+  const lint::FrameworkInfo& whose = lint::info(option.framework);
+  return fmt::format("{} - {} (option, {})\n\n", option.key, whose.title, option.id) +
+         labelled("when", when) +
+         labelled("rule", rule != nullptr ? fmt::format("{} - {}", rule->id, rule->title) : "none") +
+         labelled("in", lint::in_words(option.modes)) + labelled("causal", lint::causal_in_words(option)) +
+         labelled("what", option.what) + labelled("set", option.instead) +
+         labelled("source", fmt::format("{} ({}, {})", option.source, whose.source, whose.version));
+}
+
 /// The nearest names; where none is near, all checks and the way to the rules.
 std::string suggestion(const std::string& id, const std::vector<std::string>& all) {
   if (auto near = input::did_you_mean(id, all); !near.empty()) return near;
@@ -89,16 +119,24 @@ std::string misread(const std::string& text, const std::string& id) {
 
 int run_command(const std::string& text) {
   const std::string id = id_in(text);
-  std::string page;
+  std::string page, options;
   if (const RuleInfo* rule = find_rule(id); rule != nullptr) page = explained(*rule);
   if (const Check* check = find_check(id); check != nullptr)
     page += (page.empty() ? "" : "\n") + explained(*check);
+  for (const lint::Option* option :
+       page.empty() ? lint::options_of(text) : std::vector<const lint::Option*>{})
+    options += (options.empty() ? "" : "\n") + explained(*option);
+  if (!options.empty()) {
+    const auto printed = print(options);
+    return printed ? 0 : complain(printed.error());
+  }
   if (page.empty()) {
     std::vector<std::string> all;
     for (const RuleInfo& rule : routing_rules()) all.emplace_back(rule.id);
     for (const Check& check : all_checks()) all.emplace_back(check.id);
-    return complain(
-        {Error::Kind::usage, fmt::format("no rule or check is called {}{}", text, suggestion(id, all))});
+    for (const lint::Option& option : lint::options()) all.emplace_back(option.key);
+    return complain({Error::Kind::usage,
+                     fmt::format("no rule, check or option is called {}{}", text, suggestion(id, all))});
   }
   if (const std::string why = misread(text, id); !why.empty()) return complain({Error::Kind::usage, why});
   const auto printed = print(page);
@@ -109,10 +147,13 @@ int run_command(const std::string& text) {
 
 void add_explain(CLI::App& app, Session& session) {
   auto id = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("explain", "Explain a routing rule or a check");
+  CLI::App* command =
+      app.add_subcommand("explain", "Explain a routing rule, a check, or an option of a framework");
   command
-      ->add_option("id", *id,
-                   "A rule id from `pastonly rules`, alone or with parameters, or a check id from a report")
+      ->add_option(
+          "id", *id,
+          "A rule id from `pastonly rules`, alone or with parameters, a check id from a report, or an "
+          "option that `pastonly lint` knows")
       ->required();
   command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
   add_session_options(*command, session, Shown::none);

@@ -20,6 +20,8 @@ struct ReportArguments {
 Expected<Report> load(const ReportArguments& arguments) {
   auto report = session::read_report(arguments.path);
   if (!report || arguments.policy.empty()) return report;
+  if (report->subject.kind == "configuration")
+    return usage_error("--policy: the report is of pastonly lint, which knows no policies");
   auto policy = input::read_policy(arguments.policy, session::utc_today());
   if (!policy) return tl::unexpected(policy.error());
   return run::judge_again(*std::move(report), *policy, session::utc_today());

@@ -163,6 +163,8 @@ Expected<std::vector<run::Statement>> hold_experiment(const Report& stated, cons
 int run_command(const std::string& path, const Session& session) {
   const auto stated = session::read_report(path);
   if (!stated) return complain(stated.error());
+  if (stated->subject.kind == "configuration")
+    return complain({Error::Kind::usage, "the report is of configurations: pastonly lint reads them again"});
   const auto files = files_of(*stated);
   if (const auto changed = changed_files(files); !changed.empty()) {
     constexpr std::size_t shown = 10;

@@ -118,19 +118,21 @@ Json subject_json(const Report::SubjectEntry& subject) {
 }
 
 Json finding_json(const Report::Finding& finding) {
-  return {{"check", finding.check},
-          {"claim", finding.claim},
-          {"severity", name(finding.severity)},
-          {"confidence", maybe(finding.confidence)},
-          {"message", finding.message},
-          {"layers", finding.layers},
-          {"witness", input::json_of<Json>(finding.witness)},
-          {"fingerprint", finding.fingerprint},
-          {"help", finding.help},
-          {"suppressed", maybe(finding.suppressed)},
-          {"basis", basis_name(finding.basis)},
-          {"p_value", maybe(finding.p_value)},
-          {"amount", finding.amount ? measurement_json(*finding.amount) : Json(nullptr)}};
+  Json json{{"check", finding.check},
+            {"claim", finding.claim},
+            {"severity", name(finding.severity)},
+            {"confidence", maybe(finding.confidence)},
+            {"message", finding.message},
+            {"layers", finding.layers},
+            {"witness", input::json_of<Json>(finding.witness)},
+            {"fingerprint", finding.fingerprint},
+            {"help", finding.help},
+            {"suppressed", maybe(finding.suppressed)},
+            {"basis", basis_name(finding.basis)},
+            {"p_value", maybe(finding.p_value)},
+            {"amount", finding.amount ? measurement_json(*finding.amount) : Json(nullptr)}};
+  if (finding.place) json["place"] = {{"file", finding.place->file}, {"line", finding.place->line}};
+  return json;
 }
 
 Json dismissed_json(const Report::Dismissed& dismissed) {

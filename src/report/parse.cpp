@@ -107,6 +107,10 @@ Report::Finding finding_of(const Fields& in) {
   finding.basis = basis_of(in);
   finding.p_value = in.maybe_number("p_value");
   finding.amount = maybe_measurement(in, "amount");
+  if (in.has("place")) {
+    const Fields place = in.object("place");
+    finding.place = Report::Place{place.text("file"), place.count("line")};
+  }
   return finding;
 }
 

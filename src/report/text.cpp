@@ -14,6 +14,7 @@
 #include "report/headline.h"
 #include "report/health_table.h"
 #include "report/layer_table.h"
+#include "report/lint_text.h"
 #include "report/log_table.h"
 #include "report/loss_table.h"
 #include "report/paragraph.h"
@@ -288,6 +289,7 @@ std::string together(const Report& report, const TextStyle& style) {
 }  // namespace
 
 std::string write_text(const Report& report, const TextStyle& style) {
+  if (report.subject.kind == "configuration") return lint_text(report, style);
   if (report.experiment) {
     return experiment_text(report, style) + "\n" + verdict_line(report, style) + reasons(report, style) +
            wrapped("(The exit code of pastonly lab depends on this verdict only if --policy is given.)", 0,

@@ -9,7 +9,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ["PASTONLY_BINARY"]
 SHARED = ROOT.parent / "shared" / "traces"
-COMMANDS = ("audit", "lab", "bound", "rules", "explain", "report", "verify", "compare", "plan")
+COMMANDS = ("audit", "lab", "bound", "rules", "explain", "report", "verify", "compare", "plan", "lint")
 
 
 def run(*arguments, timeout=300, env=None, cwd=ROOT):

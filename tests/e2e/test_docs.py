@@ -11,7 +11,7 @@ from program import BINARY, COMMANDS, ROOT, run
 
 # Each folder includes itself and what stands on lower lines; folders of one line do not know each other.
 FLOORS = [{"kernels"}, {"stats"}, {"input", "routing"}, {"runtime", "integrity", "replay"}, {"model", "checkpoint", "external"},
-          {"subjects"}, {"recording", "evidence"}, {"comparison", "losses"}, {"audits", "lab"}, {"run"}, {"report"}, {"session"}, {"cli"}]
+          {"subjects"}, {"recording", "evidence"}, {"comparison", "losses"}, {"audits", "lab"}, {"run", "lint"}, {"report"}, {"session"}, {"cli"}]
 
 
 def floor_of(folder):
@@ -201,7 +201,7 @@ class Recipes(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_the_documents_exist(self):
-        for page in ("guide", "how-it-works", "formats", "lab", "leak-table", "changelog", "contributing"):
+        for page in ("guide", "how-it-works", "lint", "formats", "lab", "leak-table", "changelog", "contributing"):
             self.assertTrue((ROOT / f"docs/{page}.md").exists(), page)
 
     def test_links_lead_somewhere(self):

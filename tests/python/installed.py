@@ -16,7 +16,7 @@ assert binary.read_bytes()[:4] == b"\x7fELF", binary
 said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
 assert said.startswith(f"pastonly {pastonly.__version__} "), said
 libraries = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
-for name in ("libtbb", "libzip", "libfmt", "libhwy", "libcrypto", "libpcre2-8", "libutf8proc"):
+for name in ("libtbb", "libzip", "libfmt", "libhwy", "libcrypto", "libpcre2-8", "libutf8proc", "libyaml-cpp"):
     line = next(line for line in libraries.splitlines() if name in line)
     assert "pastonly.libs" in line, line
 

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "pastonly/report.h"
+#include "report/writer.h"
+
+namespace pastonly::report {
+
+/// The report of `pastonly lint`: the verdict, then a paragraph for each finding that begins with FILE:LINE,
+/// as editors and CI take it, then what was named and not assessed.
+std::string lint_text(const Report& report, const TextStyle& style);
+
+}  // namespace pastonly::report

@@ -1,0 +1,2 @@
+deepspeed pretrain_gpt.py --deepspeed --num-experts 64 --topk 2 \
+    --disable-moe-token-dropping

@@ -1,0 +1,1 @@
+deepspeed pretrain_gpt.py --deepspeed --num-experts 64 --topk 2 --create-moe-param-group

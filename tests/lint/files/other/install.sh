@@ -1,0 +1,3 @@
+#!/bin/sh
+set -e
+./configure --prefix=/usr && make -j"$(nproc)" && make install
