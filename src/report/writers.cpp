@@ -2,6 +2,7 @@
 #include <array>
 
 #include "report/json.h"
+#include "report/sarif.h"
 #include "report/svg.h"
 #include "report/text.h"
 #include "report/writer.h"
@@ -13,6 +14,7 @@ std::span<const Writer> writers() noexcept {
       {"text", &write_text},
       {"json", [](const Report& report, const TextStyle&) { return write_json(report); }},
       {"svg", &write_svg},
+      {"sarif", &write_sarif},
   });
   return all;
 }
