@@ -1,7 +1,11 @@
 #include <algorithm>
 #include <array>
 
+#include "report/github.h"
+#include "report/gitlab.h"
 #include "report/json.h"
+#include "report/junit.h"
+#include "report/markdown.h"
 #include "report/sarif.h"
 #include "report/svg.h"
 #include "report/text.h"
@@ -15,6 +19,10 @@ std::span<const Writer> writers() noexcept {
       {"json", [](const Report& report, const TextStyle&) { return write_json(report); }},
       {"svg", &write_svg},
       {"sarif", &write_sarif},
+      {"junit", &write_junit},
+      {"gitlab", &write_gitlab},
+      {"github", &write_github},
+      {"markdown", &write_markdown},
   });
   return all;
 }
