@@ -5,23 +5,22 @@
 namespace pastonly::report {
 
 std::string markdown_text(std::string_view text) {
-  constexpr std::string_view marks = "\\`*_{}[]()#+!|~$^=";
+  constexpr std::string_view marks = "\\`*_[]#|~$";
+  constexpr std::string_view at_start = "-+=>";  // lists, rules, headings
   std::string out;
-  char before = ' ';
+  char before = '\0';
   for (const char c : input::printable(text)) {
+    const bool link = (c == '/' && before == ':') || (c == '.' && before == 'w');  // "https://", "www."
     if (c == '<') {
       out += "&lt;";
     } else if (c == '>') {
       out += "&gt;";
     } else if (c == '&') {
       out += "&amp;";
-    } else if (c == '@') {
-      out += "&#64;";
-    } else if (marks.find(c) != std::string_view::npos || (c == '/' && before == ':') ||
-               (c == '.' && before == 'w')) {  // no link out of "https://" and "www."
-      out += '\\';
-      out += c;
     } else {
+      const bool escaped = marks.find(c) != std::string_view::npos || link ||
+                           (before == '\0' && at_start.find(c) != std::string_view::npos);
+      if (escaped) out += '\\';
       out += c;
     }
     before = c;

@@ -21,6 +21,17 @@ constexpr std::size_t most_witness_bytes = 4'000;
 constexpr std::size_t most_artifacts = 1'000;
 constexpr std::size_t most_notifications = 200;
 
+/// As text of a message: "[name](0)" is a link there, and "{0}" a place for an argument.
+std::string sarif_text(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!out.empty() && ((out.back() == ']' && c == '(') || (out.back() == '{' && digit))) out += ' ';
+    out += c;
+  }
+  return out;
+}
+
 Json sarif_location(const Report& report, const Report::Finding& finding) {
   const Place place = place_of(report);
   Json location = {
@@ -48,7 +59,7 @@ Json sarif_result(const ToldFinding& told, std::size_t rule_index) {
   Json result = {{"ruleId", told.rule},
                  {"ruleIndex", rule_index},
                  {"level", sarif_level(told.finding->severity)},
-                 {"message", {{"text", told.message.empty() ? told.rule : told.message}}},
+                 {"message", {{"text", sarif_text(told.message.empty() ? told.rule : told.message)}}},
                  {"locations", Json::array({sarif_location(*told.report, *told.finding)})},
                  {"partialFingerprints", {{"primaryLocationLineHash", told.fingerprint + ":1"}}}};
   if (told.finding->suppressed) {
@@ -62,7 +73,7 @@ Json sarif_result(const ToldFinding& told, std::size_t rule_index) {
 }
 
 Json sarif_note(std::string_view level, const std::string& text) {
-  return {{"level", level}, {"message", {{"text", cut_to(input::printable(text), 2000)}}}};
+  return {{"level", level}, {"message", {{"text", sarif_text(cut_to(input::printable(text), 2000))}}}};
 }
 
 /// Why there is no pass where no finding says so, and what was not assessed.

@@ -25,7 +25,9 @@ std::string told(const Report& report, const Report::Finding& finding, bool seve
     if (!out.empty() && out.back() != '.') out += '.';
     out += " " + text;
   };
-  if (const auto where = layers_in_words(finding.layers); !where.empty()) out += fmt::format(" ({})", where);
+  const bool placed = finding.message.find("layer") != std::string::npos;
+  if (const auto where = layers_in_words(finding.layers); !where.empty() && !placed)
+    out += fmt::format(" ({})", where);
   if (const auto witness = witness_in_words(finding.witness); !witness.empty()) add("Witness: " + witness);
   add(finding.help);
   return cut_to(input::printable(out), longest_told);

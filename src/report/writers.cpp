@@ -3,6 +3,7 @@
 
 #include "report/github.h"
 #include "report/gitlab.h"
+#include "report/html.h"
 #include "report/json.h"
 #include "report/junit.h"
 #include "report/markdown.h"
@@ -23,6 +24,7 @@ std::span<const Writer> writers() noexcept {
       {"gitlab", &write_gitlab},
       {"github", &write_github},
       {"markdown", &write_markdown},
+      {"html", &write_html},
   });
   return all;
 }
