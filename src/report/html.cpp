@@ -32,8 +32,8 @@ void add_recording(const Report& report, const std::string& of, std::size_t numb
   const auto add = [&](std::string_view id, std::string_view heading, const std::string& content) {
     page.add(fmt::format("{}-{}", id, number), fmt::format("{}{}", heading, of), content);
   };
-  add("findings", "Findings", html_findings(report));
   add("experiment", "Experiment", html_experiment(report));
+  add("findings", "Findings", html_findings(report));
   add("layers", "Layers", html_layer_figures(report) + html_layers(report));
   add("comparison", "Comparison", html_agreement_figures(report));
   add("losses", "Losses", html_losses(report));

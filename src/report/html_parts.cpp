@@ -52,6 +52,25 @@ std::vector<Row> series_rows(const Chart& chart) {
   return rows;
 }
 
+/// Of escaped text: what stands between two backticks is code.
+std::string with_code(std::string_view text) {
+  std::string out;
+  bool inside = false;
+  auto left = std::ranges::count(text, '`');
+  for (const char c : text) {
+    if (c != '`') {
+      out += c;
+    } else if (inside || --left > 0) {
+      left -= inside ? 1 : 0;
+      out += inside ? "</code>" : "<code>";
+      inside = !inside;
+    } else {
+      out += c;  // a last one without its other half
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string html_table(std::string_view caption, const std::vector<Row>& rows) {
@@ -90,20 +109,21 @@ std::string html_section(std::string_view id, std::string_view heading, const st
 
 std::string html_paragraph(std::string_view text, std::string_view style) {
   if (text.empty()) return "";
-  return style.empty() ? fmt::format("<p>{}</p>\n", xml_text(text))
-                       : fmt::format("<p class=\"{}\">{}</p>\n", style, xml_text(text));
+  return style.empty() ? fmt::format("<p>{}</p>\n", with_code(xml_text(text)))
+                       : fmt::format("<p class=\"{}\">{}</p>\n", style, with_code(xml_text(text)));
 }
 
 std::string html_figure(std::string_view title, std::string_view about, const Drawing& drawing,
-                        const std::vector<Row>& rows) {
+                        const std::vector<Row>& rows, double width) {
   return fmt::format(
-      "<figure><div class=\"scroll\" role=\"region\" aria-label=\"picture: {0}\" tabindex=\"0\">\n<svg "
+      "<figure{6}><div class=\"scroll\" role=\"region\" aria-label=\"picture: {0}\" tabindex=\"0\">\n<svg "
       "role=\"img\" "
       "aria-label=\"{0}. {1}\" viewBox=\"0 0 {2:.0f} {3:.0f}\" width=\"{2:.0f}\" "
       "height=\"{3:.0f}\">\n{4}</svg></div>\n"
       "<figcaption>{1}</figcaption>\n{5}</figure>\n",
-      xml_text(title), xml_text(about), html_picture_width, drawing.height, drawing.body,
-      html_details("As a table", html_table(title, rows)));
+      xml_text(title), xml_text(about), width, drawing.height, drawing.body,
+      html_details("As a table", html_table(title, rows)),
+      width < html_picture_width ? " class=\"narrow\"" : "");
 }
 
 std::string html_chart(const Chart& chart, std::string_view about) {

@@ -20,12 +20,14 @@ std::string html_table(std::string_view caption, const std::vector<Row>& rows);
 std::string html_details(std::string_view summary, const std::string& body);
 /// "" where the body is.
 std::string html_section(std::string_view id, std::string_view heading, const std::string& body);
+/// What stands between backticks is code.
 std::string html_paragraph(std::string_view text, std::string_view style = "");
 
 constexpr double html_picture_width = 760.0;
-/// The drawing with what it shows in words and, folded, as a table.
+/// The drawing of that width with what it shows in words and, folded, as a table. One that is narrower than
+/// other pictures shrinks with the page; these scroll by themselves.
 std::string html_figure(std::string_view title, std::string_view about, const Drawing& drawing,
-                        const std::vector<Row>& rows);
+                        const std::vector<Row>& rows, double width = html_picture_width);
 /// The same of a chart.
 std::string html_chart(const Chart& chart, std::string_view about);
 

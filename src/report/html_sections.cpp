@@ -107,17 +107,38 @@ std::string policy_table(const Policy& policy) {
   return html_table("Policy", rows);
 }
 
+std::string method_words(std::string_view kind) {
+  if (kind == "comparison")
+    return "Both recordings hold the same tokens. Rows and layers are brought together first; then routes, "
+           "gates, scores and "
+           "log-probabilities are compared. Routes that rounding may have turned (near ties) are counted "
+           "apart.";
+  if (kind == "logs")
+    return "Losses of trainings are compared. They are evidence alone: an intervention on a model is needed "
+           "for proof.";
+  return "An intervention proves: tokens after a cut are redrawn in a batch of the same shape, and every "
+         "decision before the "
+         "cut is compared. A statistic suggests, and counts only where it holds among all tests of the "
+         "audit. An observation "
+         "alone never passes.";
+}
+
 }  // namespace
 
 std::string html_findings(const Report& report) {
   auto kin = families(report.findings);
   std::ranges::stable_sort(kin, std::ranges::greater{}, [](const Kin& one) { return one.first->severity; });
-  std::string out;
-  for (std::size_t i = 0; i < std::min(kin.size(), most_articles); ++i) out += finding_article(kin[i]);
+  std::string out, notes;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < std::min(kin.size(), most_articles); ++i) {
+    const bool note = kin[i].first->severity <= Severity::note || kin[i].first->suppressed;
+    (note ? notes : out) += finding_article(kin[i]);
+    count += note ? 1 : 0;
+  }
   if (kin.size() > most_articles)
     out += html_paragraph(fmt::format("… and {} more: the JSON report has all.", kin.size() - most_articles),
                           "muted");
-  return out;
+  return out + html_details(fmt::format("{} note{} or ignored", count, count == 1 ? "" : "s"), notes);
 }
 
 std::string html_layers(const Report& report) {
@@ -130,7 +151,7 @@ std::string html_layers(const Report& report) {
                     rate == rates.end() ? "-" : fmt::format("{:.2f}%", 100.0 * rate->second),
                     bound_words(layer), leak_words(layer), origin_words(layer)});
   }
-  return html_table("Layers", rows);
+  return html_table("The rule and the figures of each layer", rows);
 }
 
 std::string html_rules(const Report& report) {
@@ -155,16 +176,11 @@ std::string html_rules(const Report& report) {
 std::string html_gaps(const Report& report) {
   std::vector<Row> rows{{"check", "reason"}};
   for (const auto& row : report.not_assessed) rows.push_back({row.check, row.reason});
-  return html_table("Not assessed", rows);
+  return html_table("What was not assessed, and why", rows);
 }
 
 std::string html_method(const Report& report) {
-  std::string out = html_words(
-      "An intervention proves: tokens after a cut are redrawn in a batch of the same shape, and every "
-      "decision before the cut "
-      "is compared. A statistic suggests, and counts only where it holds among all tests of the audit. An "
-      "observation alone "
-      "never passes.");
+  std::string out = html_words(method_words(report.subject.kind));
   out += html_words(limit_in_words(report)) + html_coverage_figure(report);
   std::vector<Report::CheckEntry> checks = report.checks;
   if (report.experiment) {

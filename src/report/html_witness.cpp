@@ -58,7 +58,7 @@ std::string strips(const Value& witness) {
   const Value::Array* rows = witness.array("rows_changed");
   if (!cut || !position || *position < 0 || *cut <= *position || *cut > 1'000'000'000) return "";
   if (rows == nullptr || rows->size() != 1 || rows->front().integer() != witness.integer("row")) return "";
-  constexpr double left = 120.0, right = html_picture_width - 20.0, height = 22.0;
+  constexpr double width = 480.0, left = 76.0, right = width - 12.0, height = 22.0;
   const double length = static_cast<double>(*cut) * 1.25 + 2.0;
   const auto at = [&](double token) { return left + token / length * (right - left); };
   const double start = at(static_cast<double>(*cut)), mark = at(static_cast<double>(*position) + 0.5);
@@ -82,17 +82,16 @@ std::string strips(const Value& witness) {
   }
   out.body += fmt::format(
       "<path class=\"axis\" d=\"M{0:.1f} 16V104\" stroke-dasharray=\"4 3\"/>\n<text x=\"{0:.1f}\" y=\"122\" "
-      "text-anchor=\"middle\">cut {1}</text>\n<text x=\"{2:.1f}\" y=\"122\" text-anchor=\"{3}\">position "
-      "{4}</text>\n",
-      start, *cut, std::min(mark, start - 110.0) > left ? mark : left,
-      std::min(mark, start - 110.0) > left ? "middle" : "start", *position);
+      "text-anchor=\"middle\">cut {1}</text>\n<text x=\"{2:.1f}\" y=\"13\" text-anchor=\"middle\">position "
+      "{3}</text>\n",
+      start, *cut, std::max(mark, left + 30.0), *position);
   return html_figure(
       "The witness",
       fmt::format(
           "Tokens of row {}, from left to right; coloured: redrawn. The mark at position {} is filled "
           "where expert {} takes the token.",
           held_by(witness, "row"), *position, held_by(witness, "expert")),
-      out, {});
+      out, {}, width);
 }
 
 }  // namespace
