@@ -10,6 +10,8 @@
 namespace pastonly::report {
 namespace {
 
+constexpr std::size_t most_issues = 10'000;  // more than a reviewer, or its server, reads
+
 /// Of its five (info, minor, major, critical, blocker).
 std::string_view gitlab_severity(Severity severity) {
   return severity == Severity::error ? "critical" : severity == Severity::warning ? "major" : "info";
@@ -38,10 +40,19 @@ std::string write_gitlab(const Report& report, const TextStyle&) {
     issues.push_back(gitlab_issue(report, cut_to(text, 4000), verdict, verdict,
                                   report.verdict == Verdict::error ? "critical" : "major"));
   }
+  std::size_t left_out = 0;
   for (const ToldFinding& told : told_findings(report)) {
     if (told.finding->suppressed) continue;
+    if (issues.size() >= most_issues) {
+      ++left_out;
+      continue;
+    }
     issues.push_back(gitlab_issue(*told.report, told.message.empty() ? told.rule : told.message, told.rule,
                                   told.fingerprint, gitlab_severity(told.finding->severity)));
+  }
+  if (left_out > 0) {
+    issues.push_back(gitlab_issue(report, fmt::format("{} findings more: the JSON report has all", left_out),
+                                  "verdict/cut", "verdict/cut", "info"));
   }
   return issues.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
