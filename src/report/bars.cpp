@@ -50,18 +50,16 @@ std::string drawn_bar(const Bar& bar, const BarScale& scale, double y) {
         fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.0f}\" fill=\"#0072b2\"/>\n",
                     std::min(zero, to), y, std::max(std::abs(to - zero), 1.0), bar_height);
   }
-  double end = scale.dots ? to + 4.0 : std::max(to, scale.at(0.0));
   if (bar.lower && bar.upper) {
     out += fmt::format(
         "<path class=\"axis\" style=\"stroke-opacity:1\" d=\"M{0:.1f} {2:.1f}H{1:.1f}M{0:.1f} "
         "{3:.1f}v6M{1:.1f} "
         "{3:.1f}v6\"/>\n",
         scale.at(*bar.lower), scale.at(*bar.upper), middle, middle - 3.0);
-    end = std::max(end, scale.at(*bar.upper));
   }
   if (scale.dots)
     out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"#0072b2\"/>\n", to, middle);
-  return out + bar_label(end + 6.0, y + 11.0, fmt::format("{:.4g}", bar.value), "start");
+  return out + bar_label(scale.right + 8.0, y + 11.0, fmt::format("{:.4g}", bar.value), "start");
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ std::string strips(const Value& witness) {
   const Value::Array* rows = witness.array("rows_changed");
   if (!cut || !position || *position < 0 || *cut <= *position || *cut > 1'000'000'000) return "";
   if (rows == nullptr || rows->size() != 1 || rows->front().integer() != witness.integer("row")) return "";
-  constexpr double width = 480.0, left = 76.0, right = width - 12.0, height = 22.0;
+  constexpr double width = 340.0, left = 64.0, right = width - 12.0, height = 22.0;
   const double length = static_cast<double>(*cut) * 1.25 + 2.0;
   const auto at = [&](double token) { return left + token / length * (right - left); };
   const double start = at(static_cast<double>(*cut)), mark = at(static_cast<double>(*position) + 0.5);
@@ -72,7 +72,7 @@ std::string strips(const Value& witness) {
         "width=\"{5:.1f}\" height=\"{6:.0f}\"/>\n<rect class=\"{7}\" x=\"{8:.1f}\" y=\"{4:.0f}\" "
         "width=\"{9:.1f}\" "
         "height=\"{6:.0f}\"/>\n",
-        left - 10.0, y + 16.0,
+        left - 8.0, y + 16.0,
         xml_text(fmt::format("run {}", held_by(witness, after ? "run_id" : "base_run"))), left, y,
         start - left, height, after ? "redrawn" : "seen", start, right - start);
     const bool takes = witness.number(after ? "after" : "before").value_or(0.0) != 0.0;
