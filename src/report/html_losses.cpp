@@ -11,6 +11,7 @@
 #include "report/html_charts.h"
 #include "report/html_parts.h"
 #include "report/words.h"
+#include "routing/rule_ids.h"
 
 namespace pastonly::report {
 namespace {
@@ -109,8 +110,8 @@ std::string arms_table(const Report::Experiment& experiment) {
   const auto bits = [](const std::optional<double>& value) {
     return value ? fmt::format("{:.3f}", *value) : "-";
   };
-  std::vector<Row> rows{
-      {"arm", "rule", "seed", "loss", "leak", "shuffled", "streaming", "top-k", "published floor"}};
+  std::vector<Row> rows{{"arm", "rule", "seed", "loss under it", "leak", "shuffled", "streaming",
+                         std::string(routing::ids::top_k), "published floor"}};
   for (const auto& arm : experiment.arms) {
     rows.push_back({arm.name, arm.rule, fmt::format("{}", arm.seed),
                     fmt::format("{:.3f} [{:.3f}, {:.3f}]", arm.loss_bits, arm.lower, arm.upper),

@@ -37,7 +37,7 @@ thead th{color:var(--muted);font-weight:600}tbody th{font-weight:600}
 figure{margin:1.2rem 0;break-inside:avoid}
 figcaption{font-size:.9rem;max-width:48rem}
 summary{cursor:pointer;color:var(--link);padding:.25rem 0;font-size:.9rem}
-svg{display:block;max-width:100%;min-width:38rem;height:auto;background:none;color:inherit}
+svg{display:block;max-width:100%;min-width:42rem;height:auto;background:none;color:inherit}
 .narrow svg{min-width:0}svg .small{opacity:1}svg .above{fill:var(--shade-up)}svg .below{fill:var(--shade-down)}
 .seen{fill:currentColor;fill-opacity:.13}.redrawn{fill:var(--bad)}.mark{stroke:currentColor;stroke-width:2;fill:none}
 ol.steps{padding-left:1.4rem}footer{padding-bottom:2rem;color:var(--muted);font-size:.9rem}

@@ -41,6 +41,24 @@ def with_module(name):
     return unittest.skipUnless(importlib.util.find_spec(name), f"the Python package {name} is not installed")
 
 
+# Of the text of a page, the least contrast with what it stands on (WCAG 2.2, 1.4.3), and where.
+LEAST_CONTRAST = r"""(() => {
+  const part = x => (x /= 255) <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+  const numbers = text => (text.match(/[\d.]+/g) || []).map(Number);
+  const light = text => { const [r, g, b] = numbers(text).map(part); return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05; };
+  let least = [99, ''];
+  for (const one of document.querySelectorAll('body *:not(title)')) {
+    if (![...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) continue;
+    let below = one;
+    while (numbers(getComputedStyle(below).backgroundColor)[3] === 0) below = below.parentElement;
+    const ink = getComputedStyle(one)[one instanceof SVGElement ? 'fill' : 'color'];
+    const pair = [light(ink), light(getComputedStyle(below).backgroundColor)].sort((a, b) => b - a);
+    if (pair[0] / pair[1] < least[0]) least = [pair[0] / pair[1], one.outerHTML.slice(0, 80)];
+  }
+  return least;
+})()"""
+
+
 class Writers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -268,6 +286,8 @@ class Writers(unittest.TestCase):
                             opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
                             wide, seen = opened.evaluate("[document.documentElement.scrollWidth, innerWidth]")
                             self.assertLessEqual(wide, seen)
+                            least, where = opened.evaluate(LEAST_CONTRAST)
+                            self.assertGreaterEqual(least, 4.5, where)
                             self.assertEqual(opened.evaluate("document.scripts.length + document.images.length"), 0)
                             said = [e for e in opened.events if e.get("method") in
                                     ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")]
