@@ -88,7 +88,7 @@ std::string failing_in_words(const Report& report) {
 
 std::vector<std::string> reasons_in_words(const Report& report) {
   constexpr TextStyle one_line{false, 1'000'000};
-  const auto line = [](std::string text) { return text.substr(0, text.find('\n')); };
+  const auto line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
   if (!report.beside.empty()) return report.verdict_reasons;
   if (report.verdict == Verdict::fail) return {failing_in_words(report)};
   if (report.verdict == Verdict::pass)

@@ -52,23 +52,17 @@ std::vector<Row> series_rows(const Chart& chart) {
   return rows;
 }
 
-/// Of escaped text: what stands between two backticks is code.
+/// Of escaped text: what stands between two backticks is code. A last one without its other half stays.
 std::string with_code(std::string_view text) {
   std::string out;
-  bool inside = false;
-  auto left = std::ranges::count(text, '`');
-  for (const char c : text) {
-    if (c != '`') {
-      out += c;
-    } else if (inside || --left > 0) {
-      left -= inside ? 1 : 0;
-      out += inside ? "</code>" : "<code>";
-      inside = !inside;
-    } else {
-      out += c;  // a last one without its other half
-    }
+  while (true) {
+    const std::size_t open = text.find('`');
+    const std::size_t close = open == std::string_view::npos ? open : text.find('`', open + 1);
+    if (close == std::string_view::npos) return out.append(text);
+    out.append(text.substr(0, open)).append("<code>");
+    out.append(text.substr(open + 1, close - open - 1)).append("</code>");
+    text.remove_prefix(close + 1);
   }
-  return out;
 }
 
 }  // namespace

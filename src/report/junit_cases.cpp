@@ -79,8 +79,8 @@ void add_check(const Report::CheckEntry& check, const std::vector<const ToldFind
 }
 
 /// The cases of a list of checks, with the findings that belong to them.
-void add_checks(const std::vector<Report::CheckEntry>& checks, std::vector<const ToldFinding*> findings,
-                Names& names, std::vector<JunitCase>& out) {
+void add_checks(const std::vector<Report::CheckEntry>& checks,
+                const std::vector<const ToldFinding*>& findings, Names& names, std::vector<JunitCase>& out) {
   std::map<std::string, std::vector<const ToldFinding*>> by_check;
   for (const ToldFinding* told : findings) by_check[told->finding->check].push_back(told);
   for (const auto& check : checks) {
