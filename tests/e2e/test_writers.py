@@ -3,6 +3,7 @@ and is skipped:
 
 - SARIF: `sarif-multitool` (npm, @microsoft/sarif-multitool), and `sarif` (PyPI, sarif-tools)
 - JUnit: `junitparser` (PyPI)
+- Markdown: `markdown_it` with `linkify_it` (PyPI, markdown-it-py and linkify-it-py)
 - HTML: chromium (browser.py)
 """
 
@@ -242,6 +243,18 @@ class Writers(unittest.TestCase):
                 self.assertEqual(set(re.findall(r"<[^>]*>", re.sub(r"`[^`\n]*`", "", text))) - {"<br>"}, set())
                 for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
                     self.assertEqual(len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}), 1)
+
+    @with_module("markdown_it")
+    @with_module("linkify_it")
+    def test_markdown_renders_without_links_or_pictures(self):
+        from markdown_it import MarkdownIt
+        reader = MarkdownIt("gfm-like", {"html": True})
+        for name, path in self.each("markdown"):
+            with self.subTest(report=name):
+                page = reader.render(path.read_text())
+                self.assertEqual(set(re.findall(r"<(\w+)", page)) - {"h2", "h3", "p", "ul", "li", "table", "thead", "tbody", "tr", "th",
+                                                                     "td", "br", "code"}, set())
+                self.assertEqual(page.count("<table>"), page.count("</table>"))
 
     def test_html_is_whole_and_holds_no_html_of_names(self):
         empty = {"meta"}
