@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 
+#include "input/text/printable.h"
 #include "report/headline.h"
 #include "report/told_findings.h"
+#include "report/unique_names.h"
 
 namespace pastonly::report {
 namespace {
@@ -29,17 +30,16 @@ void say(Spot& spot, Result result, const std::string& message) {
   spot.messages.size() < most_told ? spot.messages.push_back(message) : void(++spot.more);
 }
 
-/// A name, told apart from equal ones before it.
+/// As a name is written: names that only read alike are told apart as well.
 class Names {
  public:
-  std::string unique(const std::string& name) {
-    const std::size_t earlier = seen_[name]++;
-    if (earlier == 0) return name;
-    return unique(fmt::format("{} ({})", name, earlier + 1));
+  std::string unique(std::string_view name) {
+    constexpr std::size_t longest = 500;
+    return names_.unique(cut_to(input::printable(name), longest));
   }
 
  private:
-  std::map<std::string, std::size_t> seen_;
+  UniqueNames names_;
 };
 
 Spots spots_of(const Report::CheckEntry& check, const std::vector<const ToldFinding*>& findings) {
@@ -63,10 +63,10 @@ Spots spots_of(const Report::CheckEntry& check, const std::vector<const ToldFind
 
 void add_check(const Report::CheckEntry& check, const std::vector<const ToldFinding*>& findings, Names& names,
                std::vector<JunitCase>& out) {
-  if (check.status != "ran" && findings.empty()) {
+  if (check.status != "ran") {
     const Result result = check.status == "skipped" ? Result::skipped : Result::error;
     out.push_back({names.unique(check.id), result, check.reason, check.seconds});
-    return;
+    if (findings.empty()) return;
   }
   double seconds = check.seconds;  // the first case has them all
   for (const auto& [layer, spot] : spots_of(check, findings)) {

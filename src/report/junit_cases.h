@@ -10,7 +10,7 @@ namespace pastonly::report {
 
 struct JunitCase {
   enum class Result { passed, skipped, failed, error };
-  std::string name;  ///< unique within the suite; any bytes
+  std::string name;  ///< unique within the suite, printable
   Result result = Result::passed;
   std::string message;  ///< of any result; "" where there is nothing to say
   double seconds = 0.0;

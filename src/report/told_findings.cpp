@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "input/text/printable.h"
+#include "report/unique_names.h"
 #include "report/words.h"
 
 namespace pastonly::report {
@@ -77,13 +77,12 @@ std::string uri_of(std::string_view path) {
 
 std::vector<ToldFinding> told_findings(const Report& report) {
   std::vector<ToldFinding> out;
-  std::map<std::string, std::size_t> seen;
+  UniqueNames prints;
   for (const Report* one : all_of(report)) {
     for (const auto& finding : one->findings) {
       const std::string rule = input::printable(finding.check + "/" + finding.claim);
-      std::string print = finding.fingerprint.empty() ? rule : input::printable(finding.fingerprint);
-      if (const std::size_t earlier = seen[print]++; earlier > 0) print += fmt::format("-{}", earlier + 1);
-      out.push_back({one, &finding, rule, std::move(print), told(*one, finding, !report.beside.empty())});
+      const std::string print = finding.fingerprint.empty() ? rule : input::printable(finding.fingerprint);
+      out.push_back({one, &finding, rule, prints.unique(print), told(*one, finding, !report.beside.empty())});
     }
   }
   std::ranges::stable_sort(out, std::ranges::greater{},

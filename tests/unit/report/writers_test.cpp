@@ -4,6 +4,7 @@
 #include "report/bars.h"
 #include "report/finding_families.h"
 #include "report/html_parts.h"
+#include "report/junit_cases.h"
 #include "report/markdown_text.h"
 #include "report/told_findings.h"
 #include "report/writer.h"
@@ -61,6 +62,22 @@ TEST_CASE("fingerprints are unique over all recordings and the most severe come 
   CHECK(told[0].fingerprint == "f-3");
   CHECK(told[1].fingerprint == "f");
   CHECK(told[2].fingerprint == "f-2");
+}
+
+TEST_CASE("JUnit cases have names of their own, and an error stays beside findings", "[report]") {
+  Report report;
+  Report::CheckEntry entry;
+  entry.id = "causal-mask";
+  entry.status = "error";
+  entry.reason = "broken";
+  report.checks = {entry, entry};
+  report.findings = {finding("a", {3})};
+  const auto suites = junit_suites(report);
+  REQUIRE(suites.size() == 1);
+  std::vector<std::string> names;
+  for (const JunitCase& one : suites[0].cases) names.push_back(one.name);
+  CHECK(names == std::vector<std::string>{"verdict", "causal-mask", "causal-mask, layer 3", "causal-mask-2"});
+  CHECK(suites[0].cases[1].result == JunitCase::Result::error);
 }
 
 TEST_CASE("findings that say the same are one family", "[report]") {
