@@ -37,7 +37,8 @@ Expected<Report> audit(const AuditRequest& request);
 /// checks, seed, threads and watch count; files that its SubjectInfo names are not hashed.
 Expected<Report> audit(Subject& subject, const AuditRequest& request);
 
-/// The report as the command writes it with `-o FORMAT`: text, json. Usage error: an unknown format.
+/// The report as the command writes it with `-o FORMAT` (docs/reports.md): text, json, html, ... Usage error:
+/// an unknown format.
 Expected<std::string> format_report(const Report& report, std::string_view format);
 
 }  // namespace pastonly

@@ -9,6 +9,8 @@
 
 #include "input/policy/policy.h"
 #include "pastonly/names.h"
+#include "report/agreement_table.h"
+#include "report/lint_text.h"
 #include "report/paragraph.h"
 #include "run/judge.h"
 
@@ -74,6 +76,29 @@ std::string pass_headline(const Report& report, const TextStyle& style) {
   if (ignored > 0)
     text += fmt::format(" The policy ignores {} finding{} by name.", ignored, ignored == 1 ? "" : "s");
   return wrapped(text, 0, style.width) + "\n";
+}
+
+std::string failing_in_words(const Report& report) {
+  std::vector<std::string> checks;
+  for (const auto& finding : report.findings) {
+    if (finding.suppressed || finding.severity < report.policy.fail_on) continue;
+    if (std::ranges::count(checks, finding.check) == 0) checks.push_back(finding.check);
+  }
+  return fmt::format("Checks that fail this policy: {}.", fmt::join(checks, ", "));
+}
+
+std::vector<std::string> reasons_in_words(const Report& report) {
+  constexpr TextStyle one_line{false, 1'000'000};
+  const auto line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+  if (!report.beside.empty()) return report.verdict_reasons;
+  if (report.subject.kind == "configuration") return {lint_headline(report)};
+  if (report.verdict == Verdict::fail) return {failing_in_words(report)};
+  if (report.verdict == Verdict::pass)
+    return {line(report.subject.kind == "comparison" ? agreement_headline(report, one_line)
+                                                     : pass_headline(report, one_line))};
+  std::vector<std::string> out = report.verdict_reasons;
+  if (auto muted = muted_in_words(report); !muted.empty()) out.push_back(std::move(muted));
+  return out;
 }
 
 std::string muted_in_words(const Report& report) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "pastonly/report.h"
 #include "report/text.h"
@@ -13,5 +14,10 @@ std::string pass_headline(const Report& report, const TextStyle& style);
 
 /// For other verdicts: what `release` would report and this policy mutes, as one sentence; "" for nothing.
 std::string muted_in_words(const Report& report);
+
+/// Why a policy fails: the checks whose findings do it, each once.
+std::string failing_in_words(const Report& report);
+/// What the verdict rests on, a sentence each: the above, or the reasons that the report states.
+std::vector<std::string> reasons_in_words(const Report& report);
 
 }  // namespace pastonly::report

@@ -21,22 +21,13 @@ std::string counted(std::size_t count, std::string_view one, std::string_view ma
 }
 
 std::string lint_verdict(const Report& report, const TextStyle& style) {
-  const std::size_t errors = count_of(report, Severity::error),
-                    warnings = count_of(report, Severity::warning), notes = count_of(report, Severity::note);
-  const auto* recognised = report.subject.options.array("recognised");
-  const auto read = report.subject.options.integer("read").value_or(0);
-  std::string said = fmt::format("{} read, {} with options that are known",
-                                 counted(static_cast<std::size_t>(read), "file", "files"),
-                                 recognised != nullptr ? recognised->size() : 0);
-  if (errors > 0) said += "; " + counted(errors, "option that is", "options that are") + " not causal";
-  if (warnings > 0)
-    said += "; " + counted(warnings, "option", "options") +
-            " by which other sequences or the length have an influence";
-  if (notes > 0) said += "; " + counted(notes, "note", "notes");
-  if (errors + warnings + notes == 0) said += "; none selects a rule that looks ahead";
   const bool passes = report.verdict == Verdict::pass, fails = report.verdict == Verdict::fail;
   const Ink ink = passes ? Ink::green : fails ? Ink::red : Ink::yellow;
-  return inked(passes ? "PASS" : fails ? "FAIL" : "ERROR", ink, style.color) + "  " + said + "\n";
+  return inked(passes  ? "PASS"
+               : fails ? "FAIL"
+                       : "ERROR",
+               ink, style.color) +
+         "  " + lint_headline(report) + "\n";
 }
 
 std::string row(std::string_view label, std::string_view text, const TextStyle& style) {
@@ -77,6 +68,23 @@ std::string finding_text(const Report::Finding& finding, const TextStyle& style)
 }
 
 }  // namespace
+
+std::string lint_headline(const Report& report) {
+  const std::size_t errors = count_of(report, Severity::error),
+                    warnings = count_of(report, Severity::warning), notes = count_of(report, Severity::note);
+  const auto* recognised = report.subject.options.array("recognised");
+  const auto read = report.subject.options.integer("read").value_or(0);
+  std::string said = fmt::format("{} read, {} with options that are known",
+                                 counted(static_cast<std::size_t>(read), "file", "files"),
+                                 recognised != nullptr ? recognised->size() : 0);
+  if (errors > 0) said += "; " + counted(errors, "option that is", "options that are") + " not causal";
+  if (warnings > 0)
+    said += "; " + counted(warnings, "option", "options") +
+            " by which other sequences or the length have an influence";
+  if (notes > 0) said += "; " + counted(notes, "note", "notes");
+  if (errors + warnings + notes == 0) said += "; none selects a rule that looks ahead";
+  return said;
+}
 
 std::string lint_text(const Report& report, const TextStyle& style) {
   std::string out = lint_verdict(report, style);

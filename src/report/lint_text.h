@@ -7,6 +7,9 @@
 
 namespace pastonly::report {
 
+/// The verdict in a sentence: what was read and how many options of which kind were found.
+std::string lint_headline(const Report& report);
+
 /// The report of `pastonly lint`: the verdict, then a paragraph for each finding that begins with FILE:LINE,
 /// as editors and CI take it, then what was named and not assessed.
 std::string lint_text(const Report& report, const TextStyle& style);

@@ -4,16 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "input/text/printable.h"
-#include "kernels/elementary.h"
 #include "report/agreement_table.h"
 #include "report/coverage_table.h"
 #include "report/experiment_json.h"
+#include "report/finding_families.h"
 #include "report/headline.h"
 #include "report/health_table.h"
 #include "report/layer_table.h"
+#include "report/limit_words.h"
 #include "report/lint_text.h"
 #include "report/log_table.h"
 #include "report/loss_table.h"
@@ -26,9 +26,7 @@ namespace {
 
 /// Without its closing bracket.
 std::string subject_words(const Report& report) {
-  const auto& subject = report.subject;
-  return fmt::format("{} ({}; mode {}, stage {}; {} token positions", subject.name, subject.kind,
-                     subject.mode, subject.stage, grouped(subject.tokens));
+  return fmt::format("{} ({}", report.subject.name, subject_in_words(report.subject));
 }
 
 std::string verdict_line(const Report& report, const TextStyle& style) {
@@ -49,73 +47,11 @@ std::string reasons(const Report& report, const TextStyle& style) {
     return report.subject.kind == "comparison" ? agreement_headline(report, style)
                                                : pass_headline(report, style);
   // A failure's reasons are its findings, which follow in full.
-  if (report.verdict == Verdict::fail) {
-    std::vector<std::string> checks;
-    for (const auto& finding : report.findings) {
-      if (finding.suppressed || finding.severity < report.policy.fail_on) continue;
-      if (std::ranges::count(checks, finding.check) == 0) checks.push_back(finding.check);
-    }
-    std::string list;
-    for (const auto& check : checks) list += (list.empty() ? "" : ", ") + check;
-    return wrapped("Checks that fail this policy: " + list + ".", 0, style.width) + "\n";
-  }
+  if (report.verdict == Verdict::fail) return wrapped(failing_in_words(report), 0, style.width) + "\n";
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
   if (const auto muted = muted_in_words(report); !muted.empty()) out += wrapped(muted, 0, style.width) + "\n";
   return out;
-}
-
-/// Findings that say the same of several layers: shown once, with the first's message and witness.
-struct Kin {
-  const Report::Finding* first;
-  std::vector<std::uint32_t> layers;
-  std::size_t more = 0;
-  std::vector<std::string> arms;  ///< of an experiment that are not the first's
-};
-
-std::optional<std::string> arm_of(const Report::Finding& finding) {
-  const auto* text = finding.witness.text("arm");
-  return text != nullptr ? std::optional(*text) : std::nullopt;
-}
-
-/// What a message says, without its figures and the details that follow a semicolon.
-std::string gist(const Report::Finding& finding) {
-  std::string out = finding.witness.text_or("hazard", "");
-  for (const char c : finding.message) {
-    if (c == ';') break;
-    const bool figure = (c >= '0' && c <= '9') || c == '.' || c == ',' || c == '-' || c == '+';
-    if (!figure) out += c;
-  }
-  return out;
-}
-
-/// Whether two findings are one told of several layers or arms.
-bool alike(const Report::Finding& a, const Report::Finding& b) {
-  if (a.check != b.check || a.claim != b.claim || a.severity != b.severity || a.suppressed != b.suppressed)
-    return false;
-  return arm_of(a) != arm_of(b) || gist(a) == gist(b);  // an experiment's arms differ in more than figures
-}
-
-std::vector<Kin> families(const std::vector<Report::Finding>& findings) {
-  std::vector<Kin> kin;
-  for (const auto& finding : findings) {
-    const auto same =
-        std::ranges::find_if(kin, [&](const Kin& other) { return alike(*other.first, finding); });
-    if (same == kin.end()) {
-      kin.push_back({&finding, finding.layers, 0, {}});
-      continue;
-    }
-    ++same->more;
-    if (const auto arm = arm_of(finding); arm && arm != arm_of(*same->first)) {
-      if (std::ranges::count(same->arms, *arm) == 0) same->arms.push_back(*arm);
-    }
-    same->layers.insert(same->layers.end(), finding.layers.begin(), finding.layers.end());
-  }
-  for (Kin& family : kin) {
-    std::ranges::sort(family.layers);
-    family.layers.erase(std::unique(family.layers.begin(), family.layers.end()), family.layers.end());
-  }
-  return kin;
 }
 
 /// `brief`: without witness and help.
@@ -125,13 +61,8 @@ std::string finding_text(const Kin& kin, bool brief, const TextStyle& style) {
   const Ink ink = finding.severity == Severity::error     ? Ink::red
                   : finding.severity == Severity::warning ? Ink::yellow
                                                           : Ink::dim;
-  std::string head = fmt::format("{}/{}", finding.check, finding.claim);
-  if (const auto where = layers_in_words(kin.layers); !where.empty()) head += ", " + where;
-  if (finding.basis == Claim::Basis::statistical && finding.confidence) {
-    head += fmt::format(", confidence {:.4g}", *finding.confidence);
-  }
   std::string out = inked(padded(name(finding.severity), indent), ink, style.color) +
-                    inked(head, Ink::bold, style.color) + "\n";
+                    inked(heading_of(kin), Ink::bold, style.color) + "\n";
   const auto paragraph = [&](const std::string& text) {
     if (!text.empty()) out += std::string(indent, ' ') + wrapped(text, indent, style.width) + "\n";
   };
@@ -205,65 +136,9 @@ std::string not_assessed(const Report& report, const TextStyle& style) {
   return out;
 }
 
-/// Which runs are no trials and why: the first few, for where something moves they are many.
-std::string no_trials(const DetectionLimit& limit) {
-  constexpr std::size_t shown_reasons = 3, shown_runs = 6;
-  std::string text;
-  std::size_t others = 0;
-  for (std::size_t i = 0; i < limit.left_out.size(); ++i) {
-    const auto& [runs, reason] = limit.left_out[i];
-    if (i >= shown_reasons) {
-      others += runs.size();
-      continue;
-    }
-    const std::size_t count = std::min(runs.size(), shown_runs);
-    text += fmt::format(" No trial: run{} {}", runs.size() == 1 ? "" : "s",
-                        fmt::join(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(count), ", "));
-    if (runs.size() > count) text += fmt::format(" and {} more", runs.size() - count);
-    text += fmt::format(" ({}).", reason);
-  }
-  if (others > 0)
-    text += fmt::format(" Nor {} other run{}: detection_limit.left_out of the JSON report says why.", others,
-                        others == 1 ? "" : "s");
-  return text;
-}
-
 std::string detection(const Report& report, const TextStyle& style) {
-  if (report.detection_limit && report.detection_limit->planted_share &&
-      *report.detection_limit->planted_share < 1.0) {
-    return "\n" +
-           wrapped(fmt::format(
-                       "Detection limit: {} trials with redrawn later tokens, among runs that change by "
-                       "themselves; a leak that changes {:.2g}% of a layer's decisions before the cut was "
-                       "planted into this recording and found in 19 of 20 plantings at least.",
-                       report.detection_limit->trials, 100.0 * *report.detection_limit->planted_share),
-                   0, style.width) +
-           "\n";
-  }
-  // Where something changed there is no upper limit to state.
-  if (!report.detection_limit || report.detection_limit->trial_rate >= 1.0) return "";
-  const DetectionLimit& limit = *report.detection_limit;
-  std::string text = fmt::format(
-      "Detection limit: {} trial{} with redrawn later tokens; a leak that shows in more than {:.3g}% of such "
-      "trials ({:.2g} bits of collision information) would have been found with {:g}% confidence.",
-      limit.trials, limit.trials == 1 ? "" : "s", 100.0 * limit.trial_rate,
-      -kernels::log2(1.0 - limit.trial_rate), 100.0 * limit.confidence);
-  if (limit.sequences > 0) {
-    text += fmt::format(" The trials are of {} different sequence{}: by sequences the limit is {:.3g}%.",
-                        limit.sequences, limit.sequences == 1 ? "" : "s", 100.0 * limit.sequence_rate);
-  }
-  if (limit.sequences > 0 && limit.decisions > 0) {
-    text += fmt::format(
-        " Of single decisions ({} compared), a leak that alters them independently is below {:.2g}%.",
-        grouped(limit.decisions), 100.0 * limit.decision_rate);
-  }
-  if (!limit.unseen_chunks.empty())
-    text += fmt::format(" Chunk widths that no cut can detect: {}.", fmt::join(limit.unseen_chunks, " "));
-  if (!limit.unseen_after_first.empty()) {
-    text += fmt::format(" Chunk widths that no cut can detect where chunks begin after a first token: {}.",
-                        fmt::join(limit.unseen_after_first, " "));
-  }
-  return "\n" + wrapped(text + no_trials(limit), 0, style.width) + "\n";
+  const std::string text = limit_in_words(report);
+  return text.empty() ? "" : "\n" + wrapped(text, 0, style.width) + "\n";
 }
 
 std::string details(const Report& report, const TextStyle& style) {

@@ -51,6 +51,17 @@ std::string rule_in_words(const LayerFacts::Rule& rule) {
   return parameters.empty() ? *rule.id : *rule.id + " " + parameters;
 }
 
+std::string subject_in_words(const Report::SubjectEntry& subject) {
+  if (subject.kind == "configuration") return subject.kind;
+  return fmt::format("{}; mode {}, stage {}; {} token positions", subject.kind, subject.mode, subject.stage,
+                     grouped(subject.tokens));
+}
+
+std::string placed_message(const Report::Finding& finding) {
+  if (!finding.place) return finding.message;
+  return fmt::format("{}:{}: {}", finding.place->file, finding.place->line, finding.message);
+}
+
 std::string layers_in_words(const std::vector<std::uint32_t>& layers) {
   std::string out;
   for (std::size_t i = 0; i < layers.size();) {

@@ -15,6 +15,10 @@ std::string spaced(std::string key);
 std::string parameters_in_words(const Value& parameters);
 /// "rule k=2, chunk=64", or what is known instead.
 std::string rule_in_words(const LayerFacts::Rule& rule);
+/// "trace; mode eval, stage dispatched; 12,356 token positions"; of configurations their kind alone.
+std::string subject_in_words(const Report::SubjectEntry& subject);
+/// The message, after FILE:LINE where the finding has a place.
+std::string placed_message(const Report::Finding& finding);
 /// What a witness of type flip or change shows, in a sentence; "" for others, whose figures stand in the
 /// finding's message.
 std::string witness_in_words(const Value& witness);

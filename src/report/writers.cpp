@@ -1,7 +1,13 @@
 #include <algorithm>
 #include <array>
 
+#include "report/github.h"
+#include "report/gitlab.h"
+#include "report/html.h"
 #include "report/json.h"
+#include "report/junit.h"
+#include "report/markdown.h"
+#include "report/sarif.h"
 #include "report/svg.h"
 #include "report/text.h"
 #include "report/writer.h"
@@ -13,6 +19,12 @@ std::span<const Writer> writers() noexcept {
       {"text", &write_text},
       {"json", [](const Report& report, const TextStyle&) { return write_json(report); }},
       {"svg", &write_svg},
+      {"sarif", &write_sarif},
+      {"junit", &write_junit},
+      {"gitlab", &write_gitlab},
+      {"github", &write_github},
+      {"markdown", &write_markdown},
+      {"html", &write_html},
   });
   return all;
 }

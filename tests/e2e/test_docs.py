@@ -201,7 +201,7 @@ class Recipes(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_the_documents_exist(self):
-        for page in ("guide", "how-it-works", "lint", "formats", "lab", "leak-table", "changelog", "contributing"):
+        for page in ("guide", "how-it-works", "lint", "formats", "lab", "leak-table", "changelog", "contributing", "reports"):
             self.assertTrue((ROOT / f"docs/{page}.md").exists(), page)
 
     def test_links_lead_somewhere(self):

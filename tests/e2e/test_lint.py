@@ -70,6 +70,21 @@ class Corpus(unittest.TestCase):
         self.assertTrue(lines[0].startswith("FAIL  1 file read"))
         self.assertTrue(lines[2].startswith("megatron/train_mixtral.sh:27: error: moe_expert_capacity_factor = 1.0"))
 
+    def test_every_writer_leads_to_the_line(self):
+        name = "megatron/anchors.yaml"
+        line = EXPECTED[name]["findings"][0][0]
+        told = {form: run("lint", name, "-o", form, cwd=CORPUS).stdout for form in ("sarif", "gitlab", "github", "markdown", "html", "junit")}
+        location = json.loads(told["sarif"])["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+        self.assertEqual((location["artifactLocation"]["uri"], location["region"]["startLine"]), (name, line))
+        place = json.loads(told["gitlab"])[0]["location"]
+        self.assertEqual((place["path"], place["lines"]["begin"]), (name, line))
+        self.assertIn(f"file={name},line={line},", told["github"])
+        for form in ("markdown", "html"):
+            self.assertIn(f"{name}:{line}: ", told[form])
+        for form, text in told.items():  # nothing of interventions, which are not made
+            self.assertNotIn("Redrawing", text, form)
+            self.assertNotIn("token positions", text, form)
+
     def test_the_framework_can_be_named(self):
         self.assertEqual(lint("maxtext/dense_drop.yml", "--framework", "megatron")[1]["findings"], [])
         self.assertEqual(found(lint("megatron/train_mixtral.sh", "--framework", "megatron")[1]), EXPECTED["megatron/train_mixtral.sh"]["findings"])

@@ -1,0 +1,98 @@
+#include "report/html.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/headline.h"
+#include "report/html_charts.h"
+#include "report/html_losses.h"
+#include "report/html_parts.h"
+#include "report/html_sections.h"
+#include "report/html_style.h"
+#include "report/told_findings.h"
+#include "report/words.h"
+
+namespace pastonly::report {
+namespace {
+
+constexpr std::size_t most_reasons = 20;
+
+/// What the page consists of, in its order. `mark` keeps ids of several recordings apart.
+struct Page {
+  std::string links, body;
+  void add(const std::string& id, const std::string& heading, const std::string& content) {
+    if (content.empty()) return;
+    links += fmt::format("<li><a href=\"#{}\">{}</a></li>\n", id, xml_text(heading));
+    body += html_section(id, heading, content);
+  }
+};
+
+void add_recording(const Report& report, const std::string& of, std::size_t number, Page& page) {
+  const auto add = [&](std::string_view id, std::string_view heading, const std::string& content) {
+    page.add(fmt::format("{}-{}", id, number), fmt::format("{}{}", heading, of), content);
+  };
+  add("experiment", "Experiment", html_experiment(report));
+  add("findings", "Findings", html_findings(report));
+  add("layers", "Layers", html_layer_figures(report) + html_layers(report));
+  add("comparison", "Comparison", html_agreement_figures(report));
+  add("losses", "Losses", html_losses(report));
+  add("replays", "Other orders and chunk sizes", html_replay_figures(report));
+  add("rules", "Rules", html_rules(report));
+  add("health", "Loads, drops and experts", html_check_charts(report.checks));
+  add("gaps", "Not assessed", html_gaps(report));
+  add("method", "Method and limits", html_method(report));
+}
+
+std::string html_reasons(const Report& report) {
+  const auto reasons = reasons_in_words(report);
+  std::string out;
+  for (std::size_t i = 0; i < std::min(reasons.size(), most_reasons); ++i)
+    out += html_paragraph(cut_to(reasons[i], 4'000), "reason");
+  if (reasons.size() > most_reasons)
+    out += html_paragraph(fmt::format("… and {} reasons more.", reasons.size() - most_reasons), "muted");
+  return out;
+}
+
+std::string html_facts(const Report& report) {
+  std::string out = "<dl>\n";
+  const auto fact = [&](std::string_view term, const std::string& text) {
+    if (!text.empty()) out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", term, xml_text(cut_to(text, 1'000)));
+  };
+  for (const Report* one : all_of(report))
+    fact("subject", fmt::format("{} ({})", one->subject.name, subject_in_words(one->subject)));
+  fact("policy", report.policy.name);
+  fact("started", report.run.started);
+  fact("seed", fmt::format("{}", report.run.seed));
+  fact("program", report.tool.version.empty() ? "" : "pastonly " + report.tool.version);
+  return out + "</dl>\n";
+}
+
+}  // namespace
+
+std::string write_html(const Report& report, const TextStyle&) {
+  Page page;
+  std::size_t number = 0;
+  for (const Report* one : all_of(report))
+    add_recording(*one, report.beside.empty() ? "" : ": " + cut_to(one->subject.name, 200), number++, page);
+  const std::string_view verdict = name(report.verdict);
+  const std::string title =
+      xml_text(fmt::format("pastonly: {}, {}", verdict, cut_to(report.subject.name, 200)));
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
+      "http-equiv=\"Content-Security-Policy\" "
+      "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action "
+      "'none'\">\n<meta "
+      "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"referrer\" "
+      "content=\"no-referrer\">\n<title>{0}</title>\n<style>{1}{2}</style>\n</head>\n<body>\n<a "
+      "class=\"skip\" "
+      "href=\"#main\">To the report</a>\n<header>\n<h1>pastonly: does routing see the future?</h1>\n<p "
+      "class=\"verdict "
+      "{3}\">{3}</p>\n{4}{5}</header>\n<nav aria-label=\"Sections\"><ul>\n{6}</ul></nav>\n<main id=\"main\" "
+      "tabindex=\"-1\">\n{7}</main>\n<footer><p>Written by pastonly. The JSON report holds all of it, and "
+      "<code>pastonly verify</code> checks it.</p></footer>\n</body>\n</html>\n",
+      title, svg_style(), html_style(), verdict, html_reasons(report), html_facts(report), page.links,
+      page.body);
+}
+
+}  // namespace pastonly::report
