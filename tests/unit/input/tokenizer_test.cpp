@@ -64,8 +64,10 @@ TEST_CASE("patterns keep the meaning that Oniguruma gives them", "[input][tokeni
   CHECK(written(R"(\p{Han}\p{^Lu}\P{Nd}^a$)") == R"(\p{sc:Han}\P{Lu}\P{Nd}(?m:^)a(?m:$))");
   CHECK(written(R"(a{,3}{x}\u3040\x41\x{1F600}\v)") == R"(a{0,3}\{x\}\x{3040}\x{41}\x{1F600}\x0b)");
   CHECK(written("(?i:'s|'ll)[一-龥]") == "(?i:'s|'ll)[一-龥]");
-  for (const char* pattern : {"a{2}+", "a{2}?", "\\x80", "\\1", "\\b", "\\h", "\\G", "(?m:a)", "(?#a)", "a(?i)b", "[[:alpha:]]", "[a[b]]", "[\\W]",
-                              "[]a]", "[a", "\\", "\\p", "\\pL", "\\p{L=x}", "\\u30", "(?i:\\p{Lu})", "(?i:FF)", "(*FAIL)", "(?<n>a)"}) {
+  for (const char* pattern :
+       {"a{2}+", "a{2}?",  "\\x80",       "\\1",    "\\b",          "\\h",     "\\G",     "(?m:a)",
+        "(?#a)", "a(?i)b", "[[:alpha:]]", "[a[b]]", "[\\W]",        "[]a]",    "[a",      "\\",
+        "\\p",   "\\pL",   "\\p{L=x}",    "\\u30",  "(?i:\\p{Lu})", "(?i:FF)", "(*FAIL)", "(?<n>a)"}) {
     INFO(pattern);
     CHECK(written(pattern).find("is not supported") != std::string::npos);
   }
@@ -80,7 +82,8 @@ TEST_CASE("a text is split as each behaviour says", "[input][tokenizer]") {
   CHECK(words(split_by("-", "Contiguous"), text) == "a|--|b|-");
   CHECK(words(split_by("-", "Removed", true), text) == "-|-|-");
   CHECK(words(split_by("x*", "Isolated"), "axx") == "a|xx");
-  CHECK(words({{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", "first"}}, "a  b") == "_a|_|_b");
+  CHECK(words({{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", "first"}}, "a  b") ==
+        "_a|_|_b");
   CHECK(words({{"type", "Digits"}, {"individual_digits", true}}, "a12²") == "a|1|2|²");
   CHECK(words({{"type", "Whitespace"}}, "it's ok.") == "it|'|s|ok|.");
 }
