@@ -2,21 +2,13 @@
 #include <string>
 
 #include "checkpoint/family_reading.h"
-#include "routing/rule_ids.h"
 
 namespace pastonly::checkpoint {
 
 /// AFMoE (Trinity): norms before and after both halves, gated attention, rotation in layers with windows
 /// alone.
 void read_afmoe(input::ObjectReader& config, Description& out) {
-  read_experts(config, "num_experts", "moe_intermediate_size", out);
-  out.router.rule = top_k(config, out);
-  out.router.rule.id = routing::ids::biased_top_k;
-  out.router.score = Score::sigmoid;
-  out.router.correction_bias = true;
-  out.router.gate = GateNormalisation::renormalised;
-  out.router.gate_scale = config.number("route_scale", 1.0, -1e6, 1e6);
-  out.expert.shared_width = config.count("num_shared_experts", 2, 0, 1024) * out.expert.width;
+  read_scaled_sigmoid_experts(config, out, "route_scale", 1.0, 2);
   const std::size_t dense = config.count("num_dense_layers", 1, 0);
   for (std::size_t l = 0; l < out.layers.size(); ++l) out.layers[l].sparse = l >= dense;
   config.pass_over({"intermediate_size"});

@@ -2,7 +2,6 @@
 
 #include "checkpoint/family_reading.h"
 #include "checkpoint/rotary_config.h"
-#include "routing/rule_ids.h"
 
 namespace pastonly::checkpoint {
 
@@ -23,14 +22,7 @@ void read_hunyuan(input::ObjectReader& config, Description& out) {
 }
 
 void read_hy_v3(input::ObjectReader& config, Description& out) {
-  read_experts(config, "num_experts", "moe_intermediate_size", out);
-  out.router.rule = top_k(config, out);
-  out.router.rule.id = routing::ids::biased_top_k;
-  out.router.score = Score::sigmoid;
-  out.router.correction_bias = true;
-  out.router.gate = GateNormalisation::renormalised;
-  out.router.gate_scale = config.number("router_scaling_factor", 2.826, -1e6, 1e6);
-  out.expert.shared_width = config.count("num_shared_experts", 1, 0, 1024) * out.expert.width;
+  read_scaled_sigmoid_experts(config, out, "router_scaling_factor", 2.826, 1);
   out.expert.dense_bias = config.flag("mlp_bias", false);
   out.attention.input_bias = out.attention.output_bias = config.flag("attention_bias", false);
   out.attention.qk_norm = QkNorm::per_head;

@@ -79,6 +79,18 @@ void read_corrected_router(input::ObjectReader& config, Description& out, bool r
   }
 }
 
+void read_scaled_sigmoid_experts(input::ObjectReader& config, Description& out, std::string_view scale_key,
+                                 double usual_scale, std::size_t usual_shared) {
+  read_experts(config, "num_experts", "moe_intermediate_size", out);
+  out.router.rule = top_k(config, out);
+  out.router.rule.id = routing::ids::biased_top_k;
+  out.router.score = Score::sigmoid;
+  out.router.correction_bias = true;
+  out.router.gate = GateNormalisation::renormalised;
+  out.router.gate_scale = config.number(scale_key, usual_scale, -1e6, 1e6);
+  out.expert.shared_width = config.count("num_shared_experts", usual_shared, 0, 1024) * out.expert.width;
+}
+
 void read_mlp_layer_types(input::ObjectReader& config, Description& out, std::size_t dense) {
   const auto types = config.texts("mlp_layer_types");
   if (!types.empty() && types.size() != out.layers.size())

@@ -40,6 +40,11 @@ void read_groups(input::ObjectReader& config, Description& out, std::string_view
 void read_corrected_router(input::ObjectReader& config, Description& out, bool renormalised,
                            const UsualExperts& usual);
 
+/// Experts (num_experts, num_shared_experts) behind sigmoid scores with a correction bias, renormalised and
+/// scaled, without groups.
+void read_scaled_sigmoid_experts(input::ObjectReader& config, Description& out, std::string_view scale_key,
+                                 double usual_scale, std::size_t usual_shared);
+
 /// mlp_layer_types: which layers have experts; where absent, all after the first `dense` ones.
 void read_mlp_layer_types(input::ObjectReader& config, Description& out, std::size_t dense);
 

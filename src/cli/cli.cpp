@@ -63,7 +63,7 @@ int usage_failure(const CLI::ParseError& error, const CLI::App& app) {
 int complain(const Error& error) {
   const std::string& said = error.message;
   const bool whole = said.size() <= longest_complaint;
-  tell_line(said.substr(0, longest_complaint) + (whole ? "" : "..."));
+  if (!said.empty()) tell_line(said.substr(0, longest_complaint) + (whole ? "" : "..."));
   switch (error.kind) {
     case Error::Kind::usage:
       return wrong_usage;

@@ -48,8 +48,10 @@ bool wants_color(const std::string& choice) {
 }
 
 Expected<void> print(const std::string& text) {
-  if (!put(stdout, text)) return input_error(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
-  return {};
+  errno = 0;
+  if (put(stdout, text)) return {};
+  if (errno == EPIPE) return input_error("");  // who closed the pipe has read enough
+  return input_error(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
 }
 
 Expected<Outputs::Target> Outputs::open_one(const std::string& spec) {

@@ -35,11 +35,6 @@ std::string whole_rules(const std::vector<Group>& groups, const TextStyle& style
   return out;
 }
 
-std::string numbers(const std::vector<std::uint32_t>& layers) {
-  return layers.size() == 1 ? fmt::format("{}", layers.front())
-                            : fmt::format("{}-{}", layers.front(), layers.back());
-}
-
 /// Why a layer is open: what explains it, and what explains it as well and answers otherwise.
 std::string open_in_words(const LayerFacts::Rule& rule) {
   constexpr std::size_t shown = 3;
@@ -108,7 +103,7 @@ std::string layer_table(const Report& report, const TextStyle& style) {
   std::vector<Row> rows{{"layer", "rule", "causal", "flips", "floor", "leak, bits", "origin"}};
   for (const Group& group : groups) {
     if (rows.size() > max_rows) break;
-    rows.push_back({numbers(group.layers)});
+    rows.push_back({ranges_of(group.layers)});
     rows.back().insert(rows.back().end(), group.cells.begin(), group.cells.end());
   }
   std::string out = "\n" + inked("Layers", Ink::bold, style.color) + "\n" + aligned(rows, style.color);

@@ -62,7 +62,7 @@ std::string placed_message(const Report::Finding& finding) {
   return fmt::format("{}:{}: {}", finding.place->file, finding.place->line, finding.message);
 }
 
-std::string layers_in_words(const std::vector<std::uint32_t>& layers) {
+std::string ranges_of(const std::vector<std::uint32_t>& layers) {
   std::string out;
   for (std::size_t i = 0; i < layers.size();) {
     std::size_t last = i;
@@ -71,8 +71,12 @@ std::string layers_in_words(const std::vector<std::uint32_t>& layers) {
     out += last > i ? fmt::format("{}-{}", layers[i], layers[last]) : fmt::format("{}", layers[i]);
     i = last + 1;
   }
-  if (out.empty()) return out;
-  return (layers.size() > 1 ? "layers " : "layer ") + out;
+  return out;
+}
+
+std::string layers_in_words(const std::vector<std::uint32_t>& layers) {
+  if (layers.empty()) return "";
+  return (layers.size() > 1 ? "layers " : "layer ") + ranges_of(layers);
 }
 
 std::string signed_bits(double value) {

@@ -22,6 +22,8 @@ std::string placed_message(const Report::Finding& finding);
 /// What a witness of type flip or change shows, in a sentence; "" for others, whose figures stand in the
 /// finding's message.
 std::string witness_in_words(const Value& witness);
+/// "0-5, 7", "" for none.
+std::string ranges_of(const std::vector<std::uint32_t>& layers);
 /// "layer 3", "layers 0-5, 7", "" for none.
 std::string layers_in_words(const std::vector<std::uint32_t>& layers);
 /// "+0.250", three decimals; never "-0.000".

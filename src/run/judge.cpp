@@ -105,7 +105,9 @@ std::string fingerprint(const std::string& check, const Claim& claim, const Repo
 std::optional<std::string> suppressed_by(const Report::Finding& finding, const Policy& policy,
                                          std::string_view today) {
   for (const Policy::Ignore& ignore : policy.ignore) {
-    if (ignore.check != finding.check || today > ignore.expires) continue;
+    const bool named =
+        ignore.check == finding.check || ignore.check == fmt::format("{}/{}", finding.check, finding.claim);
+    if (!named || today > ignore.expires) continue;
     const auto covered = [&](std::uint32_t layer) { return std::ranges::count(ignore.layers, layer) > 0; };
     if (ignore.layers.empty() || (!finding.layers.empty() && std::ranges::all_of(finding.layers, covered))) {
       return ignore.reason;

@@ -84,6 +84,7 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
   if (const auto option = given(request.checkpoint))
     return usage_error(fmt::format("{} is for checkpoints; {} holds no config.json and is no GGUF file",
                                    *option, request.subject));
+  if (auto whole = refuse_part_of_checkpoint(request.subject); !whole) return tl::unexpected(whole.error());
   return subjects::open_recorded(request.subject, request.options, watch.stop);
 }
 

@@ -136,4 +136,14 @@ bool is_checkpoint(const std::filesystem::path& path) {
          (std::filesystem::is_directory(path, error) && std::filesystem::exists(path / "config.json", error));
 }
 
+Expected<void> refuse_part_of_checkpoint(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  const bool part = name == "config.json" || name == "model.safetensors.index.json" ||
+                    (name.starts_with("model") && name.ends_with(".safetensors"));
+  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
+  if (!part || !is_checkpoint(directory)) return {};
+  return usage_error(fmt::format("{}: is a part of a checkpoint; give its directory, {}", path.string(),
+                                 directory.string()));
+}
+
 }  // namespace pastonly::session

@@ -50,5 +50,8 @@ TagFiles tag_files_from(const Value& value);
 /// Whether the path is a checkpoint, not a plan or a trace: a directory that holds a config.json, or a GGUF
 /// file.
 bool is_checkpoint(const std::filesystem::path& path);
+/// A usage error for one file of a checkpoint's directory (config.json, model*.safetensors): it names the
+/// directory.
+Expected<void> refuse_part_of_checkpoint(const std::filesystem::path& path);
 
 }  // namespace pastonly::session

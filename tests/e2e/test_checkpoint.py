@@ -232,6 +232,12 @@ class Checkpoints(unittest.TestCase):
             self.assertEqual(done.returncode, 4, done.stderr)
             self.assertIn(says, done.stderr)
 
+    def test_a_part_of_a_checkpoint_leads_to_its_directory(self):
+        for part in ("config.json", "model.safetensors"):
+            done = run("audit", self.checkpoint / part)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn(f"give its directory, {self.checkpoint}", done.stderr)
+
     def test_what_cannot_be_run_is_named(self):
         for config, says in (({"model_type": "resnet"}, "llama4_text"), ({"hidden_size": 32}, "model.embed_tokens.weight"),
                              ({"num_experts": 5}, "model.layers.0.mlp.gate.weight"), ({"rope_theta": "x"}, "rope_theta")):

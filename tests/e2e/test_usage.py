@@ -367,7 +367,7 @@ class Reports(Temporary):
         self.assertEqual(done.stdout, "")
         self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["r.json"])
 
-    def test_a_reader_that_has_gone_is_an_error_and_files_stay_whole(self):
+    def test_a_reader_that_has_gone_is_no_news_and_files_stay_whole(self):
         path = self.folder / "r.json"
         for arguments in (["audit", CLEAN, "-o", "text", "-o", f"json={path}"], ["rules"], ["explain", "top-k"]):
             reader, writer = os.pipe()
@@ -375,7 +375,7 @@ class Reports(Temporary):
             done = subprocess.run([BINARY, *map(str, arguments)], stdout=writer, stderr=subprocess.PIPE, text=True)
             os.close(writer)
             self.assertEqual(done.returncode, 2, done)
-            self.assertIn("cannot write to stdout", done.stderr)
+            self.assertEqual(done.stderr, "")
         self.assertEqual(json.loads(path.read_text())["verdict"], "pass")
         self.assertEqual([p.name for p in self.folder.iterdir()], ["r.json"])
 

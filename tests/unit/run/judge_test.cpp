@@ -219,6 +219,14 @@ TEST_CASE("ignores hide what they name until they run out; what they hide stays"
   CHECK(judged(with("batch-isolation", claim("flip")), policy).verdict == Verdict::fail);
 }
 
+TEST_CASE("an ignore may name a claim of a check, as reports print it", "[judge]") {
+  Policy policy = strict();
+  policy.ignore = {{"causal-mask/flip", {}, "known", "2026-06-15"}};
+  CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::pass);
+  policy.ignore[0].check = "causal-mask/stochastic";
+  CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::fail);
+}
+
 TEST_CASE("a finding without layers is not hidden by an ignore of some layers", "[judge]") {
   Policy policy = strict();
   policy.ignore = {{"causal-mask", {1}, "known", "2027-01-01"}};
