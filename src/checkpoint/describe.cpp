@@ -129,6 +129,15 @@ const Family* family_of(std::string_view declared, std::string_view as, Descript
   return family;
 }
 
+/// A list that says the same of every layer becomes what it says; any other is left for the readers to
+/// refuse.
+void make_one(input::Json& config, const std::string& key) {
+  const auto at = config.find(key);
+  if (at == config.end() || !at->is_array() || at->empty()) return;
+  const input::Json first = at->front();
+  if (std::ranges::all_of(*at, [&](const input::Json& each) { return each == first; })) *at = first;
+}
+
 Expected<Description> describe(const input::Json& json, const std::string& file, std::string_view as) {
   if (!json.is_object()) return input_error(fmt::format("{}: expected a JSON object", file));
   TextPart text = text_part(json, file);
@@ -146,6 +155,7 @@ Expected<Description> describe(const input::Json& json, const std::string& file,
         input::printable(fmt::format("--as {}: expected one of {}", as.substr(0, 80), known_types())));
   }
   fill_defaults(family->model_type, text.config);
+  for (const std::string& key : family->one_of_all_layers) make_one(text.config, key);
   input::ObjectReader config(text.config, file, std::string(prefix));
   config.pass_over({"model_type"});
   out.names = family->names;

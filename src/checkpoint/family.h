@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "checkpoint/description.h"
 #include "input/text/object_reader.h"
@@ -21,6 +22,8 @@ struct Family {
   /// What differs from the common part, which is read before. Errors stay in the reader.
   void (*read)(input::ObjectReader& config, Description& out);
   std::string_view norm_epsilon = "rms_norm_eps";  ///< its key
+  /// Keys that may also be lists of one entry a layer, which have to be all the same.
+  std::vector<std::string> one_of_all_layers = {};
 };
 
 /// All that can be run, in the order of the documentation. The only list.

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -43,7 +45,9 @@ void read_whole_shape(input::ObjectReader& config, const Description& out, Atten
 void refuse_what_is_not_run(input::ObjectReader& config) {
   for (const std::string_view key : {"hidden_size_per_layer_input", "num_kv_shared_layers"}) {
     const std::size_t usual = key == "hidden_size_per_layer_input" ? 256 : 0;
-    if (config.count(key, usual, 0) != 0) config.reject(key, "expected 0: other models have no experts");
+    if (config.count(key, usual, 0) != 0)
+      config.reject(
+          key, fmt::format("expected 0, which is not the default ({}): what it adds is not run here", usual));
   }
   if (!config.flag("enable_moe_block", false))
     config.reject("enable_moe_block", "is false: the model has no experts, so there is no routing to audit");

@@ -7,10 +7,6 @@ namespace pastonly::checkpoint {
 
 /// HunYuan-A13B: one shared expert of the experts' own width; queries and keys are normalised once rotated.
 void read_hunyuan(input::ObjectReader& config, Description& out) {
-  for (const std::string_view key : {"num_experts", "moe_topk"}) {
-    const input::Json* value = config.find(key);
-    if (value != nullptr && value->is_array()) return config.wrong(key, "one number for all layers");
-  }
   read_experts(config, "num_experts", "intermediate_size", out);
   out.router.rule = top_k(config, out, config.has("moe_topk") ? "moe_topk" : "num_experts_per_tok");
   out.router.gate = GateNormalisation::renormalised;

@@ -147,7 +147,8 @@ RotaryDescription read_rotary_of(input::ObjectReader& config, std::string_view k
       rope.pass_over({"partial_rotary_factor"});
       read_kind(config, rope, kind, out);
     }
-    config.adopt(rope);
+    all.adopt(rope);
+    for (const std::string_view kind : {"full_attention", "sliding_attention"}) all.pass_over({kind});
     config.adopt(all);
   }
   check_width(config, out);

@@ -63,8 +63,9 @@ constexpr auto harmless = std::to_array<std::string_view>({
 
 /// Keys that configurations of old carry for other kinds of model, and that mean nothing while they are
 /// false.
-constexpr auto harmless_if_false = std::to_array<std::string_view>(
-    {"add_cross_attention", "is_decoder", "is_encoder_decoder", "tf_legacy_loss", "use_bfloat16"});
+constexpr auto harmless_if_false =
+    std::to_array<std::string_view>({"add_cross_attention", "mlp_bias", "is_decoder", "is_encoder_decoder",
+                                     "tf_legacy_loss", "use_bfloat16"});
 
 std::string own_code(input::ObjectReader& config) {
   if (!config.has("auto_map")) return "";
@@ -78,7 +79,7 @@ std::string own_code(input::ObjectReader& config) {
 
 /// Keys that mean nothing beside what was read, as some writers give them to every family.
 bool says_nothing_new(const std::string& entry, const Description& out) {
-  return entry == "partial_rotary_factor = 1.0" ||
+  return entry == "partial_rotary_factor = 1.0" || entry == "router_jitter_noise = 0.0" ||
          entry == fmt::format("moe_intermediate_size = {}", out.expert.width);
 }
 

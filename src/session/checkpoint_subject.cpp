@@ -172,6 +172,7 @@ Expected<CheckpointSubject> open_checkpoint(const AuditRequest& request, Policy&
   subjects::LiveOptions live;
   live.kind = "checkpoint";
   live.name = request.subject;
+  live.longest = description.longest;
   live.layout = layout_of(description, request);
   live.explicit_batch = request.options.batch.has_value();
   // What a configuration declares is how the model is served; only who trained it knows the other rule.

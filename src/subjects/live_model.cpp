@@ -116,6 +116,8 @@ Expected<void> LiveModel::open() {
   // Grouped runs that nobody asked for make room before rows do.
   const auto plan = [&](double trace) {
     PlanOptions wanted = standard_plan(layout, is_stochastic(model_->facts(), options_), options_.trials);
+    std::erase_if(wanted.append,
+                  [&](std::size_t more) { return layout.positions + more > options_.longest; });
     if (const auto k = model_->facts().top_k)
       wanted.reroutes = {routing::top_k_rule(static_cast<std::int64_t>(*k))};
     auto runs = make_plan(wanted, layout);

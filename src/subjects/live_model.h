@@ -18,10 +18,11 @@ namespace pastonly::subjects {
 struct LiveOptions {
   std::string kind = "lab";
   std::string name = "model";
-  Layout layout{16, 64};    ///< of the base batches: what the model is trained with, unless there is a reason
-  Mode mode = Mode::train;  ///< which routing is run, and what the traces say
-  std::uint64_t seed = 0;   ///< of all tokens drawn, and of chance in routing
-  WrapRule decorate;        ///< of every layer's own rule, in every run but reroutes; empty = none
+  Layout layout{16, 64};  ///< of the base batches: what the model is trained with, unless there is a reason
+  std::size_t longest = std::size_t{1} << 32;  ///< no row may have more positions
+  Mode mode = Mode::train;                     ///< which routing is run, and what the traces say
+  std::uint64_t seed = 0;                      ///< of all tokens drawn, and of chance in routing
+  WrapRule decorate;  ///< of every layer's own rule, in every run but reroutes; empty = none
   /// Of the plan's traces together; the number of sequences is halved until they fit, or refused where it is
   /// `told`.
   std::uint64_t memory = std::uint64_t{512} << 20;
