@@ -104,6 +104,10 @@ Names hunyuan_names() {
   return names;
 }
 
+std::vector<std::string> hunyuan_lists() {
+  return {"num_experts", "moe_topk", "moe_intermediate_size", "num_shared_expert"};
+}
+
 Names hy_v3_names() {
   Names names = qwen_names();
   names.routers = {"router.gate.weight", "gate.weight"};
@@ -210,13 +214,7 @@ std::vector<Family> make_families() {
       {"qwen3_next", "Qwen3-Next", 1e4, delta_names(), read_qwen3_next},
       {"qwen3_5_moe_text", "Qwen3.5-MoE (text)", 1e4, delta_names(), read_qwen35},
       {"lfm2_moe", "LFM2-MoE", 1e6, lfm2_names(), read_lfm2, "norm_eps"},
-      {"hunyuan_v1_moe",
-       "HunYuan-A13B",
-       1e4,
-       hunyuan_names(),
-       read_hunyuan,
-       "rms_norm_eps",
-       {"num_experts", "moe_topk", "moe_intermediate_size", "num_shared_expert"}},
+      {"hunyuan_v1_moe", "HunYuan-A13B", 1e4, hunyuan_names(), read_hunyuan, "rms_norm_eps", hunyuan_lists()},
       {"hy_v3", "Hy3", 11158840.0, hy_v3_names(), read_hy_v3},
       {"exaone_moe", "K-EXAONE", 1e4, exaone_names(), read_exaone},
       {"gemma4_text", "Gemma 4 (text)", 1e4, gemma4_names(), read_gemma4},

@@ -73,9 +73,10 @@ double tick_step(double span, double ticks, bool whole) {
 
 AxisScale scale_of(double least, double most, double from, double to, double ticks, bool whole) {
   if (!(most > least)) {
+    // Nothing but zeros, as of every causal model: above the axis, since no share is negative.
     const double room = std::max(std::abs(least) * 0.1, 0.5);
-    least -= room;
-    most += room;
+    most = least == 0.0 ? 1.0 : most + room;
+    least -= least == 0.0 ? 0.0 : room;
   }
   return {least, most, from, to, tick_step(most - least, ticks, whole)};
 }

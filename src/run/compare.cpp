@@ -260,9 +260,10 @@ class Comparison {
     made.help =
         "Mend the first layer that differs; later ones may only pass its difference on. "
         "limits.mismatch_tokens and limits.mismatch_routes say how much a policy accepts.";
-    Claim& lost = claim(claim::lost_routes, Claim::Basis::proof,
-                        fmt::format("{} of the first's routes are not made by the second, near ties apart",
-                                    share(share_of_routes.value)));
+    Claim& lost = claim(
+        claim::lost_routes, Claim::Basis::proof,
+        fmt::format("{} of the first's routes, over all layers, are not made by the second, near ties apart",
+                    share(share_of_routes.value)));
     lost.amount = share_of_routes;
     lost.layers = std::move(layers);
   }

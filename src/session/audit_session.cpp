@@ -81,10 +81,12 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
     behind.checkpoint = *std::move(opened);
     return std::move(behind.checkpoint.subject);
   }
-  if (const auto option = given(request.checkpoint))
+  if (auto whole = refuse_part_of_checkpoint(request.subject); !whole) return tl::unexpected(whole.error());
+  std::error_code error;
+  if (const auto option = given(request.checkpoint);
+      option && std::filesystem::exists(request.subject, error))
     return usage_error(fmt::format("{} is for checkpoints; {} holds no config.json and is no GGUF file",
                                    *option, request.subject));
-  if (auto whole = refuse_part_of_checkpoint(request.subject); !whole) return tl::unexpected(whole.error());
   return subjects::open_recorded(request.subject, request.options, watch.stop);
 }
 

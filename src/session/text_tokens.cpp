@@ -24,6 +24,10 @@ Expected<subjects::DrawTokens> text_tokens(const std::filesystem::path& checkpoi
                                            std::size_t vocab, std::size_t positions) {
   const auto path = checkpoint / tokenizer_name;
   std::error_code error;
+  if (!std::filesystem::is_directory(checkpoint, error))
+    return usage_error(input::printable(fmt::format(
+        "--text {}: the tokenizer of {} is not read; save the ids and give them as --tokens npy:ids.npy",
+        text, checkpoint.string())));
   if (!std::filesystem::exists(path, error))
     return input_error(input::printable(
         fmt::format("--text {0}: {1} holds no tokenizer.json. Write one: python3 -c \"import transformers; "
