@@ -68,7 +68,7 @@ Expected<std::vector<GgufFile>> read_gguf_parts(const fs::path& path) {
     if (!fs::exists(at, error))
       return input_error(input::printable(
           fmt::format("{}: is missing: {} says that there are {} parts", at.string(), path.string(), parts)));
-    auto file = part == number ? std::move(given) : read_gguf(at);
+    auto file = read_gguf(at);
     if (!file) return tl::unexpected(file.error());
     if (auto good = check_part(*file, part, parts); !good) return tl::unexpected(good.error());
     out.push_back(*std::move(file));
