@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -130,9 +131,7 @@ class ShellReader {
     }
     if (gathers_) assigned_array();
     // A file that only sets variables sets them for others.
-    if (!any_used_) {
-      while (!held_.empty()) use(std::string(held_.begin()->first));
-    }
+    if (!any_used_) use_all();
   }
 
  private:
@@ -143,6 +142,7 @@ class ShellReader {
     if ((word.text == "fi" || word.text == "esac") && branches_.size() > 1) branches_.pop_back();
     options_.in_branch(branches_.back());
     scopes_.follow(word.text, opener_);
+    if (word.text == "source" || word.text == ".") use_all();
   }
 
   bool is_printing(std::string_view command) {
@@ -158,6 +158,10 @@ class ShellReader {
     const std::size_t name = name_before_equals(word.text);
     const bool assigns = word.begins && name > 0;
     const std::string variable = assigns ? word.text.substr(0, name) : "";
+    if (reaches_others(word)) {
+      use_all();
+      all_used_ = true;
+    }
     for (const std::string& used : word.uses) {
       if (used != variable) used_.insert(used);
       use(used);
@@ -197,7 +201,7 @@ class ShellReader {
     const std::string value = word.text.substr(word.text.find('=') + 1);
     Held held{value, {}, word.line, branches_.back(), scopes_.open()};
     const bool adds = word.text[name.size()] == '+';
-    passes_on_ = opener_ == "export" || used_.count(name) > 0;
+    passes_on_ = opener_ == "export" || all_used_ || used_.count(name) > 0;
     if (words_.in_array()) {
       if (!adds && !word.conditional) replace(name);
       gathers_ = true;
@@ -233,6 +237,18 @@ class ShellReader {
     if (found->second.empty()) held_.erase(found);
   }
 
+  /// Names that are computed, references, and variables that are all exported: any may be used.
+  bool reaches_others(const Word& word) const {
+    const bool declares = opener_ == "declare" || opener_ == "local" || opener_ == "typeset";
+    return std::ranges::count(word.uses, "!") > 0 || (opener_ == "eval" && !word.begins && !word.known) ||
+           (declares && (word.text == "-n" || word.text == "-x")) ||
+           (opener_ == "set" && !word.begins && (word.text == "-a" || word.text == "allexport"));
+  }
+
+  void use_all() {
+    while (!held_.empty()) use(std::string(held_.begin()->first));
+  }
+
   void use(const std::string& name) {
     const auto found = held_.find(name);
     if (found == held_.end()) return;
@@ -257,7 +273,7 @@ class ShellReader {
   Variables variables_;
   std::map<std::string, std::vector<Held>> held_;
   std::set<std::string> used_;  ///< also before they are assigned: in functions and loops
-  bool any_used_ = false;
+  bool any_used_ = false, all_used_ = false;
   std::uint32_t last_;
   std::vector<std::uint32_t> branches_;  ///< the open ones
   Scopes scopes_;

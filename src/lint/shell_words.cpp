@@ -21,6 +21,7 @@ bool ends_word(char c) {
 void add_uses(std::string_view text, Word& word) {
   for (std::size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1)) {
     std::size_t first = at + 1;
+    if (text.substr(at, 3) == "${!") word.uses.emplace_back("!");  // a name that is computed
     while (first < text.size() && (text[first] == '{' || text[first] == '!' || text[first] == '#')) ++first;
     std::size_t end = first;
     while (end < text.size() && is_name(text[end])) ++end;
