@@ -126,7 +126,7 @@ class Reading {
     const bool fails =
         std::ranges::any_of(report.findings, [](const auto& f) { return f.severity == Severity::error; });
     report.verdict = fails ? Verdict::fail : unreadable_.empty() ? Verdict::pass : Verdict::error;
-    if (!fails) report.verdict_reasons = unreadable_;
+    report.verdict_reasons = unreadable_;
     report.subject.options.set("read", read_);
     report.subject.options.set("unread", unread_);
     report.subject.options.set("recognised", std::move(recognised_));
