@@ -117,7 +117,14 @@ std::string misread(const std::string& text, const std::string& id) {
   return good ? "" : good.error().message;
 }
 
-int run_command(const std::string& text) {
+/// "configuration/ID", as reports name a finding of `lint`.
+std::string without_lint(const std::string& text) {
+  constexpr std::string_view prefix = "configuration/";
+  return text.rfind(prefix, 0) == 0 ? text.substr(prefix.size()) : text;
+}
+
+int run_command(const std::string& asked) {
+  const std::string text = without_lint(asked);
   const std::string id = id_in(text);
   std::string page, options;
   if (const RuleInfo* rule = find_rule(id); rule != nullptr) page = explained(*rule);

@@ -6,6 +6,9 @@ namespace pastonly::lint {
 namespace {
 
 constexpr std::size_t longest_key = 200;
+constexpr int highest = 64;  // levels around a block that are looked at
+
+bool is_specific(std::string_view key) { return key.find('_') != std::string_view::npos; }
 
 }  // namespace
 
@@ -51,13 +54,21 @@ const Entry* Document::own(std::size_t block, std::string_view key) const {
 }
 
 const Entry* Document::find(std::size_t block, std::string_view key) const {
-  const bool specific = key.find('_') != std::string_view::npos;
-  constexpr int highest = 64;
+  const bool specific = is_specific(key);
   for (int level = 0; level < highest && block != Block::none; ++level, block = blocks[block].parent) {
     if (const Entry* found = own(block, key); found != nullptr) return found;
     if (!specific) break;
   }
   return nullptr;
+}
+
+bool Document::may_hold(std::size_t block, std::string_view key) const {
+  const bool specific = is_specific(key);
+  for (int level = 0; level < highest && block != Block::none; ++level, block = blocks[block].parent) {
+    if (blocks[block].more) return true;
+    if (!specific) break;
+  }
+  return false;
 }
 
 }  // namespace pastonly::lint

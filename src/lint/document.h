@@ -28,6 +28,7 @@ struct Block {
   std::size_t parent = none;
   std::vector<std::size_t> merged = {};  ///< blocks whose entries it takes over (YAML's "<<")
   std::vector<Entry> entries = {};
+  bool more = false;  ///< takes keys that are not written here: f(**settings)
 };
 
 /// What a file says. Block 0 is the outermost and always there.
@@ -47,6 +48,8 @@ struct Document {
   /// The same, and where there is none in those around it. A name of one word ("name", "k") is too common to
   /// be meant from outside.
   const Entry* find(std::size_t block, std::string_view key) const;
+  /// Whether a key that `find` does not find may be among those that are not written.
+  bool may_hold(std::size_t block, std::string_view key) const;
 
  private:
   std::size_t entries_ = 0;

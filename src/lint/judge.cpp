@@ -112,6 +112,13 @@ class Trial {
       return holds_of(condition.test, scope_of(document_.blocks[block_].name), condition.value) ==
              Answer::yes;
     const Entry* entry = document_.find(block_, condition.key);
+    const bool first = condition.key == option_.when[0].key;
+    if (entry == nullptr && document_.may_hold(block_, condition.key)) {
+      if (first && condition.test == Test::is) return false;
+      match_.certain = false;
+      say(condition.key, "?", " (computed)");
+      return true;
+    }
     if (entry != nullptr && is_null(*entry)) entry = nullptr;
     // Set in one branch of a script, it may also have its default.
     if (entry != nullptr && entry->branch != 0 && entry->branch != branch_ && entry->known &&
@@ -129,7 +136,6 @@ class Trial {
     if (answer == Answer::no) return false;
     // The first condition is what makes the option act at all: a value from elsewhere says nothing of it
     // where it could be anything, or is passed on as it came.
-    const bool first = condition.key == option_.when[0].key;
     if (answer == Answer::unknown && first && (condition.test == Test::is || entry->passed_on)) return false;
     match_.certain = match_.certain && answer == Answer::yes;
     say(condition.key, entry->value, entry->known ? "" : " (computed)");

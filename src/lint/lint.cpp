@@ -9,6 +9,7 @@
 #include "input/text/printable.h"
 #include "lint/found_files.h"
 #include "lint/judge.h"
+#include "lint/model_type.h"
 #include "lint/read_document.h"
 #include "pastonly/version.h"
 
@@ -82,8 +83,15 @@ class Reading {
     if (!syntax) return nothing(found);
     const auto document = read_document(*text, *syntax);
     if (!document) return trouble(found, fmt::format("{}: {}", found.path, document.error().message));
-    const auto whose =
-        request_.framework ? std::vector{*request_.framework} : frameworks_of(*document, *syntax);
+    auto whose = request_.framework ? std::vector{*request_.framework} : frameworks_of(*document, *syntax);
+    if (!request_.framework && *syntax == Syntax::json && std::erase(whose, Framework::hugging_face) > 0) {
+      const ModelType model = model_type(*document);
+      if (model.known)
+        whose.push_back(Framework::hugging_face);
+      else if (model.experts && whose.empty())
+        return unknown(found, model.name);
+      std::ranges::sort(whose);
+    }
     const bool empty =
         std::ranges::all_of(document->blocks, [](const Block& block) { return block.entries.empty(); });
     if (whose.empty() || empty) return nothing(found);
@@ -98,7 +106,15 @@ class Reading {
   /// What could not be read fails only who named it: a directory holds other people's files.
   void trouble(const FoundFile& found, const std::string& why) {
     report.not_assessed.push_back({check, input::printable(why)});
+    if (!found.path.empty()) --read_;
+    ++unread_;
     if (found.named) unreadable_.push_back(input::printable(why));
+  }
+  void unknown(const FoundFile& found, const std::string& model) {
+    report.not_assessed.push_back(
+        {check, input::printable(fmt::format("{}: {} has experts, and how it routes is not known here: audit "
+                                             "the checkpoint",
+                                             found.path, model))});
   }
   void nothing(const FoundFile& found) {
     if (found.named)
@@ -110,8 +126,9 @@ class Reading {
     const bool fails =
         std::ranges::any_of(report.findings, [](const auto& f) { return f.severity == Severity::error; });
     report.verdict = fails ? Verdict::fail : unreadable_.empty() ? Verdict::pass : Verdict::error;
-    if (!fails) report.verdict_reasons = unreadable_;
+    report.verdict_reasons = unreadable_;
     report.subject.options.set("read", read_);
+    report.subject.options.set("unread", unread_);
     report.subject.options.set("recognised", std::move(recognised_));
     return std::move(report);
   }
@@ -120,7 +137,7 @@ class Reading {
 
  private:
   const Request& request_;
-  std::size_t read_ = 0;
+  std::size_t read_ = 0, unread_ = 0;
   std::vector<std::string> unreadable_;
   Value::Array recognised_;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lint/list_items.h"
 #include "lint/readers.h"
 
 namespace pastonly::lint {
@@ -44,8 +45,7 @@ struct JsonLevel {
   std::size_t block = 0;
   std::string key = {};
   std::uint64_t line = 1;
-  std::string values = {};
-  std::vector<std::string> words = {};
+  ListItems items = {};
 };
 
 /// nlohmann's SAX interface.
@@ -102,13 +102,7 @@ class JsonEvents {
   bool end() {
     JsonLevel level = std::move(levels_.back());
     levels_.pop_back();
-    if (!level.words.empty()) {
-      std::string line;
-      for (const std::string& word : level.words) line += "'" + word + "' ";
-      add_command_line(document_, level.block, line, level.line);
-    } else if (!level.object && !level.values.empty() && !level.key.empty()) {
-      document_.add(level.block, level.key, level.values, level.line);
-    }
+    if (!level.object) level.items.close(document_, level.block, level.key, level.line);
     return true;
   }
 
@@ -122,11 +116,7 @@ class JsonEvents {
         document_.add(level.block, level.key, value, level.line);
       return !document_.full();
     }
-    constexpr std::size_t longest = 1000;
-    if (!level.words.empty() || (level.values.empty() && value.rfind("--", 0) == 0))
-      level.words.push_back(value);
-    else if (level.values.size() < longest)
-      level.values += (level.values.empty() ? "" : ",") + value;
+    level.items.add(value);
     return true;
   }
 

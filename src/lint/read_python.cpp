@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "lint/python_signatures.h"
 #include "lint/python_tokens.h"
 #include "lint/readers.h"
 
@@ -11,6 +14,7 @@ namespace {
 struct Bracket {
   std::size_t block = 0;  ///< of entries inside it
   bool list = false;      ///< "[": its literals become one value
+  bool named = false;     ///< a call or a dictionary with a block of its own
   std::string key = {};   ///< a list's
   std::uint64_t line = 0;
   std::string values = {};
@@ -52,6 +56,7 @@ class PythonReader {
       // An indented class ends at the next line that begins something at its own level; its blocks are small.
       return;
     }
+    if (token.kind == TokenKind::sign && token.text == "*") return unpacked();
     if (token.kind == TokenKind::sign) return bracket(token);
     // "import_deepspeed": whose classes are meant.
     if (token.kind == TokenKind::name && (token.text == "import" || token.text == "from") && open_.empty() &&
@@ -94,10 +99,19 @@ class PythonReader {
 
   bool in_dictionary() const { return !open_.empty() && !open_.back().list && open_.back().key == "{"; }
   /// Whether nothing but line ends stands between the bracket and here.
-  bool after_bracket() const {
+  bool after_bracket() const { return before() == "("; }
+  /// The sign before here, line ends left out; "" where it is none.
+  std::string_view before() const {
     std::size_t back = at_;
     while (back > 0 && tokens_[back - 1].kind == TokenKind::line_end) --back;
-    return back > 0 && tokens_[back - 1].kind == TokenKind::sign && tokens_[back - 1].text == "(";
+    return back > 0 && tokens_[back - 1].kind == TokenKind::sign ? tokens_[back - 1].text : "";
+  }
+  /// "f(**settings)", "{**settings}", "f(*values)": what they hold is not known.
+  void unpacked() {
+    const std::string_view sign = before();
+    if ((sign == "(" || sign == "," || sign == "{") && !open_.empty() && open_.back().named)
+      document_.blocks[open_.back().block].more = true;
+    if (is_sign(1, '*')) ++at_;
   }
 
   void bracket(const Token& token) {
@@ -113,8 +127,11 @@ class PythonReader {
       } else if (sign == '{') {
         inner.key = "{";
         inner.block = document_.open(block(), pending_.empty() ? "dict" : pending_, token.line);
+        inner.named = true;
       } else if (!name_.empty()) {
         inner.block = document_.open(block(), name_, name_line_);
+        inner.named = true;
+        positions(inner.block);
       }
       pending_.clear();
       name_.clear();
@@ -128,6 +145,57 @@ class PythonReader {
       pending_.clear();
       name_.clear();
     }
+  }
+
+  /// Arguments by position, at the bracket of a call that has a signature.
+  void positions(std::size_t block) {
+    constexpr std::size_t most_tokens = 2000;
+    const auto* call = std::ranges::find(python_signatures, name_, &PythonSignature::name);
+    if (call == python_signatures.end()) return;
+    if (!call->package.empty() && document_.own(0, "import_" + std::string(call->package)) == nullptr) return;
+    std::vector<Token> argument;
+    std::size_t position = 0;
+    int depth = 0;
+    for (std::size_t ahead = 1; ahead < most_tokens && at_ + ahead < tokens_.size(); ++ahead) {
+      const Token& here = look(ahead);
+      if (here.kind == TokenKind::line_end) continue;
+      const char sign = here.kind == TokenKind::sign ? here.text[0] : '\0';
+      const bool closes = sign == ')' || sign == ']' || sign == '}';
+      if (depth == 0 && (closes || sign == ',')) {
+        if (!argument.empty() && !positional(*call, block, argument, position)) return;
+        if (closes) return;
+        argument.clear();
+        continue;
+      }
+      if (sign == '(' || sign == '[' || sign == '{') ++depth;
+      if (closes) --depth;
+      argument.push_back(here);
+    }
+    document_.blocks[block].more = true;
+  }
+
+  /// False where nothing can be said of positions after this one.
+  bool positional(const PythonSignature& call, std::size_t block, const std::vector<Token>& argument,
+                  std::size_t& position) {
+    const Token& token = argument.front();
+    const auto sign_at = [&](std::size_t at, std::string_view sign) {
+      return at < argument.size() && argument[at].kind == TokenKind::sign && argument[at].text == sign;
+    };
+    if (token.kind == TokenKind::name && sign_at(1, "=") && !sign_at(2, "="))
+      return false;  // keywords follow
+    if (call.parameters.empty() || sign_at(0, "*") || token.text == "lambda") {
+      document_.blocks[block].more = true;
+      return false;
+    }
+    if (position >= call.parameters.size()) return false;
+    const std::string_view key = call.parameters[position++];
+    const bool minus = sign_at(0, "-") && argument.size() > 1;
+    const Token& value = argument[minus ? 1 : 0];
+    const bool whole = argument.size() == (minus ? 2U : 1U) && value.kind != TokenKind::sign;
+    auto [text, known] = literal(value);
+    document_.add(block, key, (minus ? "-" : "") + text, token.line, known && whole,
+                  whole && last_part(value.text) == key);
+    return true;
   }
 
   void list_value(const Token& token) {
@@ -154,6 +222,17 @@ class PythonReader {
       if (depth < 0 || (depth == 0 && here.text == ",")) return;
       if (depth == 0 && here.text == "=") return assigned(token, ahead + 1);
     }
+  }
+
+  /// What a token says as a value, and whether that is known.
+  static std::pair<std::string, bool> literal(const Token& value) {
+    std::string text(value.text);
+    if (value.kind != TokenKind::name) return {text, true};
+    if (text == "None") return {"", true};
+    if (text == "True" || text == "False") return {text, true};
+    // An enumeration's member is meant by its name; any other name is computed.
+    if (is_class(text) && text.find('.') != std::string::npos) return {std::string(last_part(text)), true};
+    return {text, false};
   }
 
   /// `token` is the key; its value begins so many tokens later.
@@ -186,17 +265,7 @@ class PythonReader {
       at_ += value_at - 1;
       return;
     }
-    std::string text(value.text);
-    bool known = true;
-    if (value.kind == TokenKind::name) {
-      const bool constant = text == "True" || text == "False" || text == "None";
-      // An enumeration's member is meant by its name; any other name is computed.
-      known = constant || (is_class(text) && text.find('.') != std::string::npos);
-      if (text == "None")
-        text.clear();
-      else if (known && !constant)
-        text = last_part(value.text);
-    }
+    auto [text, known] = literal(value);
     if (known || !open_.empty())
       document_.add(block(), key, (minus ? "-" : "") + text, token.line, known,
                     !known && last_part(value.text) == key);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lint/list_items.h"
 #include "lint/readers.h"
 
 namespace pastonly::lint {
@@ -25,9 +26,8 @@ struct Level {
   std::size_t block = 0;  ///< where its entries go
   std::string key;  ///< of a mapping: the one whose value comes next; of a sequence: the one it stands under
   bool has_key = false;
-  std::uint64_t line = 0;               ///< of that key
-  std::string values = {};              ///< of a sequence: its scalars so far
-  std::vector<std::string> words = {};  ///< the same one by one, where the first is an option
+  std::uint64_t line = 0;  ///< of that key
+  ListItems items = {};    ///< of a sequence: its scalars so far
 };
 
 class Events : public YAML::EventHandler {
@@ -67,13 +67,7 @@ class Events : public YAML::EventHandler {
   void OnSequenceEnd() override {
     Level level = std::move(levels_.back());
     levels_.pop_back();
-    if (!level.words.empty()) {
-      std::string line;
-      for (const std::string& word : level.words) line += "'" + word + "' ";
-      add_command_line(document_, level.block, line, level.line);
-    } else if (!level.values.empty() && !level.key.empty() && level.key != "<<") {
-      document_.add(level.block, level.key, level.values, level.line);
-    }
+    level.items.close(document_, level.block, level.key, level.line);
     if (!levels_.empty()) levels_.back().has_key = false;
   }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
@@ -115,13 +109,7 @@ class Events : public YAML::EventHandler {
     }
     Level& level = levels_.back();
     if (!level.mapping) {
-      if (level.words.empty() && level.values.empty() && value.rfind("--", 0) == 0)
-        level.words.push_back(value);
-      else if (!level.words.empty())
-        level.words.push_back(value);
-      constexpr std::size_t longest = 1000;
-      if (level.words.empty() && level.values.size() < longest)
-        level.values += (level.values.empty() ? "" : ",") + value;
+      level.items.add(value);
       return;
     }
     if (!level.has_key) {

@@ -1,5 +1,7 @@
 #include "lint/shell_words.h"
 
+#include <algorithm>
+
 #include "lint/readers.h"
 
 namespace pastonly::lint {
@@ -15,7 +17,74 @@ bool ends_word(char c) {
          c == ')' || c == '<' || c == '>';
 }
 
+/// Names after '$' in text that is not replaced.
+void add_uses(std::string_view text, Word& word) {
+  for (std::size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1)) {
+    std::size_t first = at + 1;
+    if (text.substr(at, 3) == "${!") word.uses.emplace_back("!");  // a name that is computed
+    while (first < text.size() && (text[first] == '{' || text[first] == '!' || text[first] == '#')) ++first;
+    std::size_t end = first;
+    while (end < text.size() && is_name(text[end])) ++end;
+    if (end > first) word.uses.emplace_back(text.substr(first, end - first));
+  }
+}
+
 }  // namespace
+
+bool ShellWords::only_prints() const {
+  constexpr std::size_t farthest = 2000;  // bytes
+  char quote = '\0';
+  for (std::size_t i = at_; i < text_.size(); ++i) {
+    if (i - at_ > farthest) return false;
+    const char c = text_[i];
+    if (c == '\\' && quote != '\'') {
+      ++i;
+    } else if (quote != '\0') {
+      if (c == quote) quote = '\0';
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '\n' || c == ';' || c == ')') {
+      return true;
+    } else if (c == '&' && text_[i - 1] != '>') {
+      return true;
+    } else if (c == '|') {
+      return i + 1 < text_.size() && text_[i + 1] == '|';
+    } else if (c == '>' && text_[i - 1] != '2' && text_.substr(i + 1, 1) != "&") {
+      const auto file = text_.find_first_not_of(" >", i);
+      if (file == std::string_view::npos || text_.substr(file, 5) != "/dev/") return false;
+    }
+  }
+  return true;
+}
+
+/// At "<<".
+void ShellWords::here_document() {
+  at_ += 2;
+  const bool tabs = at() == '-';
+  if (tabs) ++at_;
+  while (at() == ' ' || at() == '\t') ++at_;
+  std::string delimiter;
+  while (!ended() && !ends_word(at())) {
+    if (at() != '\'' && at() != '"' && at() != '\\') delimiter += at();
+    ++at_;
+  }
+  if (leave_out_) delimiter_ = delimiter;
+}
+
+/// At '\n'; the text of a here-document that is left out goes with it.
+void ShellWords::line_end() {
+  ++line_;
+  ++at_;
+  while (!delimiter_.empty() && !ended()) {
+    const std::size_t end = std::min(text_.find('\n', at_), text_.size());
+    std::string_view row = text_.substr(at_, end - at_);
+    while (!row.empty() && row.front() == '\t') row.remove_prefix(1);
+    while (!row.empty() && row.back() == '\r') row.remove_suffix(1);
+    if (row == delimiter_) delimiter_.clear();
+    if (end < text_.size()) ++line_;
+    at_ = std::min(end + 1, text_.size());
+  }
+}
 
 void ShellWords::take(Word& word) {
   if (at() == '\n') ++line_;
@@ -33,11 +102,19 @@ bool ShellWords::skip_to_word() {
       while (!ended() && at() != '\n') ++at_;
     } else if (!ends_word(c)) {
       return true;
+    } else if (c == '<' && at(1) == '<' && at(2) != '<') {
+      here_document();
     } else {
-      if (c == '\n') ++line_;
+      if (c == '(' && !in_array_) ++subshells_;
+      if (c == ')' && !in_array_ && subshells_ > 0) --subshells_;
       if (c == ')') in_array_ = false;
       if (c != ' ' && c != '\t' && c != '\r') begins_ = !in_array_;
-      ++at_;
+      if ((c == '&' || c == '|') && at(1) == c) conditional_ = operator_ = true;
+      if ((c == '\n' || c == ';') && !operator_) conditional_ = false;
+      if (c == '\n')
+        line_end();
+      else
+        ++at_;
     }
   }
   return false;
@@ -47,12 +124,14 @@ bool ShellWords::skip_to_word() {
 void ShellWords::command_substitution(Word& word, char open, char close) {
   word.known = false;
   int depth = 0;
+  const std::size_t first = at_;
   do {
     const char c = at();
     if (c == open) ++depth;
     if (c == close) --depth;
     take(word);
   } while (!ended() && depth > 0);
+  add_uses(text_.substr(first, at_ - first), word);
 }
 
 /// At '$'.
@@ -85,6 +164,7 @@ void ShellWords::variable(const Variables& variables, Word& word) {
     otherwise = has_default ? inside.substr(inside.front() == '-' ? 1 : 2) : inside;
     plain = inside.empty() || has_default || inside == "[@]" || inside == "[*]";
   }
+  add_uses(text_.substr(first, at_ - first), word);
   const auto found = variables.find(name);
   if (plain && found != variables.end()) {
     // Options were read where the variable was assigned.
@@ -127,7 +207,9 @@ void ShellWords::double_quoted(const Variables& variables, Word& word) {
 
 bool ShellWords::next(const Variables& variables, Word& word) {
   if (!skip_to_word()) return false;
-  word = {"", line_, true, begins_};
+  word = {"", line_, true, begins_, false, conditional_ || subshells_ > 0};
+  operator_ = false;
+  const std::size_t first = at_;
   while (!ended() && !ends_word(at())) {
     const char c = at();
     if (c == '\\' && (at(1) == '\n' || at(1) == '\r')) break;
@@ -157,6 +239,14 @@ bool ShellWords::next(const Variables& variables, Word& word) {
     ++at_;
     return true;
   }
+  // Single quotes and backticks keep what they name.
+  const std::string_view raw = text_.substr(first, at_ - first);
+  if (raw.find_first_of("'`") != std::string_view::npos) add_uses(raw, word);
+  std::size_t after = at_;
+  while (after < text_.size() && (text_[after] == ' ' || text_[after] == '\t' || text_[after] == '\r'))
+    ++after;
+  word.ends =
+      after >= text_.size() || std::string_view("\n;&|)#").find(text_[after]) != std::string_view::npos;
   // "export", "then" and the like: what follows is a command of its own.
   static constexpr std::string_view openers[] = {"export", "local", "readonly", "declare", "then",
                                                  "do",     "else",  "{",        "typeset"};

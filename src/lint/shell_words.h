@@ -12,8 +12,11 @@ namespace pastonly::lint {
 struct Word {
   std::string text;
   std::uint64_t line = 1;
-  bool known = true;    ///< false where a part of it is computed; that part stands as it was written
-  bool begins = false;  ///< a command: the first word after a line's end, ';', '|', '&', or a bracket
+  bool known = true;         ///< false where a part of it is computed; that part stands as it was written
+  bool begins = false;       ///< a command: the first word after a line's end, ';', '|', '&', or a bracket
+  bool ends = false;         ///< the last one of its command
+  bool conditional = false;  ///< after "&&" or "||", or in a subshell
+  std::vector<std::string> uses = {};  ///< variables that it names, also where they are not replaced
 };
 
 /// The value that a variable was last assigned, and whether it is a literal.
@@ -29,9 +32,16 @@ class ShellWords {
   ShellWords(std::string_view text, std::uint64_t line) : text_(text), line_(line) {}
   /// False at the end.
   bool next(const Variables& variables, Word& word);
+  bool in_array() const { return in_array_; }
+  /// Whether what the command prints, whose first word was taken last, goes to no file and no other command.
+  bool only_prints() const;
+  /// Leaves out the text of here-documents of this command.
+  void leave_out_here_documents(bool yes) { leave_out_ = yes; }
 
  private:
   bool skip_to_word();
+  void here_document();
+  void line_end();
   void variable(const Variables& variables, Word& word);
   void command_substitution(Word& word, char open, char close);
   void double_quoted(const Variables& variables, Word& word);
@@ -44,6 +54,10 @@ class ShellWords {
   std::size_t at_ = 0;
   bool begins_ = true;
   bool in_array_ = false;  ///< NAME=( ... ): its words are no commands
+  int subshells_ = 0;
+  bool conditional_ = false, operator_ = false;  ///< after "&&"; no word since
+  bool leave_out_ = false;
+  std::string delimiter_;  ///< of a here-document that begins at the next line and is left out
 };
 
 }  // namespace pastonly::lint

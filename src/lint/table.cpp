@@ -445,7 +445,9 @@ constexpr auto rows = std::to_array<Option>({
      Framework::megablocks,
      "moe_capacity_factor",
      "",
-     {{{"moe_capacity_factor", Test::above, "0"}, {"ffn_type", Test::is_not, "mb_dmoe", "mb_moe"}}},
+     {{{"moe_capacity_factor", Test::above, "0"},
+       {"ffn_type", Test::is_not, "mb_dmoe", "mb_moe"},
+       {"moe_dropless", Test::off, "", "@false"}}},
      Effect::selects,
      ids::token_major_capacity,
      "k=1,capacity_factor=1,capacity_formula=megablocks",
@@ -454,7 +456,7 @@ constexpr auto rows = std::to_array<Option>({
      "an expert keeps the first tokens that choose it, counted over all sequences of the batch; no later "
      "token has a say, but "
      "other sequences and the length have",
-     "moe_capacity_factor 0 (as many slots as needed), or dMoE",
+     "moe_capacity_factor 0 (as many slots as needed), or dMoE (OLMo: moe_dropless true)",
      "megablocks/layers/moe.py: ParallelMLP.expert_capacity"},
 
     // fairseq. Drops in training always; in evaluation unless moe_eval_capacity_token_fraction is 1.

@@ -28,6 +28,8 @@ struct Page {
   }
 };
 
+bool is_lint(const Report& report) { return report.subject.kind == "configuration"; }
+
 void add_recording(const Report& report, const std::string& of, std::size_t number, Page& page) {
   const auto add = [&](std::string_view id, std::string_view heading, const std::string& content) {
     page.add(fmt::format("{}-{}", id, number), fmt::format("{}{}", heading, of), content);
@@ -41,7 +43,10 @@ void add_recording(const Report& report, const std::string& of, std::size_t numb
   add("rules", "Rules", html_rules(report));
   add("health", "Loads, drops and experts", html_check_charts(report.checks));
   add("gaps", "Not assessed", html_gaps(report));
-  add("method", "Method and limits", html_method(report));
+  if (is_lint(report))
+    add("files", "Files", html_method(report));
+  else
+    add("method", "Method and limits", html_method(report));
 }
 
 std::string html_reasons(const Report& report) {
@@ -63,7 +68,7 @@ std::string html_facts(const Report& report) {
     fact("subject", fmt::format("{} ({})", one->subject.name, subject_in_words(one->subject)));
   fact("policy", report.policy.name);
   fact("started", report.run.started);
-  fact("seed", fmt::format("{}", report.run.seed));
+  if (!is_lint(report)) fact("seed", fmt::format("{}", report.run.seed));
   fact("program", report.tool.version.empty() ? "" : "pastonly " + report.tool.version);
   return out + "</dl>\n";
 }
@@ -86,13 +91,14 @@ std::string write_html(const Report& report, const TextStyle&) {
       "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"referrer\" "
       "content=\"no-referrer\">\n<title>{0}</title>\n<style>{1}{2}</style>\n</head>\n<body>\n<a "
       "class=\"skip\" "
-      "href=\"#main\">To the report</a>\n<header>\n<h1>pastonly: does routing see the future?</h1>\n<p "
+      "href=\"#main\">To the report</a>\n<header>\n<h1>pastonly: {8}</h1>\n<p "
       "class=\"verdict "
       "{3}\">{3}</p>\n{4}{5}</header>\n<nav aria-label=\"Sections\"><ul>\n{6}</ul></nav>\n<main id=\"main\" "
-      "tabindex=\"-1\">\n{7}</main>\n<footer><p>Written by pastonly. The JSON report holds all of it, and "
-      "<code>pastonly verify</code> checks it.</p></footer>\n</body>\n</html>\n",
+      "tabindex=\"-1\">\n{7}</main>\n<footer><p>Written by pastonly. The JSON report holds all of "
+      "it{9}.</p></footer>\n</body>\n</html>\n",
       title, svg_style(), html_style(), verdict, html_reasons(report), html_facts(report), page.links,
-      page.body);
+      page.body, is_lint(report) ? "which options look ahead?" : "does routing see the future?",
+      is_lint(report) ? "" : ", and <code>pastonly verify</code> checks it");
 }
 
 }  // namespace pastonly::report

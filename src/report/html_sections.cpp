@@ -37,7 +37,7 @@ std::string finding_article(const Kin& kin) {
   }
   if (finding.severity >= Severity::warning) {
     out += html_witness(finding.witness);
-    out += html_words(finding.help);
+    if (!finding.help.empty()) out += html_words((finding.place ? "Instead: " : "") + finding.help);
   }
   if (finding.suppressed) out += html_words("Ignored by the policy: " + *finding.suppressed, "muted");
   return out + "</article>\n";
@@ -85,7 +85,9 @@ std::string files_table(const Report& report) {
   std::vector<Row> rows{{"file", "bytes", "SHA-256"}};
   for (const FileRecord& file : report.subject.files)
     rows.push_back({file.path, grouped(file.bytes), file.sha256.empty() ? "-" : file.sha256});
-  return html_table("Files that were read", rows);
+  return html_table(
+      report.subject.kind == "configuration" ? "Files with options that are known" : "Files that were read",
+      rows);
 }
 
 std::string policy_table(const Policy& policy) {
@@ -180,6 +182,8 @@ std::string html_gaps(const Report& report) {
 }
 
 std::string html_method(const Report& report) {
+  // Nothing is run, and no token is seen.
+  if (report.subject.kind == "configuration") return files_table(report);
   std::string out = html_words(method_words(report.subject.kind));
   out += html_words(limit_in_words(report)) + html_coverage_figure(report);
   std::vector<Report::CheckEntry> checks = report.checks;

@@ -21,10 +21,13 @@ std::string counted(std::size_t count, std::string_view one, std::string_view ma
 }
 
 std::string lint_verdict(const Report& report, const TextStyle& style) {
-  const bool passes = report.verdict == Verdict::pass, fails = report.verdict == Verdict::fail;
+  const bool passes =
+      report.verdict == Verdict::pass && report.subject.options.integer("read").value_or(0) > 0;
+  const bool empty = report.verdict == Verdict::pass && !passes, fails = report.verdict == Verdict::fail;
   const Ink ink = passes ? Ink::green : fails ? Ink::red : Ink::yellow;
   return inked(passes  ? "PASS"
                : fails ? "FAIL"
+               : empty ? "NOTE"
                        : "ERROR",
                ink, style.color) +
          "  " + lint_headline(report) + "\n";
@@ -74,15 +77,24 @@ std::string lint_headline(const Report& report) {
                     warnings = count_of(report, Severity::warning), notes = count_of(report, Severity::note);
   const auto* recognised = report.subject.options.array("recognised");
   const auto read = report.subject.options.integer("read").value_or(0);
-  std::string said = fmt::format("{} read, {} with options that are known",
-                                 counted(static_cast<std::size_t>(read), "file", "files"),
-                                 recognised != nullptr ? recognised->size() : 0);
+  const auto unread = report.subject.options.integer("unread").value_or(0);
+  std::string said = read == 0 ? std::string("nothing was read: no file of a syntax that is known")
+                               : fmt::format("{} read, {} with options that are known",
+                                             counted(static_cast<std::size_t>(read), "file", "files"),
+                                             recognised != nullptr ? recognised->size() : 0);
+  if (unread > 0) {
+    const std::string others = read == 0 ? "" : said + "; ";
+    said = others + counted(static_cast<std::size_t>(unread), "file", "files") + " could not be read";
+    for (const std::string& reason : report.verdict_reasons)
+      said += (&reason == &report.verdict_reasons.front() ? ": " : "; ") + reason;
+  }
   if (errors > 0) said += "; " + counted(errors, "option that is", "options that are") + " not causal";
   if (warnings > 0)
     said += "; " + counted(warnings, "option", "options") +
             " by which other sequences or the length have an influence";
   if (notes > 0) said += "; " + counted(notes, "note", "notes");
-  if (errors + warnings + notes == 0) said += "; none selects a rule that looks ahead";
+  if (errors + warnings + notes == 0 && recognised != nullptr && !recognised->empty() && unread == 0)
+    said += "; none selects a rule that looks ahead";
   return said;
 }
 

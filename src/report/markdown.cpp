@@ -71,7 +71,8 @@ std::string markdown_findings(const Report& report) {
     if (finding.severity >= Severity::warning) {
       if (const auto witness = witness_in_words(finding.witness); !witness.empty())
         what += "<br>Witness: " + markdown_cell(witness) + ".";
-      if (!finding.help.empty()) what += "<br>" + markdown_cell(finding.help);
+      if (!finding.help.empty())
+        what += "<br>" + markdown_cell((finding.place ? "Instead: " : "") + finding.help);
     }
     if (finding.suppressed) what += "<br>Ignored by the policy: " + markdown_cell(*finding.suppressed);
     out += markdown_row({std::string(name(finding.severity)), markdown_cell(heading_of(kin[i])), what});

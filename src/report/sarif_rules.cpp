@@ -32,8 +32,10 @@ std::string_view precision_of(Claim::Basis basis) {
 
 Json sarif_rule(const std::string& id, const Report::Finding& finding) {
   const Check* check = find_check(finding.check);
-  const std::string title = check != nullptr ? std::string(check->title) : id;
-  const std::string about = check != nullptr ? std::string(check->help) : id;
+  // An option that `lint` knows says it itself.
+  const std::string what = finding.witness.text_or("what", id);
+  const std::string title = check != nullptr ? std::string(check->title) : what;
+  const std::string about = check != nullptr ? std::string(check->help) : what;
   const std::string advice = input::printable(finding.help);
   const std::string more = fmt::format("pastonly explain {}", id);
   std::string text = about + (advice.empty() ? "" : " What to do: " + advice) + " More: `" + more + "`.";

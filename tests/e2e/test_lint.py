@@ -81,6 +81,11 @@ class Corpus(unittest.TestCase):
         self.assertIn(f"file={name},line={line},", told["github"])
         for form in ("markdown", "html"):
             self.assertIn(f"{name}:{line}: ", told[form])
+            self.assertIn("Instead: ", told[form])
+        rule = json.loads(told["sarif"])["runs"][0]["tool"]["driver"]["rules"][0]
+        self.assertIn("torch.topk over a column", rule["shortDescription"]["text"])
+        for words in ("Method and limits", "tokens at least", "<dt>seed", "see the future", "pastonly verify"):
+            self.assertNotIn(words, told["html"])
         for form, text in told.items():  # nothing of interventions, which are not made
             self.assertNotIn("Redrawing", text, form)
             self.assertNotIn("token positions", text, form)
@@ -99,6 +104,10 @@ class Corpus(unittest.TestCase):
         self.assertIn("unstable-capacity", done.stdout)
         self.assertIn("biased-top-k", run("explain", "load_balance_coeff").stdout)
         self.assertEqual(run("explain", "moe_token_drop_polcy").returncode, 4)
+        by_id = run("explain", "megatron-drop-by-score")
+        self.assertEqual((by_id.returncode, by_id.stdout), (0, run("explain", "configuration/megatron-drop-by-score").stdout))
+        self.assertIn("(option, megatron-drop-by-score)", by_id.stdout)
+        self.assertEqual(run("explain", "configuration/no-such-id").returncode, 4)
 
     def test_the_page_shows_what_is_printed(self):
         printed = run("lint", "megatron/train_mixtral.sh", cwd=CORPUS).stdout.splitlines()
@@ -136,6 +145,28 @@ class Hostile(unittest.TestCase):
         self.assertEqual(lint(self.folder / "absent.yaml")[0], 2)
         os.mkfifo(self.folder / "pipe.yaml")
         self.assertEqual(lint(self.folder / "pipe.yaml")[0], 2)
+
+    def test_what_was_not_read_is_no_pass(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        done = run("lint", empty)
+        self.assertEqual((done.returncode, done.stdout.split("\n")[0]), (0, "NOTE  nothing was read: no file of a syntax that is known"))
+        broken = self.folder / "broken.json"
+        broken.write_text("{")
+        for form in ("text", "github", "gitlab"):
+            told = run("lint", broken, "-o", form).stdout
+            self.assertIn("1 file could not be read", told, form)
+            self.assertIn("line 1", told, form)
+            self.assertNotIn("looks ahead", told, form)
+
+    def test_an_unknown_mixture_is_not_assessed(self):
+        for name, text, words in (("moe.json", '{"model_type": "mymoe", "router_type": "expert_choice"}', "mymoe has experts"),
+                                  ("dense.json", '{"model_type": "gpt2"}', "no option of a framework")):
+            path = self.folder / name
+            path.write_text(text)
+            code, report = lint(path)
+            self.assertEqual((code, report["findings"], report["subject"]["options"]["recognised"]), (0, [], []))
+            self.assertIn(words, report["not_assessed"][0]["reason"])
 
     def test_aliases_and_merges_do_not_multiply(self):
         lines = ["a0: &a0 {moe_router_topk: 2, moe_expert_capacity_factor: 1.0}"]

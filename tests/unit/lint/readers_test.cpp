@@ -112,6 +112,42 @@ TEST_CASE("lint reads shell scripts", "[lint]") {
   CHECK(entry(document, "OTHER") == "absent");
 }
 
+TEST_CASE("lint reads lists that hold an option as command lines", "[lint]") {
+  for (const auto& [text, syntax] :
+       {std::pair{"args: [train.py, 'say \"it\\', --a-b=1, --c, $(C), --d]\n", Syntax::yaml},
+        std::pair{"{\"args\": [\"train.py\", \"it's\", \"--a-b=1\", \"--c\", \"$(C)\", \"--d\"]}",
+                  Syntax::json}}) {
+    const Document document = read(text, syntax);
+    CHECK(entry(document, "a_b") == "1@1");
+    CHECK(entry(document, "c") == "$(C)@1?");
+    CHECK(entry(document, "d") == "true@1");
+    CHECK(entry(document, "args") == "absent");
+  }
+}
+
+TEST_CASE("lint leaves out what scripts print, and what nothing uses", "[lint]") {
+  const Document document = read(
+      "cat <<-'E' >&2\n--a 1\n\tE\necho --b 2 # --c\nX='--d 3'\nX='--e 4'\nY='--f 5'\nif a; then\nZ='--g "
+      "6'\nelse\nZ='--h 7'\nfi\n[ a ] && Z=\nrun $X $Z; echo '--i 8' | sh\n",
+      Syntax::shell);
+  for (const char* key : {"a", "b", "d", "f"}) CHECK(entry(document, key) == "absent");
+  CHECK(entry(document, "e") == "4@6");
+  CHECK(entry(document, "g") == "6@9");
+  CHECK(entry(document, "h") == "7@11");
+  CHECK(entry(document, "i") == "8@14");
+}
+
+TEST_CASE("lint knows that ** passes what it does not see", "[lint]") {
+  const Document document =
+      read("import deepspeed\nMoE(h, e, 8, 1, -k, drop_tokens=True, **kw)\nf(x=1)\n", Syntax::python);
+  REQUIRE(document.blocks.size() == 3);
+  CHECK(document.may_hold(1, "use_rts"));
+  CHECK_FALSE(document.may_hold(2, "use_rts"));
+  CHECK(entry(document, "num_experts") == "8@2");
+  CHECK(entry(document, "k") == "-k@2?");
+  CHECK(entry(document, "drop_tokens") == "True@2");
+}
+
 TEST_CASE("lint reads Python", "[lint]") {
   const Document document = read(
       "class C(Base):\n    x: int = 3\n    y: Optional[str] = None\n\ndef f(a: bool = True, b=2):\n    if z: "
