@@ -43,9 +43,7 @@ bool ShellWords::only_prints() const {
       if (c == quote) quote = '\0';
     } else if (c == '"' || c == '\'') {
       quote = c;
-    } else if (c == '\n' || c == ';' || c == ')') {
-      return true;
-    } else if (c == '&' && text_[i - 1] != '>') {
+    } else if (c == '\n' || c == ';' || c == ')' || (c == '&' && text_[i - 1] != '>')) {
       return true;
     } else if (c == '|') {
       return i + 1 < text_.size() && text_[i + 1] == '|';
