@@ -15,9 +15,6 @@ namespace {
 
 using kernels::Block;
 
-/// ln(1 + e^x), which is x where that is beyond 20, as in PyTorch.
-double softplus(double x) { return x > 20.0 ? x : kernels::log1p(kernels::exp(x)); }
-
 /// One layer over a batch.
 class DeltaPass {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/elementary.h"
 #include "kernels/rows.h"
 #include "stats/parallel.h"
 
@@ -33,6 +34,8 @@ void silu(float* row, std::size_t size, std::vector<float>& scratch) {
   kernels::logistic(row, size, scratch.data());
   kernels::multiply(row, scratch.data(), size, row);
 }
+
+double softplus(double x) noexcept { return x > 20.0 ? x : kernels::log1p(kernels::exp(x)); }
 
 void clear_padding(const runtime::Batch& batch, kernels::Block<float> rows) {
   for (std::size_t t = 0; t < batch.valid.size(); ++t) {

@@ -16,6 +16,9 @@ void convolve(const std::vector<float>& taps, const std::vector<float>& bias, co
 /// row = x / (1 + e^-x) of every element.
 void silu(float* row, std::size_t size, std::vector<float>& scratch);
 
+/// ln(1 + e^x), and x itself beyond 20, as in PyTorch.
+double softplus(double x) noexcept;
+
 /// Rows of padding count as 0 where layers carry a state from token to token, as in transformers.
 void clear_padding(const runtime::Batch& batch, kernels::Block<float> rows);
 

@@ -50,8 +50,7 @@ class StateSpacePass {
   double step_of(std::size_t token, std::size_t head) const {
     const double x = static_cast<double>(s_.entering.row(token)[space_.inner() + space_.convolved() + head]) +
                      static_cast<double>(w_.step_bias[head]);
-    const double step = x > 20.0 ? x : kernels::log1p(kernels::exp(x));
-    return std::clamp(step, space_.shortest_step, space_.longest_step);
+    return std::clamp(softplus(x), space_.shortest_step, space_.longest_step);
   }
 
   /// One head of one sequence.

@@ -177,6 +177,14 @@ void ShellWords::variable(const Variables& variables, Word& word) {
   }
 }
 
+/// What a command prints is not known.
+void ShellWords::backquoted(Word& word) {
+  ++at_;
+  word.known = false;
+  while (!ended() && at() != '`') take(word);
+  if (!ended()) ++at_;
+}
+
 /// At the opening quote.
 void ShellWords::double_quoted(const Variables& variables, Word& word) {
   ++at_;
@@ -192,10 +200,7 @@ void ShellWords::double_quoted(const Variables& variables, Word& word) {
     } else if (at() == '$') {
       variable(variables, word);
     } else if (at() == '`') {
-      ++at_;
-      word.known = false;
-      while (!ended() && at() != '`') take(word);
-      if (!ended()) ++at_;
+      backquoted(word);
     } else {
       take(word);
     }
@@ -223,10 +228,7 @@ bool ShellWords::next(const Variables& variables, Word& word) {
     } else if (c == '$') {
       variable(variables, word);
     } else if (c == '`') {
-      ++at_;
-      word.known = false;
-      while (!ended() && at() != '`') take(word);
-      if (!ended()) ++at_;
+      backquoted(word);
     } else {
       take(word);
     }

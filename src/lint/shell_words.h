@@ -44,6 +44,7 @@ class ShellWords {
   void line_end();
   void variable(const Variables& variables, Word& word);
   void command_substitution(Word& word, char open, char close);
+  void backquoted(Word& word);
   void double_quoted(const Variables& variables, Word& word);
   void take(Word& word);
   char at(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
