@@ -127,7 +127,7 @@ Expected<std::vector<FileRecord>> files_of(const CompareRequest& request,
   // The last checkpoint's tokenizer reads the text for all.
   for (FileRecord& file : text_files(request.models.back(), request.checkpoint.text))
     out.push_back(std::move(file));
-  return FileHashes(out).wait();
+  return out;
 }
 
 /// What an accepted comparison had is allowed again: up to the upper end of the interval of its shares.
@@ -167,9 +167,12 @@ Expected<Report> run_comparison(const CompareRequest& request, const Environment
   const auto second = models.open(1);
   if (!second) return tl::unexpected(second.error());
   environment.watch.progress(0.6, "comparing");
+  auto read = files_of(request, {&*first, &*second});
+  if (!read) return tl::unexpected(read.error());
+  FileHashes hashes(*std::move(read));
   auto report = run::compare(*first, *second, policy, request.seed, timed.today());
   if (!report) return report;
-  auto files = files_of(request, {&*first, &*second});
+  auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
   report->subject.files = *std::move(files);
   report->subject.name = fmt::format("{} against {}", request.models[0], request.models[1]);
