@@ -36,7 +36,7 @@ _pastonly() {
       options="--policy --baseline --output --rule --as --tokens --text --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     lint) options="--framework --output $session" ;;
     rules | explain | verify) options=$session ;;
-    report) options="--policy --output $session" ;;
+    report) options="--policy --merge --into --output $session" ;;
     plan) options="--vocab --batch --positions --layout --special --tokens --source --limit --noisy $session" ;;
     *) options="audit lab bound rules explain report verify compare plan lint --help --version" ;;
   esac

@@ -23,6 +23,8 @@ complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l color -x -a "
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report lint" -s o -l output -x -a "(__pastonly_formats)" -d "Report"
 complete -c pastonly -n "__fish_seen_subcommand_from bound" -s o -l output -x -a "text json" -d "Report"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -l policy -r -F -a "ci release" -d "Policy"
+complete -c pastonly -n "__fish_seen_subcommand_from report" -l merge -r -F -d "Reports of parts of a plan"
+complete -c pastonly -n "__fish_seen_subcommand_from report" -l into -x -a "(__fish_complete_directories)" -d "Plan directory with the runs of all parts"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify compare lint" -F
 complete -c pastonly -n "__fish_seen_subcommand_from lint" -l framework -x -a "megatron nemo megatron-deepspeed deepspeed megablocks fairseq huggingface openmoe olmo-core torchtitan maxtext flaxformer llama-factory axolotl" -d "Whose options they are"
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l out -r -F -d "Directory for the trained arms"

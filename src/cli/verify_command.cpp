@@ -12,7 +12,6 @@
 #include "cli/trace_options.h"
 #include "input/files/hash.h"
 #include "input/text/printable.h"
-#include "pastonly/check.h"
 #include "run/verify.h"
 #include "run/witness.h"
 #include "session/audit_session.h"
@@ -51,37 +50,6 @@ std::vector<std::string> changed_files(const std::vector<FileRecord>& files) {
   return lines;
 }
 
-Expected<session::AuditRequest> request_of(const Report& report) {
-  if (report.subject.kind == "process")
-    return usage_error(
-        "the report is of a program that answered (--exec), which verify does not start: record its runs "
-        "with "
-        "audit --record DIRECTORY, and verify the report of an audit of that plan");
-  session::AuditRequest request;
-  request.subject = report.subject.name;
-  if (report.subject.kind == "logs") {
-    if (auto given = session::logs_from_value(report.subject.options, request); !given)
-      return tl::unexpected(given.error());
-  } else {
-    auto options = session::trace_options_from(report.subject.options);
-    if (!options) return tl::unexpected(options.error());
-    request.options = *std::move(options);
-    request.checkpoint = session::checkpoint_options_from(report.subject.options);
-    request.tags = session::tag_files_from(report.subject.options);
-  }
-  for (const Report& other : report.beside) request.beside.push_back(other.subject.name);
-  request.policy = report.policy;
-  request.seed = report.run.seed;
-  for (const auto& check : report.checks) {
-    if (find_check(check.id) == nullptr) {
-      return input_error(
-          fmt::format("the report holds check {}, which this version does not have", check.id));
-    }
-    request.checks.push_back(check.id);
-  }
-  return request;
-}
-
 std::string listing(const std::vector<run::Statement>& held, std::size_t& broken) {
   std::string out;
   for (const run::Statement& row : held) {
@@ -104,7 +72,7 @@ Expected<std::vector<run::Statement>> hold_comparison(const Report& stated, cons
 }
 
 Expected<std::vector<run::Statement>> hold_audit(const Report& stated, const Session& session) {
-  const auto request = request_of(stated);
+  const auto request = session::audit_of(stated);
   if (!request) return tl::unexpected(request.error());
   const auto again = long_run(session, [&](const session::Environment& environment) {
     return session::run_audit(*request, environment);

@@ -37,4 +37,7 @@ Expected<void> logs_from_value(const Value& value, AuditRequest& request);
 /// one model.
 Expected<Report> run_audit(const AuditRequest& request, const Environment& environment);
 
+/// The request that a report is the answer to. Usage errors: its subject cannot be asked again.
+Expected<AuditRequest> audit_of(const Report& report);
+
 }  // namespace pastonly::session
