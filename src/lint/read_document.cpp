@@ -27,6 +27,7 @@ constexpr auto endings = std::to_array<std::pair<std::string_view, Syntax>>({
     {".out", Syntax::log},
     {".err", Syntax::log},
     {".txt", Syntax::log},
+    {".gguf", Syntax::gguf},
 });
 
 Expected<Document> read_by(std::string_view text, Syntax syntax) {
@@ -44,6 +45,7 @@ Expected<Document> read_by(std::string_view text, Syntax syntax) {
     case Syntax::gin:
       return read_gin(text);
     case Syntax::log:
+    case Syntax::gguf:  // no text: read_gguf_model
       break;
   }
   return read_log(text);
