@@ -73,7 +73,8 @@ def install():
     root = pathlib.Path(tempfile.mkdtemp(prefix="pastonly-", dir=os.environ.get("RUNNER_TEMP")))
     subprocess.run([sys.executable, "-m", "venv", root / "venv"], check=True)
     done = subprocess.run([root / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", package])
-    program = root / "venv/bin/pastonly"
+    # The program itself where the wheel keeps it apart: what starts it from bin knows no blanks in the path of its Python.
+    program = next((root / "venv").glob("lib/python*/site-packages/pastonly.scripts/pastonly"), root / "venv/bin/pastonly")
     if done.returncode != 0 or not program.is_file():
         raise WrongInput(f"{package} could not be installed; the log says why")
     (root / "bin").mkdir()
