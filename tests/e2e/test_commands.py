@@ -164,16 +164,18 @@ class Executed(unittest.TestCase):
         return folder
 
     def assert_shown(self, page, below, printed):
-        """Line by line; `…` stands for lines that are left out."""
+        """Line by line; `…` stands for what is left out, the rest of the line before it as well."""
         lines, at = [line.rstrip() for line in printed.splitlines()], 0
-        for line in below:
-            if not line or line.strip().startswith("…") and line.strip() == "…" or line.startswith("(exit code"):
+        for line, after in zip(below, below[1:] + [""]):
+            if not line or line.strip() == "…" or line.startswith("(exit code"):
                 continue
-            self.assertIn(line, lines[at:], f"{page} shows it, and it is not printed there:\n{printed[:4000]}")
-            at = lines.index(line, at) + 1
+            cut = after.strip() == "…"
+            found = next((place for place in range(at, len(lines)) if lines[place] == line or cut and lines[place].startswith(line)), None)
+            self.assertIsNotNone(found, f"{page} shows `{line}`, which is not printed there:\n{printed[:4000]}")
+            at = found + 1
 
-    def hold(self, command, code, folder, printed=None):
-        done = self.run_in(folder, command) if printed is None else printed
+    def hold(self, command, code, folder, done=None):
+        done = done or self.run_in(folder, command)
         self.assertEqual(done.returncode, code, f"{command}\n{done.stdout[-3000:]}{done.stderr}")
         for page, text, below in shown():
             if text == command and below and command != "pastonly --version":
@@ -194,6 +196,8 @@ class Executed(unittest.TestCase):
         for command, code in LAB.items():
             with self.subTest(command=command):
                 self.hold(command, code, folder, done if command == QUICK else None)
+        block = re.search(r"^```\n(Forensic sweep\n.*?)```", (ROOT / "docs/checkpoints.md").read_text(), re.MULTILINE | re.DOTALL).group(1)
+        self.assert_shown("docs/checkpoints.md", block.splitlines(), self.run_in(folder, f"pastonly audit checkpoints/{CHOSEN}").stdout)
 
     def test_a_checkpoint_under_a_rule_and_tokens(self):
         self.hold("pastonly audit CHECKPOINT_DIR --rule expert-choice,k=2,chunk=8 --tokens npy:ids.npy", 1, self.folder())
