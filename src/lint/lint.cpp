@@ -69,12 +69,17 @@ Report::Finding finding_of(const Match& match, const std::string& path) {
   return finding;
 }
 
+/// Of a model by its ending: such a file is large, and its first bytes are enough for no message.
+bool is_model(const std::string& path) { return path.ends_with(".gguf") || path.ends_with(".safetensors"); }
+
 class Reading {
  public:
   explicit Reading(const Request& request) : request_(request) {}
 
   void file(const FoundFile& found) {
     ++read_;
+    if (is_model(found.path))
+      return trouble(found, fmt::format("{}: a model, which holds no options: audit it (pastonly audit)", found.path));
     auto syntax = syntax_of(found.path);
     const auto text = input::read_text(found.path, most_log_bytes);
     if (!text) return trouble(found, text.error().message);
