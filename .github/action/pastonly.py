@@ -102,17 +102,22 @@ def command_line(directory, name):
     return line + ["--", *subjects] if subjects else line
 
 
-def run_quietly(line):
-    """Exit code and messages. Whatever a file's name says, the runner takes no command from what is printed meanwhile."""
+def run_apart(line):
+    """Exit code and error messages. Whatever a file's name says, the runner takes no command from what is printed meanwhile."""
     token = secrets.token_hex(16)
     print(f"::stop-commands::{token}\n{shlex.join(line)}", flush=True)
+    messages = []
     try:
-        done = subprocess.run(line, stderr=subprocess.PIPE, text=True, errors="replace")
-        code, messages = done.returncode, done.stderr
+        with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, errors="replace") as program:
+            for said in program.stderr:  # progress as it comes, and in the end what is wrong
+                print(said, end="", flush=True)
+                messages += [said.strip()] if said.startswith("pastonly: ") else []
+        code = program.returncode
     except OSError as wrong:
-        code, messages = 2, f"{line[0]}: {wrong.strerror}\n"
-    print(f"{messages}\n::{token}::", flush=True)
-    return (128 - code if code < 0 else code), messages.strip()
+        code, messages = 2, [f"pastonly: {wrong.strerror}"]
+        print(messages[0])
+    print(f"\n::{token}::", flush=True)
+    return (128 - code if code < 0 else code), "\n".join(messages)
 
 
 def tolerated():
@@ -151,7 +156,7 @@ def run():
         raise WrongInput(f"name: {name} holds more than letters, digits, '.', '_' and '-'")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="pastonly-report-", dir=os.environ.get("RUNNER_TEMP")))
     line = command_line(directory, name)
-    code, messages = run_quietly(line)
+    code, messages = run_apart(line)
     files = {kind: directory / f"{name}.{ending}" for kind, ending in FORMATS.items()}
     show(files, code, messages)
     paths = {kind: str(path) if path.is_file() else "" for kind, path in files.items()}

@@ -79,7 +79,8 @@ class Reading {
   void file(const FoundFile& found) {
     ++read_;
     if (is_model(found.path))
-      return trouble(found, fmt::format("{}: a model, which holds no options: audit it (pastonly audit)", found.path));
+      return trouble(
+          found, fmt::format("{}: a model, which holds no options: audit it (pastonly audit)", found.path));
     auto syntax = syntax_of(found.path);
     const auto text = input::read_text(found.path, most_log_bytes);
     if (!text) return trouble(found, text.error().message);

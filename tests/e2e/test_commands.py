@@ -191,7 +191,8 @@ class Executed(unittest.TestCase):
 
     def test_the_lab_of_the_readme(self):
         folder = self.folder()
-        done = self.run_in(folder, QUICK + " --export build/lab/checkpoints")
+        # What the README shows is there without the checks of the arms; audits/run has them.
+        done = self.run_in(folder, QUICK + " --no-checks --export build/lab/checkpoints")
         (folder / "checkpoints").symlink_to(folder / "build/lab/checkpoints")
         for command, code in LAB.items():
             with self.subTest(command=command):
