@@ -46,7 +46,7 @@ class Hook(unittest.TestCase):
                 for hook in repository["hooks"]:
                     self.assertEqual((hook["id"], hook.get("entry", self.hook["entry"])), (self.hook["id"], self.hook["entry"]))
 
-    @unittest.skipUnless(PROGRAM and shutil.which("git"), "pre-commit is not installed (PyPI)")
+    @unittest.skipUnless(PROGRAM and shutil.which("git"), "pre-commit is not installed (Debian or PyPI: pre-commit)")
     def test_under_pre_commit(self):
         with tempfile.TemporaryDirectory(prefix="hook ") as folder:
             root = pathlib.Path(folder)
