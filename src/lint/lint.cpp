@@ -72,14 +72,20 @@ Report::Finding finding_of(const Match& match, const std::string& path) {
   return finding;
 }
 
+/// Such a file is large, and its first bytes are enough for no message.
+bool is_model(const std::string& path) { return path.ends_with(".safetensors"); }
+
 class Reading {
  public:
   explicit Reading(const Request& request) : request_(request) {}
 
   void file(const FoundFile& found) {
     ++read_;
+    if (is_model(found.path))
+      return trouble(
+          found, fmt::format("{}: a model, which holds no options: audit it (pastonly audit)", found.path));
+    if (checkpoint::is_gguf(found.path)) return gguf(found);
     auto syntax = syntax_of(found.path);
-    if (syntax == Syntax::gguf || checkpoint::is_gguf(found.path)) return gguf(found);
     const auto text = input::read_text(found.path, most_log_bytes);
     if (!text) return trouble(found, text.error().message);
     if (text->find_first_not_of(" \t\r\n") == std::string::npos) return nothing(found);

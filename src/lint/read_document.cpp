@@ -27,7 +27,6 @@ constexpr auto endings = std::to_array<std::pair<std::string_view, Syntax>>({
     {".out", Syntax::log},
     {".err", Syntax::log},
     {".txt", Syntax::log},
-    {".gguf", Syntax::gguf},
 });
 
 Expected<Document> read_by(std::string_view text, Syntax syntax) {
