@@ -73,6 +73,7 @@ NOT_RUN = {
         "names of made-up arrays: tests/e2e/test_traces.py",
     "pastonly audit response.json --experts 128": "an engine's record: tests/e2e/test_records.py",
     "pastonly compare train.safetensors rollout_7.pt --experts 128": "an engine's record: tests/e2e/test_records.py",
+    "pastonly report --merge part1.json part2.json --into whole -o json=whole.json": "parts of a plan: tests/e2e/test_merge.py",
     "pastonly lab audits/experiments/published.json": HOURS,
     "pastonly lab audits/experiments/depth.json --check causal-mask --check leakage-bound": HOURS,
     "pastonly lab audits/experiments/intervention.json --no-checks": HOURS,
