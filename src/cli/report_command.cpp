@@ -5,7 +5,10 @@
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "input/policy/policy.h"
+#include "report/diff.h"
+#include "report/redact.h"
 #include "run/judge.h"
+#include "session/baseline_file.h"
 #include "session/clock.h"
 #include "session/report_file.h"
 
@@ -13,24 +16,65 @@ namespace pastonly::cli {
 namespace {
 
 struct ReportArguments {
-  std::string path;
+  std::vector<std::string> paths;
   std::string policy;
+  bool diff = false;
 };
 
-Expected<Report> load(const ReportArguments& arguments) {
-  auto report = session::read_report(arguments.path);
-  if (!report || arguments.policy.empty()) return report;
-  if (report->subject.kind == "configuration")
-    return usage_error("--policy: the report is of pastonly lint, which knows no policies");
-  auto policy = input::read_policy(arguments.policy, session::utc_today());
-  if (!policy) return tl::unexpected(policy.error());
-  return run::judge_again(*std::move(report), *policy, session::utc_today());
+Expected<Report> load(const ReportArguments& arguments, const Session& session) {
+  auto report = session::read_report(arguments.paths.front());
+  if (report && !arguments.policy.empty()) {
+    if (report->subject.kind == "configuration")
+      return usage_error("--policy: the report is of pastonly lint, which knows no policies");
+    auto policy = input::read_policy(arguments.policy, session::utc_today());
+    if (!policy) return tl::unexpected(policy.error());
+    report = run::judge_again(*std::move(report), *policy, session::utc_today());
+  }
+  return report && session.redact ? report::redact(*report) : report;
+}
+
+Expected<run::EarlierReport> redacted(run::EarlierReport read) {
+  auto report = report::redact(read.report);
+  if (!report) return tl::unexpected(report.error());
+  return run::EarlierReport{*std::move(report), "withheld", read.sha256};
+}
+
+/// Two reports side by side, on stdout.
+int show_diff(const ReportArguments& arguments, const Session& session) {
+  const auto& outputs = session.outputs;
+  const std::string format = outputs.empty() ? "text" : outputs.front();
+  if (outputs.size() > 1 || (format != "text" && format != "json" && format != "markdown"))
+    return complain({Error::Kind::usage, "--diff takes one of -o text, json or markdown, on standard output"});
+  if (!arguments.policy.empty())
+    return complain({Error::Kind::usage,
+                     "--diff shows both reports by their own policies; judge them again first: report A.json "
+                     "--policy POLICY -o json=A2.json"});
+  auto a = session::read_baseline(arguments.paths[0]);
+  if (!a) return complain(a.error());
+  auto b = session::read_baseline(arguments.paths[1]);
+  if (!b) return complain(b.error());
+  if (session.redact) {
+    if (a) a = redacted(*std::move(a));
+    if (!a) return complain(a.error());
+    b = redacted(*std::move(b));
+    if (!b) return complain(b.error());
+  }
+  const auto diff = report::diff_of(*std::move(a), *std::move(b), session::utc_today());
+  if (!diff) return complain(diff.error());
+  const auto printed = print(format == "json"       ? report::write_diff_json(*diff)
+                             : format == "markdown" ? report::write_diff_markdown(*diff)
+                                                    : report::write_diff_text(*diff, {wants_color(session.color), 100}));
+  return printed ? report::exit_code(*diff) : complain(printed.error());
 }
 
 int run_command(const ReportArguments& arguments, const Session& session) {
+  if (arguments.diff != (arguments.paths.size() == 2))
+    return complain({Error::Kind::usage, arguments.diff ? "--diff takes two reports, A.json and B.json"
+                                                        : "report takes one report; two are for --diff"});
+  if (arguments.diff) return show_diff(arguments, session);
   auto outputs = Outputs::open(session.outputs, session.color, {arguments.policy});
   if (!outputs) return complain(outputs.error());
-  const auto report = load(arguments);
+  const auto report = load(arguments, session);
   if (!report) return complain(report.error());
   if (auto written = outputs->write(*report); !written) return complain(written.error());
   return exit_code(report->verdict);
@@ -40,13 +84,19 @@ int run_command(const ReportArguments& arguments, const Session& session) {
 
 void add_report(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<ReportArguments>();
-  CLI::App* command =
-      app.add_subcommand("report", "Convert a JSON report, or judge it again under another policy");
-  command->add_option("report", arguments->path, "JSON report of pastonly audit")->required();
+  CLI::App* command = app.add_subcommand(
+      "report", "Convert a JSON report, judge it again under another policy, redact it, or hold two side by side");
+  command->add_option("report", arguments->paths, "JSON report of pastonly audit; of --diff two, A and B")
+      ->required()
+      ->expected(1, 2);
   command->add_option(
       "--policy", arguments->policy,
       "Judge again under this policy; it must have the same alpha, and the same source if it names one");
+  command->add_flag("--diff", arguments->diff,
+                    "Show what B has that A has not, and the reverse; exit 1 where B has something new or worse "
+                    "that its policy fails on, 3 where B did not assess what A did");
   add_output_option(*command, session);
+  add_redact_option(*command, session);
   add_session_options(*command, session, Shown::color);
   command->callback([arguments, &session] { session.exit_code = run_command(*arguments, session); });
 }
