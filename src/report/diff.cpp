@@ -53,7 +53,9 @@ void compare(const Report& a, const Report& b, const std::string& of, Diff& out)
   for (const auto& finding : b.findings) {
     if (!b.baseline) break;
     const auto& entries = b.baseline->entries;
-    const auto then = std::ranges::find(entries, finding.fingerprint, &Report::Baseline::Entry::fingerprint);
+    const auto then = std::ranges::find_if(entries, [&](const auto& entry) {
+      return entry.check == finding.check && entry.claim == finding.claim && entry.layers == finding.layers;
+    });
     if (then == entries.end()) continue;
     for (const Measurement& now : run::figures_of(b, finding)) {
       const auto old = std::ranges::find_if(

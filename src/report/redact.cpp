@@ -110,7 +110,7 @@ TextRedactor redactor_of(const Report& report) {
   const auto claim = [&](const std::string& check, const std::string& id, const std::string& message,
                          const std::string& help, const Value& witness) {
     texts.say(message, redacted_message(check, id, message, witness));
-    scrub(help);
+    texts.say(help, texts.advised(help));
   };
   for (const Report* one : all_of(report)) {
     for (const auto& finding : one->findings)
@@ -151,7 +151,7 @@ void redact_subject(Report& report, const std::string& name) {
 void redact_claims(Report& report, const TextRedactor& texts) {
   for (auto& finding : report.findings) {
     finding.message = redacted_message(finding.check, finding.claim, finding.message, finding.witness);
-    finding.help = texts.scrubbed(finding.help);
+    finding.help = texts.advised(finding.help);
     finding.witness = redacted_witness(finding.witness);
     finding.place.reset();
     const bool accepted = finding.standing && finding.standing->state == "accepted";
@@ -159,7 +159,7 @@ void redact_claims(Report& report, const TextRedactor& texts) {
   }
   for (auto& row : report.dismissed) {
     row.claim.message = redacted_message(row.check, row.claim.id, row.claim.message, row.claim.witness);
-    row.claim.help = texts.scrubbed(row.claim.help);
+    row.claim.help = texts.advised(row.claim.help);
     row.claim.witness = redacted_witness(row.claim.witness);
   }
 }

@@ -99,6 +99,11 @@ std::string TextRedactor::scrubbed(std::string_view text) const {
   return without_numbers(without_paths(without_quotes(replaced(std::string(text), names_))));
 }
 
+std::string TextRedactor::advised(std::string_view text) const {
+  if (std::ranges::any_of(text, is_digit)) return scrubbed(text);
+  return without_paths(replaced(std::string(text), names_));
+}
+
 std::string TextRedactor::judged(std::string_view text) const {
   return without_paths(without_quotes(replaced(replaced(std::string(text), sentences_), names_)));
 }

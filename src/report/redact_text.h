@@ -18,6 +18,9 @@ class TextRedactor {
   /// Of what a check or a reader wrote: without hidden names, what stands in quotes, words that look like paths,
   /// and with "#" for every number.
   std::string scrubbed(std::string_view text) const;
+  /// Of advice, which is ours: hidden names and paths gone; where it holds a number it is not ours alone, and is
+  /// scrubbed.
+  std::string advised(std::string_view text) const;
   /// Of a reason that the judge wrote around the sentences of checks: those as said, hidden names, paths and
   /// quotes gone; the judge's own numbers are counts and limits, and stay.
   std::string judged(std::string_view text) const;

@@ -64,12 +64,13 @@ std::optional<Entry> entry_of(const Report& report, const Report::Dismissed& dis
   return entry;
 }
 
-/// Whether what is found is what the entry is of. `part`: on some of its layers will do.
-bool is_of(const Entry& entry, const Report::Finding& finding, bool part) {
+/// Whether what is found is what the entry is of. `part`: on some of its layers will do. `ruled`: rules were looked for,
+/// so a layer whose rule is another, or none, is another layer.
+bool is_of(const Entry& entry, const Report::Finding& finding, bool part, bool ruled) {
   if (entry.check != finding.check || entry.claim != finding.claim) return false;
   // A comparison's shares are over all layers, and which of them a rounding touches is chance.
   if (entry.check == check_id::same_routes && finding.amount) return true;
-  if (!part) return entry.fingerprint == finding.fingerprint;
+  if (!part) return ruled ? entry.fingerprint == finding.fingerprint : entry.layers == finding.layers;
   if (finding.layers.empty() || finding.layers.size() >= entry.layers.size()) return false;
   std::vector<std::string> rules;
   for (const std::uint32_t layer : finding.layers) {
@@ -77,26 +78,27 @@ bool is_of(const Entry& entry, const Report::Finding& finding, bool part) {
     if (at == entry.layers.end()) return false;
     rules.push_back(entry.rules[static_cast<std::size_t>(at - entry.layers.begin())]);
   }
-  return fingerprint(entry.check, entry.claim, finding.layers, rules) == finding.fingerprint;
+  return !ruled || fingerprint(entry.check, entry.claim, finding.layers, rules) == finding.fingerprint;
+}
+
+bool ran(const Report& report, std::string_view check) {
+  return std::ranges::any_of(report.checks,
+                             [&](const auto& entry) { return entry.id == check && entry.status == "ran"; });
 }
 
 /// The entry that accepts the finding, else one that would if nothing had grown, else null. Each accepts one finding,
 /// or any number on parts of its layers.
 Entry* match(std::vector<Entry>& entries, const Report::Finding& finding, const Report& report) {
   Entry* outgrown = nullptr;
+  const bool ruled = ran(report, "rule-identification");
   for (const bool part : {false, true}) {
     for (Entry& entry : entries) {
-      if ((!part && !entry.state.empty()) || !is_of(entry, finding, part)) continue;
+      if ((!part && !entry.state.empty()) || !is_of(entry, finding, part, ruled)) continue;
       if (grown(entry, finding, report).empty()) return &entry;
       if (outgrown == nullptr) outgrown = &entry;
     }
   }
   return outgrown;
-}
-
-bool ran(const Report& report, std::string_view check) {
-  return std::ranges::any_of(report.checks,
-                             [&](const auto& entry) { return entry.id == check && entry.status == "ran"; });
 }
 
 /// The recording of the earlier report that was made as this one was.
