@@ -79,7 +79,7 @@ struct Report {
   };
   /// What was taken out of a report (docs/privacy.md).
   struct Redaction {
-    std::string digest;                 ///< SHA-256 over the hashes of all files of the recording together
+    std::string digest;                 ///< SHA-256 over the hashes of all files of the recording, in their order
     std::vector<std::string> withheld;  ///< keys of subject.options that are not stated
   };
   /// Where a finding stands in a file that was read.

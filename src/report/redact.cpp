@@ -126,11 +126,8 @@ TextRedactor redactor_of(const Report& report) {
 }
 
 std::string digest_of(const Report& report) {
-  std::vector<std::string> hashes;
-  for (const FileRecord& file : report.subject.files) hashes.push_back(file.sha256);
-  std::ranges::sort(hashes);
   std::string all;
-  for (const std::string& hash : hashes) all += hash + "\n";
+  for (const FileRecord& file : report.subject.files) all += file.sha256 + "\n";
   return input::sha256_text(all);
 }
 

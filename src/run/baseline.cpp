@@ -34,13 +34,13 @@ std::uint64_t successes(const Measurement& m) {
 double lower_end(const Measurement& m, double alpha) {
   if (m.lower) return *m.lower;
   if (m.upper || !is_share(m) || m.samples == 0) return m.value;
-  return stats::clopper_pearson_lower(successes(m), m.samples, alpha);
+  return stats::clopper_pearson(successes(m), m.samples, alpha).lower;
 }
 
 double upper_end(const Measurement& m, double alpha) {
   if (m.upper) return std::max(*m.upper, m.value);
   if (m.lower || !is_share(m) || m.samples == 0) return m.value;
-  return stats::clopper_pearson_upper(successes(m), m.samples, alpha);
+  return stats::clopper_pearson(successes(m), m.samples, alpha).upper;
 }
 
 std::string figure_in_words(const Measurement& m) {

@@ -69,7 +69,7 @@ class Baseline(unittest.TestCase):
         self.assertIn("6 findings of the baseline are gone: write it anew",
                       " ".join(run("audit", CLEAN, "--baseline", self.base).stdout.split()))
         # A check that did not run says nothing of what it found before.
-        part = self.judged(self.base, "--check", "causal-mask", expect=3)
+        part = self.judged(self.base, "--check", "causal-mask")
         self.assertEqual({e["check"]: e["state"] for e in part["baseline"]["entries"]}["rule-identification"], "not assessed")
 
     def test_worse_is_beyond_the_interval(self):
@@ -111,10 +111,11 @@ class Baseline(unittest.TestCase):
         self.assertIn("its severity was warning, and is error", str(report["findings"]))
 
     def test_it_hides_nothing_that_is_open(self):
-        report = self.judged(self.base, "--policy", "release", expect=3)
+        few = self.path / "few.json"
+        few.write_text(json.dumps({"schema": "pastonly.policy/1", "min_tokens": 1000000}))
+        report = self.judged(self.base, "--policy", few, expect=3)
         self.assertEqual(report["verdict"], "inconclusive")
         self.assertNotIn("as in the baseline", " ".join(report["verdict_reasons"]))
-        few = self.path / "few.json"
         few.write_text(json.dumps({"schema": "pastonly.policy/1", "limits": {"trial_rate": 0.01}}))
         report = self.judged(self.base, "--policy", few, expect=3)
         self.assertIn("12 trials", " ".join(report["verdict_reasons"]))
@@ -165,7 +166,9 @@ class Baseline(unittest.TestCase):
         report = self.path / "report.json"
         run("audit", LEAKY, "-q", "--baseline", self.base, "-o", f"json={report}")
         self.assertEqual(run("report", report).returncode, 0)
-        self.assertEqual(run("report", report, "--policy", "release").returncode, 3)
+        policy = self.path / "policy.json"
+        policy.write_text(json.dumps({"schema": "pastonly.policy/1", "severity": {"length-invariance": "error"}}))
+        self.assertEqual(run("report", report, "--policy", policy).returncode, 1)
 
     def test_several_recordings(self):
         for mode, model in (("train", whole_row), ("eval", causal)):

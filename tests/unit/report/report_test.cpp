@@ -90,7 +90,7 @@ Report full() {
   report.not_assessed = {{"source-floor", "no source"}};
   report.policy = input::read_policy("ci").value();
   report.policy.name = "p";
-  report.policy.ignore = {{"causal-mask", {3}, "known", "2027-01-01"}};
+  report.policy.ignore = {{"causal-mask", "", {3}, "known", "2027-01-01"}};
   report.policy.source = Source{"uniform", 64};
   return report;
 }

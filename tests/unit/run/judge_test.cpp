@@ -205,7 +205,7 @@ TEST_CASE("a statistical claim without p-value and limit decides nothing", "[jud
 
 TEST_CASE("ignores hide what they name until they run out; what they hide stays", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"causal-mask", {1}, "known, being fixed", "2026-06-15"}};
+  policy.ignore = {{"causal-mask", "", {1}, "known, being fixed", "2026-06-15"}};
   const Report hidden = judged(with("causal-mask", claim("flip")), policy);
   CHECK(hidden.verdict == Verdict::pass);
   CHECK(hidden.findings.at(0).suppressed == "known, being fixed");
@@ -221,7 +221,7 @@ TEST_CASE("ignores hide what they name until they run out; what they hide stays"
 
 TEST_CASE("an ignore may name a claim of a check, as reports print it", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"causal-mask/flip", {}, "known", "2026-06-15"}};
+  policy.ignore = {{"causal-mask/flip", "", {}, "known", "2026-06-15"}};
   CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::pass);
   policy.ignore[0].check = "causal-mask/stochastic";
   CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::fail);
@@ -229,7 +229,7 @@ TEST_CASE("an ignore may name a claim of a check, as reports print it", "[judge]
 
 TEST_CASE("a finding without layers is not hidden by an ignore of some layers", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"causal-mask", {1}, "known", "2027-01-01"}};
+  policy.ignore = {{"causal-mask", "", {1}, "known", "2027-01-01"}};
   Claim whole = claim("flip");
   whole.layers.clear();
   CHECK(judged(with("causal-mask", whole), policy).verdict == Verdict::fail);
@@ -237,7 +237,7 @@ TEST_CASE("a finding without layers is not hidden by an ignore of some layers", 
 
 TEST_CASE("an ignore past its date hides nothing and is an error", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"causal-mask", {}, "known", "2026-06-14"}};
+  policy.ignore = {{"causal-mask", "", {}, "known", "2026-06-14"}};
   CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::fail);
   const Report report = judged(clean(), policy);
   CHECK(report.verdict == Verdict::error);
@@ -327,7 +327,7 @@ TEST_CASE("a detection limit above the policy's is inconclusive", "[judge]") {
   const Report changed = judged(outcomes, anything);
   CHECK(changed.verdict == Verdict::inconclusive);
   CHECK(changed.verdict_reasons.at(0).find("plain repeats change decisions") != std::string::npos);
-  anything.ignore = {{"causal-mask", {}, "known", "2027-01-01"}};
+  anything.ignore = {{"causal-mask", "", {}, "known", "2027-01-01"}};
   std::get<Ran>(outcomes[0].second).claims = {claim("flip")};
   const std::string_view tolerated = "which the policy tolerates";
   CHECK(judged(outcomes, anything).verdict_reasons.at(0).find(tolerated) != std::string::npos);
@@ -348,7 +348,7 @@ TEST_CASE("chunk widths that no cut could see are inconclusive", "[judge]") {
 
 TEST_CASE("findings stand by severity, hidden ones last, and keep their fingerprint", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"batch-isolation", {}, "one tenant only", "2027-01-01"}};
+  policy.ignore = {{"batch-isolation", "", {}, "one tenant only", "2027-01-01"}};
   run::Outcomes outcomes = with("batch-isolation", claim("flip"));
   std::get<Ran>(outcomes[0].second).claims = {claim("rounding"), claim("flip")};
   const Report report = judged(outcomes, policy);
