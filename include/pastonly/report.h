@@ -66,11 +66,11 @@ struct Report {
     struct Entry {
       std::string check, claim;
       std::vector<std::uint32_t> layers;
-      std::vector<std::string> rules;            ///< of these layers, "" where none is known
+      std::vector<std::string> rules;  ///< of these layers, "" where none is known
       std::string fingerprint;
-      Severity severity = Severity::none;        ///< none: it was within the limits of its policy
-      std::vector<Measurement> figures;          ///< that must not grow
-      std::string state;                         ///< found | gone | not assessed
+      Severity severity = Severity::none;  ///< none: it was within the limits of its policy
+      std::vector<Measurement> figures;    ///< that must not grow
+      std::string state;                   ///< found | gone | not assessed
     };
     std::string name, sha256;     ///< the file's path, and the hash of its bytes
     std::string version, policy;  ///< of the program that wrote it; the policy's name there
@@ -79,7 +79,7 @@ struct Report {
   };
   /// What was taken out of a report (docs/privacy.md).
   struct Redaction {
-    std::string digest;                 ///< SHA-256 over the hashes of all files of the recording, in their order
+    std::string digest;  ///< SHA-256 over the hashes of all files of the recording, in their order
     std::vector<std::string> withheld;  ///< keys of subject.options that are not stated
   };
   /// Where a finding stands in a file that was read.
@@ -101,7 +101,7 @@ struct Report {
     Claim::Basis basis = Claim::Basis::proof;
     std::optional<double> p_value;  ///< as the check stated it, before correction
     std::optional<Measurement> amount;
-    std::optional<Place> place = {};  ///< of `pastonly lint`
+    std::optional<Place> place = {};        ///< of `pastonly lint`
     std::optional<Standing> standing = {};  ///< where a baseline was given; accepted ones are suppressed too
   };
   /// A claim that became no finding: not significant over the whole run, or within the limits. Kept so
@@ -200,7 +200,8 @@ struct Report {
   Run run;
   SubjectEntry subject;
   Verdict verdict = Verdict::inconclusive;
-  std::vector<std::string> verdict_reasons;  ///< why it is no pass, or what a baseline accepted; a sentence each
+  std::vector<std::string>
+      verdict_reasons;  ///< why it is no pass, or what a baseline accepted; a sentence each
   std::optional<DetectionLimit> detection_limit;
   std::vector<Layer> layers;
   Totals totals;

@@ -95,7 +95,7 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   return session::AuditRequest{
       subject,          *std::move(options), *std::move(policy), arguments.checks,
       session.seed,     arguments.logs,      std::move(log),     std::move(checkpoint),
-      *std::move(tags), *std::move(program), std::move(beside), *std::move(baseline)};
+      *std::move(tags), *std::move(program), std::move(beside),  *std::move(baseline)};
 }
 
 /// An interrupted audit of a checkpoint says how to go on.

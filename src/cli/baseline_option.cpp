@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/messages.h"
 #include "cli/validators.h"
 #include "session/baseline_file.h"
@@ -9,15 +11,17 @@
 namespace pastonly::cli {
 
 void add_baseline_options(CLI::App& command, BaselineArguments& arguments) {
-  CLI::Option* written = command
-                             .add_option("--write-baseline", arguments.write,
-                                         "Write the JSON report to FILE, to be accepted with --baseline; exits with 0")
-                             ->type_name("FILE")
-                             ->check(not_empty());
+  CLI::Option* written =
+      command
+          .add_option("--write-baseline", arguments.write,
+                      "Write the JSON report to FILE, to be accepted with --baseline; exits with 0")
+          ->type_name("FILE")
+          ->check(not_empty());
   command
-      .add_option("--baseline", arguments.path,
-                  "JSON report of an earlier audit or comparison: what was found there is accepted, and only what "
-                  "is new or worse fails")
+      .add_option(
+          "--baseline", arguments.path,
+          "JSON report of an earlier audit or comparison: what was found there is accepted, and only what "
+          "is new or worse fails")
       ->type_name("REPORT")
       ->check(not_empty())
       ->excludes(written);
@@ -44,8 +48,12 @@ std::vector<std::string> outputs_of(const BaselineArguments& arguments, const Se
 
 int conclude(const BaselineArguments& arguments, const Report& report) {
   if (arguments.write.empty()) return exit_code(report.verdict);
-  std::size_t findings = report.findings.size();
-  for (const Report& other : report.beside) findings += other.findings.size();
+  // What the policy ignores has a date of its own.
+  const auto open = [](const Report& one) {
+    return std::ranges::count_if(one.findings, [](const auto& finding) { return !finding.suppressed; });
+  };
+  auto findings = open(report);
+  for (const Report& other : report.beside) findings += open(other);
   tell_line(fmt::format("{}: {} finding{} to be accepted with --baseline{}", arguments.write, findings,
                         findings == 1 ? "" : "s",
                         report.verdict == Verdict::error || report.verdict == Verdict::inconclusive

@@ -61,9 +61,11 @@ int run_command(const CompareArguments& arguments, const Session& session) {
   if (!request) return complain(request.error());
   if (request->models.size() > 2) {
     if (!arguments.baseline.path.empty() || !arguments.baseline.write.empty())
-      return complain({Error::Kind::usage, "of more than two models there is no verdict, so no baseline either"});
+      return complain(
+          {Error::Kind::usage, "of more than two models there is no verdict, so no baseline either"});
     if (session.redact)
-      return complain({Error::Kind::usage, "of more than two models there is no report that --redact could redact"});
+      return complain(
+          {Error::Kind::usage, "of more than two models there is no report that --redact could redact"});
     return show_fixation(*request, session);
   }
   std::vector<std::string> read{arguments.policy};

@@ -44,7 +44,8 @@ int show_diff(const ReportArguments& arguments, const Session& session) {
   const auto& outputs = session.outputs;
   const std::string format = outputs.empty() ? "text" : outputs.front();
   if (outputs.size() > 1 || (format != "text" && format != "json" && format != "markdown"))
-    return complain({Error::Kind::usage, "--diff takes one of -o text, json or markdown, on standard output"});
+    return complain(
+        {Error::Kind::usage, "--diff takes one of -o text, json or markdown, on standard output"});
   if (!arguments.policy.empty())
     return complain({Error::Kind::usage,
                      "--diff shows both reports by their own policies; judge them again first: report A.json "
@@ -61,9 +62,10 @@ int show_diff(const ReportArguments& arguments, const Session& session) {
   }
   const auto diff = report::diff_of(*std::move(a), *std::move(b), session::utc_today());
   if (!diff) return complain(diff.error());
-  const auto printed = print(format == "json"       ? report::write_diff_json(*diff)
-                             : format == "markdown" ? report::write_diff_markdown(*diff)
-                                                    : report::write_diff_text(*diff, {wants_color(session.color), 100}));
+  const auto printed =
+      print(format == "json"       ? report::write_diff_json(*diff)
+            : format == "markdown" ? report::write_diff_markdown(*diff)
+                                   : report::write_diff_text(*diff, {wants_color(session.color), 100}));
   return printed ? report::exit_code(*diff) : complain(printed.error());
 }
 
@@ -85,16 +87,18 @@ int run_command(const ReportArguments& arguments, const Session& session) {
 void add_report(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<ReportArguments>();
   CLI::App* command = app.add_subcommand(
-      "report", "Convert a JSON report, judge it again under another policy, redact it, or hold two side by side");
+      "report",
+      "Convert a JSON report, judge it again under another policy, redact it, or hold two side by side");
   command->add_option("report", arguments->paths, "JSON report of pastonly audit; of --diff two, A and B")
       ->required()
       ->expected(1, 2);
   command->add_option(
       "--policy", arguments->policy,
       "Judge again under this policy; it must have the same alpha, and the same source if it names one");
-  command->add_flag("--diff", arguments->diff,
-                    "Show what B has that A has not, and the reverse; exit 1 where B has something new or worse "
-                    "that its policy fails on, 3 where B did not assess what A did");
+  command->add_flag(
+      "--diff", arguments->diff,
+      "Show what B has that A has not, and the reverse; exit 1 where B has something new or worse "
+      "that its policy fails on, 3 where B did not assess what A did");
   add_output_option(*command, session);
   add_redact_option(*command, session);
   add_session_options(*command, session, Shown::color);

@@ -145,7 +145,8 @@ Expected<std::vector<run::Statement>> hold_repeated(const Report& stated, const 
 }
 
 /// A redacted report names no files: of the originals that are given it is made again, and redacted again.
-Expected<std::vector<run::Statement>> hold_redacted(const Report& stated, const std::vector<std::string>& originals,
+Expected<std::vector<run::Statement>> hold_redacted(const Report& stated,
+                                                    const std::vector<std::string>& originals,
                                                     const Session& session) {
   auto unredacted = session::with_originals(stated, originals);
   if (!unredacted) return tl::unexpected(unredacted.error());
@@ -157,7 +158,8 @@ Expected<std::vector<run::Statement>> hold_redacted(const Report& stated, const 
   const auto hold_one = [&](const Report& redacted_one, const Report& original, const Report& made) {
     const bool same =
         redacted_one.redaction && made.redaction && redacted_one.redaction->digest == made.redaction->digest;
-    held.push_back({"digest of the original files", same, same ? "" : "the files are others than those of the audit"});
+    held.push_back(
+        {"digest of the original files", same, same ? "" : "the files are others than those of the audit"});
     locate_witnesses(original, held);
     for (auto& row : run::verify_against(redacted_one, made)) held.push_back(std::move(row));
   };
@@ -168,10 +170,12 @@ Expected<std::vector<run::Statement>> hold_redacted(const Report& stated, const 
 }
 
 /// Against the full report: whether the redacted one is what redaction makes of it.
-std::vector<run::Statement> hold_against_full(const Report& stated, const Report& redacted, const std::string& path) {
+std::vector<run::Statement> hold_against_full(const Report& stated, const Report& redacted,
+                                              const std::string& path) {
   std::vector<run::Statement> held = run::verify_against(stated, redacted);
   const bool same = report::write_json(stated) == report::write_json(redacted);
-  held.push_back({fmt::format("is {}, redacted", path), same, same ? "" : "redaction of it gives another report"});
+  held.push_back(
+      {fmt::format("is {}, redacted", path), same, same ? "" : "redaction of it gives another report"});
   return held;
 }
 
@@ -242,10 +246,11 @@ int tell(const Expected<std::vector<run::Statement>>& held, const std::string& f
 
 int verify_redacted(const Report& stated, const VerifyArguments& arguments, const Session& session) {
   if (arguments.originals.empty())
-    return complain({Error::Kind::usage,
-                     fmt::format("{}: is redacted; name what it was made from: verify REPORT SUBJECT..., or the full "
-                                 "report: verify REPORT FULL.json",
-                                 arguments.path)});
+    return complain(
+        {Error::Kind::usage,
+         fmt::format("{}: is redacted; name what it was made from: verify REPORT SUBJECT..., or the full "
+                     "report: verify REPORT FULL.json",
+                     arguments.path)});
   const std::string& first = arguments.originals.front();
   if (arguments.originals.size() > 1 || !first.ends_with(".json"))
     return tell(hold_redacted(stated, arguments.originals, session), "");
@@ -269,8 +274,9 @@ int run_command(const VerifyArguments& arguments, const Session& session) {
     return complain({Error::Kind::usage, "the report is of configurations: pastonly lint reads them again"});
   if (stated->redaction) return verify_redacted(*stated, arguments, session);
   if (!arguments.originals.empty())
-    return complain({Error::Kind::usage,
-                     fmt::format("{}: names its files itself; originals are for redacted reports", arguments.path)});
+    return complain(
+        {Error::Kind::usage,
+         fmt::format("{}: names its files itself; originals are for redacted reports", arguments.path)});
   const auto files = unchanged_files(arguments.path, *stated);
   if (!files) return complain(files.error());
   return tell(hold(*stated, session), fmt::format("{} files unchanged\n", *files));
@@ -283,9 +289,10 @@ void add_verify(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand(
       "verify", "Recompute every witness and key figure of a report from the files it names");
   command->add_option("report", arguments->path, "JSON report of pastonly audit or pastonly lab")->required();
-  command->add_option("originals", arguments->originals,
-                      "Of a redacted report: what it was made from (trace, plan, checkpoint, or the two that were "
-                      "compared), or the full JSON report");
+  command->add_option(
+      "originals", arguments->originals,
+      "Of a redacted report: what it was made from (trace, plan, checkpoint, or the two that were "
+      "compared), or the full JSON report");
   command->footer(
       "Exit codes: 0 all statements hold, 1 some do not, 2 files are missing or changed, 4 wrong usage,\n"
       "130 interrupted.");

@@ -80,8 +80,9 @@ std::string agreement_table(const Report& report, const TextStyle& style) {
 std::string agreement_headline(const Report& report, const TextStyle& style) {
   const auto* check = compared(report);
   const auto* unseen = check == nullptr ? nullptr : figure(*check, measurement::unseen_share, {});
-  std::string text = report.baseline ? "What is recorded in both agrees as far as the policy and the baseline ask."
-                                     : "What is recorded in both agrees as far as the policy asks.";
+  std::string text = report.baseline
+                         ? "What is recorded in both agrees as far as the policy and the baseline ask."
+                         : "What is recorded in both agrees as far as the policy asks.";
   if (unseen != nullptr)
     text += fmt::format(
         " No route differs beyond near ties in {} sequences: a difference that touches more than {:.3g}% of "

@@ -20,9 +20,10 @@ std::string baseline_in_words(const Report& report) {
   const auto& baseline = *report.baseline;
   if (!baseline.problem.empty())
     return fmt::format("Nothing of the baseline {} was accepted: {}.", baseline.name, baseline.problem);
-  std::string out = fmt::format("Of the baseline {}: {} accepted, {} worse; {} new.", baseline.name,
-                                counted(run::findings_that_are(report, "accepted")),
-                                run::findings_that_are(report, "worse"), run::findings_that_are(report, "new"));
+  std::string out =
+      fmt::format("Of the baseline {}: {} accepted, {} worse; {} new.", baseline.name,
+                  counted(run::findings_that_are(report, "accepted")),
+                  run::findings_that_are(report, "worse"), run::findings_that_are(report, "new"));
   if (const auto gone = run::entries_that_are(report, "gone"); gone > 0)
     out += fmt::format(" {} of the baseline {} gone: write it anew (--write-baseline).", counted(gone),
                        gone == 1 ? "is" : "are");

@@ -30,21 +30,24 @@ std::string layer_in_words(const Report::Layer& layer) {
 std::string limit_of(const Report& report) {
   if (!report.detection_limit) return "none";
   const auto& limit = *report.detection_limit;
-  return fmt::format("{} trials, a leak in more than {:.3g}% of such trials, {:.3g}% of single decisions", limit.trials,
-                     100.0 * limit.trial_rate, 100.0 * limit.decision_rate);
+  return fmt::format("{} trials, a leak in more than {:.3g}% of such trials, {:.3g}% of single decisions",
+                     limit.trials, 100.0 * limit.trial_rate, 100.0 * limit.decision_rate);
 }
 
 /// Of two recordings of one kind.
 void compare(const Report& a, const Report& b, const std::string& of, Diff& out) {
   for (std::size_t l = 0; l < std::min(a.layers.size(), b.layers.size()); ++l) {
     const std::string before = layer_in_words(a.layers[l]), after = layer_in_words(b.layers[l]);
-    if (before != after) out.layers.push_back({fmt::format("{}layer {}", of, b.layers[l].index), before, after});
+    if (before != after)
+      out.layers.push_back({fmt::format("{}layer {}", of, b.layers[l].index), before, after});
   }
   if (const auto before = limit_of(a), after = limit_of(b); before != after)
     out.limits.push_back({of + "detection limit", before, after});
   const auto open_alone = [&](const Report& here, const Report& there, auto& list) {
     for (const auto& row : here.not_assessed) {
-      const auto same = [&](const auto& other) { return other.check == row.check && other.reason == row.reason; };
+      const auto same = [&](const auto& other) {
+        return other.check == row.check && other.reason == row.reason;
+      };
       if (std::ranges::none_of(there.not_assessed, same)) list.emplace_back(of + row.check, row.reason);
     }
   };
@@ -63,8 +66,8 @@ void compare(const Report& a, const Report& b, const std::string& of, Diff& out)
       if (old == then->figures.end() || same_numbers(*old, now)) continue;
       const std::string where = layers_in_words(finding.layers);
       out.changed.push_back(
-          {fmt::format("{}{}/{}{}{}: {}{}", of, finding.check, finding.claim, where.empty() ? "" : ", ", where,
-                       now.name, now.layer ? fmt::format(" of layer {}", raw(*now.layer)) : ""),
+          {fmt::format("{}{}/{}{}{}: {}{}", of, finding.check, finding.claim, where.empty() ? "" : ", ",
+                       where, now.name, now.layer ? fmt::format(" of layer {}", raw(*now.layer)) : ""),
            finding.fingerprint, *old, now});
     }
   }
@@ -84,8 +87,8 @@ bool did_not_assess(const Report& a, const Report& b) {
     return std::ranges::any_of(report.checks,
                                [&](const auto& check) { return check.id == id && check.status == "ran"; });
   };
-  return std::ranges::any_of(
-      a.checks, [&](const auto& check) { return check.status == "ran" && !ran(b, check.id); });
+  return std::ranges::any_of(a.checks,
+                             [&](const auto& check) { return check.status == "ran" && !ran(b, check.id); });
 }
 
 }  // namespace

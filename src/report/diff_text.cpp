@@ -33,8 +33,9 @@ DiffPart standing_part(const Diff& diff, std::string_view state, std::string tit
     const Report::Finding& finding = *told.finding;
     if (!finding.standing || finding.standing->state != state) continue;
     const std::string where = layers_in_words(finding.layers);
-    part.lines.push_back({fmt::format("{} {}{}{}", name(finding.severity), told.rule, where.empty() ? "" : ", ", where),
-                          finding.standing->why.empty() ? finding.message : finding.standing->why});
+    part.lines.push_back(
+        {fmt::format("{} {}{}{}", name(finding.severity), told.rule, where.empty() ? "" : ", ", where),
+         finding.standing->why.empty() ? finding.message : finding.standing->why});
   }
   return part;
 }
@@ -90,10 +91,10 @@ std::string side(std::string_view letter, const std::string& file, const Report&
 
 std::string summary(const Diff& diff) {
   const std::size_t same = run::findings_that_are(diff.b, "accepted");
-  std::string out = fmt::format("{} finding{} only in B, {} worse in B, {} only in A, {} in both.",
-                                run::findings_that_are(diff.b, "new"),
-                                run::findings_that_are(diff.b, "new") == 1 ? "" : "s",
-                                run::findings_that_are(diff.b, "worse"), run::entries_that_are(diff.b, "gone"), same);
+  std::string out = fmt::format(
+      "{} finding{} only in B, {} worse in B, {} only in A, {} in both.",
+      run::findings_that_are(diff.b, "new"), run::findings_that_are(diff.b, "new") == 1 ? "" : "s",
+      run::findings_that_are(diff.b, "worse"), run::entries_that_are(diff.b, "gone"), same);
   out += fmt::format(" {} of {} and {} files are the same.", diff.same_files, diff.files_a, diff.files_b);
   if (diff.a.report.policy.name != diff.b.policy.name) out += " The policies differ.";
   if (diff.a.report.tool.version != diff.b.tool.version) out += " The versions of pastonly differ.";
@@ -120,7 +121,8 @@ std::string write_diff_text(const Diff& diff, const TextStyle& style) {
 }
 
 std::string write_diff_markdown(const Diff& diff) {
-  std::string out = fmt::format("## pastonly: {} → {}\n\n", name(diff.a.report.verdict), name(diff.b.verdict));
+  std::string out =
+      fmt::format("## pastonly: {} → {}\n\n", name(diff.a.report.verdict), name(diff.b.verdict));
   out += fmt::format("- {}\n- {}\n\n{}\n", diff_cell(side("A:", diff.a.name, diff.a.report)),
                      diff_cell(side("B:", diff.name_b, diff.b)), diff_cell(summary(diff)));
   for (const DiffPart& part : parts_of(diff)) {

@@ -67,8 +67,10 @@ std::string pass_headline(const Report& report, const TextStyle& style) {
                             ? "Redrawing later tokens never changed an earlier log-probability."
                             : "Redrawing later tokens never changed an earlier decision.");
   if (seen.empty()) {
-    text += flips > 0.0 && !noise ? fmt::format(" The {} it.", report.baseline ? "policy or the baseline allows" : "policy allows")
-                                  : " No other check found anything the policy forbids.";
+    text +=
+        flips > 0.0 && !noise
+            ? fmt::format(" The {} it.", report.baseline ? "policy or the baseline allows" : "policy allows")
+            : " No other check found anything the policy forbids.";
   } else {
     text += fmt::format(" Found, and allowed by this policy{}: {}.",
                         report.baseline ? " or the baseline" : "", fmt::join(seen, ", "));

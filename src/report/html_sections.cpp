@@ -40,7 +40,8 @@ std::string finding_article(const Kin& kin) {
     out += html_witness(finding.witness);
     if (!finding.help.empty()) out += html_words((finding.place ? "Instead: " : "") + finding.help);
   }
-  if (const auto standing = standing_in_words(finding); !standing.empty()) out += html_words(standing, "muted");
+  if (const auto standing = standing_in_words(finding); !standing.empty())
+    out += html_words(standing, "muted");
   return out + "</article>\n";
 }
 

@@ -138,7 +138,8 @@ Json finding_json(const Report::Finding& finding) {
             {"basis", basis_name(finding.basis)},
             {"p_value", maybe(finding.p_value)},
             {"amount", finding.amount ? measurement_json(*finding.amount) : Json(nullptr)}};
-  if (finding.standing) json["baseline"] = {{"state", finding.standing->state}, {"why", finding.standing->why}};
+  if (finding.standing)
+    json["baseline"] = {{"state", finding.standing->state}, {"why", finding.standing->why}};
   if (finding.place) json["place"] = {{"file", finding.place->file}, {"line", finding.place->line}};
   return json;
 }

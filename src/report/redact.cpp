@@ -34,8 +34,8 @@ bool is_of_one_token(std::string_view measurement) {
   return measurement == measurement::largest_log_prob_change;
 }
 
-/// Whole numbers and flags: other numbers may be thresholds, which are some token's score, and lists may hold a figure
-/// for each token or expert.
+/// Whole numbers and flags: other numbers may be thresholds, which are some token's score, and lists may hold
+/// a figure for each token or expert.
 Value counts_of(const Value& parameters) {
   Value out{Value::Object{}};
   const auto* members = parameters.object();
@@ -52,7 +52,8 @@ Value redacted_witness(const Value& witness) {
   out.set("type", "withheld");
   const std::string type = witness.text_or("type", ""), rule = witness.text_or("rule", "");
   if (is_one_of(type, {"flip", "change"})) out.set("of", type);
-  for (const char* key : {"base_run", "run_id", "layer", "row", "run_row", "position", "cut", "append", "tokens_changed"}) {
+  for (const char* key :
+       {"base_run", "run_id", "layer", "row", "run_row", "position", "cut", "append", "tokens_changed"}) {
     if (const auto number = witness.integer(key)) out.set(key, *number);
   }
   if (is_rule(rule)) out.set("rule", rule);
@@ -63,7 +64,8 @@ std::string redacted_message(const std::string& check, const std::string& claim,
                              const Value& witness) {
   if (holds_counts_alone(claim)) return message;
   const std::string rule = witness.text_or("rule", "");
-  return fmt::format("{}/{}{}: its sentence is withheld", check, claim, is_rule(rule) ? " (" + rule + ")" : "");
+  return fmt::format("{}/{}{}: its sentence is withheld", check, claim,
+                     is_rule(rule) ? " (" + rule + ")" : "");
 }
 
 /// Strings that name rules, units and the like; paths, names and commands are no such.
@@ -165,7 +167,8 @@ void redact_rules(Report& report) {
   for (auto& layer : report.layers) {
     if (!layer.facts.rule) continue;
     layer.facts.rule->parameters = counts_of(layer.facts.rule->parameters);
-    for (auto& candidate : layer.facts.rule->candidates) candidate.parameters = counts_of(candidate.parameters);
+    for (auto& candidate : layer.facts.rule->candidates)
+      candidate.parameters = counts_of(candidate.parameters);
   }
 }
 
@@ -202,9 +205,9 @@ Expected<Report> redact(const Report& report) {
                     report.experiment ? "lab" : "lint"));
   for (const Report* one : all_of(report)) {
     if (one->subject.kind != "logs" && one->subject.tokens < fewest_tokens)
-      return usage_error(
-          fmt::format("--redact: {} token positions; of fewer than {} the figures themselves tell single decisions",
-                      one->subject.tokens, fewest_tokens));
+      return usage_error(fmt::format(
+          "--redact: {} token positions; of fewer than {} the figures themselves tell single decisions",
+          one->subject.tokens, fewest_tokens));
   }
   const TextRedactor texts = redactor_of(report);
   Report out = report;

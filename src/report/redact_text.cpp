@@ -15,7 +15,8 @@ std::string without_quotes(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    const bool opens = (c == '\'' || c == '"') && (i == 0 || (!is_letter(text[i - 1]) && !is_digit(text[i - 1])));
+    const bool opens =
+        (c == '\'' || c == '"') && (i == 0 || (!is_letter(text[i - 1]) && !is_digit(text[i - 1])));
     const auto end = opens ? text.find(c, i + 1) : std::string_view::npos;
     if (end == std::string_view::npos) {
       out += c;
@@ -29,11 +30,14 @@ std::string without_quotes(std::string_view text) {
 
 /// A word with an ending of files, or that begins as paths do.
 bool looks_like_path(std::string_view word) {
-  while (!word.empty() && std::string_view("(,.:;)").find(word.back()) != std::string_view::npos) word.remove_suffix(1);
+  while (!word.empty() && std::string_view("(,.:;)").find(word.back()) != std::string_view::npos)
+    word.remove_suffix(1);
   while (!word.empty() && word.front() == '(') word.remove_prefix(1);
-  if (word.starts_with('/') || word.starts_with("./") || word.starts_with("../") || word.starts_with("~/")) return true;
-  constexpr std::string_view endings[] = {".safetensors", ".json", ".jsonl", ".npy", ".npz",  ".pt",  ".pth", ".bin",
-                                          ".gguf",        ".txt",  ".csv",   ".log", ".html", ".pkl", ".yaml"};
+  if (word.starts_with('/') || word.starts_with("./") || word.starts_with("../") || word.starts_with("~/"))
+    return true;
+  constexpr std::string_view endings[] = {".safetensors", ".json", ".jsonl", ".npy",  ".npz",
+                                          ".pt",          ".pth",  ".bin",   ".gguf", ".txt",
+                                          ".csv",         ".log",  ".html",  ".pkl",  ".yaml"};
   return std::ranges::any_of(endings, [&](std::string_view ending) { return word.ends_with(ending); });
 }
 
@@ -70,9 +74,10 @@ std::string without_numbers(std::string_view text) {
 void TextRedactor::hide(const std::string& name, const std::string& instead) {
   constexpr std::size_t shortest = 3;
   // Directories may bear names that sentences are made of.
-  constexpr std::string_view words[] = {"plan",  "plans", "trace", "traces",     "model", "models", "run",
-                                        "runs",  "base",  "token", "tokens",     "text",  "layer",  "check",
-                                        "audit", "train", "eval",  "checkpoint", "rule",  "the",    "recording"};
+  constexpr std::string_view words[] = {"plan",  "plans", "trace",    "traces", "model",  "models",
+                                        "run",   "runs",  "base",     "token",  "tokens", "text",
+                                        "layer", "check", "audit",    "train",  "eval",   "checkpoint",
+                                        "rule",  "the",   "recording"};
   if (name.size() >= shortest && std::ranges::find(words, name) == std::ranges::end(words))
     names_.emplace(name, instead);
   const std::string last = std::filesystem::path(name).filename().string();
@@ -87,7 +92,8 @@ std::string TextRedactor::replaced(std::string text, const Instead& what) {
   for (const auto& [old, instead] : what) {
     for (auto at = text.find(old); at != std::string::npos;) {
       const std::size_t end = at + old.size();
-      const bool whole = (at == 0 || !is_letter(text[at - 1])) && (end >= text.size() || !is_letter(text[end]));
+      const bool whole =
+          (at == 0 || !is_letter(text[at - 1])) && (end >= text.size() || !is_letter(text[end]));
       if (whole) text.replace(at, old.size(), instead);
       at = text.find(old, at + (whole ? instead.size() : 1));
     }

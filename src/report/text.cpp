@@ -50,7 +50,8 @@ std::string reasons(const Report& report, const TextStyle& style) {
   // A failure's reasons are its findings, which follow in full.
   std::string baseline = baseline_in_words(report);
   if (!baseline.empty()) baseline = wrapped(baseline, 0, style.width) + "\n";
-  if (report.verdict == Verdict::fail) return wrapped(failing_in_words(report), 0, style.width) + "\n" + baseline;
+  if (report.verdict == Verdict::fail)
+    return wrapped(failing_in_words(report), 0, style.width) + "\n" + baseline;
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
   if (const auto muted = muted_in_words(report); !muted.empty()) out += wrapped(muted, 0, style.width) + "\n";

@@ -25,7 +25,12 @@ const char* figure_name(std::string_view claim) {
   return nullptr;
 }
 
-bool is_share(const Measurement& m) { return m.unit.starts_with("fraction") && m.value >= 0.0 && m.value <= 1.0; }
+/// A share that counts of its samples give an interval.
+bool is_share(const Measurement& m) {
+  constexpr std::uint64_t most = std::uint64_t{1} << 53U;  // whole in a double
+  return m.unit.starts_with("fraction") && m.value >= 0.0 && m.value <= 1.0 && m.samples > 0 &&
+         m.samples <= most;
+}
 
 std::uint64_t successes(const Measurement& m) {
   return static_cast<std::uint64_t>(std::llround(m.value * static_cast<double>(m.samples)));
@@ -33,13 +38,13 @@ std::uint64_t successes(const Measurement& m) {
 
 double lower_end(const Measurement& m, double alpha) {
   if (m.lower) return *m.lower;
-  if (m.upper || !is_share(m) || m.samples == 0) return m.value;
+  if (m.upper || !is_share(m)) return m.value;
   return stats::clopper_pearson(successes(m), m.samples, alpha).lower;
 }
 
 double upper_end(const Measurement& m, double alpha) {
   if (m.upper) return std::max(*m.upper, m.value);
-  if (m.lower || !is_share(m) || m.samples == 0) return m.value;
+  if (m.lower || !is_share(m)) return m.value;
   return stats::clopper_pearson(successes(m), m.samples, alpha).upper;
 }
 
@@ -48,8 +53,14 @@ std::string figure_in_words(const Measurement& m) {
 }
 
 Entry entry_of(const Report& report, const Report::Finding& finding) {
-  return {finding.check,       finding.claim,    finding.layers,              rules_of(report, finding.layers),
-          finding.fingerprint, finding.severity, figures_of(report, finding), ""};
+  return {finding.check,
+          finding.claim,
+          finding.layers,
+          rules_of(report, finding.layers),
+          finding.fingerprint,
+          finding.severity,
+          figures_of(report, finding),
+          ""};
 }
 
 /// What was within the limits then may be so again under another policy. What was not significant then is no
@@ -64,8 +75,8 @@ std::optional<Entry> entry_of(const Report& report, const Report::Dismissed& dis
   return entry;
 }
 
-/// Whether what is found is what the entry is of. `part`: on some of its layers will do. `ruled`: rules were looked for,
-/// so a layer whose rule is another, or none, is another layer.
+/// Whether what is found is what the entry is of. `part`: on some of its layers will do. `ruled`: rules were
+/// looked for, so a layer whose rule is another, or none, is another layer.
 bool is_of(const Entry& entry, const Report::Finding& finding, bool part, bool ruled) {
   if (entry.check != finding.check || entry.claim != finding.claim) return false;
   // A comparison's shares are over all layers, and which of them a rounding touches is chance.
@@ -86,8 +97,8 @@ bool ran(const Report& report, std::string_view check) {
                              [&](const auto& entry) { return entry.id == check && entry.status == "ran"; });
 }
 
-/// The entry that accepts the finding, else one that would if nothing had grown, else null. Each accepts one finding,
-/// or any number on parts of its layers.
+/// The entry that accepts the finding, else one that would if nothing had grown, else null. Each accepts one
+/// finding, or any number on parts of its layers.
 Entry* match(std::vector<Entry>& entries, const Report::Finding& finding, const Report& report) {
   Entry* outgrown = nullptr;
   const bool ruled = ran(report, "rule-identification");
@@ -129,7 +140,8 @@ std::vector<Measurement> figures_of(const Report& report, const Report::Finding&
   for (const auto& check : report.checks) {
     if (name == nullptr || check.id != finding.check) continue;
     for (const Measurement& m : check.measurements) {
-      const bool here = m.layer ? std::ranges::count(finding.layers, raw(*m.layer)) > 0 : finding.layers.empty();
+      const bool here =
+          m.layer ? std::ranges::count(finding.layers, raw(*m.layer)) > 0 : finding.layers.empty();
       if (m.name == name && here) out.push_back(m);
     }
   }
@@ -143,7 +155,8 @@ Report::Baseline baseline_of(const Report& earlier) {
   std::vector<Entry> first = earlier.baseline ? earlier.baseline->entries : std::vector<Entry>();
   for (Entry& entry : first) entry.state.clear();
   for (const auto& finding : earlier.findings) {
-    Entry* accepted = finding.standing && finding.standing->state == "accepted" ? match(first, finding, earlier) : nullptr;
+    Entry* accepted =
+        finding.standing && finding.standing->state == "accepted" ? match(first, finding, earlier) : nullptr;
     if (accepted != nullptr) {
       out.entries.push_back(*accepted);
     } else if (!finding.suppressed) {
@@ -162,18 +175,21 @@ std::string differs_in_kind(const Report& earlier, const Report& later) {
   };
   const auto kind = [](const Report& report) {
     const std::string& stated = report.subject.kind;
-    const bool special = stated == "comparison" || stated == "logs" || stated == "configuration" || stated == "lab";
+    const bool special =
+        stated == "comparison" || stated == "logs" || stated == "configuration" || stated == "lab";
     return special ? stated : std::string("audit");
   };
   if (kind(earlier) != kind(later)) return differ("a report of kind", kind(earlier), kind(later));
-  if (earlier.subject.mode != later.subject.mode) return differ("mode", earlier.subject.mode, later.subject.mode);
+  if (earlier.subject.mode != later.subject.mode)
+    return differ("mode", earlier.subject.mode, later.subject.mode);
   if (earlier.subject.stage != later.subject.stage)
     return differ("stage", earlier.subject.stage, later.subject.stage);
   if (earlier.layers.size() != later.layers.size())
     return differ("routed layers:", earlier.layers.size(), later.layers.size());
   for (std::size_t l = 0; l < earlier.layers.size(); ++l) {
     const auto &a = earlier.layers[l], &b = later.layers[l];
-    if (a.index != b.index) return differ(fmt::format("as routed layer number {} layer", l), a.index, b.index);
+    if (a.index != b.index)
+      return differ(fmt::format("as routed layer number {} layer", l), a.index, b.index);
     if (a.experts != b.experts)
       return differ(fmt::format("experts in layer {}:", a.index), a.experts, b.experts);
   }
@@ -195,9 +211,9 @@ std::string grown(const Entry& entry, const Report::Finding& now, const Report& 
       return fmt::format("{} was measured in {}, and is in {}", what, then->unit, m.unit);
     const double most = upper_end(*then, report.policy.alpha), least = lower_end(m, report.policy.alpha);
     if (!(least <= most + rounding * std::abs(most)))
-      return fmt::format("{} is {:.4g} {}, at least {:.4g}; it was {:.4g}, at most {:.4g}", what, m.value, m.unit,
-                         least, then->value, most);
-    if (2 * m.samples < then->samples)
+      return fmt::format("{} is {:.4g} {}, at least {:.4g}; it was {:.4g}, at most {:.4g}", what, m.value,
+                         m.unit, least, then->value, most);
+    if (m.samples < then->samples && then->samples - m.samples > m.samples)
       return fmt::format("{} rests on {} samples, and did on {}: too few to say that it did not grow", what,
                          m.samples, then->samples);
   }
@@ -224,7 +240,9 @@ void hold_against_baseline(Report& report) {
   for (Entry& entry : baseline.entries) {
     if (!entry.state.empty()) continue;
     // What was within its limits is no finding that could be gone.
-    entry.state = entry.severity == Severity::none ? "found" : ran(report, entry.check) ? "gone" : "not assessed";
+    entry.state = entry.severity == Severity::none ? "found"
+                  : ran(report, entry.check)       ? "gone"
+                                                   : "not assessed";
   }
 }
 
@@ -266,9 +284,9 @@ std::size_t findings_that_are(const Report& report, std::string_view state) {
 
 std::size_t entries_that_are(const Report& report, std::string_view state) {
   return over_all(report, [&](const Report& one) {
-    return one.baseline ? static_cast<std::size_t>(
-                              std::ranges::count(one.baseline->entries, state, &Entry::state))
-                        : std::size_t{0};
+    return one.baseline
+               ? static_cast<std::size_t>(std::ranges::count(one.baseline->entries, state, &Entry::state))
+               : std::size_t{0};
   });
 }
 

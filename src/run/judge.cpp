@@ -117,7 +117,8 @@ Report::Finding finding_of(const Stated& stated, const Policy& policy, std::stri
   finding.message = claim.message;
   for (const LayerIndex layer : claim.layers) finding.layers.push_back(raw(layer));
   finding.witness = claim.witness;
-  finding.fingerprint = fingerprint(finding.check, claim.id, finding.layers, rules_of(report, finding.layers));
+  finding.fingerprint =
+      fingerprint(finding.check, claim.id, finding.layers, rules_of(report, finding.layers));
   finding.help = claim.help;
   finding.basis = claim.basis;
   finding.p_value = claim.p_value;

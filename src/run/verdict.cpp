@@ -79,9 +79,9 @@ Reasons errors(const Outcomes& outcomes, const Policy& policy, std::string_view 
   }
   for (const Policy::Ignore& ignore : policy.ignore) {
     if (today > ignore.expires) {
-      reasons.push_back(
-          fmt::format("the policy's ignore entry for {} expired on {}",
-                      ignore.check.empty() ? "fingerprint " + ignore.fingerprint : ignore.check, ignore.expires));
+      reasons.push_back(fmt::format("the policy's ignore entry for {} expired on {}",
+                                    ignore.check.empty() ? "fingerprint " + ignore.fingerprint : ignore.check,
+                                    ignore.expires));
     }
   }
   return reasons;
@@ -195,7 +195,8 @@ Reasons accepted(const Report& report) {
 /// A suspicion neither fails nor passes, whether a baseline knows it or not.
 void suspicions(const Report& report, Reasons& reasons) {
   for (const auto& finding : report.findings) {
-    if ((finding.suppressed && !is_accepted(finding)) || finding.severity < Severity::warning || !claim::is_a_suspicion(finding.claim))
+    if ((finding.suppressed && !is_accepted(finding)) || finding.severity < Severity::warning ||
+        !claim::is_a_suspicion(finding.claim))
       continue;
     reasons.push_back(fmt::format("{}: {}. {}", finding.check, finding.message, finding.help));
   }
@@ -321,7 +322,8 @@ void decide(const Outcomes& outcomes, const Policy& policy, std::string_view tod
     return conclude(Verdict::error, std::move(reasons));
   }
   // Two recordings are compared, not audited: what an audit's pass rests on is not asked of them.
-  if (outcome_of(outcomes, check_id::same_routes) != nullptr) return conclude(Verdict::pass, accepted(report));
+  if (outcome_of(outcomes, check_id::same_routes) != nullptr)
+    return conclude(Verdict::pass, accepted(report));
   Reasons reasons;
   missing_requirements(outcomes, policy, report, company, reasons);
   weak_interventions(outcomes, policy, report, company, reasons);

@@ -24,7 +24,8 @@ bool same_entry(const Report::Baseline::Entry& a, const Report::Baseline::Entry&
 
 /// Every recording's entries, as judging by the file again would set them.
 bool same_entries(const Report& stated, const Report& again) {
-  if (!stated.baseline || !again.baseline || stated.baseline->problem != again.baseline->problem) return false;
+  if (!stated.baseline || !again.baseline || stated.baseline->problem != again.baseline->problem)
+    return false;
   return std::ranges::equal(stated.baseline->entries, again.baseline->entries, same_entry) &&
          std::ranges::equal(stated.beside, again.beside, same_entries);
 }
@@ -37,8 +38,9 @@ Expected<run::EarlierReport> read_baseline(const std::string& path) {
   auto report = read_report(path);
   if (!report) return tl::unexpected(report.error());
   if (report->subject.kind == "configuration" || report->experiment)
-    return input_error(fmt::format("{}: is a report of pastonly {}; a baseline is a JSON report of audit or compare",
-                                   path, report->experiment ? "lab" : "lint"));
+    return input_error(
+        fmt::format("{}: is a report of pastonly {}; a baseline is a JSON report of audit or compare", path,
+                    report->experiment ? "lab" : "lint"));
   std::size_t findings = report->findings.size() + report->dismissed.size();
   for (const Report& other : report->beside) findings += other.findings.size() + other.dismissed.size();
   if (findings > most_findings)
@@ -54,9 +56,8 @@ std::vector<run::Statement> hold_baseline(const Report& stated) {
   const auto hash = input::sha256_file(path);
   run::Statement row{"baseline " + path, true, ""};
   if (!hash || *hash != stated.baseline->sha256) {
-    row.what += fmt::format(
-        ": the file is {}; the verdict is held against what the report states of it",
-        hash ? "another by now" : "not at hand");
+    row.what += fmt::format(": the file is {}; the verdict is held against what the report states of it",
+                            hash ? "another by now" : "not at hand");
     return {row};
   }
   const auto earlier = read_baseline(path);

@@ -11,8 +11,8 @@
 
 namespace pastonly::session {
 
-/// An earlier JSON report that is accepted. Input errors besides those of read_report: one of configurations or of an
-/// experiment, and one with more findings than anybody looked at (10,000).
+/// An earlier JSON report that is accepted. Input errors besides those of read_report: one of configurations
+/// or of an experiment, and one with more findings than anybody looked at (10,000).
 Expected<run::EarlierReport> read_baseline(const std::string& path);
 
 /// Holds what a report states of its baseline against the file, where that is at hand: nothing without a

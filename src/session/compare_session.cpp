@@ -148,8 +148,7 @@ Expected<Report> run_comparison(const CompareRequest& request, const Environment
   report->subject.options = to_value(request.options);
   add_to_value(request.checkpoint, report->subject.options);
   report->subject.options.set("models", Value::Array{request.models[0], request.models[1]});
-  if (request.baseline)
-    report = run::judge_by_baseline(*std::move(report), *request.baseline, timed.today());
+  if (request.baseline) report = run::judge_by_baseline(*std::move(report), *request.baseline, timed.today());
   if (report) report->run = timed.record(request.seed);
   return report;
 }

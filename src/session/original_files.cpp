@@ -28,14 +28,16 @@ Expected<void> check_withheld(const Report& report) {
 Expected<Report> with_originals(const Report& redacted, const std::vector<std::string>& originals) {
   const std::string& kind = redacted.subject.kind;
   if (kind == "logs" || kind == "process" || kind == "endpoint")
-    return usage_error(fmt::format("the report is of {}: verify it against the full report (verify REDACTED.json "
-                                   "FULL.json)",
-                                   kind == "logs" ? "training logs" : "a program"));
+    return usage_error(
+        fmt::format("the report is of {}: verify it against the full report (verify REDACTED.json "
+                    "FULL.json)",
+                    kind == "logs" ? "training logs" : "a program"));
   const bool comparison = kind == "comparison";
   const std::size_t wanted = comparison ? 2 : 1 + redacted.beside.size();
   if (originals.size() != wanted)
     return usage_error(fmt::format("the report was made from {} recording{}; {} {} given", wanted,
-                                   wanted == 1 ? "" : "s", originals.size(), originals.size() == 1 ? "is" : "are"));
+                                   wanted == 1 ? "" : "s", originals.size(),
+                                   originals.size() == 1 ? "is" : "are"));
   Report out = redacted;
   std::vector<Report*> all{&out};
   for (Report& other : out.beside) all.push_back(&other);

@@ -271,7 +271,8 @@ std::string PolicyReader::read_ignore(const Json& value, Policy::Ignore& ignore)
   if (value.contains("fingerprint") && !is_fingerprint(ignore.fingerprint))
     return "'fingerprint' is not the 16 hex digits (0-9, a-f) that a JSON report gives a finding";
   if (!value.contains("check") && ignore.fingerprint.empty()) return "needs a 'check' or a 'fingerprint'";
-  if (value.contains("check") && !is_severity_key(ignore.check)) return unknown_check("'check'", ignore.check);
+  if (value.contains("check") && !is_severity_key(ignore.check))
+    return unknown_check("'check'", ignore.check);
   if (ignore.reason.find_first_not_of(" \t\n") == std::string::npos) return "needs a 'reason'";
   if (!is_date(ignore.expires)) return "needs 'expires', a date as YYYY-MM-DD";
   if (!today_.empty() && ignore.expires < today_) {

@@ -10,7 +10,7 @@ TEST_CASE("sentences of checks lose names, paths, quotes and numbers", "[redact]
   TextRedactor texts;
   texts.hide("/data/acme/step-9.out.safetensors", "withheld");
   texts.hide("secret", "withheld");
-  CHECK(texts.scrubbed("in /data/acme/step-9.out.safetensors, row 3: 0.40027") == "in …, row #: #");
+  CHECK(texts.scrubbed("in /data/acme/step-9.out.safetensors, row 3: 0.40027") == "in withheld, row #: #");
   CHECK(texts.scrubbed("step-9.out.safetensors: bad") == "withheld: bad");
   CHECK(texts.scrubbed("tensor 'layers.0.mask' of other.npz") == "tensor \"…\" of …");
   CHECK(texts.scrubbed("a layer's rule, 1,024 tokens") == "a layer's rule, # tokens");
@@ -43,20 +43,24 @@ TEST_CASE("a witness keeps its place and loses the rest", "[redact]") {
   finding.check = "rule-identification";
   finding.claim = "leaky-rule";
   finding.message = "layer 0: expert 5 (0.117288) chosen";
-  finding.witness = Value::Object{{"type", "rule"},       {"rule", "expert-choice"}, {"layer", 0},
-                                  {"expert", 5},          {"score_before", 0.117288}, {"position", 7},
-                                  {"run", "a.safetensors"}, {"token", 4711}};
+  finding.witness = Value::Object{
+      {"type", "rule"}, {"rule", "expert-choice"}, {"layer", 0},   {"expert", 5}, {"score_before", 0.117288},
+      {"position", 7},  {"run", "a.safetensors"},  {"token", 4711}};
   report.findings.push_back(finding);
   Report::Layer layer;
-  layer.facts.rule = LayerFacts::Rule{
-      "expert-threshold", true, Value::Object{{"k", 2}, {"threshold", 0.117288}, {"bias", Value::Array{0.5}}}, 1.0, {}};
+  layer.facts.rule =
+      LayerFacts::Rule{"expert-threshold",
+                       true,
+                       Value::Object{{"k", 2}, {"threshold", 0.117288}, {"bias", Value::Array{0.5}}},
+                       1.0,
+                       {}};
   report.layers.push_back(layer);
   const auto redacted = redact(report);
   REQUIRE(redacted);
   const auto& one = redacted->findings.front();
   CHECK(one.message == "rule-identification/leaky-rule (expert-choice): its sentence is withheld");
-  CHECK(one.witness == Value(Value::Object{
-                           {"type", "withheld"}, {"layer", 0}, {"position", 7}, {"rule", "expert-choice"}}));
+  CHECK(one.witness ==
+        Value(Value::Object{{"type", "withheld"}, {"layer", 0}, {"position", 7}, {"rule", "expert-choice"}}));
   CHECK(redacted->layers.front().facts.rule->parameters == Value(Value::Object{{"k", 2}}));
   REQUIRE(redacted->redaction);
   CHECK(redacted->redaction->digest.size() == 64);

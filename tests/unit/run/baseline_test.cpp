@@ -7,7 +7,7 @@ using namespace pastonly;
 
 namespace {
 
-constexpr const char* today = "2026-06-15";
+constexpr const char* judged_on = "2026-06-15";
 
 Measurement share(double value, std::uint64_t samples) {
   return {"drop_rate", value, std::nullopt, std::nullopt, "fraction of routes", samples, std::nullopt};
@@ -18,8 +18,8 @@ Measurement bits(double value, double lower, double upper) {
 }
 
 /// What the report says was found by a check, on these layers.
-void add(Report& report, const std::string& check, const std::string& claim, std::vector<std::uint32_t> layers,
-         std::optional<Measurement> amount = {}) {
+void add(Report& report, const std::string& check, const std::string& claim,
+         std::vector<std::uint32_t> layers, std::optional<Measurement> amount = {}) {
   Report::Finding finding;
   finding.check = check;
   finding.claim = claim;
@@ -39,6 +39,7 @@ Report audited(std::vector<std::string> checks = {"rule-identification", "causal
                             {"same-routes", Severity::error},
                             {"rule-identification", Severity::error}};
   report.policy.min_tokens = 0;
+  report.policy.limits.drop_rate = 0.0;
   report.subject.kind = "plan";
   report.subject.mode = "train";
   for (const std::uint32_t index : {0U, 1U, 2U}) {
@@ -53,14 +54,15 @@ Report audited(std::vector<std::string> checks = {"rule-identification", "causal
 }
 
 Report by(const Report& later, const Report& earlier) {
-  const auto judged = run::judge_by_baseline(later, {earlier, "old.json", "hash"}, today);
+  const auto judged = run::judge_by_baseline(later, {earlier, "old.json", "hash"}, judged_on);
   REQUIRE(judged);
   return *judged;
 }
 
 std::vector<std::string> states(const Report& report) {
   std::vector<std::string> out;
-  for (const auto& finding : report.findings) out.push_back(finding.standing ? finding.standing->state : "none");
+  for (const auto& finding : report.findings)
+    out.push_back(finding.standing ? finding.standing->state : "none");
   return out;
 }
 
@@ -97,7 +99,8 @@ TEST_CASE("too few samples, another unit or a figure that was not measured accep
   CHECK(state_of(share(0.10, 100), other) == "worse");
 }
 
-TEST_CASE("a finding on fewer layers is a part of the old one, on more or by another rule it is new", "[baseline]") {
+TEST_CASE("a finding on fewer layers is a part of the old one, on more or by another rule it is new",
+          "[baseline]") {
   Report earlier = audited();
   add(earlier, "rule-identification", "leaky-rule", {0, 1});
   const auto found_on = [&](std::vector<std::uint32_t> layers, const char* rule = nullptr) {

@@ -227,6 +227,38 @@ TEST_CASE("an ignore may name a claim of a check, as reports print it", "[judge]
   CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::fail);
 }
 
+TEST_CASE("an ignore may name one finding by its fingerprint", "[judge]") {
+  Policy policy = strict();
+  const std::string print = judged(with("causal-mask", claim("flip"))).findings.at(0).fingerprint;
+  policy.ignore = {{"", print, {}, "known", "2026-06-15"}};
+  CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::pass);
+  CHECK(judged(with("batch-isolation", claim("flip")), policy).verdict == Verdict::fail);
+  policy.ignore[0].check = "batch-isolation";
+  CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::fail);
+}
+
+TEST_CASE("a baseline passes in the place of a failure, and of nothing else", "[judge][baseline]") {
+  const auto accepting = [](const Claim& made, std::uint64_t trials, const Policy& policy = strict()) {
+    run::Outcomes outcomes = with("causal-mask", made);
+    std::get<Ran>(outcomes.front().second).detection_limit = DetectionLimit{1.0, trials, 0.95, {}};
+    Report report = seen();
+    report.baseline.emplace();
+    report.baseline->name = "old.json";
+    report.baseline->entries.push_back({"causal-mask", made.id, {1}, {""}, "", Severity::error, {}, ""});
+    return judged(outcomes, policy, std::move(report));
+  };
+  const Report passed = accepting(claim("flip"), 12);
+  CHECK(passed.verdict == Verdict::pass);
+  REQUIRE(passed.verdict_reasons.size() == 1);
+  CHECK(passed.verdict_reasons.front() == "1 finding is as in the baseline old.json, and accepted");
+  // Trials that could have shown little, tokens that were not seen, a suspicion that nothing settles.
+  CHECK(accepting(claim("flip"), 2).verdict == Verdict::inconclusive);
+  Policy more = strict();
+  more.min_tokens = 100'000;
+  CHECK(accepting(claim("flip"), 12, more).verdict == Verdict::inconclusive);
+  CHECK(accepting(claim("unproven-gain"), 12).verdict == Verdict::inconclusive);
+}
+
 TEST_CASE("a finding without layers is not hidden by an ignore of some layers", "[judge]") {
   Policy policy = strict();
   policy.ignore = {{"causal-mask", "", {1}, "known", "2027-01-01"}};
