@@ -6,6 +6,7 @@
 #include <set>
 
 #include "pastonly/names.h"
+#include "report/baseline_words.h"
 #include "report/paragraph.h"
 #include "report/text_table.h"
 #include "report/words.h"
@@ -79,13 +80,16 @@ std::string agreement_table(const Report& report, const TextStyle& style) {
 std::string agreement_headline(const Report& report, const TextStyle& style) {
   const auto* check = compared(report);
   const auto* unseen = check == nullptr ? nullptr : figure(*check, measurement::unseen_share, {});
-  std::string text = "What is recorded in both agrees as far as the policy asks.";
+  std::string text = report.baseline
+                         ? "What is recorded in both agrees as far as the policy and the baseline ask."
+                         : "What is recorded in both agrees as far as the policy asks.";
   if (unseen != nullptr)
     text += fmt::format(
         " No route differs beyond near ties in {} sequences: a difference that touches more than {:.3g}% of "
         "such "
         "sequences would have been seen with 95% confidence.",
         unseen->samples, 100.0 * unseen->value);
+  if (const auto baseline = baseline_in_words(report); !baseline.empty()) text += " " + baseline;
   return wrapped(text, 0, style.width) + "\n";
 }
 

@@ -7,6 +7,7 @@
 
 #include "input/text/printable.h"
 #include "report/agreement_table.h"
+#include "report/baseline_words.h"
 #include "report/coverage_table.h"
 #include "report/experiment_json.h"
 #include "report/finding_families.h"
@@ -47,11 +48,14 @@ std::string reasons(const Report& report, const TextStyle& style) {
     return report.subject.kind == "comparison" ? agreement_headline(report, style)
                                                : pass_headline(report, style);
   // A failure's reasons are its findings, which follow in full.
-  if (report.verdict == Verdict::fail) return wrapped(failing_in_words(report), 0, style.width) + "\n";
+  std::string baseline = baseline_in_words(report);
+  if (!baseline.empty()) baseline = wrapped(baseline, 0, style.width) + "\n";
+  if (report.verdict == Verdict::fail)
+    return wrapped(failing_in_words(report), 0, style.width) + "\n" + baseline;
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
   if (const auto muted = muted_in_words(report); !muted.empty()) out += wrapped(muted, 0, style.width) + "\n";
-  return out;
+  return out + baseline;
 }
 
 /// `brief`: without witness and help.
@@ -77,7 +81,7 @@ std::string finding_text(const Kin& kin, bool brief, const TextStyle& style) {
       paragraph("Witness: " + witness + ".");
     paragraph(finding.help);
   }
-  if (finding.suppressed) paragraph("Ignored by the policy: " + *finding.suppressed);
+  paragraph(standing_in_words(finding));
   return out;
 }
 
@@ -152,6 +156,8 @@ std::string details(const Report& report, const TextStyle& style) {
 std::string together(const Report& report, const TextStyle& style) {
   std::string out = verdict_line(report, style);
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
+  if (const auto baseline = baseline_in_words(report); !baseline.empty())
+    out += wrapped(baseline, 0, style.width) + "\n";
   std::vector<const Report*> all{&report};
   for (const Report& other : report.beside) all.push_back(&other);
   for (const Report* one : all) {

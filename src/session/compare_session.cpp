@@ -3,22 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "checkpoint/checkpoint.h"
 #include "evidence/observations.h"
-#include "pastonly/names.h"
 #include "run/compare.h"
 #include "session/audit_session.h"
 #include "session/checkpoint_subject.h"
 #include "session/file_hashes.h"
-#include "session/report_file.h"
 #include "session/text_tokens.h"
 #include "session/timed_run.h"
-#include "stats/interval.h"
 #include "subjects/file_record.h"
 #include "subjects/recorded.h"
 
@@ -130,34 +126,10 @@ Expected<std::vector<FileRecord>> files_of(const CompareRequest& request,
   return out;
 }
 
-/// What an accepted comparison had is allowed again: up to the upper end of the interval of its shares.
-Expected<void> accept(const std::string& path, Policy& policy) {
-  if (path.empty()) return {};
-  const auto accepted = read_report(path);
-  if (!accepted) return tl::unexpected(accepted.error());
-  if (accepted->subject.kind != "comparison" || accepted->checks.size() != 1)
-    return usage_error(fmt::format("--baseline {}: is no report of a comparison", path));
-  for (const Measurement& measured : accepted->checks.front().measurements) {
-    if (measured.layer || measured.value <= 0.0) continue;
-    const auto seen = static_cast<double>(measured.samples);
-    const auto raise = [&](const char* name, double& limit) {
-      if (measured.name != name) return;
-      const auto count = static_cast<std::uint64_t>(std::llround(measured.value * seen));
-      limit = std::max(limit, stats::clopper_pearson_upper(count, measured.samples, policy.alpha));
-    };
-    raise(measurement::differing_tokens, policy.limits.mismatch_tokens);
-    raise(measurement::lost_routes, policy.limits.mismatch_routes);
-    raise(measurement::near_ties, policy.limits.near_ties);
-  }
-  return {};
-}
-
 }  // namespace
 
 Expected<Report> run_comparison(const CompareRequest& request, const Environment& environment) {
   const TimedRun timed(environment);
-  Policy policy = request.policy;
-  if (auto known = accept(request.baseline, policy); !known) return tl::unexpected(known.error());
   if (auto fits = check_options(request); !fits) return tl::unexpected(fits.error());
   SameTokens models(request);
   environment.watch.progress(0.0, request.models[0]);
@@ -170,7 +142,7 @@ Expected<Report> run_comparison(const CompareRequest& request, const Environment
   auto read = files_of(request, {&*first, &*second});
   if (!read) return tl::unexpected(read.error());
   FileHashes hashes(*std::move(read));
-  auto report = run::compare(*first, *second, policy, request.seed, timed.today());
+  auto report = run::compare(*first, *second, request.policy, request.seed, timed.today());
   if (!report) return report;
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
@@ -178,9 +150,9 @@ Expected<Report> run_comparison(const CompareRequest& request, const Environment
   report->subject.name = fmt::format("{} against {}", request.models[0], request.models[1]);
   report->subject.options = to_value(request.options);
   add_to_value(request.checkpoint, report->subject.options);
-  if (!request.baseline.empty()) report->subject.options.set("baseline", request.baseline);
   report->subject.options.set("models", Value::Array{request.models[0], request.models[1]});
-  report->run = timed.record(request.seed);
+  if (request.baseline) report = run::judge_by_baseline(*std::move(report), *request.baseline, timed.today());
+  if (report) report->run = timed.record(request.seed);
   return report;
 }
 
@@ -205,7 +177,7 @@ Expected<CompareRequest> comparison_of(const Report& report) {
   if (!options) return tl::unexpected(options.error());
   request.options = *std::move(options);
   request.checkpoint = checkpoint_options_from(report.subject.options);
-  request.policy = report.policy;  // as the baseline left it
+  request.policy = report.policy;
   request.seed = report.run.seed;
   return request;
 }

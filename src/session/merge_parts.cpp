@@ -35,6 +35,7 @@ const FileRecord* plan_of(const Report& report) {
 
 /// "" or why the two cannot be parts of one audit.
 std::string differs(const Report& first, const Report& part) {
+  if (part.redaction) return "is redacted: it does not name the files that it was made from";
   if (part.subject.kind != "plan" || !part.beside.empty() || plan_of(part) == nullptr)
     return "is not of one plan directory: give reports of pastonly audit PLAN, each of a part of its runs";
   if (plan_of(part)->sha256 != plan_of(first)->sha256) return "is of another plan";

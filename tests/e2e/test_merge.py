@@ -149,12 +149,18 @@ class Merged(unittest.TestCase):
 
     def test_options_that_do_not_go_together(self):
         _, (first, second, _) = self.parts()
-        self.assertRefused(run("report"), 4, "--merge")
+        self.assertRefused(run("report", first, second), 4, "--merge")
         self.assertRefused(run("report", "--merge", first, second), 4, "--into")
         self.assertRefused(run("report", first, "--into", self.path / "whole"), 4, "--merge")
-        self.assertRefused(run("report", first, "--merge", first, second, "--into", self.path / "whole"), 4, "one JSON report")
+        self.assertRefused(run("report", "--diff", "--merge", first, second, "--into", self.path / "whole"), 4, "--diff")
         self.assertRefused(self.merge([first, second], None, "--policy", "ci"), 4, "--policy")
-        self.assertRefused(run("report", "--merge", first, "--into", self.path / "whole"), 4, "--merge")
+        self.assertRefused(run("report", "--merge", first, "--into", self.path / "whole"), 4, "two or more")
+
+    def test_a_redacted_part_names_no_files(self):
+        _, (first, second, _) = self.parts()
+        redacted = self.path / "redacted.json"
+        run("report", first, "--redact", "-o", f"json={redacted}")
+        self.assertRefused(self.merge([redacted, second]), 4, "redacted")
 
 
 if __name__ == "__main__":
