@@ -44,13 +44,20 @@ RUN = {
     "pastonly plan plan --vocab 32000 --batch 8 --positions 128 --limit 0.001 --layout sequence-major --noisy": 0,
     "pastonly plan plan --vocab 32 --batch 4 --positions 32": 0,
     "pastonly verify report.json": 0,
+    "pastonly audit plan --write-baseline known.json": 0,
+    "pastonly audit plan --baseline known.json": 0,
+    "pastonly report --diff before.json after.json": 0,
+    "pastonly audit plan --redact -o json=public.json -o html=public.html": 0,
+    "pastonly report full.json --redact -o json=public.json": 0,
+    "pastonly verify public.json plan": 0,
+    "pastonly verify public.json full.json": 0,
     "pastonly report routing.json -o github || true": 0,
     "pastonly report routing.json -o markdown >> \"$GITHUB_STEP_SUMMARY\" || true": 0,
     "pastonly bound --experts 16 --top-k 2 --layers 9 --vocab 32000": 0,
     "pastonly lint train.sh configs/": 1,
     "pastonly --version": 0,
 }
-NEW = {"pastonly plan": ("plan",), "pastonly audit plan --policy release -o text": ("report.json",)}  # what a command makes
+NEW = {"pastonly plan": ("plan",), "pastonly audit plan --write": ("known.json",), "pastonly audit plan --policy release -o text": ("report.json",)}  # what a command makes
 
 # Shown with the output of all checks, or without: one training serves both.
 LAB = {
@@ -183,7 +190,9 @@ class Executed(unittest.TestCase):
                 self.assert_shown(page, below, done.stdout)
 
     def test_as_they_stand(self):
-        (self.root / "routing.json").write_bytes((self.root / "report.json").read_bytes())
+        for name in ("routing", "known", "before", "after", "full"):
+            (self.root / f"{name}.json").write_bytes((self.root / "report.json").read_bytes())
+        self.assertEqual(self.run_in(self.root, "pastonly report full.json --redact -q -o json=public.json").returncode, 0)
         for command, code in RUN.items():
             with self.subTest(command=command):
                 made = next((names for start, names in NEW.items() if command.startswith(start)), ())
