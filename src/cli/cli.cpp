@@ -92,8 +92,7 @@ void add_session_options(CLI::App& command, Session& session, Shown shown) {
       ->type_name("N")
       ->check(CLI::Range(0U, 4096U).description(""))
       ->group(group(shown == Shown::all || shown == Shown::work));
-  command.add_flag("--quiet,-q", session.quiet, "No progress on stderr")
-      ->group(group(shown == Shown::all || shown == Shown::work));
+  command.add_flag("--quiet,-q", session.quiet, "No progress on stderr")->group(group(shown != Shown::none));
   command.add_option("--color", session.color, "Color in text on stdout; auto honours NO_COLOR")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}))

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/progress.h"
 #include "input/text/nearest.h"
 #include "session/lint_session.h"
 
@@ -49,7 +50,11 @@ int run_command(const LintArguments& arguments, const Session& session) {
   session::Environment environment;
   environment.arguments = session.arguments;
   environment.threads = session.threads;
-  const Report report = session::run_lint(*request, environment);
+  const Report report = [&] {
+    Progress progress(session.quiet);
+    environment.watch = progress.watch();
+    return session::run_lint(*request, environment);
+  }();
   if (auto written = outputs->write(report); !written) return complain(written.error());
   if (!outputs->to_stdout() && !session.quiet)
     tell_line(fmt::format("{}: {}", report.subject.name, name(report.verdict)));

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/outputs.h"
+#include "cli/progress.h"
 #include "input/policy/policy.h"
 #include "run/judge.h"
 #include "session/clock.h"
@@ -17,7 +18,9 @@ struct ReportArguments {
   std::string policy;
 };
 
-Expected<Report> load(const ReportArguments& arguments) {
+Expected<Report> load(const ReportArguments& arguments, bool quiet) {
+  Progress progress(quiet);
+  progress.report(std::nullopt, "reading " + arguments.path);
   auto report = session::read_report(arguments.path);
   if (!report || arguments.policy.empty()) return report;
   if (report->subject.kind == "configuration")
@@ -30,7 +33,7 @@ Expected<Report> load(const ReportArguments& arguments) {
 int run_command(const ReportArguments& arguments, const Session& session) {
   auto outputs = Outputs::open(session.outputs, session.color, {arguments.policy});
   if (!outputs) return complain(outputs.error());
-  const auto report = load(arguments);
+  const auto report = load(arguments, session.quiet);
   if (!report) return complain(report.error());
   if (auto written = outputs->write(*report); !written) return complain(written.error());
   return exit_code(report->verdict);

@@ -18,6 +18,7 @@
 #include "session/audit_session.h"
 #include "session/compare_session.h"
 #include "session/lab_session.h"
+#include "session/part_of_work.h"
 #include "session/report_file.h"
 
 namespace pastonly::cli {
@@ -31,9 +32,14 @@ std::vector<FileRecord> files_of(const Report& report) {
 }
 
 /// Which of the named files are no longer what was audited, a line each.
-std::vector<std::string> changed_files(const std::vector<FileRecord>& files) {
+std::vector<std::string> changed_files(const std::vector<FileRecord>& files, const Watch& watch) {
   std::vector<std::string> lines;
+  double all = 1.0, hashed = 0.0;  // bytes
+  for (const FileRecord& file : files) all += static_cast<double>(file.bytes);
   for (const FileRecord& file : files) {
+    if (watch.stop()) break;
+    watch.progress(hashed / all, fmt::format("hashing {}", file.path));
+    hashed += static_cast<double>(file.bytes);
     std::error_code error;
     const auto bytes = std::filesystem::file_size(file.path, error);
     if (error && !std::filesystem::exists(file.path)) {
@@ -93,22 +99,20 @@ std::string listing(const std::vector<run::Statement>& held, std::size_t& broken
   return out;
 }
 
-Expected<std::vector<run::Statement>> hold_comparison(const Report& stated, const Session& session) {
+Expected<std::vector<run::Statement>> hold_comparison(const Report& stated,
+                                                      const session::Environment& environment) {
   const auto request = session::comparison_of(stated);
   if (!request) return tl::unexpected(request.error());
-  const auto again = long_run(session, [&](const session::Environment& environment) {
-    return session::run_comparison(*request, environment);
-  });
+  const auto again = session::run_comparison(*request, environment);
   if (!again) return tl::unexpected(again.error());
   return run::verify_against(stated, *again);
 }
 
-Expected<std::vector<run::Statement>> hold_audit(const Report& stated, const Session& session) {
+Expected<std::vector<run::Statement>> hold_audit(const Report& stated,
+                                                 const session::Environment& environment) {
   const auto request = request_of(stated);
   if (!request) return tl::unexpected(request.error());
-  const auto again = long_run(session, [&](const session::Environment& environment) {
-    return session::run_audit(*request, environment);
-  });
+  const auto again = session::run_audit(*request, environment);
   if (!again) return tl::unexpected(again.error());
   // A checkpoint's runs stand in no files: the second audit makes them anew, witnesses included.
   std::vector<run::Statement> held;
@@ -139,7 +143,8 @@ Expected<std::filesystem::path> training_directory(const Report& stated) {
 }
 
 /// Trains all arms again, in a directory of its own that an interrupted verification goes on from.
-Expected<std::vector<run::Statement>> hold_experiment(const Report& stated, const Session& session) {
+Expected<std::vector<run::Statement>> hold_experiment(const Report& stated,
+                                                      const session::Environment& environment) {
   auto experiment = lab::read_experiment(stated.subject.name);
   if (!experiment) return tl::unexpected(experiment.error());
   const auto directory = training_directory(stated);
@@ -149,15 +154,37 @@ Expected<std::vector<run::Statement>> hold_experiment(const Report& stated, cons
   if (const auto& arms = stated.experiment->arms; !arms.empty()) {
     for (const auto& check : arms.front().checks) checks.push_back(check.id);
   }
-  const auto again = long_run(session, [&](const session::Environment& environment) {
-    return session::run_lab({stated.subject.name, *std::move(experiment), directory->string(), stated.policy,
-                             !checks.empty(), checks},
-                            environment);
-  });
+  const auto again = session::run_lab({stated.subject.name, *std::move(experiment), directory->string(),
+                                       stated.policy, !checks.empty(), checks},
+                                      environment);
   if (!again) return tl::unexpected(again.error());
   std::error_code ignored;
   std::filesystem::remove_all(*directory, ignored);
   return run::verify_against(stated, *again);
+}
+
+/// Recomputes what the report states, once its files are known to be those that were read.
+Expected<std::vector<run::Statement>> hold(const std::string& path, const Report& stated,
+                                           session::Environment environment) {
+  // A file is read to be hashed and read again to be audited; what a model does again takes longer.
+  const bool recorded = stated.subject.kind == "trace" || stated.subject.kind == "plan";
+  const double hashing = recorded ? 0.4 : 0.05;
+  const Watch whole = environment.watch;
+  const auto files = files_of(stated);
+  const auto changed = changed_files(files, session::part_of_work(whole, 0.0, hashing));
+  if (whole.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+  if (!changed.empty()) {
+    constexpr std::size_t shown = 10;
+    for (std::size_t i = 0; i < std::min(shown, changed.size()); ++i) environment.say(changed[i]);
+    return input_error(
+        fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed. The report keeps "
+                    "paths as they were given to the audit: run verify in the folder where the audit ran",
+                    path, changed.size(), files.size()));
+  }
+  environment.watch = session::part_of_work(whole, hashing, 1.0);
+  if (stated.experiment) return hold_experiment(stated, environment);
+  if (stated.subject.kind == "comparison") return hold_comparison(stated, environment);
+  return hold_audit(stated, environment);
 }
 
 int run_command(const std::string& path, const Session& session) {
@@ -165,24 +192,14 @@ int run_command(const std::string& path, const Session& session) {
   if (!stated) return complain(stated.error());
   if (stated->subject.kind == "configuration")
     return complain({Error::Kind::usage, "the report is of configurations: pastonly lint reads them again"});
-  const auto files = files_of(*stated);
-  if (const auto changed = changed_files(files); !changed.empty()) {
-    constexpr std::size_t shown = 10;
-    for (std::size_t i = 0; i < std::min(shown, changed.size()); ++i) {
-      tell_line(changed[i]);
-    }
-    return complain(
-        {Error::Kind::input,
-         fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed. The report keeps "
-                     "paths as they were given to the audit: run verify in the folder where the audit ran",
-                     path, changed.size(), files.size())});
-  }
-  auto held = stated->experiment                     ? hold_experiment(*stated, session)
-              : stated->subject.kind == "comparison" ? hold_comparison(*stated, session)
-                                                     : hold_audit(*stated, session);
+  auto held = long_run(session, [&](session::Environment environment) {
+    // What changed is no progress: it is said to the quiet as well.
+    if (session.quiet) environment.say = tell_line;
+    return hold(path, *stated, std::move(environment));
+  });
   if (!held) return complain(held.error());
   std::size_t broken = 0;
-  std::string text = fmt::format("{} files unchanged\n", files.size()) + listing(*held, broken);
+  std::string text = fmt::format("{} files unchanged\n", files_of(*stated).size()) + listing(*held, broken);
   text += broken == 0 ? fmt::format("All {} statements hold.\n", held->size())
                       : fmt::format("{} of {} statements do not hold.\n", broken, held->size());
   if (const auto printed = print(text); !printed) return complain(printed.error());

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <set>
 
@@ -45,15 +46,40 @@ std::vector<std::size_t> numbers(const std::vector<LayerIndex>& layers) {
   return out;
 }
 
+/// How far a comparison is: of its passes over the layers, the first takes the longest.
+class Passes {
+ public:
+  Passes(const Watch& watch, std::size_t layers) : watch_(watch), layers_(std::max<std::size_t>(1, layers)) {}
+
+  void begin(double share) {
+    from_ += share_;
+    share_ = share;
+    done_ = 0;
+  }
+  /// From several threads.
+  void layer_done() {
+    const std::size_t done = ++done_;
+    const double of_pass = std::min(1.0, static_cast<double>(done) / static_cast<double>(layers_));
+    watch_.progress(from_ + share_ * of_pass, fmt::format("comparing: layer {} of {}", done, layers_));
+  }
+
+ private:
+  const Watch& watch_;
+  std::size_t layers_;
+  double from_ = 0.0, share_ = 0.0;
+  std::atomic<std::size_t> done_{0};
+};
+
 /// What two aligned recordings say, claim by claim.
 class Comparison {
  public:
   Comparison(const Trace& first, const Trace& second, const Alignment& alignment, const Policy& policy,
-             std::uint64_t seed)
-      : first_(first),
+             std::uint64_t seed, const Watch& watch)
+      : passes_(watch, alignment.layers.size()),
+        first_(first),
         second_(second),
         alignment_(alignment),
-        agreement_(comparison::agreement(first, second, alignment, policy.alpha, seed)),
+        agreement_(agreement_of(policy.alpha, seed)),
         policy_(policy),
         seed_(seed) {}
 
@@ -68,6 +94,10 @@ class Comparison {
   }
 
  private:
+  comparison::Agreement agreement_of(double alpha, std::uint64_t seed) {
+    passes_.begin(0.6);
+    return comparison::agreement(first_, second_, alignment_, alpha, seed, [this] { passes_.layer_done(); });
+  }
   Measurement& add(const char* name, double value, std::string unit, std::uint64_t samples) {
     return out_.measurements.emplace_back(Measurement{name, value, {}, {}, std::move(unit), samples, {}});
   }
@@ -137,8 +167,11 @@ class Comparison {
   /// What no model can have recorded.
   void contradictions(const Trace& record, const char* side) {
     std::vector<integrity::Scan> scans(record.layers.size() + 1);
-    stats::parallel_for(record.layers.size(),
-                        [&](std::size_t l) { scans[l] = integrity::scan_layer(record, record.layers[l]); });
+    passes_.begin(0.15);
+    stats::parallel_for(record.layers.size(), [&](std::size_t l) {
+      scans[l] = integrity::scan_layer(record, record.layers[l]);
+      passes_.layer_done();
+    });
     scans.back() = integrity::scan_batch(record);
     for (std::size_t i = 0; i < integrity::issue_kind_count; ++i) {
       const auto kind = static_cast<integrity::IssueKind>(i);
@@ -294,8 +327,10 @@ class Comparison {
 
   void gates() {
     std::vector<std::optional<comparison::GateAgreement>> all(alignment_.layers.size());
+    passes_.begin(0.1);
     stats::parallel_for(all.size(), [&](std::size_t i) {
       all[i] = comparison::gate_agreement(first_, second_, alignment_, i);
+      passes_.layer_done();
     });
     std::vector<const comparison::GateAgreement*> differing;
     for (const auto& layer : all) {
@@ -349,6 +384,7 @@ class Comparison {
   /// Of tokens: single ones are roundings of extreme gates.
   static constexpr double allowed_gates = 0.001;
 
+  Passes passes_;
   const Trace& first_;
   const Trace& second_;
   const Alignment& alignment_;
@@ -361,7 +397,7 @@ class Comparison {
 }  // namespace
 
 Expected<Report> compare(const Trace& first, const Trace& second, const Policy& policy, std::uint64_t seed,
-                         std::string_view today) {
+                         std::string_view today, const Watch& watch) {
   const auto alignment = comparison::align(first, second);
   if (!alignment) return tl::unexpected(alignment.error());
   Report report;
@@ -374,7 +410,8 @@ Expected<Report> compare(const Trace& first, const Trace& second, const Policy& 
   report.subject.tokens = alignment->tokens;
   report.subject.vocab = first.vocab;
   Outcomes outcomes;
-  outcomes.emplace_back(check_id::same_routes, Comparison(first, second, *alignment, policy, seed).run());
+  outcomes.emplace_back(check_id::same_routes,
+                        Comparison(first, second, *alignment, policy, seed, watch).run());
   report.checks.push_back(entry_of(check_id::same_routes, outcomes.back().second, 0.0));
   const auto not_compared = [&](bool compared, const char* what) {
     if (!compared)
