@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <sstream>
 
 #include "cli/commands.h"
@@ -76,6 +77,12 @@ int complain(const Error& error) {
   return 2;
 }
 
+void add_format_option(CLI::App& command, std::string& format) {
+  command.add_option("-o,--output", format, "text or json; default: text")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+}
+
 void add_session_options(CLI::App& command, Session& session, Shown shown) {
   const CLI::Validator digits(
       [](const std::string& text) {
@@ -113,6 +120,7 @@ int run(int argc, char** argv) {
       "Finds future-token leakage in Mixture-of-Experts routing: proves it, measures it in bits, names the "
       "rule.",
       "pastonly"};
+  app.formatter(std::make_shared<WrappedHelp>());
   if (const auto known = check_target(); !known) return complain(known.error());
   Session session;
   for (int i = 1; i < argc; ++i) session.arguments.emplace_back(argv[i]);

@@ -6,8 +6,8 @@
 #include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/progress.h"
-#include "input/text/nearest.h"
 #include "session/lint_session.h"
+#include "stats/nearest_names.h"
 
 namespace pastonly::cli {
 namespace {
@@ -36,7 +36,7 @@ Expected<lint::Request> request_of(const LintArguments& arguments) {
   if (found == nullptr) {
     const auto names = framework_names();
     return usage_error(fmt::format("--framework {}: not known{}; there are {}", arguments.framework,
-                                   input::did_you_mean(arguments.framework, names), joined(names)));
+                                   stats::did_you_mean(arguments.framework, names), joined(names)));
   }
   request.framework = found->id;
   return request;

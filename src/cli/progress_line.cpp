@@ -61,7 +61,7 @@ std::string ProgressLine::plain(double seconds) const {
 std::string ProgressLine::drawn(double seconds, std::size_t columns) const {
   if (what_.empty()) return "";
   if (!fraction_) return cut(fmt::format("[{}] {}", clock_time(seconds), what_), columns);
-  constexpr int width = 30;
+  constexpr int width = 20;
   const int filled = static_cast<int>(width * shown_);
   const std::string left = time_left(seconds);
   return cut(fmt::format("[{:#<{}}{:.<{}}] {:3}% {}{}", "", filled, "", width - filled, percent(shown_),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,7 +62,9 @@ double median_of(const std::vector<Seen>& seen) {
 }
 
 std::string shown(double value, bool percent) {
-  return percent ? fmt::format("{:.1f}%", 100.0 * value) : fmt::format("{:.3f}", value);
+  // Rounded first: what lies a little below zero is none.
+  const double shown = percent ? std::round(1000.0 * value) / 10.0 + 0.0 : value;
+  return percent ? fmt::format("{:.1f}%", shown) : fmt::format("{:.3f}", value);
 }
 
 }  // namespace

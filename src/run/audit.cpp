@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "audits/checks.h"
 #include "pastonly/version.h"
 #include "run/facts.h"
 #include "run/judge.h"
@@ -75,6 +76,19 @@ double seconds_of_run(evidence::Observations& observations) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// What was remarked while the subject was opened is trace-integrity's to tell, and not lost without it.
+std::string not_selected(const Check& check, const Subject& subject, const Trace& base) {
+  std::string out = "not selected (--check)";
+  if (&check != &audits::trace_integrity_check) return out;
+  constexpr std::size_t most = 4;
+  std::vector<TraceIssue> issues = subject.info().issues;
+  issues.insert(issues.end(), base.issues.begin(), base.issues.end());
+  for (std::size_t i = 0; i < std::min(most, issues.size()); ++i)
+    out += fmt::format("{}{}", i == 0 ? "; it would say: " : "; ", issues[i].message);
+  if (issues.size() > most) out += fmt::format("; and {} remarks more", issues.size() - most);
+  return out;
+}
+
 Report::SubjectEntry subject_of(const SubjectInfo& info, evidence::Observations& observations) {
   Report::SubjectEntry entry;
   entry.kind = info.kind;
@@ -130,7 +144,7 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   report.not_assessed = missing_runs(subject);
   for (const Check& check : all_checks()) {
     const bool asked = std::ranges::count(*checks, &check) > 0 || check.needs.pair;
-    if (!asked) report.not_assessed.push_back({std::string(check.id), "not selected (--check)"});
+    if (!asked) report.not_assessed.push_back({std::string(check.id), not_selected(check, subject, *base)});
   }
   judge(checked->outcomes, policy, options.today, report);
   return report;

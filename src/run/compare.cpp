@@ -88,6 +88,7 @@ class Comparison {
     places();
     records();
     routes();
+    scores();
     gates();
     losses();
     return std::move(out_);
@@ -192,6 +193,57 @@ class Comparison {
                                       fault.text, place(record, all.token)));
       made.layers = std::move(layers);
       made.help = "No model routes like this, so the recording is wrong.";
+    }
+  }
+
+  /// Rows of scores that a recorder left at zero: the routes stand, what they were chosen by does not.
+  static std::uint64_t zero_rows(const Trace& trace, const TokenTensor& scores) {
+    constexpr std::size_t block = 4096;
+    std::uint64_t rows = 0;
+    std::vector<float> scratch;
+    for (std::size_t first = 0; first < scores.tokens(); first += block) {
+      const auto read =
+          read_floats(scores, first, std::min(block, scores.tokens() - first), scratch);
+      for (std::size_t i = 0; i < read.rows(); ++i) {
+        if (!trace.is_valid(first + i)) continue;
+        const auto row = read.row(i);
+        rows += std::ranges::all_of(row, [](float score) { return score == 0.0F; }) ? 1 : 0;
+      }
+    }
+    return rows;
+  }
+
+  /// What explains scores that differ: rows without any, and types that round otherwise.
+  void scores() {
+    std::uint64_t zeros[2] = {0, 0};
+    std::vector<LayerIndex> layers;
+    std::string types;
+    for (std::size_t l = 0; l < alignment_.layers.size(); ++l) {
+      const TokenTensor* const of_first = alignment_.layers[l].first->ranking();
+      const TokenTensor* const of_second = alignment_.layers[l].second->ranking();
+      if (of_first == nullptr || of_second == nullptr) continue;
+      if (types.empty() && of_first->type != of_second->type)
+        types = fmt::format("the first's scores are stored as {}, the second's as {}: where types round "
+                            "otherwise, scores differ and near ties fall otherwise",
+                            name(of_first->type), name(of_second->type));
+      constexpr double drifted = 1e-3;
+      const auto& drift = agreement_.layers[l].score_drift;
+      if (drift && drift->value < drifted) continue;
+      const std::uint64_t first = zero_rows(first_, *of_first), second = zero_rows(second_, *of_second);
+      if ((first == 0) == (second == 0)) continue;
+      zeros[0] += first;
+      zeros[1] += second;
+      layers.push_back(alignment_.layers[l].first->index);
+    }
+    if (!types.empty()) claim(claim::aligned, Claim::Basis::observation, std::move(types));
+    for (const bool of_second : {false, true}) {
+      if (zeros[of_second ? 1 : 0] == 0) continue;
+      Claim& made = claim(
+          claim::unsound_record, Claim::Basis::observation,
+          fmt::format("{} rows of scores of the {} are zero throughout, and none of the {}'s: they were not "
+                      "recorded, so that scores and near ties cannot be compared there",
+                      zeros[of_second ? 1 : 0], of_second ? "second" : "first", of_second ? "first" : "second"));
+      made.layers = layers;
     }
   }
 
@@ -307,9 +359,15 @@ class Comparison {
     return !layer.score_drift || layer.score_drift->value <= equal;
   }
 
-  static std::string origin(const LayerAgreement& layer) {
+  std::string origin(const LayerAgreement& layer) const {
+    const auto pair = std::ranges::find_if(
+        alignment_.layers, [&](const auto& one) { return one.first->index == layer.index; });
+    const bool ranked = pair != alignment_.layers.end() && pair->first->ranking() != nullptr &&
+                        pair->second->ranking() != nullptr;
     if (!layer.score_drift)
-      return "scores are not recorded in both, so whether they or the selection differ is open";
+      return fmt::format("{}, so whether they or the selection differ is open",
+                         ranked ? "its scores are no shares in both (logits, or rows of zeros)"
+                                : "scores are not recorded in both");
     return scores_agree(layer)
                ? "its scores agree, so the selection differs"
                : fmt::format(
@@ -415,16 +473,21 @@ Expected<Report> compare(const Trace& first, const Trace& second, const Policy& 
   report.checks.push_back(entry_of(check_id::same_routes, outcomes.back().second, 0.0));
   const auto not_compared = [&](bool compared, const char* what) {
     if (!compared)
-      report.not_assessed.push_back(
-          {check_id::same_routes, fmt::format("{} are not recorded in both", what)});
+      report.not_assessed.push_back({check_id::same_routes, what});
   };
   const auto in_all = [&](auto member) {
     return std::ranges::all_of(
         alignment->layers, [&](const auto& pair) { return (pair.first->*member && pair.second->*member); });
   };
-  not_compared(in_all(&LayerRecord::gates), "gates");
-  not_compared(in_all(&LayerRecord::scores) || in_all(&LayerRecord::logits), "scores");
-  not_compared(!first.log_probs.empty() && !second.log_probs.empty(), "log-probabilities");
+  not_compared(in_all(&LayerRecord::gates), "gates are not recorded in both");
+  const bool ranked = std::ranges::all_of(alignment->layers, [](const auto& pair) {
+    return pair.first->ranking() != nullptr && pair.second->ranking() != nullptr;
+  });
+  not_compared(in_all(&LayerRecord::scores) || in_all(&LayerRecord::logits),
+               ranked ? "scores: one recording holds scores where the other holds logits"
+                      : "scores are not recorded in both");
+  not_compared(!first.log_probs.empty() && !second.log_probs.empty(),
+               "log-probabilities are not recorded in both");
   judge(outcomes, policy, today, report);
   return report;
 }
