@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/wrapped_help.h"
 #include "kernels/target.h"
 #include "pastonly/version.h"
 #include "report/writer.h"

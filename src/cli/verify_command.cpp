@@ -166,9 +166,8 @@ Expected<std::vector<run::Statement>> hold_experiment(const Report& stated,
 /// Recomputes what the report states, once its files are known to be those that were read.
 Expected<std::vector<run::Statement>> hold(const std::string& path, const Report& stated,
                                            session::Environment environment) {
-  // A file is read to be hashed and read again to be audited; what a model does again takes longer.
-  const bool recorded = stated.subject.kind == "trace" || stated.subject.kind == "plan";
-  const double hashing = recorded ? 0.4 : 0.05;
+  // An audit reads what was hashed once, and computes more.
+  const double hashing = 0.1;
   const Watch whole = environment.watch;
   const auto files = files_of(stated);
   const auto changed = changed_files(files, session::part_of_work(whole, 0.0, hashing));

@@ -62,9 +62,9 @@ double median_of(const std::vector<Seen>& seen) {
 }
 
 std::string shown(double value, bool percent) {
-  // Rounded first: what lies a little below zero is none.
-  const double shown = percent ? std::round(1000.0 * value) / 10.0 + 0.0 : value;
-  return percent ? fmt::format("{:.1f}%", shown) : fmt::format("{:.3f}", value);
+  // What lies a little below zero is none: no "-0.0%".
+  const double rounded = std::abs(100.0 * value) < 0.05 ? 0.0 : 100.0 * value;
+  return percent ? fmt::format("{:.1f}%", rounded) : fmt::format("{:.3f}", value);
 }
 
 }  // namespace

@@ -202,8 +202,7 @@ class Comparison {
     std::uint64_t rows = 0;
     std::vector<float> scratch;
     for (std::size_t first = 0; first < scores.tokens(); first += block) {
-      const auto read =
-          read_floats(scores, first, std::min(block, scores.tokens() - first), scratch);
+      const auto read = read_floats(scores, first, std::min(block, scores.tokens() - first), scratch);
       for (std::size_t i = 0; i < read.rows(); ++i) {
         if (!trace.is_valid(first + i)) continue;
         const auto row = read.row(i);
@@ -223,9 +222,10 @@ class Comparison {
       const TokenTensor* const of_second = alignment_.layers[l].second->ranking();
       if (of_first == nullptr || of_second == nullptr) continue;
       if (types.empty() && of_first->type != of_second->type)
-        types = fmt::format("the first's scores are stored as {}, the second's as {}: where types round "
-                            "otherwise, scores differ and near ties fall otherwise",
-                            name(of_first->type), name(of_second->type));
+        types = fmt::format(
+            "the first's scores are stored as {}, the second's as {}: where types round "
+            "otherwise, scores differ and near ties fall otherwise",
+            name(of_first->type), name(of_second->type));
       constexpr double drifted = 1e-3;
       const auto& drift = agreement_.layers[l].score_drift;
       if (drift && drift->value < drifted) continue;
@@ -242,7 +242,8 @@ class Comparison {
           claim::unsound_record, Claim::Basis::observation,
           fmt::format("{} rows of scores of the {} are zero throughout, and none of the {}'s: they were not "
                       "recorded, so that scores and near ties cannot be compared there",
-                      zeros[of_second ? 1 : 0], of_second ? "second" : "first", of_second ? "first" : "second"));
+                      zeros[of_second ? 1 : 0], of_second ? "second" : "first",
+                      of_second ? "first" : "second"));
       made.layers = layers;
     }
   }
@@ -360,8 +361,8 @@ class Comparison {
   }
 
   std::string origin(const LayerAgreement& layer) const {
-    const auto pair = std::ranges::find_if(
-        alignment_.layers, [&](const auto& one) { return one.first->index == layer.index; });
+    const auto pair = std::ranges::find_if(alignment_.layers,
+                                           [&](const auto& one) { return one.first->index == layer.index; });
     const bool ranked = pair != alignment_.layers.end() && pair->first->ranking() != nullptr &&
                         pair->second->ranking() != nullptr;
     if (!layer.score_drift)
@@ -472,8 +473,7 @@ Expected<Report> compare(const Trace& first, const Trace& second, const Policy& 
                         Comparison(first, second, *alignment, policy, seed, watch).run());
   report.checks.push_back(entry_of(check_id::same_routes, outcomes.back().second, 0.0));
   const auto not_compared = [&](bool compared, const char* what) {
-    if (!compared)
-      report.not_assessed.push_back({check_id::same_routes, what});
+    if (!compared) report.not_assessed.push_back({check_id::same_routes, what});
   };
   const auto in_all = [&](auto member) {
     return std::ranges::all_of(

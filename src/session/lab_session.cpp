@@ -57,12 +57,11 @@ Expected<Report> run_lab(const LabRequest& request, const Environment& environme
   lab::LabOptions options;
   options.directory = request.directory;
   options.threads = run.threads();
-  // A check's run costs about a third of a training step, which goes backwards as well; an audit of an arm is
-  // some 400 of them.
+  // The checks of an arm take about as long as 400 steps of its training.
   double steps = 0.0, audits = 0.0;
   for (const lab::Arm& arm : request.experiment.arms) {
     steps += static_cast<double>(arm.training.steps);
-    audits += request.checks ? 400.0 / 3.0 : 0.0;
+    audits += request.checks ? 400.0 : 0.0;
   }
   const double trained = steps / (steps + audits);
   options.watch = part_of_work(watch, 0.0, trained);

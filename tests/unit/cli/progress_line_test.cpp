@@ -1,7 +1,8 @@
 #include "cli/progress_line.h"
 
-#include <catch2/catch_test_macros.hpp>
 #include <limits>
+
+#include "catch.h"
 
 namespace pastonly::cli {
 

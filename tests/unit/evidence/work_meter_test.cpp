@@ -1,10 +1,10 @@
 #include "evidence/work_meter.h"
 
-#include <catch2/catch_approx.hpp>
-#include <catch2/catch_test_macros.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "catch.h"
 
 namespace pastonly::evidence {
 namespace {
@@ -32,14 +32,14 @@ TEST_CASE("Runs count, not checks: whoever asks for the plan", "[progress]") {
   CHECK(told.what == "trace-integrity");
   for (int run = 2; run <= 52; ++run) meter.did_of_plan(1.0, "run");
   CHECK(told.what == "trace-integrity: run");
-  CHECK(*told.fractions.back() == Catch::Approx(52.0 / 201.0));
+  CHECK(*told.fractions.back() == Approx(52.0 / 201.0));
   meter.begin(2, "token-shuffle");
   meter.did(24.0, "");
-  CHECK(*told.fractions.back() == Catch::Approx(76.0 / 201.0));
+  CHECK(*told.fractions.back() == Approx(76.0 / 201.0));
   meter.begin(3, "chunk-sweep");  // what the check before did not need is not left
-  CHECK(*told.fractions.back() == Catch::Approx(100.0 / 201.0));
+  CHECK(*told.fractions.back() == Approx(100.0 / 201.0));
   meter.did_share(0.5, "");
-  CHECK(*told.fractions.back() == Catch::Approx(150.0 / 201.0));
+  CHECK(*told.fractions.back() == Approx(150.0 / 201.0));
 }
 
 TEST_CASE("The share of work done never falls and never is all", "[progress]") {
