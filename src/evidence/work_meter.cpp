@@ -44,8 +44,8 @@ void WorkMeter::did(std::size_t part, double work, std::string_view what) {
   {
     const std::lock_guard lock(mutex_);
     done_ += work;
-    if (part < left_.size()) {
-      left_[part] = std::max(0.0, left_[part] - work);
+    if (part < left_.size()) left_[part] = std::max(0.0, left_[part] - work);
+    if (!left_.empty()) {
       const double left = std::accumulate(left_.begin(), left_.end(), 0.0);
       const double all = std::accumulate(expected_.begin(), expected_.end(), 0.0);
       // The verdict and the report come after the last part.
