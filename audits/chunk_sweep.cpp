@@ -129,6 +129,7 @@ const Check chunk_sweep_check{
     Needs{.scores = true},
     run_chunk_sweep,
     chunk_runs,
+    Effort{.budget = 0.3125, .reroutes = true},
 };
 
 }  // namespace pastonly::audits

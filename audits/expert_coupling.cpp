@@ -189,9 +189,9 @@ Outcome run_expert_coupling(const CheckContext& context) {
     if (router.layer.experts < 2) continue;
     std::atomic<std::size_t> done{0};
     const auto told = [&] {
-      const double of_layer = share(++done, router.layer.experts);
-      observations.watch().progress((static_cast<double>(l) + of_layer) / static_cast<double>(layers),
-                                    fmt::format("experts of layer {} of {}", l + 1, layers));
+      observations.meter().did_share(
+          1.0 / static_cast<double>(layers * router.layer.experts),
+          fmt::format("expert {} of {} of layer {} of {}", ++done, router.layer.experts, l + 1, layers));
     };
     stats::CounterRng seeds(context.seed, l);  // of noise, then of pairings
     const auto responses =
@@ -208,16 +208,20 @@ Outcome run_expert_coupling(const CheckContext& context) {
 
 }  // namespace
 
-const Check expert_coupling_check{"expert-coupling",
-                                  "Whether experts answer to their router rows",
-                                  "Gives every expert every router row as a token, and measures how strongly "
-                                  "it answers: coupled experts answer "
-                                  "their own row more than others do, and more than they answer other rows. "
-                                  "It reports how often that is so, "
-                                  "against chance, what the loss of expert-router coupling (Lv et al. 2025) "
-                                  "is, and what training with it would "
-                                  "cost.",
-                                  {.weights = true},
-                                  run_expert_coupling};
+const Check expert_coupling_check{
+    "expert-coupling",
+    "Whether experts answer to their router rows",
+    "Gives every expert every router row as a token, and measures how strongly "
+    "it answers: coupled experts answer "
+    "their own row more than others do, and more than they answer other rows. "
+    "It reports how often that is so, "
+    "against chance, what the loss of expert-router coupling (Lv et al. 2025) "
+    "is, and what training with it would "
+    "cost.",
+    {.weights = true},
+    run_expert_coupling,
+    {},
+    Effort{.passes = 500.0},
+};
 
 }  // namespace pastonly::audits

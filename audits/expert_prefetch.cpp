@@ -11,6 +11,7 @@
 
 #include "audits/checks.h"
 #include "audits/shared/ratio.h"
+#include "evidence/each_layer.h"
 #include "evidence/observations.h"
 #include "kernels/elementary.h"
 #include "pastonly/names.h"
@@ -184,7 +185,7 @@ Outcome run_expert_prefetch(const CheckContext& context) {
   if (!trace) return trace.error();
   if (trace->layers.size() < 2) return Skipped{"one routed layer: no layer before it foretells its experts"};
   std::vector<Foretold> found(trace->layers.size() - 1);
-  stats::parallel_for(found.size(), [&](std::size_t l) {
+  evidence::for_each_layer(context.observations, found.size(), [&](std::size_t l) {
     found[l] = foretell(*trace, trace->layers[l], trace->layers[l + 1], context);
   });
   std::erase_if(found, [](const Foretold& layer) { return layer.routes == 0.0; });
@@ -213,6 +214,9 @@ const Check expert_prefetch_check{
     "tokens of other sequences than those learned from. It says what a server that loads experts on demand "
     "could gain.",
     {.routes = true},
-    run_expert_prefetch};
+    run_expert_prefetch,
+    {},
+    Effort{.passes = 25.0},
+};
 
 }  // namespace pastonly::audits

@@ -320,6 +320,9 @@ const Check forensic_sweep_check{
     "may "
     "gain as much by accident.",
     {.log_probs = true, .routes = true},
-    run_forensic_sweep};
+    run_forensic_sweep,
+    {},
+    Effort{.budget = 1.0, .most_runs = most_runs, .reroutes = true},
+};
 
 }  // namespace pastonly::audits

@@ -232,6 +232,9 @@ const Check future_decoding_check{
     "information that routing carries. Large traces are sampled, 8,192 tokens; vocabularies above 64 are "
     "predicted modulo 64.",
     {.tokens = true, .source = true, .routes = true},
-    run_future_decoding};
+    run_future_decoding,
+    {},
+    Effort{.budget = 0.25, .most_runs = 64},
+};
 
 }  // namespace pastonly::audits

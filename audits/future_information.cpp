@@ -253,6 +253,9 @@ const Check future_information_check{
     "suffix runs with two resamples of one row, and repeats to separate random routing from dependence on "
     "later tokens.",
     {.routes = true},
-    run_future_information};
+    run_future_information,
+    {},
+    Effort{.budget = 1.0, .least_runs = drawn_futures},
+};
 
 }  // namespace pastonly::audits

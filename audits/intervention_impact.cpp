@@ -10,6 +10,7 @@
 
 #include "audits/checks.h"
 #include "audits/shared/ratio.h"
+#include "evidence/each_layer.h"
 #include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -128,7 +129,7 @@ Outcome run_intervention_impact(const CheckContext& context) {
   if (!loads) return loads.error();
   const std::size_t every = routing::sequence_step(trace->layout, most_compared);
   std::vector<std::optional<LayerImpact>> found(trace->layers.size());
-  stats::parallel_for(found.size(), [&](std::size_t l) {
+  evidence::for_each_layer(context.observations, found.size(), [&](std::size_t l) {
     const LayerRecord& layer = trace->layers[l];
     const auto k = experts_per_token((*rules)[l], (*loads)[l], layer.experts);
     if (k)
@@ -149,14 +150,18 @@ Outcome run_intervention_impact(const CheckContext& context) {
 
 }  // namespace
 
-const Check intervention_impact_check{"intervention-impact",
-                                      "What biases, balancing and drops change against plain top-k",
-                                      "Compares every decision with the token's best experts by its own "
-                                      "scores: how many routes are other ones, "
-                                      "how many are missing, how much affinity is lost, whether capacities "
-                                      "drop the tokens of lowest affinity, and "
-                                      "how the loss of tokens that were moved differs from the others'.",
-                                      {.scores = true},
-                                      run_intervention_impact};
+const Check intervention_impact_check{
+    "intervention-impact",
+    "What biases, balancing and drops change against plain top-k",
+    "Compares every decision with the token's best experts by its own "
+    "scores: how many routes are other ones, "
+    "how many are missing, how much affinity is lost, whether capacities "
+    "drop the tokens of lowest affinity, and "
+    "how the loss of tokens that were moved differs from the others'.",
+    {.scores = true},
+    run_intervention_impact,
+    {},
+    Effort{.passes = 10.0},
+};
 
 }  // namespace pastonly::audits

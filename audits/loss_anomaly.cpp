@@ -169,6 +169,9 @@ const Check loss_anomaly_check{
     "top-k. Twin gap: the loss of the causal baseline minus the loss in order. Reliance and gaps overstate a "
     "leak and prove none.",
     {.log_probs = true},
-    run_loss_anomaly};
+    run_loss_anomaly,
+    {},
+    Effort{.budget = 0.25, .most_runs = 128, .reroutes = true},
+};
 
 }  // namespace pastonly::audits

@@ -94,6 +94,9 @@ const Check source_floor_check{
     "at most 1 over the vocabulary. No finding does not mean that the model is causal: a model that never "
     "learned to use a leak shows nothing.",
     {.log_probs = true, .tokens = true, .source = true},
-    run_source_floor};
+    run_source_floor,
+    {},
+    Effort{.budget = 0.25, .most_runs = 64},
+};
 
 }  // namespace pastonly::audits

@@ -10,6 +10,7 @@
 #include "audits/checks.h"
 #include "audits/shared/dependence_report.h"
 #include "audits/shared/ratio.h"
+#include "evidence/each_layer.h"
 #include "evidence/observations.h"
 #include "pastonly/names.h"
 #include "pastonly/policy.h"
@@ -164,8 +165,9 @@ Outcome run_specialisation(const CheckContext& context) {
   if (!trace) return trace.error();
   const auto labels = labels_of(*trace);
   std::vector<LayerFindings> found(trace->layers.size());
-  stats::parallel_for(found.size(),
-                      [&](std::size_t l) { found[l] = look_at(*trace, trace->layers[l], labels, context); });
+  evidence::for_each_layer(context.observations, found.size(), [&](std::size_t l) {
+    found[l] = look_at(*trace, trace->layers[l], labels, context);
+  });
   Ran ran;
   std::vector<std::pair<LayerIndex, TokenTable>> bound;
   for (std::size_t l = 0; l < found.size(); ++l) {
@@ -190,6 +192,9 @@ const Check specialisation_check{
     "sequences. "
     "Where the id alone predicts most of what popularity does not, it says so.",
     {.routes = true},
-    run_specialisation};
+    run_specialisation,
+    {},
+    Effort{.passes = 50.0},
+};
 
 }  // namespace pastonly::audits

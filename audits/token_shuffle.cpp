@@ -74,6 +74,7 @@ const Check token_shuffle_check{
     Needs{},
     run_token_shuffle,
     shuffle_runs,
+    Effort{.budget = 0.25, .most_runs = 128},
 };
 
 }  // namespace pastonly::audits

@@ -1,8 +1,8 @@
 # bash completion for pastonly
 _pastonly_formats() {
   case $1 in
-    bound) echo text json ;;
-    *) pastonly audit --help 2>/dev/null | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' ;;
+    bound | rules | explain) echo text json ;;
+    *) pastonly audit --help 2>/dev/null | tr -s '\n ' ' ' | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' ;;
   esac
 }
 _pastonly() {
@@ -35,7 +35,8 @@ _pastonly() {
     compare)
       options="--policy --baseline --write-baseline --redact --output --rule --as --tokens --text --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     lint) options="--framework --output $session" ;;
-    rules | explain | verify) options=$session ;;
+    rules | explain) options="--output $session" ;;
+    verify) options=$session ;;
     report) options="--policy --diff --merge --into --redact --output $session" ;;
     plan) options="--vocab --batch --positions --layout --special --tokens --source --limit --noisy $session" ;;
     *) options="audit lab bound rules explain report verify compare plan lint --help --version" ;;

@@ -1,6 +1,6 @@
 # fish completion for pastonly
 function __pastonly_formats
-  pastonly audit --help 2>/dev/null | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' | tr ' ' '\n'
+  pastonly audit --help 2>/dev/null | tr -s '\n ' ' ' | sed -n 's/.*FORMAT=PATH, format \([^;]*\);.*/\1/p' | sed 's/, / /g; s/ or / /g' | tr ' ' '\n'
 end
 complete -c pastonly -f
 set -l commands audit lab bound rules explain report verify compare plan lint
@@ -20,9 +20,9 @@ complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l seed -x -d "R
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l threads -x -d "Threads to use, 0 = all"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -s q -l quiet -d "No progress"
 complete -c pastonly -n "__fish_seen_subcommand_from $commands" -l color -x -a "auto always never" -d "Color in text"
-complete -c pastonly -n "__fish_seen_subcommand_from audit lab report lint" -s o -l output -x -a "(__pastonly_formats)" -d "Report"
-complete -c pastonly -n "__fish_seen_subcommand_from bound" -s o -l output -x -a "text json" -d "Report"
-complete -c pastonly -n "__fish_seen_subcommand_from audit lab report" -l policy -r -F -a "ci release" -d "Policy"
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab report lint compare" -s o -l output -x -a "(__pastonly_formats)" -d "Report"
+complete -c pastonly -n "__fish_seen_subcommand_from bound rules explain" -s o -l output -x -a "text json" -d "Report"
+complete -c pastonly -n "__fish_seen_subcommand_from audit lab report compare" -l policy -r -F -a "ci release" -d "Policy"
 complete -c pastonly -n "__fish_seen_subcommand_from report" -l merge -d "Join the parts of a plan"
 complete -c pastonly -n "__fish_seen_subcommand_from report" -l into -x -a "(__fish_complete_directories)" -d "Plan directory with the runs of all parts"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab report verify compare lint" -F
@@ -32,13 +32,13 @@ complete -c pastonly -n "__fish_seen_subcommand_from lab" -l no-checks -d "Only 
 complete -c pastonly -n "__fish_seen_subcommand_from lab" -l export -r -F -d "Save the arms as checkpoints"
 complete -c pastonly -n "__fish_seen_subcommand_from audit lab" -l check -x -d "Run only this check"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l source -x -d "Source that the tokens were drawn from"
-complete -c pastonly -n "__fish_seen_subcommand_from audit" -l as -x -d "Family to run a checkpoint as"
-complete -c pastonly -n "__fish_seen_subcommand_from audit" -l rule -x -d "Rule that a checkpoint was trained under"
+complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l as -x -d "Family to run a checkpoint as"
+complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l rule -x -d "Rule that a checkpoint was trained under"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l twin -r -d "Checkpoint of the causal baseline"
-complete -c pastonly -n "__fish_seen_subcommand_from audit" -l tokens -r -d "Token ids to run a checkpoint on, FORMAT:FILE"
+complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l tokens -r -d "Token ids to run a checkpoint on, FORMAT:FILE"
 complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l text -r -d "Text to run a checkpoint on"
-complete -c pastonly -n "__fish_seen_subcommand_from audit" -l positions -x -d "Positions per row of a checkpoint"
-complete -c pastonly -n "__fish_seen_subcommand_from audit" -l precision -x -a "float32 bfloat16" -d "Precision of products with bfloat16 weights"
+complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l positions -x -d "Positions per row of a checkpoint"
+complete -c pastonly -n "__fish_seen_subcommand_from audit compare" -l precision -x -a "float32 bfloat16" -d "Precision of products with bfloat16 weights"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l record -r -d "Record the runs in a directory"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l limit -x -d "Detection limit to make the plan for"
 complete -c pastonly -n "__fish_seen_subcommand_from audit" -l budget -x -d "Token positions of a check beyond the plan"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -35,6 +36,18 @@ struct Needs {
   bool pair = false;    ///< two recordings: only `compare` runs it
 };
 
+/// How long a check takes, about: for the progress display, and for what is said before a long audit.
+struct Effort {
+  /// The share of a live subject's budget that runs beyond the plan may take; no more runs than `most_runs`,
+  /// and none where that share allows fewer than `least_runs`.
+  double budget = 0.0;
+  std::size_t least_runs = 1;
+  std::size_t most_runs = 1U << 20;
+  bool reroutes = false;  ///< ... and none where the subject runs under no other rule
+  /// Its computing, in surveys of every layer of one recorded run; for each run that it reads.
+  double passes = 0.5;
+};
+
 /// One audit: a constant record. One file in audits/, one line in audits/checks.h, one page in
 /// docs/checks/, one leaky and one clean fixture (docs/contributing.md).
 struct Check {
@@ -46,6 +59,7 @@ struct Check {
   /// What it reads of a plan: where such runs have no output, the report says that it was not assessed on
   /// them.
   std::span<const Intervention::Kind> plan_runs = {};
+  Effort effort = {};
 };
 
 /// The only list of checks, in report order.

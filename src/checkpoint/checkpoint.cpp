@@ -1,6 +1,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -110,7 +111,13 @@ Expected<Checkpoint> Checkpoint::open(const std::filesystem::path& directory,
       !read)
     return tl::unexpected(read.error());
   auto bound = bind(out.description_, *out.weights_);
-  if (!bound) return tl::unexpected(bound.error());
+  if (!bound) {
+    Error error = bound.error();
+    if (const auto& defaults = out.description_.defaults; !defaults.empty())
+      error.message += fmt::format("; config.json does not state {}, which are defaults of its model_type",
+                                   fmt::join(defaults, ", "));
+    return tl::unexpected(std::move(error));
+  }
   out.bound_ = *std::move(bound);
   if (auto made = out.make_rules(rule); !made) return tl::unexpected(made.error());
   return out;

@@ -154,7 +154,7 @@ Expected<Description> describe(const input::Json& json, const std::string& file,
     return usage_error(
         input::printable(fmt::format("--as {}: expected one of {}", as.substr(0, 80), known_types())));
   }
-  fill_defaults(family->model_type, text.config);
+  out.defaults = fill_defaults(family->model_type, text.config);
   for (const std::string& key : family->one_of_all_layers) make_one(text.config, key);
   input::ObjectReader config(text.config, file, std::string(prefix));
   config.pass_over({"model_type"});

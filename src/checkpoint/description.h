@@ -179,6 +179,8 @@ struct Description {
   std::vector<std::int64_t> special_tokens;  ///< bos, eos and pad
   /// What config.json says and nobody here reads: "key = value" (unread_keys.h).
   std::vector<std::string> unread;
+  /// What config.json leaves to the family, with the values taken: "key = value" (family_defaults.h).
+  std::vector<std::string> defaults;
   /// Its own code that config.json names, and that is not run: "AutoModelForCausalLM = modeling_x.X"; "" =
   /// none.
   std::string own_code;

@@ -1,5 +1,7 @@
 #include "checkpoint/family_defaults.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -146,14 +148,18 @@ const Json& table() {
 
 }  // namespace
 
-void fill_defaults(std::string_view model_type, Json& config) {
+std::vector<std::string> fill_defaults(std::string_view model_type, Json& config) {
+  std::vector<std::string> filled;
   const auto family = table().find(std::string(model_type));
-  if (family == table().end()) return;
+  if (family == table().end()) return filled;
   for (const auto& [key, value] : family->items()) {
     if (!config.contains(key) && !said_otherwise(synonyms, key, config) &&
-        !said_otherwise(synonyms_of_k, key, config))
+        !said_otherwise(synonyms_of_k, key, config)) {
       config[key] = value;
+      filled.push_back(fmt::format("{} = {}", key, value.dump()));
+    }
   }
+  return filled;
 }
 
 }  // namespace pastonly::checkpoint

@@ -147,6 +147,9 @@ class GgufReader {
       tensor.bytes = cursor_.bytes().subspan(static_cast<std::size_t>(start + place.offset),
                                              static_cast<std::size_t>(place.size));
     }
+    // Writers fill the last tensor up to the alignment.
+    if (room > (end + unit - 1) / unit * unit)
+      return cursor_.fail(fmt::format("{} bytes of data after the last tensor '{}'", room - end, before));
     return true;
   }
 

@@ -83,9 +83,7 @@ void add_bound(CLI::App& app, Session& session) {
   command->add_option("--chunk", arguments->chunk, "Tokens routed together, T")
       ->type_name("N")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40U).description(""));
-  command->add_option("-o,--output", *format, "text or json; default: text")
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"text", "json"}));
+  add_format_option(*command, *format);
   command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
   add_session_options(*command, session, Shown::none);
   command->callback([arguments, format, &session] { session.exit_code = run_command(*arguments, *format); });

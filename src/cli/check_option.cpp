@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "input/text/nearest.h"
 #include "pastonly/check.h"
+#include "stats/nearest_names.h"
 
 namespace pastonly::cli {
 
@@ -18,7 +18,7 @@ Expected<void> known_checks(const std::vector<std::string>& ids) {
   for (const Check& check : all_checks()) all.emplace_back(check.id);
   for (const std::string& id : ids) {
     if (find_check(id) == nullptr) {
-      const std::string near = input::did_you_mean(id, all);
+      const std::string near = stats::did_you_mean(id, all);
       return usage_error(
           fmt::format("--check {}: no check has that id{}", id,
                       near.empty() ? fmt::format("; there are {}", fmt::join(all, ", ")) : near));

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <sstream>
 
 #include "cli/commands.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/wrapped_help.h"
 #include "kernels/target.h"
 #include "pastonly/version.h"
 #include "report/writer.h"
@@ -76,6 +78,12 @@ int complain(const Error& error) {
   return 2;
 }
 
+void add_format_option(CLI::App& command, std::string& format) {
+  command.add_option("-o,--output", format, "text or json; default: text")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+}
+
 void add_session_options(CLI::App& command, Session& session, Shown shown) {
   const CLI::Validator digits(
       [](const std::string& text) {
@@ -92,8 +100,7 @@ void add_session_options(CLI::App& command, Session& session, Shown shown) {
       ->type_name("N")
       ->check(CLI::Range(0U, 4096U).description(""))
       ->group(group(shown == Shown::all || shown == Shown::work));
-  command.add_flag("--quiet,-q", session.quiet, "No progress on stderr")
-      ->group(group(shown == Shown::all || shown == Shown::work));
+  command.add_flag("--quiet,-q", session.quiet, "No progress on stderr")->group(group(shown != Shown::none));
   command.add_option("--color", session.color, "Color in text on stdout; auto honours NO_COLOR")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}))
@@ -120,6 +127,7 @@ int run(int argc, char** argv) {
       "Finds future-token leakage in Mixture-of-Experts routing: proves it, measures it in bits, names the "
       "rule.",
       "pastonly"};
+  app.formatter(std::make_shared<WrappedHelp>());
   if (const auto known = check_target(); !known) return complain(known.error());
   Session session;
   for (int i = 1; i < argc; ++i) session.arguments.emplace_back(argv[i]);

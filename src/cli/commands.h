@@ -27,6 +27,8 @@ enum class Shown { all, work, drawn, color, none };
 void add_session_options(CLI::App& command, Session& session, Shown shown);
 void add_output_option(CLI::App& command, Session& session);
 void add_redact_option(CLI::App& command, Session& session);
+/// -o text or json on stdout, of commands that make no report.
+void add_format_option(CLI::App& command, std::string& format);
 /// Prints the error as one line on stderr; the exit code that its kind asks for.
 int complain(const Error& error);
 

@@ -97,7 +97,7 @@ void add_compare(CLI::App& app, Session& session) {
                    "Two models, or the checkpoints of a run in order of training: each a trace file, a plan "
                    "directory (its base run), a checkpoint directory or a GGUF file. Of more than two, each "
                    "is held against "
-                   "the last, without a verdict")
+                   "the last, without a verdict, and -o takes text or json without a path")
       ->required()
       ->expected(2, 10000);
   command->add_option("--policy", arguments->policy, "Policy file, or a built-in policy: ci, release")

@@ -6,12 +6,13 @@
 
 #include "cli/commands.h"
 #include "cli/outputs.h"
-#include "input/text/nearest.h"
 #include "lint/option.h"
 #include "pastonly/check.h"
 #include "pastonly/names.h"
 #include "pastonly/routing_rule.h"
+#include "report/catalogue_json.h"
 #include "report/paragraph.h"
+#include "stats/nearest_names.h"
 
 namespace pastonly::cli {
 namespace {
@@ -64,9 +65,7 @@ std::string explained(const Check& check) {
 }
 
 std::string condition_in_words(const lint::Condition& condition) {
-  static constexpr std::string_view words[] = {"is",    "is not", "at least", "above",
-                                               "below", "on",     "off",      "set"};
-  std::string out = fmt::format("{} {}", condition.key, words[static_cast<std::size_t>(condition.test)]);
+  std::string out = fmt::format("{} {}", condition.key, report::in_words(condition.test));
   if (!condition.value.empty()) out += fmt::format(" {}", condition.value);
   if (condition.otherwise.size() > 1 || (!condition.otherwise.empty() && condition.otherwise != "@")) {
     const bool silent = condition.otherwise.front() == '@';
@@ -94,7 +93,7 @@ std::string explained(const lint::Option& option) {
 
 /// The nearest names; where none is near, all checks and the way to the rules.
 std::string suggestion(const std::string& id, const std::vector<std::string>& all) {
-  if (auto near = input::did_you_mean(id, all); !near.empty()) return near;
+  if (auto near = stats::did_you_mean(id, all); !near.empty()) return near;
   std::string checks;
   for (const Check& check : all_checks()) checks += (checks.empty() ? "" : ", ") + std::string(check.id);
   return "; `pastonly rules` lists the rules, the checks are " + checks;
@@ -123,37 +122,44 @@ std::string without_lint(const std::string& text) {
   return text.rfind(prefix, 0) == 0 ? text.substr(prefix.size()) : text;
 }
 
-int run_command(const std::string& asked) {
-  const std::string text = without_lint(asked);
+/// A name may be a rule's and a check's; of options only those that are neither.
+Expected<report::Explained> find(const std::string& text) {
   const std::string id = id_in(text);
-  std::string page, options;
-  if (const RuleInfo* rule = find_rule(id); rule != nullptr) page = explained(*rule);
-  if (const Check* check = find_check(id); check != nullptr)
-    page += (page.empty() ? "" : "\n") + explained(*check);
-  for (const lint::Option* option :
-       page.empty() ? lint::options_of(text) : std::vector<const lint::Option*>{})
-    options += (options.empty() ? "" : "\n") + explained(*option);
-  if (!options.empty()) {
-    const auto printed = print(options);
-    return printed ? 0 : complain(printed.error());
-  }
-  if (page.empty()) {
+  report::Explained found{find_rule(id), find_check(id), {}};
+  if (found.rule == nullptr && found.check == nullptr) {
+    found.options = lint::options_of(text);
+    if (!found.options.empty()) return found;
     std::vector<std::string> all;
     for (const RuleInfo& rule : routing_rules()) all.emplace_back(rule.id);
     for (const Check& check : all_checks()) all.emplace_back(check.id);
     for (const lint::Option& option : lint::options()) all.emplace_back(option.key);
-    return complain({Error::Kind::usage,
-                     fmt::format("no rule, check or option is called {}{}", text, suggestion(id, all))});
+    return usage_error(fmt::format("no rule, check or option is called {}{}", text, suggestion(id, all)));
   }
-  if (const std::string why = misread(text, id); !why.empty()) return complain({Error::Kind::usage, why});
-  const auto printed = print(page);
+  if (const std::string why = misread(text, id); !why.empty()) return usage_error(why);
+  return found;
+}
+
+std::string page_of(const report::Explained& found) {
+  std::string page;
+  const auto add = [&](const std::string& part) { page += (page.empty() ? "" : "\n") + part; };
+  if (found.rule != nullptr) add(explained(*found.rule));
+  if (found.check != nullptr) add(explained(*found.check));
+  for (const lint::Option* option : found.options) add(explained(*option));
+  return page;
+}
+
+int run_command(const std::string& asked, const std::string& format) {
+  const auto found = find(without_lint(asked));
+  if (!found) return complain(found.error());
+  const auto printed =
+      print(format == "json" ? report::write_explained_json(asked, *found) : page_of(*found));
   return printed ? 0 : complain(printed.error());
 }
 
 }  // namespace
 
 void add_explain(CLI::App& app, Session& session) {
-  auto id = std::make_shared<std::string>();
+  auto id = std::make_shared<std::string>(), format = std::make_shared<std::string>("text");
   CLI::App* command =
       app.add_subcommand("explain", "Explain a routing rule, a check, or an option of a framework");
   command
@@ -162,9 +168,10 @@ void add_explain(CLI::App& app, Session& session) {
           "A rule id from `pastonly rules`, alone or with parameters, a check id from a report, or an "
           "option that `pastonly lint` knows")
       ->required();
+  add_format_option(*command, *format);
   command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
   add_session_options(*command, session, Shown::none);
-  command->callback([id, &session] { session.exit_code = run_command(*id); });
+  command->callback([id, format, &session] { session.exit_code = run_command(*id, *format); });
 }
 
 }  // namespace pastonly::cli

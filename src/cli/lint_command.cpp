@@ -5,8 +5,9 @@
 #include "cli/commands.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
-#include "input/text/nearest.h"
+#include "cli/progress.h"
 #include "session/lint_session.h"
+#include "stats/nearest_names.h"
 
 namespace pastonly::cli {
 namespace {
@@ -35,7 +36,7 @@ Expected<lint::Request> request_of(const LintArguments& arguments) {
   if (found == nullptr) {
     const auto names = framework_names();
     return usage_error(fmt::format("--framework {}: not known{}; there are {}", arguments.framework,
-                                   input::did_you_mean(arguments.framework, names), joined(names)));
+                                   stats::did_you_mean(arguments.framework, names), joined(names)));
   }
   request.framework = found->id;
   return request;
@@ -49,7 +50,11 @@ int run_command(const LintArguments& arguments, const Session& session) {
   session::Environment environment;
   environment.arguments = session.arguments;
   environment.threads = session.threads;
-  const Report report = session::run_lint(*request, environment);
+  const Report report = [&] {
+    Progress progress(session.quiet);
+    environment.watch = progress.watch();
+    return session::run_lint(*request, environment);
+  }();
   if (auto written = outputs->write(report); !written) return complain(written.error());
   if (!outputs->to_stdout() && !session.quiet)
     tell_line(fmt::format("{}: {}", report.subject.name, name(report.verdict)));

@@ -1,12 +1,13 @@
 #include "cli/long_run.h"
 
+#include <utility>
+
 namespace pastonly::cli {
 
 session::Environment LongRun::environment() {
-  return {session_.arguments,
-          session_.threads,
-          {[this](double fraction, std::string_view what) { progress_.report(fraction, what); },
-           [] { return Interrupt::requested(); }},
+  Watch watch = progress_.watch();
+  watch.stop = [] { return Interrupt::requested(); };
+  return {session_.arguments, session_.threads, std::move(watch),
           [this](std::string_view line) { progress_.say(line); }};
 }
 

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/outputs.h"
+#include "cli/progress.h"
 #include "cli/validators.h"
 #include "input/policy/source_text.h"
 #include "session/plan_files.h"
@@ -26,7 +27,10 @@ int run_command(const PlanArguments& arguments, const Session& session) {
     if (!source) return complain(source.error());
     request.source = *source;
   }
-  const auto made = session::write_plan_files(request);
+  const auto made = [&] {
+    Progress progress(session.quiet);
+    return session::write_plan_files(request, progress.watch());
+  }();
   if (!made) return complain(made.error());
   const auto printed =
       print(fmt::format("{}: {} runs of {} x {} tokens, {} token positions, {} draws of later tokens.\n"

@@ -6,6 +6,7 @@
 #include "cli/long_run.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/progress.h"
 #include "cli/validators.h"
 #include "input/policy/policy.h"
 #include "report/diff.h"
@@ -58,8 +59,14 @@ Expected<Report> merged(const ReportArguments& arguments, const Session& session
   });
 }
 
+Expected<Report> read(const std::string& path, const Session& session) {
+  Progress progress(session.quiet);
+  progress.report(std::nullopt, "reading " + path);
+  return session::read_report(path);
+}
+
 Expected<Report> load(const ReportArguments& arguments, const Session& session) {
-  auto report = arguments.merge ? merged(arguments, session) : session::read_report(arguments.paths.front());
+  auto report = arguments.merge ? merged(arguments, session) : read(arguments.paths.front(), session);
   if (report && !arguments.policy.empty()) {
     if (report->subject.kind == "configuration")
       return usage_error("--policy: the report is of pastonly lint, which knows no policies");

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "pastonly/routing_rule.h"
+#include "report/catalogue_json.h"
 
 namespace pastonly::cli {
 namespace {
@@ -30,10 +33,12 @@ std::string rules_table() {
 
 void add_rules(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("rules", "List the routing rules and what each depends on");
+  auto format = std::make_shared<std::string>("text");
+  add_format_option(*command, *format);
   command->footer("Exit codes: 0 printed, 2 stdout cannot be written, 4 wrong usage.");
   add_session_options(*command, session, Shown::none);
-  command->callback([&session] {
-    const auto printed = print(rules_table());
+  command->callback([format, &session] {
+    const auto printed = print(*format == "json" ? report::write_rules_json() : rules_table());
     session.exit_code = printed ? 0 : complain(printed.error());
   });
 }

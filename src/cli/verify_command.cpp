@@ -22,6 +22,7 @@
 #include "session/compare_session.h"
 #include "session/lab_session.h"
 #include "session/original_files.h"
+#include "session/part_of_work.h"
 #include "session/report_file.h"
 
 namespace pastonly::cli {
@@ -40,9 +41,14 @@ std::vector<FileRecord> files_of(const Report& report) {
 }
 
 /// Which of the named files are no longer what was audited, a line each.
-std::vector<std::string> changed_files(const std::vector<FileRecord>& files) {
+std::vector<std::string> changed_files(const std::vector<FileRecord>& files, const Watch& watch) {
   std::vector<std::string> lines;
+  double all = 1.0, hashed = 0.0;  // bytes
+  for (const FileRecord& file : files) all += static_cast<double>(file.bytes);
   for (const FileRecord& file : files) {
+    if (watch.stop()) break;
+    watch.progress(hashed / all, fmt::format("hashing {}", file.path));
+    hashed += static_cast<double>(file.bytes);
     std::error_code error;
     const auto bytes = std::filesystem::file_size(file.path, error);
     if (error && !std::filesystem::exists(file.path)) {
@@ -72,20 +78,16 @@ std::string listing(const std::vector<run::Statement>& held, std::size_t& broken
 }
 
 /// The same audit or comparison again, judged by the baseline that the report states.
-Expected<Report> repeated(const Report& stated, const Session& session) {
+Expected<Report> repeated(const Report& stated, const session::Environment& environment) {
   Expected<Report> again;
   if (stated.subject.kind == "comparison") {
     const auto request = session::comparison_of(stated);
     if (!request) return tl::unexpected(request.error());
-    again = long_run(session, [&](const session::Environment& environment) {
-      return session::run_comparison(*request, environment);
-    });
+    again = session::run_comparison(*request, environment);
   } else {
     const auto request = session::audit_of(stated);
     if (!request) return tl::unexpected(request.error());
-    again = long_run(session, [&](const session::Environment& environment) {
-      return session::run_audit(*request, environment);
-    });
+    again = session::run_audit(*request, environment);
   }
   if (!again) return again;
   return run::judge_by_baseline_of(*std::move(again), stated, session::utc_today());
@@ -99,8 +101,9 @@ void locate_witnesses(const Report& report, std::vector<run::Statement>& held) {
   for (auto& row : run::recheck_witnesses(report, *options)) held.push_back(std::move(row));
 }
 
-Expected<std::vector<run::Statement>> hold_repeated(const Report& stated, const Session& session) {
-  const auto again = repeated(stated, session);
+Expected<std::vector<run::Statement>> hold_repeated(const Report& stated,
+                                                    const session::Environment& environment) {
+  const auto again = repeated(stated, environment);
   if (!again) return tl::unexpected(again.error());
   std::vector<run::Statement> held = session::hold_baseline(stated);
   locate_witnesses(stated, held);
@@ -115,10 +118,10 @@ Expected<std::vector<run::Statement>> hold_repeated(const Report& stated, const 
 /// A redacted report names no files: of the originals that are given it is made again, and redacted again.
 Expected<std::vector<run::Statement>> hold_redacted(const Report& stated,
                                                     const std::vector<std::string>& originals,
-                                                    const Session& session) {
+                                                    const session::Environment& environment) {
   auto unredacted = session::with_originals(stated, originals);
   if (!unredacted) return tl::unexpected(unredacted.error());
-  const auto again = repeated(*unredacted, session);
+  const auto again = repeated(*unredacted, environment);
   if (!again) return tl::unexpected(again.error());
   const auto redacted = report::redact(*again);
   if (!redacted) return tl::unexpected(redacted.error());
@@ -164,7 +167,8 @@ Expected<std::filesystem::path> training_directory(const Report& stated) {
 }
 
 /// Trains all arms again, in a directory of its own that an interrupted verification goes on from.
-Expected<std::vector<run::Statement>> hold_experiment(const Report& stated, const Session& session) {
+Expected<std::vector<run::Statement>> hold_experiment(const Report& stated,
+                                                      const session::Environment& environment) {
   auto experiment = lab::read_experiment(stated.subject.name);
   if (!experiment) return tl::unexpected(experiment.error());
   const auto directory = training_directory(stated);
@@ -174,32 +178,34 @@ Expected<std::vector<run::Statement>> hold_experiment(const Report& stated, cons
   if (const auto& arms = stated.experiment->arms; !arms.empty()) {
     for (const auto& check : arms.front().checks) checks.push_back(check.id);
   }
-  const auto again = long_run(session, [&](const session::Environment& environment) {
-    return session::run_lab({stated.subject.name, *std::move(experiment), directory->string(), stated.policy,
-                             !checks.empty(), checks},
-                            environment);
-  });
+  const auto again = session::run_lab({stated.subject.name, *std::move(experiment), directory->string(),
+                                       stated.policy, !checks.empty(), checks},
+                                      environment);
   if (!again) return tl::unexpected(again.error());
   std::error_code ignored;
   std::filesystem::remove_all(*directory, ignored);
   return run::verify_against(stated, *again);
 }
 
-/// Whether all files are as they were when the report was made; says on stderr which are not.
-Expected<std::size_t> unchanged_files(const std::string& path, const Report& report) {
-  const auto files = files_of(report);
-  const auto changed = changed_files(files);
-  if (changed.empty()) return files.size();
-  constexpr std::size_t shown = 10;
-  for (std::size_t i = 0; i < std::min(shown, changed.size()); ++i) tell_line(changed[i]);
-  return input_error(
-      fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed. The report keeps "
-                  "paths as they were given to the audit: run verify in the folder where the audit ran",
-                  path, changed.size(), files.size()));
-}
-
-Expected<std::vector<run::Statement>> hold(const Report& stated, const Session& session) {
-  return stated.experiment ? hold_experiment(stated, session) : hold_repeated(stated, session);
+/// Recomputes what the report at `path` states, once its files are known to be those that were read.
+Expected<std::vector<run::Statement>> hold(const std::string& path, const Report& stated,
+                                           session::Environment environment) {
+  // An audit reads what was hashed once, and computes more.
+  const double hashing = 0.1;
+  const Watch whole = environment.watch;
+  const auto files = files_of(stated);
+  const auto changed = changed_files(files, session::part_of_work(whole, 0.0, hashing));
+  if (whole.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
+  if (!changed.empty()) {
+    constexpr std::size_t shown = 10;
+    for (std::size_t i = 0; i < std::min(shown, changed.size()); ++i) environment.say(changed[i]);
+    return input_error(
+        fmt::format("{}: {} of {} files are missing or changed; nothing was recomputed. The report keeps "
+                    "paths as they were given to the audit: run verify in the folder where the audit ran",
+                    path, changed.size(), files.size()));
+  }
+  environment.watch = session::part_of_work(whole, hashing, 1.0);
+  return stated.experiment ? hold_experiment(stated, environment) : hold_repeated(stated, environment);
 }
 
 int tell(const Expected<std::vector<run::Statement>>& held, const std::string& first) {
@@ -212,6 +218,19 @@ int tell(const Expected<std::vector<run::Statement>>& held, const std::string& f
   return broken == 0 ? 0 : 1;
 }
 
+std::string unchanged(const Report& report) {
+  return fmt::format("{} files unchanged\n", files_of(report).size());
+}
+
+/// What changed is no progress: it is said to the quiet as well.
+template <class Work>
+Expected<std::vector<run::Statement>> working(const Session& session, Work work) {
+  return long_run(session, [&](session::Environment environment) {
+    if (session.quiet) environment.say = tell_line;
+    return work(environment);
+  });
+}
+
 int verify_redacted(const Report& stated, const VerifyArguments& arguments, const Session& session) {
   if (arguments.originals.empty())
     return complain(
@@ -221,18 +240,21 @@ int verify_redacted(const Report& stated, const VerifyArguments& arguments, cons
                      arguments.path)});
   const std::string& first = arguments.originals.front();
   if (arguments.originals.size() > 1 || !first.ends_with(".json"))
-    return tell(hold_redacted(stated, arguments.originals, session), "");
+    return tell(working(session,
+                        [&](const session::Environment& environment) {
+                          return hold_redacted(stated, arguments.originals, environment);
+                        }),
+                "");
   const auto full = session::read_report(first);
   if (!full) return complain(full.error());
   const auto redacted = report::redact(*full);
   if (!redacted) return complain(redacted.error());
-  const auto files = unchanged_files(first, *full);
-  if (!files) return complain(files.error());
-  auto held = hold(*full, session);
+  auto held = working(
+      session, [&](const session::Environment& environment) { return hold(first, *full, environment); });
   if (held) {
     for (auto& row : hold_against_full(stated, *redacted, first)) held->push_back(std::move(row));
   }
-  return tell(held, fmt::format("{} files unchanged\n", *files));
+  return tell(held, unchanged(*full));
 }
 
 int run_command(const VerifyArguments& arguments, const Session& session) {
@@ -245,9 +267,11 @@ int run_command(const VerifyArguments& arguments, const Session& session) {
     return complain(
         {Error::Kind::usage,
          fmt::format("{}: names its files itself; originals are for redacted reports", arguments.path)});
-  const auto files = unchanged_files(arguments.path, *stated);
-  if (!files) return complain(files.error());
-  return tell(hold(*stated, session), fmt::format("{} files unchanged\n", *files));
+  return tell(working(session,
+                      [&](const session::Environment& environment) {
+                        return hold(arguments.path, *stated, environment);
+                      }),
+              unchanged(*stated));
 }
 
 }  // namespace

@@ -182,13 +182,14 @@ class LayerComparer {
 }  // namespace
 
 Agreement agreement(const Trace& first, const Trace& second, const Alignment& alignment, double alpha,
-                    std::uint64_t seed) {
+                    std::uint64_t seed, const std::function<void()>& layer_done) {
   Agreement out;
   out.tokens_known = alignment.known;
   out.tokens = alignment.tokens;
   out.layers.resize(alignment.layers.size());
   stats::parallel_for(alignment.layers.size(), [&](std::size_t i) {
     out.layers[i] = LayerComparer(first, second, alignment, i).run(alpha, seed);
+    layer_done();
   });
   return out;
 }

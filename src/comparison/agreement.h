@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -46,9 +47,10 @@ struct Agreement {
   std::vector<LayerAgreement> layers;
 };
 
-/// Of traces that were aligned.
-Agreement agreement(const Trace& first, const Trace& second, const Alignment& alignment, double alpha,
-                    std::uint64_t seed);
+/// Of traces that were aligned. `layer_done` is called after each layer, from several threads.
+Agreement agreement(
+    const Trace& first, const Trace& second, const Alignment& alignment, double alpha, std::uint64_t seed,
+    const std::function<void()>& layer_done = [] {});
 /// Aligns them first. Errors of align().
 Expected<Agreement> agreement(const Trace& first, const Trace& second, double alpha, std::uint64_t seed);
 

@@ -1,11 +1,11 @@
 #include "comparison/idle_runs.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <optional>
 
 #include "integrity/token_changes.h"
+#include "stats/first_few.h"
 #include "stats/parallel.h"
 
 namespace pastonly::comparison {
@@ -26,7 +26,7 @@ enum class Worth { telling, unchanged, empty };
 
 std::string idle_list(const std::vector<std::uint32_t>& ids, std::string_view why) {
   if (ids.empty()) return "";
-  return fmt::format("; run{} {} {}", ids.size() == 1 ? "" : "s", fmt::join(ids, ", "), why);
+  return fmt::format("; run{} {} {}", ids.size() == 1 ? "" : "s", stats::first_few(ids), why);
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ struct Observations::State {
     }
   };
 
-  State(Subject& its_subject, Watch its_watch) : subject(its_subject), watch(std::move(its_watch)) {
+  State(Subject& its_subject, Watch its_watch)
+      : subject(its_subject), watch(std::move(its_watch)), meter(watch) {
     for (const auto& run : subject.interventions()) traces[run.id];
   }
 
@@ -57,20 +58,17 @@ struct Observations::State {
     if (watch.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
     auto trace = (subject.*asked)(run);
     if (!subject.capabilities().live) return trace;
-    const bool planned = traces.contains(run.id);
-    const std::size_t done = ++(planned ? runs_planned : runs_beyond);
-    if (planned) {
-      const auto all = traces.size();
-      watch.progress(static_cast<double>(done) / static_cast<double>(all),
-                     fmt::format("run {} of {} of the plan", done, all));
+    if (traces.contains(run.id)) {
+      meter.did_of_plan(1.0, fmt::format("run {} of {} of the plan", ++runs_planned, traces.size()));
     } else {
-      watch.progress(0.0, fmt::format("run {} beyond the plan", done));
+      meter.did(1.0, fmt::format("run {} beyond the plan", ++runs_beyond));
     }
     return trace;
   }
 
   Subject& subject;
   Watch watch;
+  WorkMeter meter;
   std::atomic<std::size_t> runs_planned{0}, runs_beyond{0};
   std::map<std::uint32_t, Once<Trace>> traces;  // keys fixed from the start: lookups need no lock
   /// Subject::losses, kept.
@@ -97,6 +95,8 @@ Observations::~Observations() = default;
 Subject& Observations::subject() const noexcept { return state_->subject; }
 
 const Watch& Observations::watch() const noexcept { return state_->watch; }
+
+WorkMeter& Observations::meter() noexcept { return state_->meter; }
 
 const std::vector<Intervention>& Observations::runs() const noexcept {
   return state_->subject.interventions();
@@ -173,7 +173,15 @@ Expected<Survey> Observations::make_survey() {
     recorded.push_back({run, std::move(*observed)});
   }
   if (!base) return no_base(state_->subject);
-  auto found = survey(recorded, *base, watch().stop);
+  const bool live = state_->subject.capabilities().live;
+  std::atomic<std::size_t> read{0};
+  const auto told = [&](std::size_t runs) {
+    // Of a live subject the runs themselves are the work.
+    if (!live)
+      meter().did_of_plan(static_cast<double>(runs),
+                          fmt::format("layer {} of {}", ++read, recorded[*base].trace.layers.size()));
+  };
+  auto found = survey(recorded, *base, watch().stop, told);
   if (watch().stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
   const auto& known = state_->subject.info().rules;
   for (std::size_t l = 0; l < std::min(known.size(), found.identifications.size()); ++l)

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "evidence/survey.h"
+#include "evidence/work_meter.h"
 #include "pastonly/mask.h"
 #include "pastonly/outcome.h"
 #include "pastonly/subject.h"
@@ -22,6 +23,8 @@ class Observations {
 
   Subject& subject() const noexcept;
   const Watch& watch() const noexcept;
+  /// How far the audit is: told here of every run and of every layer read.
+  WorkMeter& meter() noexcept;
 
   /// All runs, as Subject::interventions().
   const std::vector<Intervention>& runs() const noexcept;

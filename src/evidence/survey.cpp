@@ -62,7 +62,8 @@ bool is_judged(Intervention::Kind kind) noexcept {
          kind != Intervention::Kind::stream;
 }
 
-Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std::function<bool()>& stop) {
+Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std::function<bool()>& stop,
+              const std::function<void(std::size_t runs)>& told) {
   Survey out;
   const std::size_t layers = runs[base].trace.layers.size();
   out.identifications.resize(layers);
@@ -70,7 +71,9 @@ Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std:
   out.loads.resize(layers);
   for (const auto& run : runs) out.scans.emplace_back(run.trace.layers.size());
   stats::parallel_for(layers, [&](std::size_t l) {
-    if (!stop()) survey_layer(runs, base, l, out);
+    if (stop()) return;
+    survey_layer(runs, base, l, out);
+    told(runs.size());
   });
   // Layers that the base lacks.
   for (std::size_t r = 0; r < runs.size(); ++r) {

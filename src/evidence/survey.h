@@ -27,6 +27,8 @@ bool is_judged(Intervention::Kind kind) noexcept;
 
 /// Reads each layer of each run once, block after block, for all of this together; layers in parallel.
 /// `base` is one of the runs, of which is_judged holds. Where `stop` says so, what is left stays empty.
-Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std::function<bool()>& stop);
+/// `told`, called from several threads: a layer of the base was read in all of that many runs.
+Survey survey(const std::vector<RecordedRun>& runs, std::size_t base, const std::function<bool()>& stop,
+              const std::function<void(std::size_t runs)>& told);
 
 }  // namespace pastonly::evidence

@@ -5,22 +5,20 @@
 #include <string>
 #include <vector>
 
-#include "input/text/nearest.h"
 #include "input/text/printable.h"
 #include "input/trace/declared_rule.h"
 #include "routing/fits_experts.h"
+#include "routing/rule_facts.h"
 
 namespace pastonly::integrity {
 namespace {
 
 TraceIssue unknown_rule(const Trace& trace, std::string_view id) {
-  std::vector<std::string> known;
-  for (const RuleInfo& info : routing_rules()) known.emplace_back(info.id);
-  const std::string near = input::did_you_mean(id, known);
+  const std::string instead = routing::instead_of_unknown(id);
   return {TraceIssue::Kind::oddity, "unknown-rule",
           input::printable(fmt::format(
-              "{}: __metadata__ rule: pastonly knows no rule '{}'{} Decisions were not held against it",
-              trace.path, id.substr(0, 60), near.empty() ? " (`pastonly rules` lists them)." : near)),
+              "{}: __metadata__ rule: pastonly knows no rule '{}'{}{} Decisions were not held against it",
+              trace.path, id.substr(0, 60), instead, instead.ends_with('?') ? "" : ".")),
           std::nullopt, 1};
 }
 

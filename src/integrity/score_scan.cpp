@@ -99,6 +99,14 @@ void ScoreScan::empty_block() {
 bool ScoreScan::columns_equal() const {
   const auto [least, most] = std::minmax_element(sums_.begin(), sums_.end());
   const double rows = static_cast<double>(rows_), mean = *least / 2.0 + *most / 2.0;
+  // A router of zeros gives every expert the same of every token: nothing was normalised.
+  double spread = 0.0;
+  for (std::size_t expert = 0; expert < sums_.size(); ++expert) {
+    const double average = sampled_sums_[expert] / static_cast<double>(sampled_);
+    spread = std::max(spread, squares_[expert] / static_cast<double>(sampled_) - average * average);
+  }
+  const double of_row = mean / rows;
+  if (spread <= 1e-9 * of_row * of_row) return false;
   if (mean <= 0.0 || *most - *least > 2.0 * tolerance_ * mean) return false;
   for (std::size_t expert = 0; expert < sums_.size(); ++expert) {
     const double average = sampled_sums_[expert] / static_cast<double>(sampled_);

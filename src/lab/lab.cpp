@@ -19,20 +19,11 @@
 namespace pastonly::lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-std::string time_left(double seconds) {
-  const auto whole = static_cast<long>(std::clamp(seconds, 0.0, 1e7));
-  if (whole >= 3600) return fmt::format("{}:{:02}:{:02} left", whole / 3600, whole / 60 % 60, whole % 60);
-  return fmt::format("{}:{:02} left", whole / 60, whole % 60);
-}
-
 /// How far the arms are together. Training counts by steps times width of the network's work, evaluation as
 /// a fixed share of an arm.
 class Meter {
  public:
-  Meter(std::size_t arms, const LabOptions& options)
-      : options_(options), done_(arms, 0.0), begun_(Clock::now()) {}
+  Meter(std::size_t arms, const LabOptions& options) : options_(options), done_(arms, 0.0) {}
 
   /// An arm that was stored in part does not count as speed of this run.
   void start_at(std::size_t arm, double share) { set(arm, share, true, ""); }
@@ -45,20 +36,16 @@ class Meter {
     done_[arm] = share;
     double all = 0.0;
     for (const double done : done_) all += done;
-    const double fraction = all / static_cast<double>(done_.size());
-    if (what.empty()) return;
-    const std::chrono::duration<double> elapsed = Clock::now() - begun_;
-    const double made = all - stored_;
-    const double left = static_cast<double>(done_.size()) - all;
-    const std::string when = made > 0.0 ? ", " + time_left(elapsed.count() / made * left) : "";
-    options_.watch.progress(fraction, fmt::format("{}{}", what, when));
+    // Of what this run has to do: what is stored took another's time.
+    const double to_do = std::max(1e-9, static_cast<double>(done_.size()) - stored_);
+    const double fraction = (all - stored_) / to_do;
+    if (!what.empty()) options_.watch.progress(fraction, what);
   }
 
   const LabOptions& options_;
   std::mutex mutex_;
   std::vector<double> done_;  // (arms) share of each that is done
   double stored_ = 0.0;
-  Clock::time_point begun_;
 };
 
 constexpr double training_share = 0.9;

@@ -170,10 +170,15 @@ class Reading {
 
 }  // namespace
 
-Report lint(const Request& request) {
+Report lint(const Request& request, const Watch& watch) {
   Reading reading(request);
+  watch.progress(std::nullopt, "looking for files");
   const FoundFiles found = find_files(request.paths);
-  for (const FoundFile& file : found.files) reading.file(file);
+  for (std::size_t i = 0; i < found.files.size(); ++i) {
+    watch.progress(static_cast<double>(i) / static_cast<double>(found.files.size()),
+                   fmt::format("file {} of {}", i + 1, found.files.size()));
+    reading.file(found.files[i]);
+  }
   for (const std::string& why : found.trouble) reading.trouble({"", true}, why);
 
   Report report = reading.done();

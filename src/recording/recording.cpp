@@ -29,7 +29,7 @@ Expected<void> Recording::test_kept(const Watch& watch) const {
     folder_->forget_runs();  // nothing to hold them against
     return {};
   }
-  watch.progress(0.0, "running the base again to check the kept runs");
+  watch.progress(std::nullopt, "running the base again to check the kept runs");
   const auto again = subject_.observe(base);
   if (!again) return tl::unexpected(again.error());
   const auto same = runs_.same(base, *again);
@@ -71,7 +71,8 @@ Expected<void> Recording::finish(const Watch& watch) {
   const auto& runs = subject_.interventions();
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (watch.stop()) return tl::unexpected(Error{Error::Kind::interrupted, "interrupted"});
-    watch.progress(static_cast<double>(i) / static_cast<double>(runs.size()), "recording");
+    watch.progress(static_cast<double>(i) / static_cast<double>(runs.size()),
+                   fmt::format("writing run {} of {}", i + 1, runs.size()));
     const auto trace = observe(runs[i]);
     if (!trace) return tl::unexpected(trace.error());
     const auto path = folder_->directory() / input::input_name(runs[i].id);

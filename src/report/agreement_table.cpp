@@ -1,9 +1,12 @@
 #include "report/agreement_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "pastonly/names.h"
 #include "report/baseline_words.h"
@@ -77,17 +80,57 @@ std::string agreement_table(const Report& report, const TextStyle& style) {
   return out;
 }
 
+namespace {
+
+/// "the second keeps 91.2% to 99.9% of the first's routes, by layer (least in layer 3)".
+std::string kept_in_words(const Report::CheckEntry& check) {
+  const Measurement *least = nullptr, *most = nullptr;
+  for (const Measurement& one : check.measurements) {
+    if (one.name != measurement::routes_kept || !one.layer) continue;
+    if (least == nullptr || one.value < least->value) least = &one;
+    if (most == nullptr || one.value > most->value) most = &one;
+  }
+  if (least == nullptr) return "";
+  if (least->value == most->value)
+    return fmt::format("the second keeps {} of the first's routes in every layer", percent(least));
+  return fmt::format("the second keeps {} to {} of the first's routes, by layer (least in layer {})",
+                     percent(least), percent(most), raw(*least->layer));
+}
+
+/// What fails, by name: everything a comparison finds is of one check.
+std::string failing_claims(const Report& report) {
+  std::vector<std::string> names;
+  for (const auto& finding : report.findings) {
+    if (finding.suppressed || finding.severity < report.policy.fail_on) continue;
+    if (std::ranges::count(names, finding.claim) == 0) names.push_back(finding.claim);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
 std::string agreement_headline(const Report& report, const TextStyle& style) {
   const auto* check = compared(report);
-  const auto* unseen = check == nullptr ? nullptr : figure(*check, measurement::unseen_share, {});
-  std::string text = report.baseline
-                         ? "What is recorded in both agrees as far as the policy and the baseline ask."
-                         : "What is recorded in both agrees as far as the policy asks.";
-  if (unseen != nullptr)
+  const auto figure_of = [&](std::string_view name) {
+    return check == nullptr ? nullptr : figure(*check, name, {});
+  };
+  std::string text;
+  if (const auto failing = failing_claims(report); report.verdict == Verdict::fail)
+    text = fmt::format("The two do not agree: {}.", failing);
+  else
+    text = report.baseline ? "What is recorded in both agrees as far as the policy and the baseline ask."
+                           : "What is recorded in both agrees as far as the policy asks.";
+  if (const auto* differing = figure_of(measurement::differing_tokens);
+      differing != nullptr && differing->value > 0)
+    text += fmt::format(" Of {} tokens, {} take other experts beyond near ties; {}.",
+                        grouped(differing->samples), percent(differing), kept_in_words(*check));
+  else if (differing != nullptr && report.verdict == Verdict::fail)
+    text += fmt::format(" No route of {} tokens differs beyond near ties.", grouped(differing->samples));
+  if (const auto* unseen = figure_of(measurement::unseen_share);
+      unseen != nullptr && report.verdict != Verdict::fail)
     text += fmt::format(
         " No route differs beyond near ties in {} sequences: a difference that touches more than {:.3g}% of "
-        "such "
-        "sequences would have been seen with 95% confidence.",
+        "such sequences would have been seen with 95% confidence.",
         unseen->samples, 100.0 * unseen->value);
   if (const auto baseline = baseline_in_words(report); !baseline.empty()) text += " " + baseline;
   return wrapped(text, 0, style.width) + "\n";

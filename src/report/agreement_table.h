@@ -10,7 +10,7 @@ namespace pastonly::report {
 /// Of a comparison: one row per layer, routes kept, near ties, real differences, gates and scores. "" of
 /// other reports.
 std::string agreement_table(const Report& report, const TextStyle& style);
-/// Why two recordings pass: what was compared, and what could have stayed unseen.
+/// The outcome in a sentence or two: what fails and how far routes agree, or what could have stayed unseen.
 std::string agreement_headline(const Report& report, const TextStyle& style);
 
 }  // namespace pastonly::report

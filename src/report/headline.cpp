@@ -84,13 +84,17 @@ std::string pass_headline(const Report& report, const TextStyle& style) {
   return wrapped(text, 0, style.width) + "\n";
 }
 
-std::string failing_in_words(const Report& report) {
+std::vector<std::string> failing_checks(const Report& report) {
   std::vector<std::string> checks;
   for (const auto& finding : report.findings) {
     if (finding.suppressed || finding.severity < report.policy.fail_on) continue;
     if (std::ranges::count(checks, finding.check) == 0) checks.push_back(finding.check);
   }
-  return fmt::format("Checks that fail this policy: {}.", fmt::join(checks, ", "));
+  return checks;
+}
+
+std::string failing_in_words(const Report& report) {
+  return fmt::format("Checks that fail this policy: {}.", fmt::join(failing_checks(report), ", "));
 }
 
 std::vector<std::string> reasons_in_words(const Report& report) {
@@ -103,14 +107,14 @@ std::vector<std::string> reasons_in_words(const Report& report) {
     return out;
   }
   if (report.subject.kind == "configuration") return {lint_headline(report)};
+  if (report.subject.kind == "comparison" && report.verdict != Verdict::inconclusive)
+    return {line(agreement_headline(report, one_line))};
   if (report.verdict == Verdict::fail) {
     out = {failing_in_words(report)};
     if (!baseline.empty()) out.push_back(baseline);
     return out;
   }
-  if (report.verdict == Verdict::pass)
-    return {line(report.subject.kind == "comparison" ? agreement_headline(report, one_line)
-                                                     : pass_headline(report, one_line))};
+  if (report.verdict == Verdict::pass) return {line(pass_headline(report, one_line))};
   if (!baseline.empty()) out.push_back(baseline);
   if (auto muted = muted_in_words(report); !muted.empty()) out.push_back(std::move(muted));
   return out;

@@ -15,6 +15,8 @@ std::string pass_headline(const Report& report, const TextStyle& style);
 /// For other verdicts: what `release` would report and this policy mutes, as one sentence; "" for nothing.
 std::string muted_in_words(const Report& report);
 
+/// The checks whose findings fail the policy, each once.
+std::vector<std::string> failing_checks(const Report& report);
 /// Why a policy fails: the checks whose findings do it, each once.
 std::string failing_in_words(const Report& report);
 /// What the verdict rests on, a sentence each: the above, or the reasons that the report states.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,7 +62,9 @@ double median_of(const std::vector<Seen>& seen) {
 }
 
 std::string shown(double value, bool percent) {
-  return percent ? fmt::format("{:.1f}%", 100.0 * value) : fmt::format("{:.3f}", value);
+  // What lies a little below zero is none: no "-0.0%".
+  const double rounded = std::abs(100.0 * value) < 0.05 ? 0.0 : 100.0 * value;
+  return percent ? fmt::format("{:.1f}%", rounded) : fmt::format("{:.3f}", value);
 }
 
 }  // namespace

@@ -23,7 +23,12 @@ struct Group {
 constexpr std::size_t max_rows = 40;
 constexpr std::size_t rule_width = 38;
 
-/// Rules that their column cuts off, each once in full.
+/// A rule as its cell holds it: never cut, but without parameters where these are long. They stand below.
+std::string rule_cell(const std::string& rule) {
+  return columns(rule) <= rule_width ? rule : rule.substr(0, rule.find(' '));
+}
+
+/// Rules that stand in their cells without parameters, each once in full.
 std::string whole_rules(const std::vector<Group>& groups, const TextStyle& style) {
   std::vector<std::string> told;
   std::string out;
@@ -94,8 +99,8 @@ std::string layer_table(const Report& report, const TextStyle& style) {
       flips = fmt::format("{:.2f}% {}", 100.0 * rate->second, bar(rate->second, largest, 8));
     }
     const std::string rule = layer.facts.rule ? rule_in_words(*layer.facts.rule) : "-";
-    Row cells{shortened(rule, rule_width), causal_word(layer), std::move(flips),
-              bound_words(layer),          leak_words(layer),  origin_words(layer)};
+    Row cells{rule_cell(rule),    causal_word(layer), std::move(flips),
+              bound_words(layer), leak_words(layer),  origin_words(layer)};
     if (groups.empty() || groups.back().cells != cells || groups.back().rule != rule)
       groups.push_back({{}, std::move(cells), rule});
     groups.back().layers.push_back(layer.index);

@@ -20,6 +20,7 @@
 #include "report/loss_table.h"
 #include "report/paragraph.h"
 #include "report/streaming_table.h"
+#include "report/what_to_do.h"
 #include "report/words.h"
 
 namespace pastonly::report {
@@ -43,15 +44,25 @@ std::string verdict_line(const Report& report, const TextStyle& style) {
   return inked(word, ink, style.color) + "  " + input::printable(about) + "\n";
 }
 
+std::string advice(const Report& report, const TextStyle& style) {
+  constexpr std::string_view label = "What to do:";
+  const std::string text = what_to_do(report);
+  if (text.empty()) return "";
+  const std::string line = wrapped(fmt::format("{} {}", label, text), 0, style.width) + "\n";
+  return inked(label, Ink::bold, style.color) + line.substr(label.size());
+}
+
 std::string reasons(const Report& report, const TextStyle& style) {
   if (report.verdict == Verdict::pass)
     return report.subject.kind == "comparison" ? agreement_headline(report, style)
                                                : pass_headline(report, style);
   // A failure's reasons are its findings, which follow in full.
+  if (report.verdict == Verdict::fail && report.subject.kind == "comparison")
+    return agreement_headline(report, style) + advice(report, style);
   std::string baseline = baseline_in_words(report);
   if (!baseline.empty()) baseline = wrapped(baseline, 0, style.width) + "\n";
   if (report.verdict == Verdict::fail)
-    return wrapped(failing_in_words(report), 0, style.width) + "\n" + baseline;
+    return wrapped(failing_in_words(report), 0, style.width) + "\n" + baseline + advice(report, style);
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
   if (const auto muted = muted_in_words(report); !muted.empty()) out += wrapped(muted, 0, style.width) + "\n";
@@ -152,14 +163,33 @@ std::string details(const Report& report, const TextStyle& style) {
          not_assessed(report, style);
 }
 
+/// Why recordings that were judged together get their verdict: of a failure each that fails, and by what.
+/// What was found follows under its name.
+std::string reasons_together(const std::vector<const Report*>& all, const TextStyle& style) {
+  std::string out;
+  const auto line = [&](const std::string& text) { out += "- " + wrapped(text, 2, style.width) + "\n"; };
+  if (all.front()->verdict != Verdict::fail) {
+    for (const auto& reason : all.front()->verdict_reasons) line(reason);
+    return out;
+  }
+  for (const Report* one : all) {
+    const auto checks = failing_checks(*one);
+    if (!checks.empty()) line(fmt::format("{} fails: {}", one->subject.name, fmt::join(checks, ", ")));
+  }
+  for (const Report* one : all) {
+    if (!failing_checks(*one).empty()) return out + advice(*one, style);
+  }
+  return out;
+}
+
 /// The verdict on all, then each under its name.
 std::string together(const Report& report, const TextStyle& style) {
   std::string out = verdict_line(report, style);
-  for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
   if (const auto baseline = baseline_in_words(report); !baseline.empty())
     out += wrapped(baseline, 0, style.width) + "\n";
   std::vector<const Report*> all{&report};
   for (const Report& other : report.beside) all.push_back(&other);
+  out += reasons_together(all, style);
   for (const Report* one : all) {
     out += "\n" + inked(input::printable(subject_words(*one) + ")"), Ink::bold, style.color) + "\n" +
            details(*one, style);

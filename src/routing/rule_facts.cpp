@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "routing/rule_ids.h"
 #include "routing/rule_traits.h"
+#include "stats/nearest_names.h"
 
 namespace pastonly::routing {
 namespace {
@@ -67,6 +70,13 @@ std::string bound_applies_to(const LayerFacts::Rule& rule) {
       break;
   }
   return fmt::format("{}; not this layer's rule", bound);
+}
+
+std::string instead_of_unknown(std::string_view id) {
+  std::vector<std::string> known;
+  for (const RuleInfo& rule : routing_rules()) known.emplace_back(rule.id);
+  const std::string near = stats::did_you_mean(id, known);
+  return near.empty() ? "; `pastonly rules` lists them" : near;
 }
 
 }  // namespace pastonly::routing

@@ -31,4 +31,7 @@ bool carries_second_choice(const LayerFacts::Rule& rule);
 /// To which rule the expert-choice bound applies, and what this layer's own mask can carry.
 std::string bound_applies_to(const LayerFacts::Rule& rule);
 
+/// What to say of an id that no rule has: "; did you mean top-k?", or where the rules are listed.
+std::string instead_of_unknown(std::string_view id);
+
 }  // namespace pastonly::routing

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "pastonly/routing_rule.h"
+#include "routing/rule_facts.h"
 
 namespace pastonly {
 
@@ -110,7 +111,7 @@ const RuleInfo* find_rule(std::string_view id) noexcept {
 Expected<std::unique_ptr<RoutingRule>> make_rule(std::string_view id, const Parameters& parameters) {
   const RuleInfo* info = find_rule(id);
   if (info == nullptr)
-    return usage_error(fmt::format("no routing rule '{}'; `pastonly rules` lists them", id));
+    return usage_error(fmt::format("no routing rule '{}'{}", id, routing::instead_of_unknown(id)));
   return info->make(parameters);
 }
 

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 
+#include "audits/checks.h"
 #include "pastonly/version.h"
 #include "run/facts.h"
 #include "run/judge.h"
+#include "run/workload.h"
 
 namespace pastonly::run {
 namespace {
@@ -49,12 +50,10 @@ struct Checked {
 /// One check after the other: each spreads over all threads itself, layer by layer, so running two at
 /// once would only make them wait for each other's shared evidence.
 Expected<Checked> run_checks(const std::vector<const Check*>& checks, const Capabilities& capabilities,
-                             const CheckContext& context, const Watch& watch,
-                             std::atomic<std::size_t>& current) {
+                             const CheckContext& context, const Watch& watch) {
   Checked checked;
   for (std::size_t i = 0; i < checks.size(); ++i) {
-    current = i;
-    watch.progress(static_cast<double>(i) / static_cast<double>(checks.size()), checks[i]->id);
+    context.observations.meter().begin(1 + i, checks[i]->id);
     const auto start = std::chrono::steady_clock::now();
     Outcome outcome = run_one(*checks[i], capabilities, context);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -66,6 +65,28 @@ Expected<Checked> run_checks(const std::vector<const Check*>& checks, const Capa
     checked.outcomes.emplace_back(checks[i]->id, std::move(outcome));
   }
   return checked;
+}
+
+/// The plan's second run: some subjects have made the first before they are opened. Its errors are those of
+/// the checks that read it.
+double seconds_of_run(evidence::Observations& observations) {
+  if (observations.runs().size() < 2) return 0.0;
+  const auto start = std::chrono::steady_clock::now();
+  static_cast<void>(observations.trace(observations.runs()[1]));
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// What was remarked while the subject was opened is trace-integrity's to tell, and not lost without it.
+std::string not_selected(const Check& check, const Subject& subject, const Trace& base) {
+  std::string out = "not selected (--check)";
+  if (check.id != audits::trace_integrity_check.id) return out;
+  constexpr std::size_t most = 4;
+  std::vector<TraceIssue> issues = subject.info().issues;
+  issues.insert(issues.end(), base.issues.begin(), base.issues.end());
+  for (std::size_t i = 0; i < std::min(most, issues.size()); ++i)
+    out += fmt::format("{}{}", i == 0 ? "; it would say: " : "; ", issues[i].message);
+  if (issues.size() > most) out += fmt::format("; and {} remarks more", issues.size() - most);
+  return out;
 }
 
 Report::SubjectEntry subject_of(const SubjectInfo& info, evidence::Observations& observations) {
@@ -101,18 +122,16 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   const auto checks = wanted(options.checks);
   if (!checks) return tl::unexpected(checks.error());
 
-  std::atomic<std::size_t> current{0};
-  Watch inner = options.watch;
-  inner.progress = [&, count = checks->size()](double fraction, std::string_view what) {
-    options.watch.progress((static_cast<double>(current) + fraction) / static_cast<double>(count),
-                           fmt::format("{}: {}", (*checks)[current]->id, what));
-  };
-  evidence::Observations observations(subject, inner);
+  evidence::Observations observations(subject, options.watch);
   auto base = observations.base();
   if (!base) return tl::unexpected(base.error());
+  observations.meter().expect(work_of(*checks, subject, policy, *base));
+  if (subject.capabilities().live)
+    options.told({subject.interventions().size(), runs_beyond_plan(*checks, subject, policy, base->layout),
+                  base->layout, seconds_of_run(observations)});
 
   const CheckContext context{observations, policy, options.seed};
-  auto checked = run_checks(*checks, subject.capabilities(), context, options.watch, current);
+  auto checked = run_checks(*checks, subject.capabilities(), context, options.watch);
   if (!checked) return tl::unexpected(checked.error());
 
   Report report;
@@ -125,7 +144,7 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   report.not_assessed = missing_runs(subject);
   for (const Check& check : all_checks()) {
     const bool asked = std::ranges::count(*checks, &check) > 0 || check.needs.pair;
-    if (!asked) report.not_assessed.push_back({std::string(check.id), "not selected (--check)"});
+    if (!asked) report.not_assessed.push_back({std::string(check.id), not_selected(check, subject, *base)});
   }
   judge(checked->outcomes, policy, options.today, report);
   return report;

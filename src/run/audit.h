@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,11 +16,21 @@
 
 namespace pastonly::run {
 
+/// What lies ahead of a live subject once its first runs are made.
+struct Ahead {
+  std::size_t runs = 0;    ///< of the plan
+  std::size_t beyond = 0;  ///< the most that checks may ask for after it
+  Layout batch;            ///< of the plan's runs
+  double seconds = 0.0;    ///< that a run takes
+};
+
 struct AuditOptions {
   std::vector<std::string> checks;  ///< ids to run; empty = all
   std::uint64_t seed = 0;
   std::string today;  ///< YYYY-MM-DD, for ignores that run out
   Watch watch;
+  /// Told once, of live subjects alone.
+  std::function<void(const Ahead&)> told = [](const Ahead&) {};
 };
 
 /// Runs the checks that the subject's capabilities allow, in catalogue order, and judges. The caller

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <set>
 
@@ -45,15 +46,40 @@ std::vector<std::size_t> numbers(const std::vector<LayerIndex>& layers) {
   return out;
 }
 
+/// How far a comparison is: of its passes over the layers, the first takes the longest.
+class Passes {
+ public:
+  Passes(const Watch& watch, std::size_t layers) : watch_(watch), layers_(std::max<std::size_t>(1, layers)) {}
+
+  void begin(double share) {
+    from_ += share_;
+    share_ = share;
+    done_ = 0;
+  }
+  /// From several threads.
+  void layer_done() {
+    const std::size_t done = ++done_;
+    const double of_pass = std::min(1.0, static_cast<double>(done) / static_cast<double>(layers_));
+    watch_.progress(from_ + share_ * of_pass, fmt::format("comparing: layer {} of {}", done, layers_));
+  }
+
+ private:
+  const Watch& watch_;
+  std::size_t layers_;
+  double from_ = 0.0, share_ = 0.0;
+  std::atomic<std::size_t> done_{0};
+};
+
 /// What two aligned recordings say, claim by claim.
 class Comparison {
  public:
   Comparison(const Trace& first, const Trace& second, const Alignment& alignment, const Policy& policy,
-             std::uint64_t seed)
-      : first_(first),
+             std::uint64_t seed, const Watch& watch)
+      : passes_(watch, alignment.layers.size()),
+        first_(first),
         second_(second),
         alignment_(alignment),
-        agreement_(comparison::agreement(first, second, alignment, policy.alpha, seed)),
+        agreement_(agreement_of(policy.alpha, seed)),
         policy_(policy),
         seed_(seed) {}
 
@@ -62,12 +88,17 @@ class Comparison {
     places();
     records();
     routes();
+    scores();
     gates();
     losses();
     return std::move(out_);
   }
 
  private:
+  comparison::Agreement agreement_of(double alpha, std::uint64_t seed) {
+    passes_.begin(0.6);
+    return comparison::agreement(first_, second_, alignment_, alpha, seed, [this] { passes_.layer_done(); });
+  }
   Measurement& add(const char* name, double value, std::string unit, std::uint64_t samples) {
     return out_.measurements.emplace_back(Measurement{name, value, {}, {}, std::move(unit), samples, {}});
   }
@@ -137,8 +168,11 @@ class Comparison {
   /// What no model can have recorded.
   void contradictions(const Trace& record, const char* side) {
     std::vector<integrity::Scan> scans(record.layers.size() + 1);
-    stats::parallel_for(record.layers.size(),
-                        [&](std::size_t l) { scans[l] = integrity::scan_layer(record, record.layers[l]); });
+    passes_.begin(0.15);
+    stats::parallel_for(record.layers.size(), [&](std::size_t l) {
+      scans[l] = integrity::scan_layer(record, record.layers[l]);
+      passes_.layer_done();
+    });
     scans.back() = integrity::scan_batch(record);
     for (std::size_t i = 0; i < integrity::issue_kind_count; ++i) {
       const auto kind = static_cast<integrity::IssueKind>(i);
@@ -159,6 +193,58 @@ class Comparison {
                                       fault.text, place(record, all.token)));
       made.layers = std::move(layers);
       made.help = "No model routes like this, so the recording is wrong.";
+    }
+  }
+
+  /// Rows of scores that a recorder left at zero: the routes stand, what they were chosen by does not.
+  static std::uint64_t zero_rows(const Trace& trace, const TokenTensor& scores) {
+    constexpr std::size_t block = 4096;
+    std::uint64_t rows = 0;
+    std::vector<float> scratch;
+    for (std::size_t first = 0; first < scores.tokens(); first += block) {
+      const auto read = read_floats(scores, first, std::min(block, scores.tokens() - first), scratch);
+      for (std::size_t i = 0; i < read.rows(); ++i) {
+        if (!trace.is_valid(first + i)) continue;
+        const auto row = read.row(i);
+        rows += std::ranges::all_of(row, [](float score) { return score == 0.0F; }) ? 1 : 0;
+      }
+    }
+    return rows;
+  }
+
+  /// What explains scores that differ: rows without any, and types that round otherwise.
+  void scores() {
+    std::uint64_t zeros[2] = {0, 0};
+    std::vector<LayerIndex> layers;
+    std::string types;
+    for (std::size_t l = 0; l < alignment_.layers.size(); ++l) {
+      const TokenTensor* const of_first = alignment_.layers[l].first->ranking();
+      const TokenTensor* const of_second = alignment_.layers[l].second->ranking();
+      if (of_first == nullptr || of_second == nullptr) continue;
+      if (types.empty() && of_first->type != of_second->type)
+        types = fmt::format(
+            "the first's scores are stored as {}, the second's as {}: where types round "
+            "otherwise, scores differ and near ties fall otherwise",
+            name(of_first->type), name(of_second->type));
+      constexpr double drifted = 1e-3;
+      const auto& drift = agreement_.layers[l].score_drift;
+      if (drift && drift->value < drifted) continue;
+      const std::uint64_t first = zero_rows(first_, *of_first), second = zero_rows(second_, *of_second);
+      if ((first == 0) == (second == 0)) continue;
+      zeros[0] += first;
+      zeros[1] += second;
+      layers.push_back(alignment_.layers[l].first->index);
+    }
+    if (!types.empty()) claim(claim::aligned, Claim::Basis::observation, std::move(types));
+    for (const bool of_second : {false, true}) {
+      if (zeros[of_second ? 1 : 0] == 0) continue;
+      Claim& made = claim(
+          claim::unsound_record, Claim::Basis::observation,
+          fmt::format("{} rows of scores of the {} are zero throughout, and none of the {}'s: they were not "
+                      "recorded, so that scores and near ties cannot be compared there",
+                      zeros[of_second ? 1 : 0], of_second ? "second" : "first",
+                      of_second ? "first" : "second"));
+      made.layers = layers;
     }
   }
 
@@ -274,9 +360,15 @@ class Comparison {
     return !layer.score_drift || layer.score_drift->value <= equal;
   }
 
-  static std::string origin(const LayerAgreement& layer) {
+  std::string origin(const LayerAgreement& layer) const {
+    const auto pair = std::ranges::find_if(alignment_.layers,
+                                           [&](const auto& one) { return one.first->index == layer.index; });
+    const bool ranked = pair != alignment_.layers.end() && pair->first->ranking() != nullptr &&
+                        pair->second->ranking() != nullptr;
     if (!layer.score_drift)
-      return "scores are not recorded in both, so whether they or the selection differ is open";
+      return fmt::format("{}, so whether they or the selection differ is open",
+                         ranked ? "its scores are no shares in both (logits, or rows of zeros)"
+                                : "scores are not recorded in both");
     return scores_agree(layer)
                ? "its scores agree, so the selection differs"
                : fmt::format(
@@ -294,8 +386,10 @@ class Comparison {
 
   void gates() {
     std::vector<std::optional<comparison::GateAgreement>> all(alignment_.layers.size());
+    passes_.begin(0.1);
     stats::parallel_for(all.size(), [&](std::size_t i) {
       all[i] = comparison::gate_agreement(first_, second_, alignment_, i);
+      passes_.layer_done();
     });
     std::vector<const comparison::GateAgreement*> differing;
     for (const auto& layer : all) {
@@ -349,6 +443,7 @@ class Comparison {
   /// Of tokens: single ones are roundings of extreme gates.
   static constexpr double allowed_gates = 0.001;
 
+  Passes passes_;
   const Trace& first_;
   const Trace& second_;
   const Alignment& alignment_;
@@ -361,7 +456,7 @@ class Comparison {
 }  // namespace
 
 Expected<Report> compare(const Trace& first, const Trace& second, const Policy& policy, std::uint64_t seed,
-                         std::string_view today) {
+                         std::string_view today, const Watch& watch) {
   const auto alignment = comparison::align(first, second);
   if (!alignment) return tl::unexpected(alignment.error());
   Report report;
@@ -374,20 +469,25 @@ Expected<Report> compare(const Trace& first, const Trace& second, const Policy& 
   report.subject.tokens = alignment->tokens;
   report.subject.vocab = first.vocab;
   Outcomes outcomes;
-  outcomes.emplace_back(check_id::same_routes, Comparison(first, second, *alignment, policy, seed).run());
+  outcomes.emplace_back(check_id::same_routes,
+                        Comparison(first, second, *alignment, policy, seed, watch).run());
   report.checks.push_back(entry_of(check_id::same_routes, outcomes.back().second, 0.0));
   const auto not_compared = [&](bool compared, const char* what) {
-    if (!compared)
-      report.not_assessed.push_back(
-          {check_id::same_routes, fmt::format("{} are not recorded in both", what)});
+    if (!compared) report.not_assessed.push_back({check_id::same_routes, what});
   };
   const auto in_all = [&](auto member) {
     return std::ranges::all_of(
         alignment->layers, [&](const auto& pair) { return (pair.first->*member && pair.second->*member); });
   };
-  not_compared(in_all(&LayerRecord::gates), "gates");
-  not_compared(in_all(&LayerRecord::scores) || in_all(&LayerRecord::logits), "scores");
-  not_compared(!first.log_probs.empty() && !second.log_probs.empty(), "log-probabilities");
+  not_compared(in_all(&LayerRecord::gates), "gates are not recorded in both");
+  const bool ranked = std::ranges::all_of(alignment->layers, [](const auto& pair) {
+    return pair.first->ranking() != nullptr && pair.second->ranking() != nullptr;
+  });
+  not_compared(in_all(&LayerRecord::scores) || in_all(&LayerRecord::logits),
+               ranked ? "scores: one recording holds scores where the other holds logits"
+                      : "scores are not recorded in both");
+  not_compared(!first.log_probs.empty() && !second.log_probs.empty(),
+               "log-probabilities are not recorded in both");
   judge(outcomes, policy, today, report);
   return report;
 }

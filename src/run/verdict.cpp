@@ -5,6 +5,7 @@
 
 #include "pastonly/names.h"
 #include "run/judge.h"
+#include "stats/first_few.h"
 #include "stats/interval.h"
 
 namespace pastonly {
@@ -215,7 +216,7 @@ std::string left_out_words(const DetectionLimit& limit) {
   std::string out;
   for (const auto& row : limit.left_out) {
     out += fmt::format("{}suffix run{} {}: {}", out.empty() ? " (" : "; ", row.runs.size() == 1 ? "" : "s",
-                       fmt::join(row.runs, ", "), row.reason);
+                       stats::first_few(row.runs), row.reason);
   }
   return out.empty() ? "" : out + ")";
 }

@@ -13,6 +13,7 @@
 #include "model/runnable.h"
 #include "report/json.h"
 #include "run/audit.h"
+#include "session/part_of_work.h"
 #include "session/report_file.h"
 #include "subjects/live_model.h"
 
@@ -43,11 +44,12 @@ Expected<Report> audit_arm(const lab::Experiment& plan, std::size_t index, const
   how.checks = options.checks;
   how.seed = entry.evaluation_seed;
   how.today = options.today;
-  how.watch.stop = options.watch.stop;
   const auto arms = static_cast<double>(plan.arms.size());
-  how.watch.progress = [&](double fraction, std::string_view what) {
-    options.watch.progress((static_cast<double>(index) + fraction) / arms,
-                           fmt::format("{}: {}", arm.name, what));
+  const auto before = static_cast<double>(index);
+  how.watch = part_of_work(options.watch, before / arms, (before + 1.0) / arms);
+  how.watch.progress = [&, progress = how.watch.progress](std::optional<double> fraction,
+                                                          std::string_view what) {
+    progress(fraction, fmt::format("checks of {}: {}", arm.name, what));
   };
   return run::audit(**subject, policy, how);
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <system_error>
 
@@ -13,9 +12,10 @@
 #include "session/checkpoint_subject.h"
 #include "session/external_subject.h"
 #include "session/file_hashes.h"
+#include "session/forecast.h"
+#include "session/part_of_work.h"
 #include "session/recording_identity.h"
 #include "session/timed_run.h"
-#include "stats/interval.h"
 #include "subjects/file_record.h"
 #include "subjects/recorded.h"
 #include "subjects/tagged.h"
@@ -76,6 +76,7 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
     return std::move(behind.external.subject);
   }
   if (is_checkpoint(request.subject)) {
+    watch.progress(std::nullopt, fmt::format("reading the weights of {}", request.subject));
     auto opened = open_checkpoint(request, policy);
     if (!opened) return tl::unexpected(opened.error());
     behind.checkpoint = *std::move(opened);
@@ -88,24 +89,6 @@ Expected<std::unique_ptr<Subject>> open(const AuditRequest& request, Policy& pol
     return usage_error(fmt::format("{} is for checkpoints; {} holds no config.json and is no GGUF file",
                                    *option, request.subject));
   return subjects::open_recorded(request.subject, request.options, watch.stop);
-}
-
-/// What a limit that somebody asked for costs: said before the plan starts, by the time of its first run.
-Expected<void> say_price(const AuditRequest& request, const Policy& policy, Subject& subject,
-                         const Environment& environment) {
-  if (request.checkpoint.limit <= 0.0) return {};
-  const auto& runs = subject.interventions();
-  const auto started = std::chrono::steady_clock::now();
-  const auto first = subject.observe(runs.front());
-  if (!first) return tl::unexpected(first.error());
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  environment.say(
-      fmt::format("a detection limit of {:g}% takes {} trials: the plan has {} runs, about {:.1f} s by the "
-                  "first of them ({:.3g} "
-                  "s), and the checks after it run more",
-                  100.0 * request.checkpoint.limit, stats::trials_for(request.checkpoint.limit, policy.alpha),
-                  runs.size(), took.count() * static_cast<double>(runs.size()), took.count()));
-  return {};
 }
 
 /// What keeps the subject's runs; nothing where nobody asked for it.
@@ -136,14 +119,16 @@ Expected<Report> audit_subject(const AuditRequest& request, const Environment& e
   auto subject = open(request, policy, behind, environment.watch);
   if (!subject) return tl::unexpected(subject.error());
   FileHashes hashes(files_of(request, **subject));
-  if (auto said = say_price(request, policy, **subject, environment); !said)
-    return tl::unexpected(said.error());
 
   run::AuditOptions options;
   options.checks = request.checks;
   options.seed = request.seed;
   options.today = run.today();
-  options.watch = environment.watch;
+  const bool kept = !request.checkpoint.record.empty();
+  options.watch = part_of_work(environment.watch, 0.0, kept ? 0.95 : 1.0);
+  options.told = [&](const run::Ahead& ahead) {
+    if (const auto line = forecast(ahead, request.checkpoint, policy)) environment.say(*line);
+  };
   const auto recording = record(request, policy, **subject, environment);
   if (!recording) return tl::unexpected(recording.error());
   Subject& answering = *recording ? static_cast<Subject&>(**recording) : **subject;
@@ -151,10 +136,12 @@ Expected<Report> audit_subject(const AuditRequest& request, const Environment& e
   if (!tagged) return tl::unexpected(tagged.error());
   auto report = run::audit(**tagged, policy, options);
   if (!report) return report;
+  environment.watch.progress(std::nullopt, "hashing the files that were read");
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
   if (*recording) {
-    if (auto kept = (*recording)->finish(options.watch); !kept) return tl::unexpected(kept.error());
+    const Watch rest = part_of_work(environment.watch, 0.95, 1.0);
+    if (auto done = (*recording)->finish(rest); !done) return tl::unexpected(done.error());
     environment.say(
         fmt::format("{} is now a plan directory that audit and compare can read", request.checkpoint.record));
   }
@@ -190,12 +177,19 @@ std::string same_run(const Report& one, const Report& other) {
 
 /// One after the other, then one verdict.
 Expected<Report> audit_all(const AuditRequest& request, const Environment& environment, const TimedRun& run) {
-  auto report = audit_subject(request, environment, run);
+  const double recordings = 1.0 + static_cast<double>(request.beside.size());
+  const auto one_of_them = [&](std::size_t i) {
+    const auto first = static_cast<double>(i);
+    Environment its = environment;
+    its.watch = part_of_work(environment.watch, first / recordings, (first + 1.0) / recordings);
+    return its;
+  };
+  auto report = audit_subject(request, one_of_them(0), run);
   if (!report || request.beside.empty()) return report;
   for (const std::string& path : request.beside) {
     AuditRequest other = request;
     other.subject = path;
-    auto audited = audit_subject(other, environment, run);
+    auto audited = audit_subject(other, one_of_them(1 + report->beside.size()), run);
     if (!audited) return audited;
     std::string twice = same_run(*audited, *report);
     for (const Report& earlier : report->beside) twice = twice.empty() ? same_run(*audited, earlier) : twice;

@@ -13,6 +13,7 @@
 #include "session/audit_session.h"
 #include "session/checkpoint_subject.h"
 #include "session/file_hashes.h"
+#include "session/part_of_work.h"
 #include "session/text_tokens.h"
 #include "session/timed_run.h"
 #include "subjects/file_record.h"
@@ -132,18 +133,20 @@ Expected<Report> run_comparison(const CompareRequest& request, const Environment
   const TimedRun timed(environment);
   if (auto fits = check_options(request); !fits) return tl::unexpected(fits.error());
   SameTokens models(request);
+  const double opened = std::ranges::any_of(request.models, is_checkpoint) ? 0.8 : 0.1;
   environment.watch.progress(0.0, request.models[0]);
   const auto first = models.open(0);
   if (!first) return tl::unexpected(first.error());
-  environment.watch.progress(0.3, request.models[1]);
+  environment.watch.progress(opened / 2.0, request.models[1]);
   const auto second = models.open(1);
   if (!second) return tl::unexpected(second.error());
-  environment.watch.progress(0.6, "comparing");
   auto read = files_of(request, {&*first, &*second});
   if (!read) return tl::unexpected(read.error());
   FileHashes hashes(*std::move(read));
-  auto report = run::compare(*first, *second, request.policy, request.seed, timed.today());
+  auto report = run::compare(*first, *second, request.policy, request.seed, timed.today(),
+                             part_of_work(environment.watch, opened, 1.0));
   if (!report) return report;
+  environment.watch.progress(std::nullopt, "hashing the files that were read");
   auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
   report->subject.files = *std::move(files);
@@ -162,7 +165,12 @@ Expected<comparison::Fixation> run_fixation(const CompareRequest& request, const
   if (auto fits = check_options(request); !fits) return tl::unexpected(fits.error());
   SameTokens models(request);
   return comparison::fixation(
-      request.models, [&](std::size_t i) { return models.open(i); }, alpha, request.seed);
+      request.models,
+      [&, done = 0.0](std::size_t i) mutable {
+        environment.watch.progress(done++ / static_cast<double>(request.models.size()), request.models[i]);
+        return models.open(i);
+      },
+      alpha, request.seed);
 }
 
 Expected<CompareRequest> comparison_of(const Report& report) {

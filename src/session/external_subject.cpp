@@ -63,7 +63,7 @@ std::uint64_t room_in(const std::filesystem::path& directory) {
 
 Expected<ExternalSubject> open_external(const AuditRequest& request, Policy& policy, const Watch& watch) {
   if (auto good = fitting_options(request); !good) return tl::unexpected(good.error());
-  watch.progress(0.0, "waiting for the program");
+  watch.progress(std::nullopt, "waiting for the program");
   auto model = external::ExternalModel::start(request.program, watch.stop);
   if (!model) return tl::unexpected(model.error());
   ExternalSubject out;
@@ -81,7 +81,7 @@ Expected<ExternalSubject> open_external(const AuditRequest& request, Policy& pol
   auto draw = drawn_tokens(request.checkpoint.tokens, hello.vocab, layout->positions, "the program", policy);
   if (!draw) return tl::unexpected(draw.error());
   if (request.checkpoint.tokens.empty()) options.drawn_from = policy.source;
-  watch.progress(0.0, "the first batch");
+  watch.progress(std::nullopt, "the first batch");
   auto subject = subjects::make_external(*out.model, *std::move(draw), options);
   if (!subject) return tl::unexpected(subject.error());
   out.subject = *std::move(subject);

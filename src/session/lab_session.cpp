@@ -57,7 +57,14 @@ Expected<Report> run_lab(const LabRequest& request, const Environment& environme
   lab::LabOptions options;
   options.directory = request.directory;
   options.threads = run.threads();
-  options.watch = watch;
+  // The checks of an arm take about as long as 400 steps of its training.
+  double steps = 0.0, audits = 0.0;
+  for (const lab::Arm& arm : request.experiment.arms) {
+    steps += static_cast<double>(arm.training.steps);
+    audits += request.checks ? 400.0 : 0.0;
+  }
+  const double trained = steps / (steps + audits);
+  options.watch = part_of_work(watch, 0.0, trained);
   auto experiment = lab::run(request.experiment, options);
   if (!experiment) return tl::unexpected(experiment.error());
 
@@ -70,10 +77,8 @@ Expected<Report> run_lab(const LabRequest& request, const Environment& environme
   report.subject.files = std::move(files);
   report.subject.vocab = experiment->source.vocab;
   for (const auto& arm : experiment->arms) report.subject.tokens += arm.tokens;
-  ArmAuditOptions checks{request.directory, request.policy, request.only, run.today(), watch};
-  checks.watch.progress = [&](double fraction, std::string_view what) {
-    watch.progress(fraction, fmt::format("checks: {}", what));
-  };
+  ArmAuditOptions checks{request.directory, request.policy, request.only, run.today(),
+                         part_of_work(watch, trained, 1.0)};
   auto outcomes = request.checks ? audit_arms(request.experiment, checks, *experiment) : run::Outcomes{};
   if (!outcomes) return tl::unexpected(outcomes.error());
   add_floor(*experiment, request.policy, *outcomes);

@@ -40,7 +40,7 @@ subjects::PlanOptions options_of(const PlanRequest& request) {
 
 }  // namespace
 
-Expected<PlanMade> write_plan_files(const PlanRequest& request) {
+Expected<PlanMade> write_plan_files(const PlanRequest& request, const Watch& watch) {
   for (const std::int64_t id : request.special) {
     if (id < 0 || static_cast<std::uint64_t>(id) >= request.vocab)
       return usage_error(fmt::format("--special {}: a token of a vocabulary of {}", id, request.vocab));
@@ -65,6 +65,8 @@ Expected<PlanMade> write_plan_files(const PlanRequest& request) {
   made.runs = plan.runs.size();
   const std::filesystem::path directory = request.directory;
   for (const Intervention& run : plan.runs) {
+    watch.progress(static_cast<double>(run.id) / static_cast<double>(made.runs),
+                   fmt::format("run {} of {}", run.id + 1, made.runs));
     const auto batch = inputs.batch(run);
     if (!batch) return tl::unexpected(batch.error());
     made.tokens += batch->layout.tokens();

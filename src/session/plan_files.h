@@ -9,6 +9,7 @@
 #include "pastonly/error.h"
 #include "pastonly/layout.h"
 #include "pastonly/policy.h"
+#include "pastonly/watch.h"
 
 namespace pastonly::session {
 
@@ -31,8 +32,8 @@ struct PlanMade {
 };
 
 /// Writes plan.json and the input of every run (docs/formats.md): whoever has the model writes the outputs,
-/// in any order. Usage errors: the directory holds something, or as of the tokens; input errors: it cannot be
-/// written.
-Expected<PlanMade> write_plan_files(const PlanRequest& request);
+/// in any order. Does not ask whether to stop. Usage errors: the directory holds something, or as of the
+/// tokens; input errors: it cannot be written.
+Expected<PlanMade> write_plan_files(const PlanRequest& request, const Watch& watch = {});
 
 }  // namespace pastonly::session

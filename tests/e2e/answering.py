@@ -3,7 +3,7 @@
 MODEL is one of made_plan's, `drawn-drops`, whose experts keep tokens by a draw of the run's seed, or one without experts: `dense`, `dense-leak` and `dense-constant`, which say log-probabilities
 alone, `dense-told` and `dense-peek`, which say predictions as well; the last sees the very token that it predicts; `dense-noisy`, whose
 numbers come out otherwise in every run. FAULT
-happens in answer number RUN, by default 5; `die-once` and `die-changed` leave a mark in the current directory, and the
+happens in answer number RUN, by default 5; `slow-SECONDS` in every answer; `die-once` and `die-changed` leave a mark in the current directory, and the
 latter is another model from then on."""
 
 import json
@@ -138,6 +138,8 @@ def main():
         if wrong == "oom":
             say(json.dumps({"type": "error", "id": ask["id"], "code": "oom", "message": "CUDA out of memory"}))
             continue
+        if fault.startswith("slow-"):
+            time.sleep(float(fault.removeprefix("slow-")))
         path = pathlib.Path(ask["out"])
         if wrong != "nothing":
             rows = tokens_of(pathlib.Path(ask["in"]))

@@ -150,7 +150,8 @@ class OnePlace(unittest.TestCase):
         self.assertIn("there are: " + ", ".join(formats), run("report", "absent.json", "-o", "none").stderr)
         for command in ("audit", "lab", "report"):
             joined = ", ".join(formats[:-1]) + " or " + formats[-1]
-            self.assertIn(f"format {joined}; repeatable; default: {formats[0]} ", run(command, "--help").stdout)
+            self.assertIn(f"format {joined}; repeatable; default: {formats[0]} ",
+                          " ".join(run(command, "--help").stdout.split()))
         script = f"""PATH={Path(BINARY).resolve().parent}:$PATH; source {ROOT}/docs/completions/pastonly.bash
 COMP_WORDS=(pastonly audit -o ""); COMP_CWORD=3; _pastonly; echo "${{COMPREPLY[@]}}" """
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)

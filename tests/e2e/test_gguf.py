@@ -113,6 +113,10 @@ class Gguf(unittest.TestCase):
             done = run("audit", self.file)
             self.assertEqual(done.returncode, 2, f"{size}: {done.stderr}")
             self.assertIn(str(self.file), done.stderr)
+        self.file.write_bytes(whole + bytes(4096))
+        done = run("audit", self.file)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"\d+ bytes of data after the last tensor '")
         for at, value in ((8, 2**63), (16, 2**63), (8, 2**64 - 1)):
             self.file.write_bytes(whole[:at] + struct.pack("<Q", value) + whole[at + 8:])
             done = run("audit", self.file)

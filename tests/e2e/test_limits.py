@@ -370,7 +370,7 @@ class Price(unittest.TestCase):
         done = run("audit", *shape, "--limit", 0.002, "-o", f"json={path}")
         self.assertEqual(done.returncode, 0, done.stderr)
         said = done.stderr.splitlines()[0]
-        self.assertRegex(said, r"a detection limit of 0\.2% takes 1497 trials: the plan has \d+ runs, about [\d.]+ s")
+        self.assertRegex(said, r"a detection limit of 0\.2% takes 1497 trials: [\d,]+ runs of \d+ x \d+ tokens.* at [\d.e-]+ s each about [\d.]+ s")
         report = json.loads(path.read_text())
         self.assertLessEqual(report["detection_limit"]["trial_rate"], 0.002)
         self.assertEqual(report["subject"]["options"]["limit"], 0.002)

@@ -48,7 +48,13 @@ Expected<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesyst
     if (mapped == MAP_FAILED) return system_error(path, "cannot be mapped");
     data = static_cast<const std::byte*>(mapped);
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(data, size));
+  std::shared_ptr<const MappedFile> file(new MappedFile(data, size));
+  constexpr std::string_view pointer = "version https://git-lfs.github.com/spec/";
+  if (size >= pointer.size() && std::memcmp(data, pointer.data(), pointer.size()) == 0)
+    return input_error(path.string() +
+                       ": is a Git LFS pointer, not the file that it stands for; fetch that "
+                       "(git lfs pull)");
+  return file;
 }
 
 MappedFile::~MappedFile() {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace pastonly::input {
@@ -88,6 +89,14 @@ const Tensor* lone_ids(const TensorFile& file) noexcept {
   return found;
 }
 
+/// Whether no other array says what the file is.
+bool lone_array(const TensorFile& file, const Tensor& array) noexcept {
+  return std::ranges::all_of(file.tensors, [&](const Tensor& tensor) {
+    return &tensor == &array || tensor.name == "tokens" || tensor.name == "valid" ||
+           tensor.name == "logprobs";
+  });
+}
+
 bool is_logits(const Tensor& tensor, const Tensor& first) noexcept {
   return is_float(tensor.type) && tensor.shape.size() == 2 && tensor.shape == first.shape;
 }
@@ -148,6 +157,19 @@ Expected<TraceRoles> foreign_roles(const TensorFile& file) {
     if (!file.reading.empty()) roles->reading = file.reading;
     return roles;
   }
+  // Expert ids that were saved in the wrong type would otherwise pass for arrays of unknown meaning.
+  const auto misfit = std::ranges::find_if(file.tensors, [](const Tensor& tensor) {
+    constexpr std::array<std::string_view, 5> names{"experts", "routed_experts", "expert_ids", "topk_ids",
+                                                    "selected_experts"};
+    return std::ranges::count(names, std::string_view(tensor.name)) > 0 &&
+           (is_float(tensor.type) || tensor.type == DType::boolean);
+  });
+  if (misfit != file.tensors.end() && lone_array(file, *misfit))
+    return input_error(
+        fmt::format("{}: '{}' is {}; expert ids are whole numbers. Save them as int16 or wider, or name what "
+                    "else it is with --map, for example --map {}={}",
+                    file.path, misfit->name, name(misfit->type),
+                    misfit->type == DType::boolean ? "mask" : "scores", misfit->name));
   if (!file.tensors.empty()) {
     if (auto roles = router_logits(file)) return std::move(*roles);
   }

@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "input/tensor/open_tensors.h"
-#include "input/text/nearest.h"
 #include "input/text/printable.h"
 #include "input/trace/apply_selection.h"
 #include "input/trace/batch_shape.h"
@@ -15,6 +14,7 @@
 #include "input/trace/placeholder_rows.h"
 #include "input/trace/trace_metadata.h"
 #include "input/trace/trace_roles.h"
+#include "stats/nearest_names.h"
 
 namespace pastonly::input {
 
@@ -364,7 +364,8 @@ Expected<Trace> TraceReader::read() {
   for (const std::string& key : metadata->unknown)
     note("unknown-metadata",
          fmt::format("{}: __metadata__ {} is not part of a trace and was ignored{}", file_.path,
-                     key.substr(0, 60), did_you_mean(key, {metadata_keys.begin(), metadata_keys.end()})));
+                     key.substr(0, 60),
+                     stats::did_you_mean(key, {metadata_keys.begin(), metadata_keys.end()})));
   trace_.layout = shape->layout;
   trace_.order_known = shape->order_known;
   row_short_ = shape->row_short;

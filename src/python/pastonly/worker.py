@@ -60,6 +60,10 @@ def main(arguments=None) -> int:
             serve(model, vocab=asked.vocab)
             return 0
         done = record(model, asked.plan, vocab=asked.vocab, wait=not asked.no_wait, lease=asked.lease)
+    except ModuleNotFoundError as error:
+        print(f"pastonly.worker: the Python package {error.name} is not installed for {sys.executable}; what adapters need says "
+              "docs/python.md", file=sys.stderr)
+        return 2
     except (RunError, ProtocolError, ValueError, ImportError, AttributeError, OSError) as error:
         print(f"pastonly.worker: {error}", file=sys.stderr)
         return 2

@@ -76,7 +76,9 @@ std::vector<evidence::RecordedRun> plan(Route route, bool suffixes = true) {
 }
 
 routing::Identification identified(const std::vector<evidence::RecordedRun>& runs) {
-  return evidence::survey(runs, 0, [] { return false; }).identifications.front();
+  return evidence::survey(
+             runs, 0, [] { return false; }, [](std::size_t) {})
+      .identifications.front();
 }
 
 bool lists(const routing::Identification& found, std::string_view id) {

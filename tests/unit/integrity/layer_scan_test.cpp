@@ -189,5 +189,11 @@ TEST_CASE("scores under the wrong name, and the Sinkhorn matrix", "[integrity]")
   CHECK(found(data) == Ids{"sinkhorn-scores"});
 }
 
+TEST_CASE("a router of zeros is not taken for the Sinkhorn matrix", "[integrity]") {
+  auto data = sound();
+  for (float& score : data.layers[0].scores) score = 1.0F / static_cast<float>(scan_experts);
+  CHECK(found(data).empty());
+}
+
 }  // namespace
 }  // namespace pastonly

@@ -7,6 +7,7 @@
 #include "report/json.h"
 #include "report/paragraph.h"
 #include "report/text.h"
+#include "report/what_to_do.h"
 #include "report/words.h"
 #include "report/writer.h"
 
@@ -290,6 +291,33 @@ TEST_CASE("text says the verdict first, then findings, layers and what was not a
   CHECK(text.find("3.00% ████████") != std::string::npos);
   CHECK(text.find('\x1b') == std::string::npos);
   CHECK(write_text(full(), {true, 100}).find('\x1b') != std::string::npos);
+}
+
+TEST_CASE("what to do stands below the verdict: the rule's, else the first failing finding's", "[report]") {
+  Report report = full();
+  report.findings.front().suppressed.reset();
+  report.findings.front().severity = Severity::error;
+  report.findings.front().help = "Do this.";
+  for (auto& layer : report.layers) layer.facts.rule.reset();
+  CHECK(what_to_do(report) == "Do this.");
+  LayerFacts::Rule rule;
+  rule.id = "sinkhorn";
+  rule.causal = false;
+  report.layers.front().facts.rule = rule;
+  CHECK(what_to_do(report).find("is routed by sinkhorn, which is not causal.") != std::string::npos);
+  CHECK(what_to_do(report).find("`pastonly explain sinkhorn` says more.") != std::string::npos);
+  // A rule that is causal, not known, or open is no reason.
+  for (const auto& [id, causal] : {std::pair<std::string, std::optional<bool>>{"sinkhorn", std::nullopt},
+                                   {"top-k", true},
+                                   {"no-such-rule", false}}) {
+    report.layers.front().facts.rule->id = id;
+    report.layers.front().facts.rule->causal = causal;
+    CHECK(what_to_do(report) == "Do this.");
+  }
+  report.findings.front().suppressed = "known";
+  CHECK(what_to_do(report).empty());
+  report.findings.clear();
+  CHECK(what_to_do(report).empty());
 }
 
 TEST_CASE("a pass says what was seen before it says that the policy allows it", "[report]") {

@@ -1,10 +1,10 @@
-#include "input/text/nearest.h"
+#include "stats/nearest_names.h"
 
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
-namespace pastonly::input {
+namespace pastonly::stats {
 namespace {
 
 /// Names are in small letters: a capital is no edit.
@@ -49,4 +49,4 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return out.empty() ? "" : "; did you mean " + out + "?";
 }
 
-}  // namespace pastonly::input
+}  // namespace pastonly::stats
