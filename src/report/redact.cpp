@@ -50,8 +50,7 @@ Value redacted_witness(const Value& witness) {
   if (witness.object() == nullptr) return {};
   Value out{Value::Object{}};
   out.set("type", "withheld");
-  const std::string type = witness.text_or("type", ""), rule = witness.text_or("rule", "");
-  if (type == "flip" || type == "change") out.set("of", type);
+  const std::string rule = witness.text_or("rule", "");
   for (const char* key :
        {"base_run", "run_id", "layer", "row", "run_row", "position", "cut", "append", "tokens_changed"}) {
     if (const auto number = witness.integer(key)) out.set(key, *number);
