@@ -50,8 +50,7 @@ Value redacted_witness(const Value& witness) {
   if (witness.object() == nullptr) return {};
   Value out{Value::Object{}};
   out.set("type", "withheld");
-  const std::string type = witness.text_or("type", ""), rule = witness.text_or("rule", "");
-  if (is_one_of(type, {"flip", "change"})) out.set("of", type);
+  const std::string rule = witness.text_or("rule", "");
   for (const char* key :
        {"base_run", "run_id", "layer", "row", "run_row", "position", "cut", "append", "tokens_changed"}) {
     if (const auto number = witness.integer(key)) out.set(key, *number);
@@ -101,7 +100,6 @@ void hide_names(const Report& report, TextRedactor& texts) {
     if (one.baseline) texts.hide(one.baseline->name, "withheld");
   }
   if (!is_one_of(report.policy.name, {"ci", "release"})) texts.hide(report.policy.name, "withheld");
-  for (const auto& ignore : report.policy.ignore) texts.hide(ignore.reason, "withheld");
 }
 
 /// What no text may show: paths and names, and what checks say in their own words.

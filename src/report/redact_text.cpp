@@ -10,6 +10,8 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+bool is_of_word(char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_'; }
+
 /// "…" for what stands between quotes; an apostrophe within a word is none.
 std::string without_quotes(std::string_view text) {
   std::string out;
@@ -74,14 +76,15 @@ std::string without_numbers(std::string_view text) {
 void TextRedactor::hide(const std::string& name, const std::string& instead) {
   constexpr std::size_t shortest = 3;
   // Directories may bear names that sentences are made of.
-  constexpr std::string_view words[] = {"plan",  "plans", "trace",    "traces", "model",  "models",
-                                        "run",   "runs",  "base",     "token",  "tokens", "text",
-                                        "layer", "check", "audit",    "train",  "eval",   "checkpoint",
-                                        "rule",  "the",   "recording"};
-  if (name.size() >= shortest && std::ranges::find(words, name) == std::ranges::end(words))
-    names_.emplace(name, instead);
+  constexpr std::string_view words[] = {"plan",  "plans",     "trace", "traces", "model",  "models",
+                                        "run",   "runs",      "base",  "token",  "tokens", "text",
+                                        "layer", "check",     "audit", "train",  "eval",   "rule",
+                                        "the",   "recording", "leaky", "clean",  "known",  "checkpoint"};
   const std::string last = std::filesystem::path(name).filename().string();
-  if (last.size() >= shortest && last.find('.') != std::string::npos) names_.emplace(last, instead);
+  for (const std::string& one : {name, last}) {
+    if (one.size() >= shortest && std::ranges::find(words, one) == std::ranges::end(words))
+      names_.emplace(one, instead);
+  }
 }
 
 void TextRedactor::say(const std::string& sentence, const std::string& instead) {
@@ -93,7 +96,7 @@ std::string TextRedactor::replaced(std::string text, const Instead& what) {
     for (auto at = text.find(old); at != std::string::npos;) {
       const std::size_t end = at + old.size();
       const bool whole =
-          (at == 0 || !is_letter(text[at - 1])) && (end >= text.size() || !is_letter(text[end]));
+          (at == 0 || !is_of_word(text[at - 1])) && (end >= text.size() || !is_of_word(text[end]));
       if (whole) text.replace(at, old.size(), instead);
       at = text.find(old, at + (whole ? instead.size() : 1));
     }

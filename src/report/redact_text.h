@@ -9,7 +9,7 @@ namespace pastonly::report {
 /// Takes out of sentences what tells of tokens or files. Fill it first, then ask.
 class TextRedactor {
  public:
-  /// A path or a name, and what stands for it, where it stands as a whole word. A file's last part is hidden
+  /// A path or a name, and what stands for it, where it stands as a whole word. A path's last part is hidden
   /// too; strings of fewer than three bytes, and words that sentences are made of, are not looked for.
   void hide(const std::string& name, const std::string& instead);
   /// A sentence that a check wrote, and what stands for it.

@@ -101,7 +101,8 @@ bool ran(const Report& report, std::string_view check) {
 /// finding, or any number on parts of its layers.
 Entry* match(std::vector<Entry>& entries, const Report::Finding& finding, const Report& report) {
   Entry* outgrown = nullptr;
-  const bool ruled = ran(report, "rule-identification");
+  const bool ruled =
+      std::ranges::any_of(report.layers, [](const auto& layer) { return layer.facts.rule.has_value(); });
   for (const bool part : {false, true}) {
     for (Entry& entry : entries) {
       if ((!part && !entry.state.empty()) || !is_of(entry, finding, part, ruled)) continue;

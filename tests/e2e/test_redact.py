@@ -10,6 +10,7 @@ import unittest
 
 import jsonschema
 
+import test_checkpoint
 from made_plan import MadePlan, expert_choice, whole_row
 from program import ROOT, run
 
@@ -161,6 +162,42 @@ class Redaction(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(run("verify", self.path / "red.json", other, one).returncode, 1)
         self.assertEqual(run("verify", self.path / "red.json", one).returncode, 4)
+
+    def test_checkpoints_and_their_tokens(self):
+        model = test_checkpoint.write(self.path / "kingfisher-model")
+        tokens = self.path / "kingfisher-tokens.bin"
+        tokens.write_bytes(struct.pack("<2000H", *(7 * i % 23 for i in range(2000))))
+        arguments = ("audit", model, "--tokens", f"nanogpt:{tokens}", "--batch", "4", "--positions", "24", "--seed", "3")
+        full = self.written(*arguments)
+        redacted = self.written(*arguments, "--redact")
+        self.assert_silent(redacted, self.secrets | self.told_by(full))
+        report = json.loads(redacted["json"])
+        self.assertIn("tokens", report["redaction"]["withheld"])
+        for name, text in (("full", full["json"]), ("red", redacted["json"])):
+            (self.path / f"{name}.json").write_text(text)
+        refused = run("verify", self.path / "red.json", model)
+        self.assertEqual(refused.returncode, 4)
+        self.assertIn("--tokens, which the redacted report withholds", refused.stderr)
+        run("report", self.path / "full.json", "--redact", "-o", f"json={self.path / 'red.json'}")
+        done = run("verify", self.path / "red.json", self.path / "full.json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_training_logs(self):
+        logs = []
+        for label, seed in (("chunk=8", 1), ("chunk=512", 2), ("causal", 3)):
+            path = self.path / f"kingfisher-{seed}.jsonl"
+            path.write_text("".join(json.dumps({"step": i, "loss": 3 - i / 100 + seed / 1000}) + "\n" for i in range(50)))
+            logs += ["--log", f"{label}:{path}"]
+        self.assert_silent(self.written("audit", *logs, "--redact"), self.secrets)
+
+    def test_several_recordings(self):
+        one, other = self.plan("kingfisher-one"), self.plan("kingfisher-two", expert_choice(8))
+        written = self.written("audit", one, other, "--redact")
+        self.assert_silent(written, self.secrets)
+        self.assertIn("recording 2: ", written["text"])
+        (self.path / "red.json").write_text(written["json"])
+        done = run("verify", self.path / "red.json", one, other)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_diffs(self):
         plan = self.plan()
