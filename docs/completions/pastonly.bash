@@ -29,15 +29,15 @@ _pastonly() {
   local session="--seed --threads --quiet --color --help" options=""
   case $command in
     audit)
-      options="--policy --check --source --tags --exec --url --vocab --attach --timeout --rule --as --twin --tokens --text --positions --limit --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
+      options="--policy --baseline --write-baseline --redact --check --source --tags --exec --url --vocab --attach --timeout --rule --as --twin --tokens --text --positions --limit --budget --precision --record --log --unit --output --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     lab) options="--out --policy --check --no-checks --export --output $session" ;;
     bound) options="--experts --top-k --layers --vocab --chunk --output $session" ;;
     compare)
-      options="--policy --baseline --output --rule --as --tokens --text --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
+      options="--policy --baseline --write-baseline --redact --output --rule --as --tokens --text --positions --precision --batch --layout --shape --mode --stage --compute --top-k --experts --map $session" ;;
     lint) options="--framework --output $session" ;;
     rules | explain) options="--output $session" ;;
     verify) options=$session ;;
-    report) options="--policy --output $session" ;;
+    report) options="--policy --diff --merge --into --redact --output $session" ;;
     plan) options="--vocab --batch --positions --layout --special --tokens --source --limit --noisy $session" ;;
     *) options="audit lab bound rules explain report verify compare plan lint --help --version" ;;
   esac

@@ -27,7 +27,8 @@ std::string name(const Source& source);
 /// What is allowed (docs/formats.md, pastonly.policy/1).
 struct Policy {
   struct Ignore {
-    std::string check;
+    std::string check;                  ///< or check/claim; "" where the fingerprint alone says which
+    std::string fingerprint;            ///< of one finding; "" = any
     std::vector<std::uint32_t> layers;  ///< empty = all
     std::string reason;
     std::string expires;  ///< YYYY-MM-DD, inclusive

@@ -56,6 +56,32 @@ struct Report {
     std::vector<Measurement> measurements;
     std::vector<Chart> charts = {};
   };
+  /// How a finding stands to the baseline that the audit was given.
+  struct Standing {
+    std::string state;  ///< new | worse | accepted
+    std::string why;    ///< of "worse": what grew, a sentence
+  };
+  /// An earlier report: what it found is accepted, as it was there.
+  struct Baseline {
+    struct Entry {
+      std::string check, claim;
+      std::vector<std::uint32_t> layers;
+      std::vector<std::string> rules;  ///< of these layers, "" where none is known
+      std::string fingerprint;
+      Severity severity = Severity::none;  ///< none: it was within the limits of its policy
+      std::vector<Measurement> figures;    ///< that must not grow
+      std::string state;                   ///< found | gone | not assessed
+    };
+    std::string name, sha256;     ///< the file's path, and the hash of its bytes
+    std::string version, policy;  ///< of the program that wrote it; the policy's name there
+    std::string problem;          ///< "" or why nothing of it can be accepted
+    std::vector<Entry> entries;
+  };
+  /// What was taken out of a report (docs/privacy.md).
+  struct Redaction {
+    std::string digest;  ///< SHA-256 over the hashes of all files of the recording, in their order
+    std::vector<std::string> withheld;  ///< keys of subject.options that are not stated
+  };
   /// Where a finding stands in a file that was read.
   struct Place {
     std::string file;        ///< as in subject.files
@@ -75,7 +101,8 @@ struct Report {
     Claim::Basis basis = Claim::Basis::proof;
     std::optional<double> p_value;  ///< as the check stated it, before correction
     std::optional<Measurement> amount;
-    std::optional<Place> place = {};  ///< of `pastonly lint`
+    std::optional<Place> place = {};        ///< of `pastonly lint`
+    std::optional<Standing> standing = {};  ///< where a baseline was given; accepted ones are suppressed too
   };
   /// A claim that became no finding: not significant over the whole run, or within the limits. Kept so
   /// that a report can be judged again under another policy.
@@ -173,7 +200,8 @@ struct Report {
   Run run;
   SubjectEntry subject;
   Verdict verdict = Verdict::inconclusive;
-  std::vector<std::string> verdict_reasons;  ///< why it is no pass, a sentence each
+  std::vector<std::string>
+      verdict_reasons;  ///< why it is no pass, or what a baseline accepted; a sentence each
   std::optional<DetectionLimit> detection_limit;
   std::vector<Layer> layers;
   Totals totals;
@@ -182,6 +210,8 @@ struct Report {
   std::vector<Dismissed> dismissed;
   std::vector<NotAssessed> not_assessed;
   std::optional<Experiment> experiment;  ///< of `pastonly lab` alone
+  std::optional<Baseline> baseline;
+  std::optional<Redaction> redaction;
   /// Of further recordings of the same model that were judged with this one, in another mode: the verdict is
   /// that of all of them, and each of the reasons begins with the name of its subject. One level deep.
   std::vector<Report> beside;

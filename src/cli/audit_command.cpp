@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "cli/baseline_option.h"
 #include "cli/check_option.h"
 #include "cli/checkpoint_options.h"
 #include "cli/commands.h"
@@ -14,6 +15,7 @@
 #include "cli/validators.h"
 #include "input/policy/policy.h"
 #include "input/policy/source_text.h"
+#include "report/redact.h"
 #include "session/audit_session.h"
 #include "session/clock.h"
 
@@ -31,6 +33,7 @@ struct AuditArguments {
   CheckpointOptions checkpoint;
   std::vector<std::string> tags;  ///< NAME=FILE each
   ProgramArguments program;
+  BaselineArguments baseline;
 };
 
 /// An option that would say something of another subject, beside training logs.
@@ -87,10 +90,12 @@ Expected<session::AuditRequest> request_of(const AuditArguments& arguments, cons
   if (checkpoint.rule.empty() && session::is_checkpoint(subject)) checkpoint.rule = policy->rule;
   std::vector<std::string> beside;
   if (arguments.subjects.size() > 1) beside.assign(arguments.subjects.begin() + 1, arguments.subjects.end());
+  auto baseline = read(arguments.baseline, false);
+  if (!baseline) return tl::unexpected(baseline.error());
   return session::AuditRequest{
       subject,          *std::move(options), *std::move(policy), arguments.checks,
       session.seed,     arguments.logs,      std::move(log),     std::move(checkpoint),
-      *std::move(tags), *std::move(program), std::move(beside)};
+      *std::move(tags), *std::move(program), std::move(beside),  *std::move(baseline)};
 }
 
 /// An interrupted audit of a checkpoint says how to go on.
@@ -110,17 +115,20 @@ int run_command(const AuditArguments& arguments, const Session& session) {
   read.insert(read.end(), arguments.subjects.begin(), arguments.subjects.end());
   for (const auto& [name, path] : request->tags) read.push_back(path);
   for (const std::string& log : arguments.logs) read.push_back(log.substr(log.find(':') + 1));
-  auto outputs = Outputs::open(session.outputs, session.color, read);
+  if (!arguments.baseline.path.empty()) read.push_back(arguments.baseline.path);
+  auto outputs = Outputs::open(outputs_of(arguments.baseline, session), session.color, read);
   if (!outputs) return complain(outputs.error());
   const auto report = long_run(session, [&](const session::Environment& environment) {
     return session::run_audit(*request, environment);
   });
   if (!report) return complain(with_advice(report.error(), *request));
-  if (auto written = outputs->write(*report); !written) return complain(written.error());
+  const auto shown = session.redact ? report::redact(*report) : report;
+  if (!shown) return complain(shown.error());
+  if (auto written = outputs->write(*shown); !written) return complain(written.error());
   if (!outputs->to_stdout() && !session.quiet) {
-    tell_line(fmt::format("{}: {}", report->subject.name, name(report->verdict)));
+    tell_line(fmt::format("{}: {}", shown->subject.name, name(report->verdict)));
   }
-  return exit_code(report->verdict);
+  return conclude(arguments.baseline, *report);
 }
 
 }  // namespace
@@ -157,7 +165,9 @@ void add_audit(CLI::App& app, Session& session) {
                    "line, one for every sequence or token; repeatable")
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
+  add_baseline_options(*command, arguments->baseline);
   add_output_option(*command, session);
+  add_redact_option(*command, session);
   add_checkpoint_options(*command, arguments->checkpoint, true);
   add_trace_options(*command, arguments->trace);
   add_program_options(*command, arguments->program);

@@ -116,6 +116,12 @@ void add_output_option(CLI::App& command, Session& session) {
       ->allow_extra_args(false);
 }
 
+void add_redact_option(CLI::App& command, Session& session) {
+  command.add_flag("--redact", session.redact,
+                   "Write reports without token-level scores, experts, text and paths; `verify` holds them "
+                   "against the original files");
+}
+
 int run(int argc, char** argv) {
   CLI::App app{
       "Finds future-token leakage in Mixture-of-Experts routing: proves it, measures it in bits, names the "

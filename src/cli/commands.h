@@ -17,6 +17,7 @@ struct Session {
   bool quiet = false;
   std::string color = "auto";
   std::vector<std::string> outputs;  ///< FORMAT[=PATH]
+  bool redact = false;               ///< reports are written without what tells of tokens and paths
   int exit_code = 0;
 };
 
@@ -27,6 +28,7 @@ void add_session_options(CLI::App& command, Session& session, Shown shown);
 void add_output_option(CLI::App& command, Session& session);
 /// -o text or json on stdout, of commands that make no report.
 void add_format_option(CLI::App& command, std::string& format);
+void add_redact_option(CLI::App& command, Session& session);
 /// Prints the error as one line on stderr; the exit code that its kind asks for.
 int complain(const Error& error);
 

@@ -5,14 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include "cli/baseline_option.h"
 #include "cli/checkpoint_options.h"
 #include "cli/commands.h"
 #include "cli/long_run.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/trace_options.h"
-#include "cli/validators.h"
 #include "input/policy/policy.h"
+#include "report/redact.h"
 #include "report/write_fixation.h"
 #include "session/clock.h"
 #include "session/compare_session.h"
@@ -22,7 +23,8 @@ namespace {
 
 struct CompareArguments {
   std::vector<std::string> paths;
-  std::string policy = "ci", baseline;
+  std::string policy = "ci";
+  BaselineArguments baseline;
   TraceArguments traces;
   CheckpointOptions checkpoint;
 };
@@ -48,26 +50,39 @@ Expected<session::CompareRequest> request_of(const CompareArguments& arguments, 
   if (!policy) return tl::unexpected(policy.error());
   auto options = parse(arguments.traces);
   if (!options) return tl::unexpected(options.error());
+  auto baseline = read(arguments.baseline, true);
+  if (!baseline) return tl::unexpected(baseline.error());
   return session::CompareRequest{arguments.paths,    *std::move(options), arguments.checkpoint,
-                                 *std::move(policy), session.seed,        arguments.baseline};
+                                 *std::move(policy), session.seed,        *std::move(baseline)};
 }
 
 int run_command(const CompareArguments& arguments, const Session& session) {
   const auto request = request_of(arguments, session);
   if (!request) return complain(request.error());
-  if (request->models.size() > 2) return show_fixation(*request, session);
+  if (request->models.size() > 2) {
+    if (!arguments.baseline.path.empty() || !arguments.baseline.write.empty())
+      return complain(
+          {Error::Kind::usage, "of more than two models there is no verdict, so no baseline either"});
+    if (session.redact)
+      return complain(
+          {Error::Kind::usage, "of more than two models there is no report that --redact could redact"});
+    return show_fixation(*request, session);
+  }
   std::vector<std::string> read{arguments.policy};
   read.insert(read.end(), arguments.paths.begin(), arguments.paths.end());
-  auto outputs = Outputs::open(session.outputs, session.color, read);
+  if (!arguments.baseline.path.empty()) read.push_back(arguments.baseline.path);
+  auto outputs = Outputs::open(outputs_of(arguments.baseline, session), session.color, read);
   if (!outputs) return complain(outputs.error());
   const auto report = long_run(session, [&](const session::Environment& environment) {
     return session::run_comparison(*request, environment);
   });
   if (!report) return complain(report.error());
-  if (auto written = outputs->write(*report); !written) return complain(written.error());
+  const auto shown = session.redact ? report::redact(*report) : report;
+  if (!shown) return complain(shown.error());
+  if (auto written = outputs->write(*shown); !written) return complain(written.error());
   if (!outputs->to_stdout() && !session.quiet)
-    tell_line(fmt::format("{}: {}", report->subject.name, name(report->verdict)));
-  return exit_code(report->verdict);
+    tell_line(fmt::format("{}: {}", shown->subject.name, name(report->verdict)));
+  return conclude(arguments.baseline, *report);
 }
 
 }  // namespace
@@ -88,13 +103,9 @@ void add_compare(CLI::App& app, Session& session) {
   command->add_option("--policy", arguments->policy, "Policy file, or a built-in policy: ci, release")
       ->type_name("POLICY")
       ->capture_default_str();
-  command
-      ->add_option("--baseline", arguments->baseline,
-                   "JSON report of an earlier comparison that was accepted: what differed there may differ "
-                   "again, not more")
-      ->type_name("REPORT")
-      ->check(not_empty());
+  add_baseline_options(*command, arguments->baseline);
   add_output_option(*command, session);
+  add_redact_option(*command, session);
   add_checkpoint_options(*command, arguments->checkpoint, false);
   add_trace_options(*command, arguments->traces);
   add_session_options(*command, session, Shown::all);

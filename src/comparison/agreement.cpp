@@ -1,30 +1,17 @@
 #include "comparison/agreement.h"
 
-#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "comparison/by_sequence.h"
 #include "comparison/near_ties.h"
+#include "kernels/bit_counts.h"
+#include "kernels/score_sums.h"
 #include "pastonly/names.h"
 #include "stats/parallel.h"
 
 namespace pastonly::comparison {
 namespace {
-
-/// Half the sum of |p - q|, scores divided by their sums; nullopt where they are no shares.
-std::optional<double> total_variation(std::span<const float> first, std::span<const float> second) {
-  double sums[2] = {0.0, 0.0};
-  for (std::size_t e = 0; e < first.size(); ++e) {
-    if (!(first[e] >= 0.0F) || !(second[e] >= 0.0F)) return std::nullopt;
-    sums[0] += static_cast<double>(first[e]);
-    sums[1] += static_cast<double>(second[e]);
-  }
-  if (!(sums[0] > 0.0) || !(sums[1] > 0.0) || !std::isfinite(sums[0] + sums[1])) return std::nullopt;
-  double distance = 0.0;
-  for (std::size_t e = 0; e < first.size(); ++e)
-    distance += std::abs(static_cast<double>(first[e]) / sums[0] - static_cast<double>(second[e]) / sums[1]);
-  return distance / 2.0;
-}
 
 class LayerComparer {
  public:
@@ -40,7 +27,7 @@ class LayerComparer {
         differing_(a.layout.sequences),
         lost_(a.layout.sequences),
         ties_(a, b, first_, second_, alignment.tokens),
-        loads_{std::vector<double>(first_.experts, 0.0), std::vector<double>(first_.experts, 0.0)},
+        loads_{std::vector<std::uint64_t>(first_.experts, 0), std::vector<std::uint64_t>(first_.experts, 0)},
         scored_(first_.scores && second_.scores) {}
 
   LayerAgreement run(double alpha, std::uint64_t seed) {
@@ -76,47 +63,60 @@ class LayerComparer {
 
   void add(const Alignment::Stretch& stretch) {
     const std::size_t experts = first_.experts;
-    masks_[0].resize(stretch.count * experts);
-    masks_[1].resize(stretch.count * experts);
-    read_mask(first_, stretch.first, stretch.count, masks_[0]);
-    read_mask(second_, stretch.second, stretch.count, masks_[1]);
     const std::size_t sequence = stretch.first / a_.layout.positions;
+    read(first_, stretch.first, stretch.count, 0);
+    read(second_, stretch.second, stretch.count, 1);
+    std::uint64_t routes = 0, lost = 0, same = 0;
     for (std::size_t s = 0; s < stretch.count; ++s) {
       const std::span<const std::uint8_t> one(masks_[0].data() + s * experts, experts);
       const std::span<const std::uint8_t> other(masks_[1].data() + s * experts, experts);
-      const bool same = std::ranges::equal(one, other);
-      std::size_t routes = 0, common = 0;
-      for (std::size_t e = 0; e < experts; ++e) {
-        if ((one[e] | other[e]) == 0) continue;
-        routes += one[e];
-        common += one[e] & other[e];
-        loads_[0][e] += one[e];
-        loads_[1][e] += other[e];
-      }
-      tokens_ += 1.0;
-      kept_.add(sequence, static_cast<double>(common), static_cast<double>(routes));
-      same_.add(sequence, same ? 1.0 : 0.0, 1.0);
-      near_.add(sequence, 0.0, 1.0);
-      differing_.add(sequence, 0.0, 1.0);
-      lost_.add(sequence, 0.0, static_cast<double>(routes));
-      if (same)
+      routes += routes_[s];
+      if (std::memcmp(one.data(), other.data(), experts) == 0) {
+        ++same;
         ties_.agree(stretch.first + s, stretch.second + s, one);
-      else
-        differences_.push_back({stretch.first + s, stretch.second + s,
-                                ties_.exchanged(stretch.first + s, stretch.second + s, one, other),
-                                static_cast<double>(routes - common)});
-      if (scored_) add_drift(sequence, stretch.first + s, stretch.second + s);
+        continue;
+      }
+      const std::size_t token_lost = lost_routes(one, other);
+      lost += token_lost;
+      differences_.push_back({stretch.first + s, stretch.second + s,
+                              ties_.exchanged(stretch.first + s, stretch.second + s, one, other),
+                              static_cast<double>(token_lost)});
     }
+    const auto tokens = static_cast<double>(stretch.count), all_routes = static_cast<double>(routes);
+    tokens_ += tokens;
+    kept_.add(sequence, static_cast<double>(routes - lost), all_routes);
+    same_.add(sequence, static_cast<double>(same), tokens);
+    near_.add(sequence, 0.0, tokens);
+    differing_.add(sequence, 0.0, tokens);
+    lost_.add(sequence, 0.0, all_routes);
+    if (scored_) add_drift(sequence, stretch);
   }
 
-  void add_drift(std::size_t sequence, std::size_t token, std::size_t other_token) {
-    const auto one = read_floats(*first_.scores, token, 1, scratch_[0]);
-    const auto other = read_floats(*second_.scores, other_token, 1, scratch_[1]);
-    const auto distance = total_variation(one.row(0), other.row(0));
-    if (distance)
-      drift_.add(sequence, *distance, 1.0);
-    else
-      scored_ = false;
+  /// The masks of one side, their loads, and how many routes each token of the first has.
+  void read(const LayerRecord& layer, std::size_t first, std::size_t count, std::size_t side) {
+    auto& mask = masks_[side];
+    mask.resize(count * layer.experts);
+    read_mask(layer, first, count, mask);
+    kernels::add_column_ones(mask.data(), count, layer.experts, loads_[side].data());
+    if (side != 0) return;
+    routes_.resize(count);
+    kernels::count_row_ones(mask.data(), count, layer.experts, routes_.data());
+  }
+
+  static std::size_t lost_routes(std::span<const std::uint8_t> one, std::span<const std::uint8_t> other) {
+    std::size_t lost = 0;
+    for (std::size_t e = 0; e < one.size(); ++e) lost += one[e] > other[e] ? 1 : 0;
+    return lost;
+  }
+
+  void add_drift(std::size_t sequence, const Alignment::Stretch& stretch) {
+    const auto one = read_floats(*first_.scores, stretch.first, stretch.count, scratch_[0]);
+    const auto other = read_floats(*second_.scores, stretch.second, stretch.count, scratch_[1]);
+    double drift = 0.0;
+    for (std::size_t s = 0; s < stretch.count; ++s)
+      drift += kernels::total_variation(one.row(s).data(), other.row(s).data(), first_.experts);
+    scored_ = !std::isnan(drift);
+    drift_.add(sequence, drift, static_cast<double>(stretch.count));
   }
 
   /// Once the noise is known.
@@ -154,8 +154,9 @@ class LayerComparer {
   double chance() const {
     double routes = 0.0, met = 0.0;
     for (std::size_t e = 0; e < first_.experts; ++e) {
-      routes += loads_[0][e];
-      met += loads_[0][e] * loads_[1][e];
+      const auto load = static_cast<double>(loads_[0][e]);
+      routes += load;
+      met += load * static_cast<double>(loads_[1][e]);
     }
     return routes > 0.0 ? met / (tokens_ * routes) : 0.0;
   }
@@ -170,8 +171,9 @@ class LayerComparer {
   std::vector<std::size_t> differing_tokens_, near_tokens_;
   std::optional<double> noise_;
   std::optional<LayerAgreement::Place> place_;
-  std::vector<double> loads_[2];        // (experts) tokens
-  std::vector<std::uint8_t> masks_[2];  // (tokens of a stretch, experts)
+  std::vector<std::uint64_t> loads_[2];  // (experts) tokens
+  std::vector<std::uint32_t> routes_;    // (tokens of a stretch) of the first
+  std::vector<std::uint8_t> masks_[2];   // (tokens of a stretch, experts)
   std::vector<float> scratch_[2];
   double tokens_ = 0.0;
   bool scored_;

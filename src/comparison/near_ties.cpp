@@ -24,7 +24,7 @@ double rounding_unit(const std::optional<DType>& compute) {
 }
 
 /// Tokens that the noise is measured at.
-constexpr std::uint64_t most_sampled = 1U << 16U;
+constexpr std::uint64_t most_sampled = 1U << 14U;
 
 /// A few roundings lie between a router's input and its scores.
 constexpr double roundings = 4.0;

@@ -1,5 +1,8 @@
 #include "kernels/score_sums.h"
 
+#include <cmath>
+#include <limits>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/score_sums.cpp"
 #include "kernels/foreach_target.h"
@@ -24,6 +27,13 @@ struct Seen {
     }
   }
 };
+
+HWY_INLINE Wide<double> doubles(const float* from, Whole) { return promote(from); }
+HWY_INLINE Wide<double> doubles(const float* from, Part part) {
+  alignas(64) float row[sixteen];
+  store(row, load(from, part));
+  return promote(row);
+}
 
 }  // namespace
 
@@ -60,6 +70,28 @@ double add_score_row(const float* row, std::size_t columns, float* column_sums) 
   return sum(promote(wide));
 }
 
+double total_variation(const float* first, const float* second, std::size_t columns) {
+  auto sums = spread(0.0), other_sums = sums, lowest = sums;
+  for_row(columns, [&](std::size_t at, auto part) HWY_ATTR {
+    const auto one = doubles(first + at, part), other = doubles(second + at, part);
+    sums = sums + one;
+    other_sums = other_sums + other;
+    lowest = smaller(smaller(one, other), lowest);
+  });
+  const double total = sum(sums), other_total = sum(other_sums);
+  // A NaN is in the sum, if nowhere else.
+  const bool shares = !(-largest(spread(0.0) - lowest) < 0.0) && total > 0.0 && other_total > 0.0 &&
+                      std::isfinite(total + other_total);
+  if (!shares) return std::numeric_limits<double>::quiet_NaN();
+  const double scale = 1.0 / total, other_scale = 1.0 / other_total;
+  auto distance = spread(0.0);
+  for_row(columns, [&](std::size_t at, auto part) HWY_ATTR {
+    const auto apart = doubles(first + at, part) * scale - doubles(second + at, part) * other_scale;
+    distance = distance + each<double>([](Vec<double> x) HWY_ATTR { return hn::Abs(x); }, apart);
+  });
+  return sum(distance) / 2.0;
+}
+
 }  // namespace pastonly::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -69,6 +101,9 @@ namespace pastonly::kernels {
 ScoreBits score_bits(const float* values, std::size_t count) { PASTONLY_DISPATCH(score_bits(values, count)) }
 double add_score_row(const float* row, std::size_t columns, float* column_sums) {
   PASTONLY_DISPATCH(add_score_row(row, columns, column_sums))
+}
+double total_variation(const float* first, const float* second, std::size_t columns) {
+  PASTONLY_DISPATCH(total_variation(first, second, columns))
 }
 
 }  // namespace pastonly::kernels

@@ -16,4 +16,8 @@ ScoreBits score_bits(const float* values, std::size_t count);
 /// which are enough for a sixteenth of a row, added by halves in double.
 double add_score_row(const float* row, std::size_t columns, float* column_sums);
 
+/// Half the sum of |p - q|, where p and q are two rows, each divided by its sum: sixteen partial sums in
+/// double. NaN where a row is no shares: an element is negative or not finite, or all are zero.
+double total_variation(const float* first, const float* second, std::size_t columns);
+
 }  // namespace pastonly::kernels

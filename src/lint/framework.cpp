@@ -119,6 +119,8 @@ constexpr auto all = std::to_array<FrameworkInfo>({
      "067b021c8, 2026-07-24",
      "base_model+datasets base_model+adapter quantize_moe_experts",
      {}},
+    {Framework::llama_cpp, "llama.cpp", "llama.cpp (metadata of GGUF files)", "github.com/ggml-org/llama.cpp",
+     "00395eb285", "expert_count", Syntax::gguf},
 });
 
 /// Every key, and every block's name with "()"; of scoped names the last part too.
@@ -148,7 +150,8 @@ bool any_part(std::string_view text, char between, Each each) {
 }  // namespace
 
 std::string_view name(Syntax syntax) noexcept {
-  constexpr std::array<std::string_view, 7> names{"YAML", "JSON", "TOML", "shell", "Python", "gin", "log"};
+  constexpr std::array<std::string_view, 8> names{"YAML",   "JSON", "TOML", "shell",
+                                                  "Python", "gin",  "log",  "GGUF"};
   return names[static_cast<std::size_t>(syntax)];
 }
 

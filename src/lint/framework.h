@@ -26,10 +26,11 @@ enum class Framework : std::uint8_t {
   flaxformer,
   llama_factory,
   axolotl,
+  llama_cpp,
 };
 
 /// The syntax of a file.
-enum class Syntax : std::uint8_t { yaml, json, toml, shell, python, gin, log };
+enum class Syntax : std::uint8_t { yaml, json, toml, shell, python, gin, log, gguf };
 std::string_view name(Syntax syntax) noexcept;
 
 /// Whose options a file holds, and what was looked at to know them.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "checkpoint/gguf.h"
 #include "input/files/hash.h"
 #include "input/files/mapped_file.h"
 #include "input/text/printable.h"
@@ -11,7 +12,9 @@
 #include "lint/judge.h"
 #include "lint/model_type.h"
 #include "lint/read_document.h"
+#include "lint/read_gguf.h"
 #include "pastonly/version.h"
+#include "subjects/file_record.h"
 
 namespace pastonly::lint {
 namespace {
@@ -69,12 +72,19 @@ Report::Finding finding_of(const Match& match, const std::string& path) {
   return finding;
 }
 
+/// Such a file is large, and its first bytes are enough for no message.
+bool is_model(const std::string& path) { return path.ends_with(".safetensors"); }
+
 class Reading {
  public:
   explicit Reading(const Request& request) : request_(request) {}
 
   void file(const FoundFile& found) {
     ++read_;
+    if (is_model(found.path))
+      return trouble(
+          found, fmt::format("{}: a model, which holds no options: audit it (pastonly audit)", found.path));
+    if (checkpoint::is_gguf(found.path)) return gguf(found);
     auto syntax = syntax_of(found.path);
     const auto text = input::read_text(found.path, most_log_bytes);
     if (!text) return trouble(found, text.error().message);
@@ -92,12 +102,28 @@ class Reading {
         return unknown(found, model.name);
       std::ranges::sort(whose);
     }
+    recognised(found, *document, whose, {found.path, text->size(), input::sha256_text(*text)});
+  }
+
+  /// Of the file no more is read than its header, and its hash.
+  void gguf(const FoundFile& found) {
+    const auto model = read_gguf_model(found.path);
+    if (!model) return trouble(found, model.error().message);
+    if (!model->type.experts) return nothing(found);
+    if (!model->type.known) return unknown(found, model->type.name);
+    std::vector<FileRecord> files{subjects::record_file(found.path)};
+    if (auto hashed = input::hash_files(files); !hashed) return trouble(found, hashed.error().message);
+    recognised(found, model->document, {Framework::llama_cpp}, files.front());
+  }
+
+  void recognised(const FoundFile& found, const Document& document, const std::vector<Framework>& whose,
+                  FileRecord file) {
     const bool empty =
-        std::ranges::all_of(document->blocks, [](const Block& block) { return block.entries.empty(); });
+        std::ranges::all_of(document.blocks, [](const Block& block) { return block.entries.empty(); });
     if (whose.empty() || empty) return nothing(found);
-    for (const Match& match : judge(*document, whose))
+    for (const Match& match : judge(document, whose))
       report.findings.push_back(finding_of(match, found.path));
-    report.subject.files.push_back({found.path, text->size(), input::sha256_text(*text)});
+    report.subject.files.push_back(std::move(file));
     std::string names;
     for (const Framework one : whose) names += (names.empty() ? "" : ", ") + std::string(info(one).name);
     recognised_.emplace_back(Value::Object{{"path", found.path}, {"frameworks", names}});

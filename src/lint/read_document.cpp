@@ -44,6 +44,7 @@ Expected<Document> read_by(std::string_view text, Syntax syntax) {
     case Syntax::gin:
       return read_gin(text);
     case Syntax::log:
+    case Syntax::gguf:  // no text: read_gguf_model
       break;
   }
   return read_log(text);

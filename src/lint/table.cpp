@@ -1008,6 +1008,23 @@ constexpr auto rows = std::to_array<Option>({
      "the package does the same in evaluation",
      "leave mixture_of_depths out",
      "src/llamafactory/model/model_utils/mod.py; the package mixture-of-depth: MoD/MoD.py"},
+
+    // llama.cpp
+    {"llama-cpp-gating",
+     Framework::llama_cpp,
+     "expert_gating_func",
+     "",
+     {{{"expert_gating_func", Test::is, "0|1|2|3|4", "0"}}},
+     Effect::fine,
+     ids::top_k,
+     "k=2",
+     nothing,
+     evaluation,
+     "softmax, sigmoid, softmax of the chosen, root of softplus, or the architecture's own: each token takes "
+     "its "
+     "best experts, and none is dropped",
+     "",
+     "src/llama-graph.cpp: build_moe_ffn"},
 });
 
 /// Without what tells spellings of one option apart.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pastonly/names.h"
+#include "report/baseline_words.h"
 #include "report/paragraph.h"
 #include "report/text_table.h"
 #include "report/words.h"
@@ -117,7 +118,8 @@ std::string agreement_headline(const Report& report, const TextStyle& style) {
   if (const auto failing = failing_claims(report); report.verdict == Verdict::fail)
     text = fmt::format("The two do not agree: {}.", failing);
   else
-    text = "What is recorded in both agrees as far as the policy asks.";
+    text = fmt::format("What is recorded in both agrees as far as the policy{}.",
+                       report.baseline ? " and the baseline ask" : " asks");
   if (const auto* differing = figure_of(measurement::differing_tokens);
       differing != nullptr && differing->value > 0)
     text += fmt::format(" Of {} tokens, {} take other experts beyond near ties; {}.",
@@ -130,6 +132,7 @@ std::string agreement_headline(const Report& report, const TextStyle& style) {
         " No route differs beyond near ties in {} sequences: a difference that touches more than {:.3g}% of "
         "such sequences would have been seen with 95% confidence.",
         unseen->samples, 100.0 * unseen->value);
+  if (const auto baseline = baseline_in_words(report); !baseline.empty()) text += " " + baseline;
   return wrapped(text, 0, style.width) + "\n";
 }
 

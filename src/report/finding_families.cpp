@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "report/baseline_words.h"
 #include "report/words.h"
 
 namespace pastonly::report {
@@ -31,8 +32,7 @@ std::string gist(const Report::Finding& finding) {
 std::string kind_of(const Report::Finding& finding) {
   const auto& place = finding.place;
   return fmt::format("{}\n{}\n{}\n{}\n{}", finding.check, finding.claim, name(finding.severity),
-                     finding.suppressed ? "ignored: " + *finding.suppressed : "",
-                     place ? fmt::format("{}:{}", place->file, place->line) : "");
+                     standing_in_words(finding), place ? fmt::format("{}:{}", place->file, place->line) : "");
 }
 
 /// The family of a finding, looked up by its kind: a report may hold a hundred thousand findings. Within a

@@ -10,6 +10,7 @@
 #include "input/policy/policy.h"
 #include "pastonly/names.h"
 #include "report/agreement_table.h"
+#include "report/baseline_words.h"
 #include "report/lint_text.h"
 #include "report/paragraph.h"
 #include "run/judge.h"
@@ -66,15 +67,20 @@ std::string pass_headline(const Report& report, const TextStyle& style) {
                             ? "Redrawing later tokens never changed an earlier log-probability."
                             : "Redrawing later tokens never changed an earlier decision.");
   if (seen.empty()) {
-    text += flips > 0.0 && !noise ? " The policy allows it."
-                                  : " No other check found anything the policy forbids.";
+    text +=
+        flips > 0.0 && !noise
+            ? fmt::format(" The {} it.", report.baseline ? "policy or the baseline allows" : "policy allows")
+            : " No other check found anything the policy forbids.";
   } else {
-    text += fmt::format(" Found, and allowed by this policy: {}.", fmt::join(seen, ", "));
+    text += fmt::format(" Found, and allowed by this policy{}: {}.",
+                        report.baseline ? " or the baseline" : "", fmt::join(seen, ", "));
   }
-  const auto ignored = std::ranges::count_if(
-      report.findings, [](const auto& finding) { return finding.suppressed.has_value(); });
+  const auto ignored = std::ranges::count_if(report.findings, [](const auto& finding) {
+    return finding.suppressed.has_value() && !finding.standing.has_value();
+  });
   if (ignored > 0)
     text += fmt::format(" The policy ignores {} finding{} by name.", ignored, ignored == 1 ? "" : "s");
+  if (const auto baseline = baseline_in_words(report); !baseline.empty()) text += " " + baseline;
   return wrapped(text, 0, style.width) + "\n";
 }
 
@@ -94,13 +100,22 @@ std::string failing_in_words(const Report& report) {
 std::vector<std::string> reasons_in_words(const Report& report) {
   constexpr TextStyle one_line{false, 1'000'000};
   const auto line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
-  if (!report.beside.empty()) return report.verdict_reasons;
+  std::vector<std::string> out = report.verdict_reasons;
+  const std::string baseline = baseline_in_words(report);
+  if (!report.beside.empty()) {
+    if (!baseline.empty()) out.push_back(baseline);
+    return out;
+  }
   if (report.subject.kind == "configuration") return {lint_headline(report)};
   if (report.subject.kind == "comparison" && report.verdict != Verdict::inconclusive)
     return {line(agreement_headline(report, one_line))};
-  if (report.verdict == Verdict::fail) return {failing_in_words(report)};
+  if (report.verdict == Verdict::fail) {
+    out = {failing_in_words(report)};
+    if (!baseline.empty()) out.push_back(baseline);
+    return out;
+  }
   if (report.verdict == Verdict::pass) return {line(pass_headline(report, one_line))};
-  std::vector<std::string> out = report.verdict_reasons;
+  if (!baseline.empty()) out.push_back(baseline);
   if (auto muted = muted_in_words(report); !muted.empty()) out.push_back(std::move(muted));
   return out;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "pastonly/check.h"
+#include "report/baseline_words.h"
 #include "report/finding_families.h"
 #include "report/html_charts.h"
 #include "report/html_parts.h"
@@ -39,7 +40,8 @@ std::string finding_article(const Kin& kin) {
     out += html_witness(finding.witness);
     if (!finding.help.empty()) out += html_words((finding.place ? "Instead: " : "") + finding.help);
   }
-  if (finding.suppressed) out += html_words("Ignored by the policy: " + *finding.suppressed, "muted");
+  if (const auto standing = standing_in_words(finding); !standing.empty())
+    out += html_words(standing, "muted");
   return out + "</article>\n";
 }
 

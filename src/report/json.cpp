@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "input/text/value_json.h"
+#include "report/baseline_json.h"
 #include "report/chart_json.h"
 #include "report/experiment_json.h"
 #include "report/json_bytes.h"
@@ -20,6 +21,8 @@ Json maybe(const std::optional<T>& value) {
 }
 Json number(double value) { return maybe(std::optional(value)); }
 
+}  // namespace
+
 Json measurement_json(const Measurement& m) {
   Json json{{"name", m.name},          {"value", number(m.value)}, {"lower", maybe(m.lower)},
             {"upper", maybe(m.upper)}, {"unit", m.unit},           {"samples", m.samples},
@@ -27,6 +30,8 @@ Json measurement_json(const Measurement& m) {
   if (m.layer) json["layer"] = raw(*m.layer);
   return json;
 }
+
+namespace {
 
 std::string_view basis_name(Claim::Basis basis) {
   switch (basis) {
@@ -117,6 +122,8 @@ Json subject_json(const Report::SubjectEntry& subject) {
           {"vocab", maybe(subject.vocab)}, {"options", parameters_json(subject.options)}};
 }
 
+}  // namespace
+
 Json finding_json(const Report::Finding& finding) {
   Json json{{"check", finding.check},
             {"claim", finding.claim},
@@ -131,9 +138,13 @@ Json finding_json(const Report::Finding& finding) {
             {"basis", basis_name(finding.basis)},
             {"p_value", maybe(finding.p_value)},
             {"amount", finding.amount ? measurement_json(*finding.amount) : Json(nullptr)}};
+  if (finding.standing)
+    json["baseline"] = {{"state", finding.standing->state}, {"why", finding.standing->why}};
   if (finding.place) json["place"] = {{"file", finding.place->file}, {"line", finding.place->line}};
   return json;
 }
+
+namespace {
 
 Json dismissed_json(const Report::Dismissed& dismissed) {
   const Claim& claim = dismissed.claim;
@@ -194,7 +205,9 @@ Json policy_json(const Policy& policy) {
   for (const auto& [key, level] : policy.severity) severity[key] = name(level);
   Json ignores = Json::array();
   for (const auto& ignore : policy.ignore) {
-    Json one{{"check", ignore.check}};
+    Json one = Json::object();
+    if (!ignore.check.empty()) one["check"] = ignore.check;
+    if (!ignore.fingerprint.empty()) one["fingerprint"] = ignore.fingerprint;
     if (!ignore.layers.empty()) one["layers"] = ignore.layers;
     one["reason"] = ignore.reason;
     one["expires"] = ignore.expires;
@@ -254,6 +267,9 @@ Json report_json(const Report& report) {
             {"dismissed", array_of(report.dismissed, &dismissed_json)},
             {"policy", {{"name", report.policy.name}, {"rules", policy_json(report.policy)}}}};
   if (report.experiment) json["experiment"] = experiment_json(*report.experiment);
+  if (report.baseline) json["baseline"] = baseline_json(*report.baseline);
+  if (report.redaction)
+    json["redaction"] = {{"digest", report.redaction->digest}, {"withheld", report.redaction->withheld}};
   if (!report.beside.empty()) json["beside"] = array_of(report.beside, &report_json);
   return json;
 }

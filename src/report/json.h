@@ -12,6 +12,8 @@ namespace pastonly::report {
 std::string write_json(const Report& report);
 /// `layers` and `totals` as a report prints them: what `pastonly bound` knows.
 std::string write_bound_json(const std::vector<Report::Layer>& layers, const Report::Totals& totals);
+Json measurement_json(const Measurement& measurement);
+Json finding_json(const Report::Finding& finding);
 /// A policy as pastonly.policy/1, complete: reading it back gives the same policy.
 Json policy_json(const Policy& policy);
 

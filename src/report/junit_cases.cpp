@@ -52,7 +52,10 @@ Spots spots_of(const Report::CheckEntry& check, const std::vector<const ToldFind
     const bool failing = !finding.suppressed && finding.severity >= told->report->policy.fail_on &&
                          told->report->policy.fail_on != Severity::none;
     const std::string text = fmt::format("{} {}{}: {}", name(finding.severity), told->rule,
-                                         finding.suppressed ? " (ignored)" : "", told->message);
+                                         finding.standing     ? fmt::format(" ({})", finding.standing->state)
+                                         : finding.suppressed ? " (ignored)"
+                                                              : "",
+                                         told->message);
     const Result result = failing ? Result::failed : Result::passed;
     if (finding.layers.empty()) say(spots[std::nullopt], result, text);
     for (const std::uint32_t layer : finding.layers) say(spots[layer], result, text);

@@ -85,8 +85,9 @@ std::string lint_headline(const Report& report) {
   if (unread > 0) {
     const std::string others = read == 0 ? "" : said + "; ";
     said = others + counted(static_cast<std::size_t>(unread), "file", "files") + " could not be read";
-    for (const std::string& reason : report.verdict_reasons)
-      said += (&reason == &report.verdict_reasons.front() ? ": " : "; ") + reason;
+    const auto& reasons = report.verdict_reasons;
+    if (!reasons.empty()) said += ": " + reasons.front();
+    if (reasons.size() > 1) said += fmt::format("; and {} more", reasons.size() - 1);
   }
   if (errors > 0) said += "; " + counted(errors, "option that is", "options that are") + " not causal";
   if (warnings > 0)

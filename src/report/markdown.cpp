@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "report/baseline_words.h"
 #include "report/experiment_json.h"
 #include "report/finding_families.h"
 #include "report/headline.h"
@@ -74,7 +75,8 @@ std::string markdown_findings(const Report& report) {
       if (!finding.help.empty())
         what += "<br>" + markdown_cell((finding.place ? "Instead: " : "") + finding.help);
     }
-    if (finding.suppressed) what += "<br>Ignored by the policy: " + markdown_cell(*finding.suppressed);
+    if (const auto standing = standing_in_words(finding); !standing.empty())
+      what += "<br>" + markdown_cell(standing);
     out += markdown_row({std::string(name(finding.severity)), markdown_cell(heading_of(kin[i])), what});
   }
   return out + markdown_more(kin.size());

@@ -5,6 +5,7 @@
 
 #include "input/policy/policy.h"
 #include "input/text/parse_json.h"
+#include "report/baseline_json.h"
 #include "report/chart_json.h"
 #include "report/experiment_json.h"
 #include "report/fields.h"
@@ -13,7 +14,6 @@
 #include "report/writer.h"
 
 namespace pastonly::report {
-namespace {
 
 Measurement measurement_of(const Fields& in) {
   Measurement m;
@@ -26,6 +26,8 @@ Measurement measurement_of(const Fields& in) {
   if (const auto layer = in.maybe_count("layer")) m.layer = LayerIndex{static_cast<std::uint32_t>(*layer)};
   return m;
 }
+
+namespace {
 
 std::optional<Measurement> maybe_measurement(const Fields& in, const char* key) {
   if (in.is_null(key)) return std::nullopt;
@@ -92,6 +94,13 @@ Severity severity_of(const Fields& in) {
   return Severity::note;
 }
 
+Report::Standing standing_of(const Fields& in) {
+  Report::Standing standing{in.text("state"), in.text("why")};
+  if (standing.state != "new" && standing.state != "worse" && standing.state != "accepted")
+    in.refuse("state", "new, worse or accepted");
+  return standing;
+}
+
 Report::Finding finding_of(const Fields& in) {
   Report::Finding finding;
   finding.check = in.text("check");
@@ -107,6 +116,7 @@ Report::Finding finding_of(const Fields& in) {
   finding.basis = basis_of(in);
   finding.p_value = in.maybe_number("p_value");
   finding.amount = maybe_measurement(in, "amount");
+  if (in.has("baseline")) finding.standing = standing_of(in.object("baseline"));
   if (in.has("place")) {
     const Fields place = in.object("place");
     finding.place = Report::Place{place.text("file"), place.count("line")};
@@ -184,6 +194,11 @@ Report report_of(const Fields& in) {
   }
   for (const Fields& dismissed : in.objects("dismissed")) report.dismissed.push_back(dismissed_of(dismissed));
   if (in.has("experiment")) report.experiment = experiment_of(in.object("experiment"));
+  if (in.has("baseline")) report.baseline = baseline_of(in.object("baseline"));
+  if (in.has("redaction")) {
+    const Fields redaction = in.object("redaction");
+    report.redaction = Report::Redaction{redaction.text("digest"), redaction.texts("withheld")};
+  }
   const Fields policy = in.object("policy");
   policy.object("rules");
   report.policy.name = policy.text("name");

@@ -62,6 +62,10 @@ Json sarif_result(const ToldFinding& told, std::size_t rule_index) {
                  {"message", {{"text", sarif_text(told.message.empty() ? told.rule : told.message)}}},
                  {"locations", Json::array({sarif_location(*told.report, *told.finding)})},
                  {"partialFingerprints", {{"primaryLocationLineHash", told.fingerprint + ":1"}}}};
+  if (told.finding->standing) {
+    const std::string& state = told.finding->standing->state;
+    result["baselineState"] = state == "new" ? "new" : state == "worse" ? "updated" : "unchanged";
+  }
   if (told.finding->suppressed) {
     result["suppressions"] =
         Json::array({{{"kind", "external"},

@@ -7,6 +7,7 @@
 
 #include "input/text/printable.h"
 #include "report/agreement_table.h"
+#include "report/baseline_words.h"
 #include "report/coverage_table.h"
 #include "report/experiment_json.h"
 #include "report/finding_families.h"
@@ -56,16 +57,19 @@ std::string reasons(const Report& report, const TextStyle& style) {
     return report.subject.kind == "comparison" ? agreement_headline(report, style)
                                                : pass_headline(report, style);
   // A failure's reasons are its findings, which follow in full.
+  std::string baseline = baseline_in_words(report);
+  if (!baseline.empty()) baseline = wrapped(baseline, 0, style.width) + "\n";
   if (report.verdict == Verdict::fail) {
+    // A comparison's headline holds the baseline's words.
     const std::string why = report.subject.kind == "comparison"
                                 ? agreement_headline(report, style)
-                                : wrapped(failing_in_words(report), 0, style.width) + "\n";
+                                : wrapped(failing_in_words(report), 0, style.width) + "\n" + baseline;
     return why + advice(report, style);
   }
   std::string out;
   for (const auto& reason : report.verdict_reasons) out += "- " + wrapped(reason, 2, style.width) + "\n";
   if (const auto muted = muted_in_words(report); !muted.empty()) out += wrapped(muted, 0, style.width) + "\n";
-  return out;
+  return out + baseline;
 }
 
 /// `brief`: without witness and help.
@@ -91,7 +95,7 @@ std::string finding_text(const Kin& kin, bool brief, const TextStyle& style) {
       paragraph("Witness: " + witness + ".");
     paragraph(finding.help);
   }
-  if (finding.suppressed) paragraph("Ignored by the policy: " + *finding.suppressed);
+  paragraph(standing_in_words(finding));
   return out;
 }
 
@@ -187,6 +191,8 @@ std::string together(const Report& report, const TextStyle& style) {
   std::vector<const Report*> all{&report};
   for (const Report& other : report.beside) all.push_back(&other);
   out += reasons_together(all, style);
+  if (const auto baseline = baseline_in_words(report); !baseline.empty())
+    out += wrapped(baseline, 0, style.width) + "\n";
   for (const Report* one : all) {
     out += "\n" + inked(input::printable(subject_words(*one) + ")"), Ink::bold, style.color) + "\n" +
            details(*one, style);

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "input/files/hash.h"
 #include "pastonly/names.h"
+#include "run/baseline.h"
+#include "run/fingerprint.h"
 #include "stats/holm.h"
 
 namespace pastonly::run {
@@ -89,25 +90,13 @@ std::optional<std::string> dismissal(const Stated& stated, const Policy& policy)
   return std::nullopt;
 }
 
-std::string fingerprint(const std::string& check, const Claim& claim, const Report& report) {
-  std::string text = fmt::format("{}/{}", check, claim.id);
-  for (const LayerIndex layer : claim.layers) {
-    text += fmt::format("|{}", raw(layer));
-    for (const auto& entry : report.layers) {
-      if (entry.index == raw(layer) && entry.facts.rule && entry.facts.rule->id) {
-        text += ":" + *entry.facts.rule->id;
-      }
-    }
-  }
-  return input::sha256_text(text).substr(0, 16);
-}
-
 std::optional<std::string> suppressed_by(const Report::Finding& finding, const Policy& policy,
                                          std::string_view today) {
   for (const Policy::Ignore& ignore : policy.ignore) {
-    const bool named =
-        ignore.check == finding.check || ignore.check == fmt::format("{}/{}", finding.check, finding.claim);
-    if (!named || today > ignore.expires) continue;
+    const bool named = ignore.check.empty() || ignore.check == finding.check ||
+                       ignore.check == fmt::format("{}/{}", finding.check, finding.claim);
+    const bool meant = ignore.fingerprint.empty() || ignore.fingerprint == finding.fingerprint;
+    if (!named || !meant || today > ignore.expires) continue;
     const auto covered = [&](std::uint32_t layer) { return std::ranges::count(ignore.layers, layer) > 0; };
     if (ignore.layers.empty() || (!finding.layers.empty() && std::ranges::all_of(finding.layers, covered))) {
       return ignore.reason;
@@ -128,7 +117,8 @@ Report::Finding finding_of(const Stated& stated, const Policy& policy, std::stri
   finding.message = claim.message;
   for (const LayerIndex layer : claim.layers) finding.layers.push_back(raw(layer));
   finding.witness = claim.witness;
-  finding.fingerprint = fingerprint(finding.check, claim, report);
+  finding.fingerprint =
+      fingerprint(finding.check, claim.id, finding.layers, rules_of(report, finding.layers));
   finding.help = claim.help;
   finding.basis = claim.basis;
   finding.p_value = claim.p_value;
@@ -161,6 +151,7 @@ void judge(const Outcomes& outcomes, const Policy& policy, std::string_view toda
       report.findings.push_back(finding_of(one, policy, today, report));
     }
   }
+  hold_against_baseline(report);
   std::ranges::stable_sort(report.findings, [](const auto& a, const auto& b) {
     if (a.suppressed.has_value() != b.suppressed.has_value()) return b.suppressed.has_value();
     if (a.severity != b.severity) return a.severity > b.severity;

@@ -6,6 +6,7 @@
 #include "pastonly/names.h"
 #include "run/judge.h"
 #include "stats/first_few.h"
+#include "stats/interval.h"
 
 namespace pastonly {
 
@@ -60,8 +61,11 @@ Reasons failures(const Policy& policy, const Report& report) {
   return reasons;
 }
 
-Reasons errors(const Outcomes& outcomes, const Policy& policy, std::string_view today) {
+Reasons errors(const Outcomes& outcomes, const Policy& policy, std::string_view today, const Report& report) {
   Reasons reasons;
+  if (report.baseline && !report.baseline->problem.empty())
+    reasons.push_back(fmt::format("baseline {}: {}. Write one of this subject with --write-baseline",
+                                  report.baseline->name, report.baseline->problem));
   // One file that contradicts the plan stops many checks: they are named together.
   std::vector<std::pair<std::string, std::vector<std::string_view>>> stopped;  // message, checks
   for (const auto& [check, outcome] : outcomes) {
@@ -76,8 +80,9 @@ Reasons errors(const Outcomes& outcomes, const Policy& policy, std::string_view 
   }
   for (const Policy::Ignore& ignore : policy.ignore) {
     if (today > ignore.expires) {
-      reasons.push_back(
-          fmt::format("the policy's ignore entry for {} expired on {}", ignore.check, ignore.expires));
+      reasons.push_back(fmt::format("the policy's ignore entry for {} expired on {}",
+                                    ignore.check.empty() ? "fingerprint " + ignore.fingerprint : ignore.check,
+                                    ignore.expires));
     }
   }
   return reasons;
@@ -163,10 +168,36 @@ void open_changes(const Policy& policy, const Report& report, Reasons& reasons) 
   }
 }
 
-/// A suspicion neither fails nor passes.
+bool is_accepted(const Report::Finding& finding) {
+  return finding.standing && finding.standing->state == "accepted";
+}
+
+/// Whether a baseline accepts every change that the interventions showed, and is asked of one at least.
+bool accepts_the_changes(const Report& report) {
+  bool any = false;
+  for (const auto& finding : report.findings) {
+    if (finding.check != check_id::causal_mask || claim::is_about_noise(finding.claim)) continue;
+    if (!is_accepted(finding)) return false;
+    any = true;
+  }
+  return any && std::ranges::none_of(report.dismissed, [](const auto& row) {
+           return row.check == check_id::causal_mask && !claim::is_about_noise(row.claim.id);
+         });
+}
+
+/// What a pass owes to a baseline.
+Reasons accepted(const Report& report) {
+  const auto count = std::ranges::count_if(report.findings, is_accepted);
+  if (!report.baseline || count == 0) return {};
+  return {fmt::format("{} finding{} as in the baseline {}, and accepted", count, count == 1 ? " is" : "s are",
+                      report.baseline->name)};
+}
+
+/// A suspicion neither fails nor passes, whether a baseline knows it or not.
 void suspicions(const Report& report, Reasons& reasons) {
   for (const auto& finding : report.findings) {
-    if (finding.suppressed || finding.severity < Severity::warning || !claim::is_a_suspicion(finding.claim))
+    if ((finding.suppressed && !is_accepted(finding)) || finding.severity < Severity::warning ||
+        !claim::is_a_suspicion(finding.claim))
       continue;
     reasons.push_back(fmt::format("{}: {}. {}", finding.check, finding.message, finding.help));
   }
@@ -247,6 +278,10 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
   }
   uncovered(limit->coverage, policy.coverage, reasons);
   // A rate of 1 rules nothing out, whatever the policy accepts.
+  // Where all of what changed is known, the trials must be enough to have shown it.
+  const double rate = accepts_the_changes(report)
+                          ? stats::clopper_pearson_upper(0, limit->trials, policy.alpha)
+                          : limit->trial_rate;
   const auto trials = fmt::format("{} trial{}", limit->trials, limit->trials == 1 ? "" : "s");
   if (limit->planted_share) {
     if (*limit->planted_share > policy.limits.planted_share) {
@@ -261,15 +296,15 @@ void weak_interventions(const Outcomes& outcomes, const Policy& policy, const Re
                             100.0 * *limit->planted_share),
           100.0 * policy.limits.planted_share));
     }
-  } else if (limit->trial_rate >= 1.0) {
+  } else if (rate >= 1.0) {
     reasons.push_back(trials + " with redrawn later tokens exclude no leak rate: " +
                       (tolerates_a_change(*ran) ? "decisions changed, which the policy tolerates"
                                                 : "plain repeats change decisions as well"));
-  } else if (limit->trial_rate > policy.limits.trial_rate) {
+  } else if (rate > policy.limits.trial_rate) {
     reasons.push_back(
         fmt::format("{} with redrawn later tokens leave open that up to {:.1f}% of redraws change routing; "
                     "the policy allows {:.1f}%",
-                    trials, 100.0 * limit->trial_rate, 100.0 * policy.limits.trial_rate));
+                    trials, 100.0 * rate, 100.0 * policy.limits.trial_rate));
   }
 }
 
@@ -284,11 +319,12 @@ void decide(const Outcomes& outcomes, const Policy& policy, std::string_view tod
   if (auto reasons = failures(policy, report); !reasons.empty()) {
     return conclude(Verdict::fail, std::move(reasons));
   }
-  if (auto reasons = errors(outcomes, policy, today); !reasons.empty()) {
+  if (auto reasons = errors(outcomes, policy, today, report); !reasons.empty()) {
     return conclude(Verdict::error, std::move(reasons));
   }
   // Two recordings are compared, not audited: what an audit's pass rests on is not asked of them.
-  if (outcome_of(outcomes, check_id::same_routes) != nullptr) return conclude(Verdict::pass, {});
+  if (outcome_of(outcomes, check_id::same_routes) != nullptr)
+    return conclude(Verdict::pass, accepted(report));
   Reasons reasons;
   missing_requirements(outcomes, policy, report, company, reasons);
   weak_interventions(outcomes, policy, report, company, reasons);
@@ -296,7 +332,7 @@ void decide(const Outcomes& outcomes, const Policy& policy, std::string_view tod
   open_changes(policy, report, reasons);
   suspicions(report, reasons);
   const Verdict verdict = reasons.empty() ? Verdict::pass : Verdict::inconclusive;
-  conclude(verdict, std::move(reasons));
+  conclude(verdict, verdict == Verdict::pass ? accepted(report) : std::move(reasons));
 }
 
 }  // namespace run

@@ -61,6 +61,11 @@ std::string difference(const Report::Finding& stated, const Report::Finding& aga
   if (stated.severity != again.severity) {
     return fmt::format("severity: stated {}, recomputed {}", name(stated.severity), name(again.severity));
   }
+  const auto standing = [](const Report::Finding& one) {
+    return one.standing ? one.standing->state + one.standing->why : std::string();
+  };
+  if (standing(stated) != standing(again)) return "its standing to the baseline differs";
+  if (stated.suppressed != again.suppressed) return "whether it is suppressed differs";
   if (!close(stated.p_value, again.p_value)) {
     return fmt::format("p-value: stated {}, recomputed {}", shown(stated.p_value), shown(again.p_value));
   }

@@ -231,6 +231,8 @@ Expected<Report> run_audit(const AuditRequest& request, const Environment& envir
   }
   auto report = request.logs.empty() ? audit_all(request, environment, run)
                                      : run_logs(request, run.today(), environment.watch);
+  if (report && request.baseline)
+    report = run::judge_by_baseline(*std::move(report), *request.baseline, run.today());
   if (report) report->run = run.record(request.seed);
   return report;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "input/trace/trace_file.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
+#include "run/baseline.h"
 #include "session/environment.h"
 #include "session/subject_options.h"
 
@@ -28,6 +30,7 @@ struct AuditRequest {
   external::Program program = {};  ///< asked instead of a subject, where it names a command or pipes
   /// Further recordings of the same model, each audited with the same options, and judged with the first.
   std::vector<std::string> beside = {};
+  std::optional<run::EarlierReport> baseline = {};  ///< what it found is accepted
 };
 /// For a report of logs: what was told; and back into the request. Usage error where the report does not say.
 Value logs_to_value(const AuditRequest& request);
@@ -36,5 +39,8 @@ Expected<void> logs_from_value(const Value& value, AuditRequest& request);
 /// Usage errors, besides others: recordings beside a checkpoint. Input errors: recordings that cannot be of
 /// one model.
 Expected<Report> run_audit(const AuditRequest& request, const Environment& environment);
+
+/// The request that a report is the answer to. Usage errors: its subject cannot be asked again.
+Expected<AuditRequest> audit_of(const Report& report);
 
 }  // namespace pastonly::session

@@ -3,23 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "checkpoint/checkpoint.h"
 #include "evidence/observations.h"
-#include "pastonly/names.h"
 #include "run/compare.h"
 #include "session/audit_session.h"
 #include "session/checkpoint_subject.h"
 #include "session/file_hashes.h"
 #include "session/part_of_work.h"
-#include "session/report_file.h"
 #include "session/text_tokens.h"
 #include "session/timed_run.h"
-#include "stats/interval.h"
 #include "subjects/file_record.h"
 #include "subjects/recorded.h"
 
@@ -128,37 +124,13 @@ Expected<std::vector<FileRecord>> files_of(const CompareRequest& request,
   // The last checkpoint's tokenizer reads the text for all.
   for (FileRecord& file : text_files(request.models.back(), request.checkpoint.text))
     out.push_back(std::move(file));
-  return FileHashes(out).wait();
-}
-
-/// What an accepted comparison had is allowed again: up to the upper end of the interval of its shares.
-Expected<void> accept(const std::string& path, Policy& policy) {
-  if (path.empty()) return {};
-  const auto accepted = read_report(path);
-  if (!accepted) return tl::unexpected(accepted.error());
-  if (accepted->subject.kind != "comparison" || accepted->checks.size() != 1)
-    return usage_error(fmt::format("--baseline {}: is no report of a comparison", path));
-  for (const Measurement& measured : accepted->checks.front().measurements) {
-    if (measured.layer || measured.value <= 0.0) continue;
-    const auto seen = static_cast<double>(measured.samples);
-    const auto raise = [&](const char* name, double& limit) {
-      if (measured.name != name) return;
-      const auto count = static_cast<std::uint64_t>(std::llround(measured.value * seen));
-      limit = std::max(limit, stats::clopper_pearson_upper(count, measured.samples, policy.alpha));
-    };
-    raise(measurement::differing_tokens, policy.limits.mismatch_tokens);
-    raise(measurement::lost_routes, policy.limits.mismatch_routes);
-    raise(measurement::near_ties, policy.limits.near_ties);
-  }
-  return {};
+  return out;
 }
 
 }  // namespace
 
 Expected<Report> run_comparison(const CompareRequest& request, const Environment& environment) {
   const TimedRun timed(environment);
-  Policy policy = request.policy;
-  if (auto known = accept(request.baseline, policy); !known) return tl::unexpected(known.error());
   if (auto fits = check_options(request); !fits) return tl::unexpected(fits.error());
   SameTokens models(request);
   const double opened = std::ranges::any_of(request.models, is_checkpoint) ? 0.8 : 0.1;
@@ -168,19 +140,22 @@ Expected<Report> run_comparison(const CompareRequest& request, const Environment
   environment.watch.progress(opened / 2.0, request.models[1]);
   const auto second = models.open(1);
   if (!second) return tl::unexpected(second.error());
-  auto report = run::compare(*first, *second, policy, request.seed, timed.today(),
+  auto read = files_of(request, {&*first, &*second});
+  if (!read) return tl::unexpected(read.error());
+  FileHashes hashes(*std::move(read));
+  auto report = run::compare(*first, *second, request.policy, request.seed, timed.today(),
                              part_of_work(environment.watch, opened, 1.0));
   if (!report) return report;
   environment.watch.progress(std::nullopt, "hashing the files that were read");
-  auto files = files_of(request, {&*first, &*second});
+  auto files = hashes.wait();
   if (!files) return tl::unexpected(files.error());
   report->subject.files = *std::move(files);
   report->subject.name = fmt::format("{} against {}", request.models[0], request.models[1]);
   report->subject.options = to_value(request.options);
   add_to_value(request.checkpoint, report->subject.options);
-  if (!request.baseline.empty()) report->subject.options.set("baseline", request.baseline);
   report->subject.options.set("models", Value::Array{request.models[0], request.models[1]});
-  report->run = timed.record(request.seed);
+  if (request.baseline) report = run::judge_by_baseline(*std::move(report), *request.baseline, timed.today());
+  if (report) report->run = timed.record(request.seed);
   return report;
 }
 
@@ -210,7 +185,7 @@ Expected<CompareRequest> comparison_of(const Report& report) {
   if (!options) return tl::unexpected(options.error());
   request.options = *std::move(options);
   request.checkpoint = checkpoint_options_from(report.subject.options);
-  request.policy = report.policy;  // as the baseline left it
+  request.policy = report.policy;
   request.seed = report.run.seed;
   return request;
 }

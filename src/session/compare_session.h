@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "pastonly/error.h"
 #include "pastonly/policy.h"
 #include "pastonly/report.h"
+#include "run/baseline.h"
 #include "session/environment.h"
 #include "session/subject_options.h"
 
@@ -22,12 +24,10 @@ struct CompareRequest {
   CheckpointOptions checkpoint;
   Policy policy;
   std::uint64_t seed = 0;
-  std::string baseline = {};  ///< report of an earlier comparison that was accepted; "" = none
+  std::optional<run::EarlierReport> baseline = {};  ///< what it found is accepted
 };
 
-/// Of two: a complete report, hashes and times included. With a baseline a limit of the policy that was
-/// exceeded there is raised to what the shares seen there leave open at the policy's alpha. Usage errors:
-/// options that nothing would follow, a baseline that is no comparison.
+/// Of two: a complete report, hashes and times included. Usage errors: options that nothing would follow.
 Expected<Report> run_comparison(const CompareRequest& request, const Environment& environment);
 /// Of more than two, in order of training: each against the last.
 Expected<comparison::Fixation> run_fixation(const CompareRequest& request, const Environment& environment);

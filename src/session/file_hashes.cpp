@@ -35,21 +35,9 @@ FileHashes::~FileHashes() {
 
 void FileHashes::hash_all() noexcept {
   try {
-    hash_each();
+    result_ = input::hash_files(files_, &stop_);
   } catch (const std::bad_alloc&) {  // nothing may leave a thread
     result_ = tl::unexpected(Error{Error::Kind::input, {}});
-  }
-}
-
-void FileHashes::hash_each() {
-  for (FileRecord& file : files_) {
-    if (stop_) return;
-    auto hash = input::sha256_file(file.path);
-    if (!hash) {
-      result_ = tl::unexpected(hash.error());
-      return;
-    }
-    file.sha256 = *std::move(hash);
   }
 }
 

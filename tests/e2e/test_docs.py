@@ -178,6 +178,10 @@ class Recipes(unittest.TestCase):
             for fixture in () if check == "same-routes" else ("leaky", "clean"):
                 self.assert_file(f"tests/audits/{check}/{fixture}.json", why)
         checks = [name.replace("_", "-") for name in listed]
+        overview = (ROOT / "docs/how-it-works.md").read_text()
+        for check in checks:
+            title = run("explain", check).stdout.splitlines()[0].split(" - ", 1)[1].removesuffix(" (check)")
+            self.assertIn(f"| [{check}](checks/{check}.md) | {title} |", overview, "docs/how-it-works.md lists it")
         for page in (ROOT / "docs/checks").glob("*.md"):
             self.assertTrue(page.stem in checks, f"docs/checks/{page.name} is the page of no check")
         for folder in (ROOT / "tests/audits").glob("*/"):

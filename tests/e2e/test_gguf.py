@@ -1,5 +1,6 @@
 """GGUF files on the command line."""
 
+import hashlib
 import json
 import pathlib
 import struct
@@ -121,6 +122,45 @@ class Gguf(unittest.TestCase):
             done = run("audit", self.file)
             self.assertEqual(done.returncode, 2)
             self.assertIn("more than its", done.stderr)
+
+
+class Linted(unittest.TestCase):
+    """pastonly lint reads the metadata."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.checkpoint = test_checkpoint.write(self.root / "checkpoint")
+
+    def linted(self, keys=None, name="model.gguf"):
+        file = write(self.root / name, self.checkpoint, keys)
+        done = run("lint", file, "-o", "json")
+        return done.returncode, json.loads(done.stdout)
+
+    def test_what_llama_cpp_routes_by_passes(self):
+        for gating in (None, 0, 1, 2, 3, 4):
+            code, report = self.linted({"olmoe.expert_gating_func": gating} if gating is not None else None)
+            self.assertEqual((code, report["findings"], report["not_assessed"]), (0, [], []), gating)
+            self.assertEqual(report["subject"]["options"]["recognised"][0]["frameworks"], "llama.cpp")
+            self.assertEqual(report["subject"]["files"][0]["sha256"],
+                             hashlib.sha256((self.root / "model.gguf").read_bytes()).hexdigest())
+
+    def test_what_is_not_known_is_not_assessed(self):
+        code, report = self.linted({"olmoe.expert_gating_func": 77})
+        self.assertIn("audit the checkpoint", report["not_assessed"][0]["reason"])
+        self.assertEqual(report["subject"]["options"]["recognised"], [])
+
+    def test_a_dense_model_has_nothing_to_say(self):
+        _, report = self.linted({"olmoe.expert_count": 0})
+        self.assertIn("no option", report["not_assessed"][0]["reason"])
+
+    def test_a_broken_file_is_an_error(self):
+        file = write(self.root / "model.gguf", self.checkpoint)
+        file.write_bytes(file.read_bytes()[:100])
+        done = run("lint", file)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("model.gguf", done.stdout)
 
 
 if __name__ == "__main__":

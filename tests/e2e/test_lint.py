@@ -138,6 +138,8 @@ class Hostile(unittest.TestCase):
         self.refused("nul.yaml", b"a: 1\0", "NUL")
         self.refused("wide.json", '{"k":1,' + ",".join(f'"k{i}":1' for i in range(250000)) + "}", "keys")
         self.refused("big.yaml", " " * (5 << 20) + "a", "more than")
+        self.refused("model.safetensors", b"\0" * 100, "audit it")
+        self.refused("model.gguf", b"GGUF\3\0\0\0" + b"\xff" * 100, "tensors")
         self.refused("torn.yaml", "a: [1\nb: }", "line 2")
         with open(self.folder / "huge.json", "wb") as file:
             file.truncate(1 << 30)

@@ -90,10 +90,10 @@ std::string sha256_text(std::string_view text) {
   return hash.hex();
 }
 
-Expected<void> hash_files(std::vector<FileRecord>& files) {
+Expected<void> hash_files(std::vector<FileRecord>& files, const std::atomic<bool>* stop) {
   std::vector<std::optional<Error>> errors(files.size());
   stats::parallel_for(files.size(), [&](std::size_t i) {
-    if (!files[i].sha256.empty()) return;
+    if (!files[i].sha256.empty() || (stop != nullptr && *stop)) return;
     auto hashed = hash_file(files[i].path);
     if (!hashed) {
       errors[i] = hashed.error();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -14,7 +15,8 @@ namespace pastonly::input {
 Expected<std::string> sha256_file(const std::filesystem::path& path);
 std::string sha256_text(std::string_view text);
 
-/// Fills in sha256 and bytes of every record that has no hash yet, several files at a time.
-Expected<void> hash_files(std::vector<FileRecord>& files);
+/// Fills in sha256 and bytes of every record that has no hash yet, several files at a time; the first that
+/// cannot be read is the error. Once `stop` is set, no other file is begun.
+Expected<void> hash_files(std::vector<FileRecord>& files, const std::atomic<bool>* stop = nullptr);
 
 }  // namespace pastonly::input

@@ -112,6 +112,10 @@ bool is_severity_key(std::string_view key) noexcept {
   return std::ranges::find(claim::all, key.substr(slash + 1)) != std::ranges::end(claim::all);
 }
 
+bool is_fingerprint(std::string_view text) noexcept {
+  return text.size() == 16 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 std::string PolicyReader::read_schema(const Json& value) {
   return value == "pastonly.policy/1" ? "" : "'schema' is not pastonly.policy/1";
 }
@@ -259,11 +263,16 @@ std::string PolicyReader::read_ignore(const Json& value, Policy::Ignore& ignore)
     }
     std::string* text = key == "check" ? &ignore.check : key == "reason" ? &ignore.reason : nullptr;
     if (key == "expires") text = &ignore.expires;
-    if (text == nullptr) return unknown_key(key, "check, layers, reason, expires");
+    if (key == "fingerprint") text = &ignore.fingerprint;
+    if (text == nullptr) return unknown_key(key, "check, fingerprint, layers, reason, expires");
     if (!part.is_string()) return fmt::format("'{}' is not a string", key);
     *text = part.get<std::string>();
   }
-  if (!is_severity_key(ignore.check)) return unknown_check("'check'", ignore.check);
+  if (value.contains("fingerprint") && !is_fingerprint(ignore.fingerprint))
+    return "'fingerprint' is not the 16 hex digits (0-9, a-f) that a JSON report gives a finding";
+  if (!value.contains("check") && ignore.fingerprint.empty()) return "needs a 'check' or a 'fingerprint'";
+  if (value.contains("check") && !is_severity_key(ignore.check))
+    return unknown_check("'check'", ignore.check);
   if (ignore.reason.find_first_not_of(" \t\n") == std::string::npos) return "needs a 'reason'";
   if (!is_date(ignore.expires)) return "needs 'expires', a date as YYYY-MM-DD";
   if (!today_.empty() && ignore.expires < today_) {

@@ -52,3 +52,39 @@ TEST_CASE("the largest magnitude and any sign are seen wherever they stand", "[k
     }
   }
 }
+
+TEST_CASE("total variation is half the distance of two rows' shares, and of shares alone",
+          "[kernels][compare]") {
+  for (const std::size_t columns : {1U, 3U, 16U, 17U, 64U, 200U}) {
+    stats::CounterRng rng(columns, 1);
+    std::vector<float> one(columns), other(columns);
+    long double sums[2] = {0.0L, 0.0L}, expected = 0.0L;
+    for (std::size_t e = 0; e < columns; ++e) {
+      one[e] = static_cast<float>(rng.uniform()) + 0.01F;
+      other[e] = 1e6F * static_cast<float>(rng.uniform()) + 0.01F;
+      sums[0] += one[e];
+      sums[1] += other[e];
+    }
+    for (std::size_t e = 0; e < columns; ++e)
+      expected += std::abs(one[e] / sums[0] - other[e] / sums[1]) / 2.0L;
+    double first_target = -1.0;
+    kernels::for_each_target([&] {
+      const double found = kernels::total_variation(one.data(), other.data(), columns);
+      CHECK_THAT(found, Catch::Matchers::WithinAbs(static_cast<double>(expected), 1e-15));
+      if (first_target < 0.0) first_target = found;
+      CHECK(found == first_target);
+      CHECK(kernels::total_variation(one.data(), one.data(), columns) == 0.0);
+      for (const float bad : {-1e-30F, NAN, INFINITY}) {
+        for (const std::size_t at : {std::size_t{0}, columns / 2, columns - 1}) {
+          auto broken = other;
+          broken[at] = bad;
+          CHECK(std::isnan(kernels::total_variation(one.data(), broken.data(), columns)));
+          CHECK(std::isnan(kernels::total_variation(broken.data(), one.data(), columns)));
+        }
+      }
+      const std::vector<float> zeros(columns, 0.0F);
+      CHECK(std::isnan(kernels::total_variation(one.data(), zeros.data(), columns)));
+      CHECK(std::isnan(kernels::total_variation(zeros.data(), one.data(), columns)));
+    });
+  }
+}

@@ -91,7 +91,8 @@ Report full() {
   report.not_assessed = {{"source-floor", "no source"}};
   report.policy = input::read_policy("ci").value();
   report.policy.name = "p";
-  report.policy.ignore = {{"causal-mask", {3}, "known", "2027-01-01"}};
+  report.policy.ignore = {{"causal-mask", "", {3}, "known", "2027-01-01"},
+                          {"", "0123456789abcdef", {}, "known", "2027-01-01"}};
   report.policy.source = Source{"uniform", 64};
   return report;
 }
@@ -106,6 +107,26 @@ std::string on_one_line(const std::string& text) {
 }
 
 }  // namespace
+
+TEST_CASE("a baseline and what was redacted survive writing and reading", "[report][baseline]") {
+  Report report = full();
+  report.findings.front().standing = Report::Standing{"worse", "it grew"};
+  report.baseline = Report::Baseline{"old.json", std::string(64, 'b'), "1.2.2", "ci", "", {}};
+  report.baseline->entries = {{"causal-mask",
+                               "flip",
+                               {3},
+                               {"expert-choice"},
+                               "0123456789abcdef",
+                               Severity::none,
+                               {{"flip_rate_decisions", 0.01, 0.0, 0.02, "fraction", 100, LayerIndex{3}}},
+                               "not assessed"}};
+  report.redaction = Report::Redaction{std::string(64, 'c'), {"text"}};
+  const std::string text = write_json(report);
+  const auto back = parse_report(text, "r.json");
+  if (!back) FAIL(back.error().message);
+  CHECK(write_json(*back) == text);
+  CHECK(back->baseline->entries.front().figures.front().upper == 0.02);
+}
 
 TEST_CASE("a report survives writing and reading, byte for byte", "[report]") {
   const std::string text = write_json(full());

@@ -205,7 +205,7 @@ TEST_CASE("a statistical claim without p-value and limit decides nothing", "[jud
 
 TEST_CASE("ignores hide what they name until they run out; what they hide stays", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"causal-mask", {1}, "known, being fixed", "2026-06-15"}};
+  policy.ignore = {{"causal-mask", "", {1}, "known, being fixed", "2026-06-15"}};
   const Report hidden = judged(with("causal-mask", claim("flip")), policy);
   CHECK(hidden.verdict == Verdict::pass);
   CHECK(hidden.findings.at(0).suppressed == "known, being fixed");
@@ -221,15 +221,47 @@ TEST_CASE("ignores hide what they name until they run out; what they hide stays"
 
 TEST_CASE("an ignore may name a claim of a check, as reports print it", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"causal-mask/flip", {}, "known", "2026-06-15"}};
+  policy.ignore = {{"causal-mask/flip", "", {}, "known", "2026-06-15"}};
   CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::pass);
   policy.ignore[0].check = "causal-mask/stochastic";
   CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::fail);
 }
 
+TEST_CASE("an ignore may name one finding by its fingerprint", "[judge]") {
+  Policy policy = strict();
+  const std::string print = judged(with("causal-mask", claim("flip"))).findings.at(0).fingerprint;
+  policy.ignore = {{"", print, {}, "known", "2026-06-15"}};
+  CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::pass);
+  CHECK(judged(with("batch-isolation", claim("flip")), policy).verdict == Verdict::fail);
+  policy.ignore[0].check = "batch-isolation";
+  CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::fail);
+}
+
+TEST_CASE("a baseline passes in the place of a failure, and of nothing else", "[judge][baseline]") {
+  const auto accepting = [](const Claim& made, std::uint64_t trials, const Policy& policy = strict()) {
+    run::Outcomes outcomes = with("causal-mask", made);
+    std::get<Ran>(outcomes.front().second).detection_limit = DetectionLimit{1.0, trials, 0.95, {}};
+    Report report = seen();
+    report.baseline.emplace();
+    report.baseline->name = "old.json";
+    report.baseline->entries.push_back({"causal-mask", made.id, {1}, {""}, "", Severity::error, {}, ""});
+    return judged(outcomes, policy, std::move(report));
+  };
+  const Report passed = accepting(claim("flip"), 12);
+  CHECK(passed.verdict == Verdict::pass);
+  REQUIRE(passed.verdict_reasons.size() == 1);
+  CHECK(passed.verdict_reasons.front() == "1 finding is as in the baseline old.json, and accepted");
+  // Trials that could have shown little, tokens that were not seen, a suspicion that nothing settles.
+  CHECK(accepting(claim("flip"), 2).verdict == Verdict::inconclusive);
+  Policy more = strict();
+  more.min_tokens = 100'000;
+  CHECK(accepting(claim("flip"), 12, more).verdict == Verdict::inconclusive);
+  CHECK(accepting(claim("unproven-gain"), 12).verdict == Verdict::inconclusive);
+}
+
 TEST_CASE("a finding without layers is not hidden by an ignore of some layers", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"causal-mask", {1}, "known", "2027-01-01"}};
+  policy.ignore = {{"causal-mask", "", {1}, "known", "2027-01-01"}};
   Claim whole = claim("flip");
   whole.layers.clear();
   CHECK(judged(with("causal-mask", whole), policy).verdict == Verdict::fail);
@@ -237,7 +269,7 @@ TEST_CASE("a finding without layers is not hidden by an ignore of some layers", 
 
 TEST_CASE("an ignore past its date hides nothing and is an error", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"causal-mask", {}, "known", "2026-06-14"}};
+  policy.ignore = {{"causal-mask", "", {}, "known", "2026-06-14"}};
   CHECK(judged(with("causal-mask", claim("flip")), policy).verdict == Verdict::fail);
   const Report report = judged(clean(), policy);
   CHECK(report.verdict == Verdict::error);
@@ -327,7 +359,7 @@ TEST_CASE("a detection limit above the policy's is inconclusive", "[judge]") {
   const Report changed = judged(outcomes, anything);
   CHECK(changed.verdict == Verdict::inconclusive);
   CHECK(changed.verdict_reasons.at(0).find("plain repeats change decisions") != std::string::npos);
-  anything.ignore = {{"causal-mask", {}, "known", "2027-01-01"}};
+  anything.ignore = {{"causal-mask", "", {}, "known", "2027-01-01"}};
   std::get<Ran>(outcomes[0].second).claims = {claim("flip")};
   const std::string_view tolerated = "which the policy tolerates";
   CHECK(judged(outcomes, anything).verdict_reasons.at(0).find(tolerated) != std::string::npos);
@@ -348,7 +380,7 @@ TEST_CASE("chunk widths that no cut could see are inconclusive", "[judge]") {
 
 TEST_CASE("findings stand by severity, hidden ones last, and keep their fingerprint", "[judge]") {
   Policy policy = strict();
-  policy.ignore = {{"batch-isolation", {}, "one tenant only", "2027-01-01"}};
+  policy.ignore = {{"batch-isolation", "", {}, "one tenant only", "2027-01-01"}};
   run::Outcomes outcomes = with("batch-isolation", claim("flip"));
   std::get<Ran>(outcomes[0].second).claims = {claim("rounding"), claim("flip")};
   const Report report = judged(outcomes, policy);
