@@ -10,8 +10,8 @@
 
 namespace pastonly::session {
 
-/// SHA-256 of the files an audit reads, computed beside it, several files at a time. Files that are written to
-/// between construction and `wait` are an input error: what was audited is not what was hashed.
+/// SHA-256 of the files an audit reads, computed beside it, several files at a time. Files that are written
+/// to between construction and `wait` are an input error: what was audited is not what was hashed.
 class FileHashes {
  public:
   explicit FileHashes(std::vector<FileRecord> files);
