@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pastonly/report.h"
@@ -14,6 +15,9 @@ std::string pass_headline(const Report& report, const TextStyle& style);
 
 /// For other verdicts: what `release` would report and this policy mutes, as one sentence; "" for nothing.
 std::string muted_in_words(const Report& report);
+
+/// The verdict as people read it: "note" where a lint passes and assessed nothing.
+std::string_view verdict_word(const Report& report);
 
 /// Why a policy fails: the checks whose findings do it, each once.
 std::string failing_in_words(const Report& report);
