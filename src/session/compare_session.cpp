@@ -14,6 +14,7 @@
 #include "run/compare.h"
 #include "session/audit_session.h"
 #include "session/checkpoint_subject.h"
+#include "session/drawn_tokens.h"
 #include "session/file_hashes.h"
 #include "session/report_file.h"
 #include "session/text_tokens.h"
@@ -127,6 +128,7 @@ Expected<std::vector<FileRecord>> files_of(const CompareRequest& request,
   // The last checkpoint's tokenizer reads the text for all.
   for (FileRecord& file : text_files(request.models.back(), request.checkpoint.text))
     out.push_back(std::move(file));
+  for (FileRecord& file : token_files(request.checkpoint.tokens)) out.push_back(std::move(file));
   return FileHashes(out).wait();
 }
 
