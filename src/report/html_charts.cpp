@@ -9,6 +9,7 @@
 #include <map>
 
 #include "pastonly/names.h"
+#include "report/health_table.h"
 #include "report/html_parts.h"
 
 namespace pastonly::report {
@@ -129,6 +130,16 @@ Chart by_chunk(const Report& report, std::string_view name, std::string title, s
   return chart;
 }
 
+/// For sections of their own.
+std::string charts_of_check(const Report& report, std::string_view id) {
+  std::string out;
+  for (const auto& check : report.checks) {
+    if (check.id != id) continue;
+    for (const Chart& chart : check.charts) out += html_chart(chart, "");
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string html_layer_figures(const Report& report) {
@@ -175,7 +186,18 @@ std::string html_agreement_figures(const Report& report) {
                "Of the first recording's routes; by chance: what the loads of the experts alone predict.") +
          drawn(differ, "Other gates: of tokens with the same experts.") +
          drawn(scores,
-               "Mean over tokens, 0 to 1. Where scores agree and routes do not, the selection differs.");
+               "Mean over tokens, 0 to 1. Where scores agree and routes do not, the selection differs.") +
+         charts_of_check(report, check_id::same_routes);
+}
+
+std::string html_influence(const Report& report) { return charts_of_check(report, check_id::causal_mask); }
+
+std::string html_health(const Report& report) {
+  std::vector<Report::CheckEntry> others = report.checks;
+  std::erase_if(others, [](const auto& check) {
+    return check.id == check_id::causal_mask || check.id == check_id::same_routes;
+  });
+  return html_table("Router health, over the layers", health_rows(report)) + html_check_charts(others);
 }
 
 std::string html_check_charts(const std::vector<Report::CheckEntry>& checks) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "pastonly/check.h"
+#include "pastonly/names.h"
 #include "report/finding_families.h"
 #include "report/html_charts.h"
 #include "report/html_parts.h"
@@ -85,15 +86,39 @@ std::string files_table(const Report& report) {
   std::vector<Row> rows{{"file", "bytes", "SHA-256"}};
   for (const FileRecord& file : report.subject.files)
     rows.push_back({file.path, grouped(file.bytes), file.sha256.empty() ? "-" : file.sha256});
+  if (report.subject.kind != "configuration") return html_table("Files that were read", rows);
   return html_table(
-      report.subject.kind == "configuration" ? "Files with options that are known" : "Files that were read",
+      fmt::format("{} files with options that are known, of {} read", report.subject.files.size(),
+                  report.subject.options.integer("read").value_or(0)),
       rows);
 }
 
-std::string policy_table(const Policy& policy) {
+/// What a policy says of two recordings; the rest is of audits.
+std::string comparison_policy(const Policy& policy, std::vector<Row> rows) {
+  const std::string_view check = check_id::same_routes;
+  rows.push_back({"significance of intervals", fmt::format("{:g}", policy.alpha)});
+  rows.push_back({"tokens at least", grouped(policy.min_tokens)});
+  const auto percent = [](double share) { return fmt::format("{:g}%", 100.0 * share); };
+  rows.push_back({"tokens with other experts, at most", percent(policy.limits.mismatch_tokens)});
+  rows.push_back({"routes lost, at most", percent(policy.limits.mismatch_routes)});
+  rows.push_back({"decisions at near ties, at most", percent(policy.limits.near_ties)});
+  for (const auto& [claim, severity] : policy.severity) {
+    if (std::string_view(claim).substr(0, claim.find('/')) == check)
+      rows.push_back({"severity of " + claim, std::string(name(severity))});
+  }
+  for (const auto& ignore : policy.ignore) {
+    if (ignore.check.substr(0, ignore.check.find('/')) == check)
+      rows.push_back(
+          {"ignores " + ignore.check, fmt::format("{} (until {})", ignore.reason, ignore.expires)});
+  }
+  return html_table("Policy", rows);
+}
+
+std::string policy_table(const Policy& policy, bool compared) {
   std::vector<Row> rows{{"rule of the policy", "value"}};
   rows.push_back({"name", policy.name});
   rows.push_back({"fails on", std::string(name(policy.fail_on))});
+  if (compared) return comparison_policy(policy, std::move(rows));
   rows.push_back(
       {"requires checks", policy.require.empty() ? "-" : fmt::format("{}", fmt::join(policy.require, ", "))});
   rows.push_back({"requires modes", policy.require_mode.empty()
@@ -197,7 +222,7 @@ std::string html_method(const Report& report) {
   }
   out += html_details("Checks", checks_table(checks));
   out += html_details("Every figure", figures_table(checks));
-  out += html_details("Policy", policy_table(report.policy));
+  out += html_details("Policy", policy_table(report.policy, report.subject.kind == "comparison"));
   return out + html_details("Files", files_table(report));
 }
 

@@ -61,13 +61,15 @@ std::string xml_text(std::string_view text) {
   return out;
 }
 
+// Numbers on shades keep a contrast of 4.5 to 1.
 std::string_view svg_style() noexcept {
   return R"(svg{font:13px system-ui,sans-serif;color:#1f2328;background:#fff}
-text{fill:currentColor}.title{font-weight:600;font-size:15px}.small{font-size:11px;opacity:.8}
+text{fill:currentColor}.title{font-weight:600;font-size:15px}.small{font-size:11px;opacity:.8}.cell{font-size:11px}
 .axis{stroke:currentColor;stroke-opacity:.5;fill:none}.grid{stroke:currentColor;stroke-opacity:.13;fill:none}
 .line{fill:none;stroke-width:2}.unknown{fill:currentColor;fill-opacity:.06}
-.above{fill:#d9480f}.below{fill:#1971c2}
-@media (prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}.above{fill:#ff8a3d}.below{fill:#58a6ff}}
+.above{fill:#ff8a3d}.below{fill:#6cb6ff}.crime{fill:#b3261e}
+@media (prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}
+.above{fill:#b03a08}.below{fill:#1a5fc4}.crime{fill:#ff8a80}}
 )";
 }
 

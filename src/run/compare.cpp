@@ -15,6 +15,7 @@
 #include "integrity/layer_scan.h"
 #include "pastonly/names.h"
 #include "pastonly/version.h"
+#include "run/agreement_charts.h"
 #include "run/judge.h"
 #include "stats/interval.h"
 #include "stats/parallel.h"
@@ -62,6 +63,7 @@ class Comparison {
     places();
     records();
     routes();
+    out_.charts = agreement_charts(first_, alignment_, agreement_);
     gates();
     losses();
     return std::move(out_);

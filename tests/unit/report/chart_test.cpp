@@ -117,6 +117,40 @@ TEST_CASE("charts of nothing, of one point and of equal values can be drawn", "[
   }
 }
 
+TEST_CASE("what must not be stands out, however rare", "[report][chart]") {
+  Chart chart = heat_map();
+  chart.neutral.reset();
+  chart.forbidden = true;
+  chart.about = "what it shows";
+  chart.rows = chart.columns = {"0", "1", "2"};
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  chart.values = {none, 1e-6, 0.0, none, none, 1.0, none, none, none};
+  const std::string drawn = draw(chart, 760.0).body;
+  CHECK(count(drawn, "class=\"crime\"") == 3);  // one of them in the key
+  CHECK(count(drawn, "class=\"crime\" fill-opacity=\"0.500\"") == 1);
+  CHECK(count(drawn, "class=\"below\"") == 2);
+  CHECK(count(drawn, "not asked") == 1);
+  CHECK(count(drawn, "the past may change a decision") == 1);
+  chart.values[1] = chart.values[5] = 0.0;
+  CHECK(count(draw(chart, 760.0).body, "class=\"crime\"") == 0);
+  const auto again = parse_report(write_json(with({chart})), "report.json");
+  REQUIRE(again);
+  CHECK(again->checks[0].charts[0].forbidden);
+  CHECK(again->checks[0].charts[0].about == "what it shows");
+  const std::string json = write_json(with({chart}));
+  CHECK_FALSE(parse_report(replaced(json, "\"forbidden\": true", "\"forbidden\": 1"), "report.json"));
+  CHECK_FALSE(parse_report(replaced(json, "\"what it shows\"", "[]"), "report.json"));
+}
+
+TEST_CASE("loads that are all but even are not drawn as extremes", "[report][chart]") {
+  Chart chart = heat_map();
+  chart.values = {1.0, 1.001, 0.999, 1.0, 1.0, 1.0};
+  const std::string even = draw(chart, 900.0).body;
+  CHECK(even.find("fill-opacity=\"1.000\"") == std::string::npos);
+  chart.values[1] = 2.0;
+  CHECK(draw(chart, 900.0).body.find("fill-opacity=\"1.000\"") != std::string::npos);
+}
+
 TEST_CASE("a map of too many cells is named, not drawn", "[report][chart]") {
   Chart chart = heat_map();
   chart.rows.assign(1000, "row");
