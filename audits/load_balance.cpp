@@ -191,6 +191,7 @@ void draw(const std::vector<LayerLoad>& layers, bool over_time, Ran& ran) {
   time.title = "MaxVio in each stretch of the batch, in the order of the router";
   time.x = "stretch";
   time.unit = "MaxVio";
+  time.neutral = 0.0;
   time.about =
       "The busiest expert's load over the mean, minus 1: 0 is even. A layer that is dark at some time alone "
       "is "

@@ -35,11 +35,11 @@ std::string what_changed(const Influence& map, bool decisions, std::size_t trial
       decisions ? "routing decisions of a token" : "what the model computes at a token";
   if (map.moved == 0)
     return fmt::format(
-        "Nothing is coloured: {} before a cut, in {}, are decided as before when later tokens are redrawn.",
+        "Nothing is red: {} before a cut, in {}, are decided as before when later tokens are redrawn.",
         counted(map.asked, "token"), counted(trials, "trial"));
   std::string out =
-      fmt::format("Coloured: {} changed although every token up to it stayed: at {} of {} tokens, in {}. ",
-                  what, map.moved, map.asked, counted(trials, "trial"));
+      fmt::format("Red: {} changed although every token up to it stayed: at {} of {} tokens, in {}. ", what,
+                  map.moved, map.asked, counted(trials, "trial"));
   if (!proven) out += "It is not proven that the later tokens did it: see the findings. ";
   const auto& far = *map.farthest;
   out += map.farthest->distance() == 1
@@ -71,7 +71,7 @@ std::optional<Chart> influence_chart(std::span<const comparison::Trial> trials, 
   chart.forbidden = true;
   chart.about = what_changed(map, decisions, trials.size(), proven) +
                 " A trial redraws every token from its first one on, so a cell accuses that token or a later "
-                "one. Blank: not asked, because no trial began there, or because the past may change a "
+                "one. Grey: not asked, because no trial began there, or because the past may change a "
                 "decision (on the diagonal and below it).";
   if (map.width > 1) chart.about += fmt::format(" A cell holds {} by {} positions.", map.width, map.width);
   return chart;

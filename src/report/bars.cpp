@@ -46,6 +46,11 @@ BarScale bar_scale(const std::vector<Bar>& bars, std::optional<double> line, dou
   return scale;
 }
 
+/// Small ones as others are written: 0.0001, not 1e-04.
+std::string bar_figure(double value) {
+  return value != 0.0 && std::abs(value) < 1e-3 ? fmt::format("{:.5f}", value) : fmt::format("{:.4g}", value);
+}
+
 std::string drawn_bar(const Bar& bar, const BarScale& scale, double y) {
   const double middle = y + bar_height / 2.0, to = scale.at(bar.value);
   std::string out;
@@ -64,7 +69,7 @@ std::string drawn_bar(const Bar& bar, const BarScale& scale, double y) {
   }
   if (scale.dots)
     out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"#0072b2\"/>\n", to, middle);
-  return out + bar_label(scale.right + 8.0, y + 11.0, fmt::format("{:.4g}", bar.value), "start");
+  return out + bar_label(scale.right + 8.0, y + 11.0, bar_figure(bar.value), "start");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "report/headline.h"
 #include "report/html_charts.h"
@@ -50,14 +51,21 @@ void add_recording(const Report& report, const std::string& of, std::size_t numb
     add("method", "Method and limits", html_method(report));
 }
 
+std::string_view question_of(const Report& report) {
+  if (is_lint(report)) return "which options look ahead?";
+  return report.subject.kind == "comparison" ? "do both recordings route alike?"
+                                             : "does routing see the future?";
+}
+
 /// What the first finding that fails the policy says: the reason, before the names of checks.
 std::string html_worst(const Report& report) {
-  if (report.verdict != Verdict::fail || is_lint(report)) return "";
+  if (report.verdict != Verdict::fail) return "";
   for (const Report* one : all_of(report)) {
     for (const auto& finding : one->findings) {
       if (finding.suppressed || finding.severity < one->policy.fail_on) continue;
-      std::string said = cut_to(finding.message, 400);
-      if (!finding.layers.empty()) said = fmt::format("In {}: {}", layers_in_words(finding.layers), said);
+      std::string said = cut_to(placed_message(finding), 400);
+      if (!finding.place && !said.empty())
+        said.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(said.front())));
       return html_paragraph(said + (said.ends_with('.') || said.ends_with("…") ? "" : "."), "reason");
     }
   }
@@ -112,8 +120,7 @@ std::string write_html(const Report& report, const TextStyle&) {
       "tabindex=\"-1\">\n{7}</main>\n<footer><p>Written by pastonly. The JSON report holds all of "
       "it{9}.</p></footer>\n</body>\n</html>\n",
       title, svg_style(), html_style(), verdict, html_reasons(report), html_facts(report), page.links,
-      page.body, is_lint(report) ? "which options look ahead?" : "does routing see the future?",
-      is_lint(report) ? "" : ", and <code>pastonly verify</code> checks it");
+      page.body, question_of(report), is_lint(report) ? "" : ", and <code>pastonly verify</code> checks it");
 }
 
 }  // namespace pastonly::report

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -81,7 +82,10 @@ std::string leak_figure(const Report& report) {
     m.upper = leak.upper;
     add_point(series, layer.index, m);
   }
-  Chart chart = line_chart("Leak by layer, against what routing could carry", "layer", "bits");
+  const bool measured = !leaks.empty();
+  Chart chart = line_chart(
+      measured ? "Leak by layer, against what routing could carry" : "What routing could carry, by layer",
+      "layer", "bits");
   for (auto& [unit, series] : leaks) add_series(chart, std::move(series));
   add_series(chart, bound_line(report, "floor (published), bits per token", &LayerFacts::Bound::floor_bits));
   add_series(chart,
@@ -89,10 +93,11 @@ std::string leak_figure(const Report& report) {
   add_series(chart,
              bound_line(report, "limit of long chunks, bits per token", &LayerFacts::Bound::limit_bits));
   return drawn(chart,
-               "Floor, capacity and limit: bits that one token's mask could carry about later tokens if "
-               "experts of these "
-               "shapes chose their tokens. A band reaches from the certified lower end of an estimate to its "
-               "upper end.");
+               fmt::format("Floor, capacity and limit: bits that one token's mask could carry about later "
+                           "tokens if experts of these shapes chose their tokens. {}",
+                           measured ? "A band reaches from the certified lower end of an estimate to its "
+                                      "upper end."
+                                    : "How much this routing does carry was not measured."));
 }
 
 /// At most six layers, spread evenly.
@@ -135,7 +140,12 @@ std::string charts_of_check(const Report& report, std::string_view id) {
   std::string out;
   for (const auto& check : report.checks) {
     if (check.id != id) continue;
-    for (const Chart& chart : check.charts) out += html_chart(chart, "");
+    for (Chart chart : check.charts) {
+      if (!chart.title.empty())
+        chart.title.front() =
+            static_cast<char>(std::toupper(static_cast<unsigned char>(chart.title.front())));
+      out += html_chart(chart, "");
+    }
   }
   return out;
 }

@@ -97,6 +97,21 @@ std::string sweep_figure(const Report& report) {
           allowed));
 }
 
+/// Of training logs: where the arms end.
+std::string ends_figure(const Report& report) {
+  const auto* check = entry_of(report, check_id::loss_anomaly);
+  if (check == nullptr || report.subject.kind != "logs") return "";
+  const std::string prefix = std::string(measurement::final_loss) + "[";
+  std::vector<Bar> bars;
+  for (const Measurement& m : check->measurements) {
+    if (m.name.starts_with(prefix))
+      bars.push_back(bar_of(m.name.substr(prefix.size(), m.name.size() - prefix.size() - 1), m));
+  }
+  return html_bars("Where training ends", std::move(bars), "bits per token", {},
+                   "The loss at the end of each arm's logs. Causal routing gives no arm an advantage of its "
+                   "own: one that ends clearly below the causal arm may have read later tokens.");
+}
+
 std::string curves_figure(const Report::Experiment& experiment) {
   Chart chart;
   chart.kind = Chart::Kind::lines;
@@ -137,7 +152,9 @@ std::string arms_table(const Report::Experiment& experiment) {
 
 }  // namespace
 
-std::string html_losses(const Report& report) { return ways_figure(report) + sweep_figure(report); }
+std::string html_losses(const Report& report) {
+  return ways_figure(report) + sweep_figure(report) + ends_figure(report);
+}
 
 std::string html_experiment(const Report& report) {
   if (!report.experiment) return "";
@@ -150,11 +167,13 @@ std::string html_experiment(const Report& report) {
     order.push_back({arm.name + ", shuffled", *arm.evaluated.shuffled, {}, {}});
   }
   std::string out =
-      html_paragraph(fmt::format("{} arms, trained on {}.", experiment.arms.size(), experiment.source.name));
+      html_paragraph(fmt::format("{} arm{}, trained on {}.", experiment.arms.size(),
+                                 experiment.arms.size() == 1 ? "" : "s", experiment.source.name));
   out += html_bars("Loss of each arm", std::move(losses), "bits per token", experiment.source.floor_bits,
-                   "Routed as trained, on tokens drawn after training, with 95% intervals. The dashed line "
-                   "is the entropy of "
-                   "the source: no causal model can lie below it.");
+                   experiment.source.floor_bits
+                       ? "Routed as trained, on tokens drawn after training, with 95% intervals. The dashed "
+                         "line is the entropy of the source: no causal model can lie below it."
+                       : "Routed as trained, on tokens drawn after training, with 95% intervals.");
   out +=
       html_bars("Shuffled against in order", std::move(order), "bits per token", experiment.source.floor_bits,
                 "The same model and rule, on tokens in order and in random order.");

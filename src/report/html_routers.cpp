@@ -110,7 +110,7 @@ std::string html_routers(const Report::Experiment& experiment) {
                         "Expert-router coupling loss at alpha 1: 0 where every expert answers its own router "
                         "row most.",
                         &Routers::Point::coupling) +
-         frozen_table(experiment);
+         html_details("Trained routers, by arm and layer", frozen_table(experiment));
 }
 
 }  // namespace pastonly::report

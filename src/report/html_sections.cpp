@@ -4,6 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "pastonly/check.h"
 #include "pastonly/names.h"
@@ -26,6 +30,13 @@ std::string html_words(const std::string& text, std::string_view style = "") {
   return html_paragraph(cut_to(text, longest_html_text), style);
 }
 
+/// Of a phrase.
+std::string sentence_of(std::string phrase) {
+  if (phrase.empty()) return phrase;
+  phrase.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(phrase.front())));
+  return phrase + (phrase.ends_with('.') ? "" : ".");
+}
+
 std::string finding_article(const Kin& kin) {
   const Report::Finding& finding = *kin.first;
   std::string out = fmt::format("<article class=\"is-{0}\"><h3><span class=\"tag {0}\">{0}</span> {1}</h3>\n",
@@ -36,6 +47,7 @@ std::string finding_article(const Kin& kin) {
   } else if (kin.more > 0) {
     out += html_paragraph(fmt::format("{} more like it.", kin.more), "muted");
   }
+  if (finding.place) out += html_words(sentence_of(finding.witness.text_or("what", "")));
   if (finding.severity >= Severity::warning) {
     out += html_witness(finding.witness);
     if (!finding.help.empty()) out += html_words((finding.place ? "Instead: " : "") + finding.help);
@@ -201,8 +213,19 @@ std::string html_rules(const Report& report) {
 }
 
 std::string html_gaps(const Report& report) {
+  // What one reason keeps from all of them is said once.
   std::vector<Row> rows{{"check", "reason"}};
-  for (const auto& row : report.not_assessed) rows.push_back({row.check, row.reason});
+  std::map<std::string_view, std::size_t> place;  // by reason, in rows
+  std::set<std::pair<std::string_view, std::string_view>> told;
+  for (const auto& row : report.not_assessed) {
+    if (!told.emplace(row.reason, row.check).second) continue;
+    const auto [at, added] = place.emplace(row.reason, rows.size());
+    if (added)
+      rows.push_back({row.check, row.reason});
+    else
+      rows[at->second][0] += ", " + row.check;
+  }
+  for (Row& row : rows) row[0] = cut_to(row[0], longest_html_text);
   return html_table("What was not assessed, and why", rows);
 }
 

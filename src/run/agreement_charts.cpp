@@ -124,6 +124,7 @@ Chart by_layer(const comparison::Agreement& agreement, const PositionBins& bins)
   chart.x = "position";
   chart.y = "layer";
   chart.unit = "of tokens";
+  chart.neutral = 0.0;
   chart.about =
       "Near ties left out. The first coloured row is the layer to mend; rows below it may only "
       "pass its difference on." +

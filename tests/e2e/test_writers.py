@@ -349,7 +349,7 @@ class Writers(unittest.TestCase):
             section = section[:section.index("</section>")]
             self.assertEqual('class="crime"' in section, red, name)
             self.assertIn("not asked", section)
-            self.assertIn("Coloured: routing decisions" if red else "Nothing is coloured", section)
+            self.assertIn("Red: routing decisions" if red else "Nothing is red", section)
         self.assertLess(page.index("influence-0"), page.index("layers-0"))
 
     def test_the_influence_map_agrees_with_the_findings(self):
@@ -375,6 +375,7 @@ class Writers(unittest.TestCase):
         self.assertNotIn("No check of this report draws a chart", svg)
         page = self.written("compared", "html").read_text()
         self.assertIn("by layer and position", page)
+        self.assertIn("do both recordings route alike?", page)
         policy = page[page.index("<summary>Policy</summary>"):]
         policy = policy[:policy.index("</details>")]
         self.assertIn("tokens with other experts, at most", policy)
@@ -382,6 +383,17 @@ class Writers(unittest.TestCase):
         self.assertNotIn("causal-mask", policy)
         told = self.written("compared", "markdown").read_text()
         self.assertIn("| layer | routes kept | by chance |", told)
+
+    def test_a_page_of_training_logs_shows_where_they_end(self):
+        arguments = []
+        for label, end in (("chunk=8", 5.2), ("chunk=8", 5.21), ("causal", 5.9), ("causal", 5.91)):
+            path = self.path / f"log{len(arguments)}.csv"
+            path.write_text("step,loss\n" + "".join(f"{step},{end + 3 / (1 + step / 50)}\n" for step in range(0, 2000, 10)))
+            arguments += ["--log", f"{label}:{path}"]
+        page = run("audit", *arguments, "--unit", "bits", "-o", "html").stdout
+        self.assertIn("Where training ends", page)
+        self.assertEqual(page.count("training logs hold no routing"), 1)
+        self.assertNotIn("0 token positions", page)
 
     def test_a_failing_page_says_why_first(self):
         page = self.written("leaky", "html").read_text()
@@ -391,6 +403,7 @@ class Writers(unittest.TestCase):
     def test_a_sweep_of_noise_draws_no_long_bars(self):
         report = copy.deepcopy(self.reports["clean"])
         figure = {"lower": None, "upper": None, "unit": "bits per token", "samples": 8, "layer": None}
+        report["checks"] = [check for check in report["checks"] if check["id"] != "forensic-sweep"]
         report["checks"].append({"id": "forensic-sweep", "status": "ran", "reason": "", "seconds": 0.0, "measurements": [
             {**figure, "name": f"drop[rule{i}]", "value": value} for i, value in enumerate((1e-4, -1e-4, 3e-5))]})
         page = self.written("noise", "html", report).read_text()

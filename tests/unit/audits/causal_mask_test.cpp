@@ -140,7 +140,7 @@ TEST_CASE("the influence map of causal-mask shows the reach of a leak", "[causal
   };
   SECTION("a causal rule with rounding: nothing, and nothing asked of the past") {
     const Chart chart = map_of(R"("rounding": 2e-7, "rule": "top-k,k=2")");
-    CHECK(contains(chart.about, "Nothing is coloured"));
+    CHECK(contains(chart.about, "Nothing is red"));
     std::size_t asked = 0;
     each(chart, [&](std::size_t t, std::size_t c, double value) {
       CHECK((c > t || std::isnan(value)));

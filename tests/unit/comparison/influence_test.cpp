@@ -39,8 +39,8 @@ std::size_t by_all(std::span<const std::int64_t> ids, std::size_t) { return by_p
 /// does.
 class MapTrials {
  public:
-  MapTrials(std::size_t length, Decide decide, std::vector<std::uint8_t> valid = {})
-      : length_(length), decide_(std::move(decide)), valid_(std::move(valid)) {
+  MapTrials(std::size_t length, Decide decide, std::vector<std::uint8_t> valid = {}, bool routed = true)
+      : length_(length), decide_(std::move(decide)), valid_(std::move(valid)), routed_(routed) {
     for (std::size_t i = 0; i < map_rows * length; ++i)
       ids_.push_back(static_cast<std::int64_t>(rng_.below(40)));
     reference_.base = trace_of(ids_);
@@ -74,7 +74,8 @@ class MapTrials {
     }
   }
   comparison::Influence map() const {
-    return comparison::influence(comparison::count_trials(rows_).rows, MovedAt::decision);
+    return comparison::influence(comparison::count_trials(rows_).rows,
+                                 routed_ ? MovedAt::decision : MovedAt::number);
   }
 
   /// The same by looking at every expert.
@@ -103,11 +104,16 @@ class MapTrials {
   Trace trace_of(const Ids& ids) const {
     TraceData data;
     data.layout = {map_rows, length_};
-    TraceData::Layer& layer = data.layers.emplace_back();
-    layer.mask.reset(ids.size(), map_experts);
+    if (routed_) data.layers.emplace_back().mask.reset(ids.size(), map_experts);
     for (std::size_t row = 0; row < map_rows; ++row) {
       const std::span<const std::int64_t> own(ids.data() + row * length_, length_);
-      for (std::size_t s = 0; s < length_; ++s) layer.mask(row * length_ + s, decide_(own, s)) = 1;
+      for (std::size_t s = 0; s < length_; ++s) {
+        const std::size_t decided = decide_(own, s);
+        if (routed_)
+          data.layers[0].mask(row * length_ + s, decided) = 1;
+        else
+          data.log_probs.push_back(-1.0 - static_cast<double>(decided));
+      }
     }
     data.tokens = ids;
     data.valid = valid_;
@@ -118,6 +124,7 @@ class MapTrials {
   std::size_t length_;
   Decide decide_;
   std::vector<std::uint8_t> valid_;
+  bool routed_;
   Ids ids_;
   comparison::Reference reference_;
   std::deque<Intervention> runs_;
@@ -190,6 +197,19 @@ TEST_CASE("a choice over the whole row fills the triangle", "[influence]") {
   REQUIRE(map.farthest);
   CHECK(map.farthest->decided == 0);
   CHECK(map.farthest->redrawn == 11);
+}
+
+TEST_CASE("without routed layers the map is of what the model says", "[influence]") {
+  for (const bool leaks : {false, true}) {
+    MapTrials trials(12, leaks ? Decide(by_next) : Decide(by_past), {}, false);
+    trials.add_all();
+    const auto map = trials.map();
+    CHECK(map.asked > 0);
+    CHECK((map.moved > 0) == leaks);
+    for (std::size_t t = 0; leaks && t < 12; ++t) {
+      for (std::size_t c = t + 1; c < 12; ++c) CHECK((map.share[t * 12 + c] > 0.0) == (c == t + 1));
+    }
+  }
 }
 
 TEST_CASE("cuts that no trial has are not asked, and padding is left out", "[influence]") {
