@@ -79,6 +79,13 @@ struct Range {
     most = std::max(most, value);
     whole = whole && value == std::floor(value);
   }
+  /// What differs by less than a twentieth is drawn flat.
+  void widen() {
+    const double missing = 0.05 * std::max(std::abs(least), std::abs(most)) - (most - least);
+    if (!(missing > 0.0) || !std::isfinite(missing)) return;
+    least -= missing / 2.0;
+    most += missing / 2.0;
+  }
 };
 
 std::string axes(const Chart& chart, const Frame& frame) {
@@ -181,6 +188,7 @@ Drawing draw_series(const Chart& chart, double width) {
     out.height = top + 24.0;
     return out;
   }
+  if (lines) y.widen();
   if (chart.series.size() > 1) out.body += legend(chart, chart_margin, width - chart_margin, top);
   Frame frame{};
   frame.left = 78.0;

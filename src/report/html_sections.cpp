@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 #include <utility>
@@ -30,13 +29,6 @@ std::string html_words(const std::string& text, std::string_view style = "") {
   return html_paragraph(cut_to(text, longest_html_text), style);
 }
 
-/// Of a phrase.
-std::string sentence_of(std::string phrase) {
-  if (phrase.empty()) return phrase;
-  phrase.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(phrase.front())));
-  return phrase + (phrase.ends_with('.') ? "" : ".");
-}
-
 std::string finding_article(const Kin& kin) {
   const Report::Finding& finding = *kin.first;
   std::string out = fmt::format("<article class=\"is-{0}\"><h3><span class=\"tag {0}\">{0}</span> {1}</h3>\n",
@@ -47,7 +39,8 @@ std::string finding_article(const Kin& kin) {
   } else if (kin.more > 0) {
     out += html_paragraph(fmt::format("{} more like it.", kin.more), "muted");
   }
-  if (finding.place) out += html_words(sentence_of(finding.witness.text_or("what", "")));
+  if (const auto what = finding.witness.text_or("what", ""); finding.place && !what.empty())
+    out += html_words("Why: " + what);
   if (finding.severity >= Severity::warning) {
     out += html_witness(finding.witness);
     if (!finding.help.empty()) out += html_words((finding.place ? "Instead: " : "") + finding.help);

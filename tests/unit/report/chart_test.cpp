@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "catch.h"
 #include "report/chart_json.h"
@@ -149,6 +150,23 @@ TEST_CASE("loads that are all but even are not drawn as extremes", "[report][cha
   CHECK(even.find("fill-opacity=\"1.000\"") == std::string::npos);
   chart.values[1] = 2.0;
   CHECK(draw(chart, 900.0).body.find("fill-opacity=\"1.000\"") != std::string::npos);
+}
+
+TEST_CASE("lines that hardly rise are drawn flat", "[report][chart]") {
+  const auto height = [](double least, double most) {
+    Chart chart = lines();
+    chart.series = {{"a", {0, 1}, {least, most}, {}, {}, {}}};
+    const std::string drawn = draw(chart, 760.0).body;
+    std::vector<double> at;
+    for (std::size_t i = drawn.find(" cy=\""); i != std::string::npos; i = drawn.find(" cy=\"", i + 1))
+      at.push_back(std::stod(drawn.substr(i + 5)));
+    REQUIRE(at.size() == 2);
+    return at[0] - at[1];
+  };
+  CHECK(height(4.0, 4.0001) < 1.0);
+  CHECK(height(-1.0001, -1.0) < 1.0);
+  CHECK(height(3.0, 4.0) > 200.0);
+  CHECK(height(0.0, 1e-7) > 200.0);  // from nothing to something
 }
 
 TEST_CASE("a map of too many cells is named, not drawn", "[report][chart]") {
