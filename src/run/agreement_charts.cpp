@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <limits>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -44,8 +45,7 @@ class PositionBins {
   }
 
   /// The share of the tokens of each part that are among these; NaN where none was compared.
-  template <class Tokens>
-  std::vector<double> shares(const Tokens& tokens) const {
+  std::vector<double> shares(const std::vector<std::size_t>& tokens) const {
     std::vector<double> out(size(), 0.0);
     for (const std::size_t token : tokens) out[bin(token)] += 1.0;
     for (std::size_t i = 0; i < size(); ++i)
@@ -53,8 +53,7 @@ class PositionBins {
     return out;
   }
   /// The share of these tokens in one quarter of the parts.
-  template <class Tokens>
-  double quarter(const Tokens& tokens, bool last) const {
+  double quarter(const std::vector<std::size_t>& tokens, bool last) const {
     const std::size_t count = std::max<std::size_t>(1, size() / 4);
     const std::size_t from = last ? size() - count : 0;
     double sum = 0.0, all = 0.0;
@@ -75,6 +74,20 @@ class PositionBins {
   std::vector<double> tokens_;  // (parts) compared
 };
 
+/// Tokens that some layer names, ascending, each once.
+std::vector<std::size_t> of_any_layer(const comparison::Agreement& agreement, std::size_t tokens,
+                                      std::vector<std::size_t> LayerAgreement::*which) {
+  std::vector<std::uint8_t> named(tokens, 0);
+  for (const LayerAgreement& layer : agreement.layers) {
+    for (const std::size_t token : layer.*which) named[token] = 1;
+  }
+  std::vector<std::size_t> out;
+  for (std::size_t token = 0; token < tokens; ++token) {
+    if (named[token] != 0) out.push_back(token);
+  }
+  return out;
+}
+
 Chart::Series series_of(std::string name, const PositionBins& bins, const std::vector<double>& shares) {
   Chart::Series out;
   out.name = std::move(name);
@@ -90,11 +103,9 @@ std::string cell_words(const PositionBins& bins) {
   return bins.width() == 1 ? "" : fmt::format(" Each point holds {} positions.", bins.width());
 }
 
-Chart over_layers(const comparison::Agreement& agreement, const PositionBins& bins,
-                  const std::set<std::size_t>& differing) {
-  std::set<std::size_t> near;
-  for (const LayerAgreement& layer : agreement.layers) near.insert(layer.near.begin(), layer.near.end());
-  for (const std::size_t token : differing) near.erase(token);
+/// `near`: tokens at near ties alone.
+Chart over_layers(const PositionBins& bins, const std::vector<std::size_t>& differing,
+                  const std::vector<std::size_t>& near) {
   Chart chart;
   chart.id = "mismatch-by-position";
   chart.kind = Chart::Kind::lines;
@@ -142,16 +153,15 @@ Chart by_layer(const comparison::Agreement& agreement, const PositionBins& bins)
 
 std::vector<Chart> agreement_charts(const Trace& first, const comparison::Alignment& alignment,
                                     const comparison::Agreement& agreement) {
-  std::set<std::size_t> differing;
-  bool near = false;
-  for (const LayerAgreement& layer : agreement.layers) {
-    differing.insert(layer.differing.begin(), layer.differing.end());
-    near = near || !layer.near.empty();
-  }
-  if (alignment.tokens == 0 || (differing.empty() && !near)) return {};
+  const std::size_t tokens = first.layout.tokens();
+  const auto differing = of_any_layer(agreement, tokens, &LayerAgreement::differing);
+  const auto touched = of_any_layer(agreement, tokens, &LayerAgreement::near);
+  std::vector<std::size_t> near;
+  std::ranges::set_difference(touched, differing, std::back_inserter(near));
+  if (alignment.tokens == 0 || (differing.empty() && near.empty())) return {};
   const PositionBins bins(first, alignment);
   if (bins.size() < 2) return {};
-  std::vector<Chart> out{over_layers(agreement, bins, differing)};
+  std::vector<Chart> out{over_layers(bins, differing, near)};
   if (!differing.empty() && agreement.layers.size() > 1) out.push_back(by_layer(agreement, bins));
   return out;
 }
