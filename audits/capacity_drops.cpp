@@ -164,6 +164,10 @@ Chart position_chart(const std::vector<LayerIndex>& layers, const std::vector<st
   chart.x = "part of the sequence";
   chart.y = "layer";
   chart.unit = "of routes";
+  chart.neutral = 0.0;
+  chart.about =
+      "Even rows: every position loses alike. Dark on the right: first come, first served, late tokens lose "
+      "their experts. In another batch other tokens do.";
   for (std::size_t i = 0; i < rates.front().size(); ++i) chart.columns.push_back(std::to_string(i + 1));
   for (std::size_t l = 0; l < layers.size(); ++l) {
     chart.rows.push_back(std::to_string(raw(layers[l])));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -127,6 +128,51 @@ Chart layers_chart(const std::vector<LayerLoad>& layers, std::vector<double> Lay
   return chart;
 }
 
+/// Experts by time of the layer whose load is worst in some stretch. Neighbouring stretches are one column
+/// where there would be too many cells. Nothing where there would be still.
+std::optional<Chart> worst_layer_chart(const std::vector<routing::LoadSurvey>& loads, const Trace& trace) {
+  constexpr std::size_t most_cells = 2048, fewest_columns = 4;
+  const routing::LoadSurvey* worst = nullptr;
+  std::size_t layer = 0;
+  double most = -1.0;
+  for (std::size_t l = 0; l < loads.size(); ++l) {
+    const auto stretches = over_time(loads[l]);
+    const double violation = stretches.empty() ? -1.0 : std::ranges::max(stretches);
+    if (violation <= most) continue;
+    most = violation;
+    worst = &loads[l];
+    layer = l;
+  }
+  if (worst == nullptr || worst->experts * fewest_columns > most_cells) return std::nullopt;
+  const std::size_t stretches = worst->by_time.size();
+  const std::size_t columns = std::min(stretches, most_cells / worst->experts);
+  const std::size_t merged = (stretches + columns - 1) / columns;
+  Chart chart;
+  chart.id = "load-over-time";
+  chart.title = fmt::format("layer {}: load of each expert over time", raw(trace.layers[layer].index));
+  chart.x = "stretch of the batch, in the order of the router";
+  chart.y = "expert";
+  chart.unit = "of the mean load";
+  chart.neutral = 1.0;
+  chart.about =
+      "Of the layer with the worst load in some stretch. A row that is dark throughout is an expert that is "
+      "always hot; a single dark cell is one for which tokens of one kind come together.";
+  chart.rows = numbered(worst->experts);
+  const std::size_t drawn = (stretches + merged - 1) / merged;
+  chart.values.assign(worst->experts * drawn, std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t c = 0; c < drawn; ++c) {
+    const std::size_t from = c * merged, to = std::min(stretches, from + merged);
+    chart.columns.push_back(to - from == 1 ? std::to_string(from) : fmt::format("{}-{}", from, to - 1));
+    std::vector<std::uint64_t> counts(worst->experts, 0);
+    for (std::size_t i = from * worst->experts; i < to * worst->experts; ++i)
+      counts[i % worst->experts] += worst->counts[i];
+    if (std::ranges::max(counts) == 0) continue;
+    const auto shares = relative(counts);
+    for (std::size_t e = 0; e < shares.size(); ++e) chart.values[e * drawn + c] = shares[e];
+  }
+  return chart;
+}
+
 void draw(const std::vector<LayerLoad>& layers, bool over_time, Ran& ran) {
   Chart load = layers_chart(layers, &LayerLoad::loads);
   load.id = "load";
@@ -134,6 +180,10 @@ void draw(const std::vector<LayerLoad>& layers, bool over_time, Ran& ran) {
   load.x = "expert";
   load.unit = "of the mean load";
   load.neutral = 1.0;
+  load.about =
+      "1 is an expert with its fair share. Far above it: a hot expert, where a capacity drops tokens first. "
+      "0: "
+      "an expert that is never used.";
   ran.charts.push_back(std::move(load));
   if (!over_time) return;
   Chart time = layers_chart(layers, &LayerLoad::stretches);
@@ -141,6 +191,11 @@ void draw(const std::vector<LayerLoad>& layers, bool over_time, Ran& ran) {
   time.title = "MaxVio in each stretch of the batch, in the order of the router";
   time.x = "stretch";
   time.unit = "MaxVio";
+  time.neutral = 0.0;
+  time.about =
+      "The busiest expert's load over the mean, minus 1: 0 is even. A layer that is dark at some time alone "
+      "is "
+      "uneven within the batch though even over all of it.";
   ran.charts.push_back(std::move(time));
 }
 
@@ -176,7 +231,11 @@ Outcome run_load_balance(const CheckContext& context) {
   if (layers.empty()) return ran;
   // Of stretches with fewer tokens than experts, chance alone would be drawn.
   const std::size_t stretch = trace->layout.tokens() / layers.front().stretches.size();
-  draw(layers, stretch >= 2 * layers.front().loads.size(), ran);
+  const bool timed = stretch >= 2 * layers.front().loads.size();
+  draw(layers, timed, ran);
+  if (timed) {
+    if (auto chart = worst_layer_chart(*loads, *trace)) ran.charts.push_back(*std::move(chart));
+  }
   if (std::ranges::any_of(layers, [](const LayerLoad& layer) { return !layer.idle.empty(); }))
     ran.claims.push_back(idle_claim(context.observations.runs(Intervention::Kind::base).front()->id, layers));
   return ran;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "audits/shared/influence_chart.h"
 #include "comparison/coverage.h"
 #include "comparison/trials.h"
 #include "comparison/unanswered.h"
@@ -126,6 +127,10 @@ void report_limit(const CheckContext& context, const SuffixStudy& study,
   limit_chunks(trials, limit);
   limit.coverage = comparison::coverage_of(trials.rows, context.observations.subject().info().special_tokens);
   report_moved_after_cut(trials, out);
+  if (!chance) {
+    if (auto chart = influence_chart(trials.rows, evidence.strength >= Evidence::Strength::statistical))
+      out.charts.push_back(*std::move(chart));
+  }
   out.detection_limit = std::move(limit);
 }
 

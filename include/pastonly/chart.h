@@ -23,14 +23,16 @@ struct Chart {
   std::string id;  ///< unique within the check: "load"
   Kind kind = Kind::heat_map;
   std::string title;
-  std::string x, y;  ///< what the axes are, with units
+  std::string x, y;        ///< what the axes are, with units
+  std::string about = {};  ///< what it shows, in a sentence or two; may be empty
 
   // heat_map
   std::vector<std::string> rows, columns;
   std::vector<double> values;  // (rows, columns)
   std::string unit;            ///< of the values
   std::optional<double>
-      neutral;  ///< a value from which cells differ in two directions: 1 for shares of a mean
+      neutral;             ///< a value from which cells differ in two directions: 1 for shares of a mean
+  bool forbidden = false;  ///< values above 0 are what must not be
 
   // lines, points
   std::vector<Series> series;

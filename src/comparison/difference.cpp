@@ -42,12 +42,29 @@ struct RowView {
 /// A movement that is infinite or not a number is large, and sums go on.
 double bounded(double movement) { return std::min(movement, 1e300); }
 
+/// Fills Difference::moved_at.
+class MovedPlaces {
+ public:
+  MovedPlaces(std::span<const Region> regions, Difference& out) : regions_(regions), out_(out) {
+    out_.moved_at.resize(regions.size());
+  }
+  void add(std::size_t region, std::size_t position, std::uint8_t how) {
+    auto& places = out_.moved_at[region];
+    if (places.empty()) places.assign(regions_[region].positions, 0);
+    places[position] |= how;
+  }
+
+ private:
+  std::span<const Region> regions_;
+  Difference& out_;
+};
+
 /// Compares one layer of two runs; `excused` holds per base row the position from which on differences may
 /// follow from an earlier layer's rounding flip, and is lowered by what is found here.
 class LayerComparison {
  public:
   LayerComparison(const Trace& base, const Trace& run, std::size_t layer, const Tolerances& tolerances,
-                  std::vector<std::size_t>& excused, std::vector<std::size_t>& flipped)
+                  std::vector<std::size_t>& excused, std::vector<std::size_t>& flipped, MovedPlaces& places)
       : base_(base),
         run_(run),
         base_layer_(base.layers[layer]),
@@ -56,7 +73,8 @@ class LayerComparison {
         gross_(tolerances.gross),
         excused_(excused),
         flipped_(flipped),
-        flipped_here_(flipped) {
+        flipped_here_(flipped),
+        places_(places) {
     out_.scored = base_layer_.ranking() != nullptr && run_layer_.ranking() != nullptr;
     gated_ = base_layer_.gates.has_value() && run_layer_.gates.has_value();
   }
@@ -115,6 +133,7 @@ class LayerComparison {
     out_.decisions += experts;
     out_.largest_score = std::max(out_.largest_score, moved);
     const bool beyond = moved > tolerance_.scores;
+    if (beyond || gate.largest > tolerance_.gates) places_.add(index, s, MovedAt::number);
     if (beyond) {
       if (out_.scores_moved++ == 0) {
         drift(Drift::What::scores, region, s, where, before_.scores(s, where), after_.scores(s, where));
@@ -209,6 +228,7 @@ class LayerComparison {
     for (const Flip& flip : rounding) {
       excused_[flip.row] = std::min(excused_[flip.row], flip.position);
     }
+    for (const Flip& flip : certain_) places_.add(flip.region, flip.position, MovedAt::decision);
     out_.flips = certain_.size();
     out_.rounding_flips = rounding.size();
     std::sort(certain_.begin(), certain_.end(), [](const Flip& a, const Flip& b) {
@@ -258,6 +278,7 @@ class LayerComparison {
   std::vector<std::size_t>& excused_;  // (base rows)
   std::vector<std::size_t>& flipped_;  // (base rows) first position that an earlier layer decided otherwise
   std::vector<std::size_t> flipped_here_;
+  MovedPlaces& places_;
   bool gated_ = false;
   std::optional<std::size_t> experts_per_token_;
   bool slots_ = false;     // tokens have unlike numbers of experts: those of one expert compete
@@ -298,12 +319,14 @@ Said said_at(const Trace& base, std::size_t a, const Trace& run, std::size_t b, 
 
 void compare_said(const Trace& base, const Trace& run, std::span<const Region> regions,
                   const Tolerances& tolerances, const std::vector<std::size_t>& excused,
-                  const std::vector<std::size_t>& flipped, const UnitLengths& lengths, Difference& out) {
+                  const std::vector<std::size_t>& flipped, const UnitLengths& lengths, MovedPlaces& places,
+                  Difference& out) {
   const double tolerance = tolerances.log_probs;
   const bool told = !base.log_probs.empty() && !run.log_probs.empty();
   if (!told && (base.probes == 0 || base.probes != run.probes)) return;
   static const std::vector<std::size_t> none;
-  for (const Region& region : regions) {
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    const Region& region = regions[i];
     UnitSums unit(lengths.empty() ? none : lengths[region.base_row], region.positions);
     // The log-probability at s is made of positions before s, so the excused position itself still counts.
     const std::size_t limit = excused[region.base_row];
@@ -322,6 +345,7 @@ void compare_said(const Trace& base, const Trace& run, std::span<const Region> r
       ++out.log_probs;
       out.largest_log_prob = std::max(out.largest_log_prob, said.moved);
       if (!(said.moved > tolerance)) continue;
+      places.add(i, s, MovedAt::number);
       if (out.log_probs_moved++ > 0) continue;
       said.drift.row = region.base_row;
       said.drift.run_row = region.run_row;
@@ -359,11 +383,12 @@ Expected<Difference> compare(const Trace& base, const Trace& run, std::span<cons
   }
   std::vector<std::size_t> excused(base.layout.sequences, SIZE_MAX), flipped = excused;  // (rows)
   Difference out;
+  MovedPlaces places(regions, out);
   for (std::size_t l = 0; l < base.layers.size(); ++l) {
     out.layers.push_back(
-        LayerComparison(base, run, l, tolerances, excused, flipped).compare(regions, lengths));
+        LayerComparison(base, run, l, tolerances, excused, flipped, places).compare(regions, lengths));
   }
-  compare_said(base, run, regions, tolerances, excused, flipped, lengths, out);
+  compare_said(base, run, regions, tolerances, excused, flipped, lengths, places, out);
   return out;
 }
 

@@ -89,6 +89,13 @@ struct LayerDifference {
   bool changed() const noexcept { return flips + scores_moved + gates_moved > 0; }
 };
 
+/// How a token moved, bits of Difference::moved_at.
+struct MovedAt {
+  static constexpr std::uint8_t decision = 1;  ///< a mask entry, rounding left out
+  static constexpr std::uint8_t number =
+      2;  ///< a score, gate, log-probability or prediction beyond tolerance
+};
+
 struct Difference {
   std::vector<LayerDifference> layers;  // (layers)
   std::size_t log_probs_moved = 0;      ///< positions with a log-probability or prediction beyond tolerance
@@ -97,6 +104,8 @@ struct Difference {
   std::vector<Drift> first_drifts;  ///< of log-probabilities
   /// As LayerDifference::units; of log-probabilities only movement and gross.
   std::vector<std::vector<UnitChange>> log_prob_units;
+  /// (regions, positions) at any layer, MovedAt; empty for a region where nothing moved.
+  std::vector<std::vector<std::uint8_t>> moved_at;
 
   bool changed() const noexcept;
   std::size_t flips() const noexcept;

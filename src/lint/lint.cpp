@@ -137,6 +137,7 @@ class Reading {
     if (found.named) unreadable_.push_back(input::printable(why));
   }
   void unknown(const FoundFile& found, const std::string& model) {
+    ++unknown_;
     report.not_assessed.push_back(
         {check, input::printable(fmt::format("{}: {} has experts, and how it routes is not known here: audit "
                                              "the checkpoint",
@@ -155,6 +156,7 @@ class Reading {
     report.verdict_reasons = unreadable_;
     report.subject.options.set("read", read_);
     report.subject.options.set("unread", unread_);
+    report.subject.options.set("unknown", unknown_);
     report.subject.options.set("recognised", std::move(recognised_));
     return std::move(report);
   }
@@ -164,6 +166,7 @@ class Reading {
  private:
   const Request& request_;
   std::size_t read_ = 0, unread_ = 0;
+  std::size_t unknown_ = 0;  // with experts that route in a way that is not known
   std::vector<std::string> unreadable_;
   Value::Array recognised_;
 };

@@ -13,12 +13,16 @@ namespace pastonly::lint {
 /// option ("args" of Kubernetes, which begin with a script or with nothing).
 class ListItems {
  public:
-  void add(std::string_view value);
+  void add(std::string_view value, std::uint64_t line);
   /// At the list's end: what it says goes into this block.
   void close(Document& document, std::size_t block, std::string_view key, std::uint64_t line) const;
 
  private:
-  std::vector<std::string> items_;
+  struct Item {
+    std::string text;
+    std::uint64_t line = 1;
+  };
+  std::vector<Item> items_;
   bool options_ = false;
 };
 

@@ -116,7 +116,7 @@ class JsonEvents {
         document_.add(level.block, level.key, value, level.line);
       return !document_.full();
     }
-    level.items.add(value);
+    level.items.add(value, line_);
     return true;
   }
 

@@ -109,7 +109,7 @@ class Events : public YAML::EventHandler {
     }
     Level& level = levels_.back();
     if (!level.mapping) {
-      level.items.add(value);
+      level.items.add(value, line_of(mark));
       return;
     }
     if (!level.has_key) {

@@ -17,13 +17,21 @@ bool add_block(const Trace& trace, const LayerRecord& layer, const ReplayRule& r
   return mask.has_value();
 }
 
+/// Of a rule that selects each token on its own: all decisions stay.
+FlipCount unmoved(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule) {
+  FlipCount out;
+  const CompetingTokens tokens(trace, rule);
+  for (std::size_t g = 0; g < tokens.groups(); ++g) out.decisions += tokens.size(g) * layer.experts;
+  return out;
+}
+
 }  // namespace
 
 std::optional<FlipCount> shuffled(const Trace& trace, const LayerRecord& layer, const ReplayRule& rule,
                                   std::size_t budget, std::uint64_t seed) {
   FlipCount out;
   if (rule.random) return std::nullopt;
-  if (rule.alone) return out;
+  if (rule.alone) return unmoved(trace, layer, rule);
   std::vector<std::size_t> tokens;
   const CompetingTokens competing(trace, rule);
   for (std::size_t g = 0; g < competing.groups(); ++g) {
@@ -50,7 +58,7 @@ std::optional<FlipCount> rechunked(const Trace& trace, const LayerRecord& layer,
                                    std::size_t chunk, std::size_t budget, std::uint64_t seed) {
   FlipCount out;
   if (rule.random) return std::nullopt;
-  if (rule.alone) return out;
+  if (rule.alone) return unmoved(trace, layer, rule);
   const CompetingTokens competing(trace, rule);
   auto blocks = competing.stretches(chunk);
   std::erase_if(blocks, [&](const auto& block) { return block.count < chunk; });

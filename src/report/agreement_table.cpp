@@ -43,9 +43,9 @@ std::string number(const Measurement* figure) {
 
 }  // namespace
 
-std::string agreement_table(const Report& report, const TextStyle& style) {
+std::vector<Row> agreement_rows(const Report& report) {
   const auto* check = compared(report);
-  if (check == nullptr) return "";
+  if (check == nullptr) return {};
   std::set<LayerIndex> layers;
   for (const Measurement& one : check->measurements) {
     if (one.layer) layers.insert(*one.layer);
@@ -59,8 +59,14 @@ std::string agreement_table(const Report& report, const TextStyle& style) {
                     percent(of(measurement::near_ties)), percent(of(measurement::differing_gates)),
                     number(of(measurement::score_drift))});
   }
+  return rows;
+}
+
+std::string agreement_table(const Report& report, const TextStyle& style) {
+  const auto* check = compared(report);
+  if (check == nullptr) return "";
   std::string out =
-      "\nLayers\n" + aligned(rows, style.color) + "  " +
+      "\nLayers\n" + aligned(agreement_rows(report), style.color) + "  " +
       wrapped(
           "routes kept: (token, expert) routes of the first that the second makes as well, with a 95% "
           "interval over sequences; by chance: what the experts' loads alone predict; tokens that differ: "

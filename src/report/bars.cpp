@@ -28,17 +28,27 @@ struct BarScale {
   double at(double value) const { return left + (value - least) / (most - least) * (right - left); }
 };
 
-BarScale bar_scale(const std::vector<Bar>& bars, std::optional<double> line, double width) {
+BarScale bar_scale(const std::vector<Bar>& bars, std::optional<double> line, double reach, double width) {
   double least = line.value_or(bars.front().value), most = least;
   for (const Bar& bar : bars) {
     least = std::min({least, bar.value, bar.lower.value_or(bar.value)});
     most = std::max({most, bar.value, bar.upper.value_or(bar.value)});
   }
   BarScale scale{least, most, 16.0 + 6.2 * longest_bar_name, width - 76.0, least > 0.5 * most && least > 0.0};
+  if (most - least < reach && scale.dots) {
+    const double middle = (least + most) / 2.0;
+    least = middle - reach / 2.0;
+    most = middle + reach / 2.0;
+  }
   const double room = std::max(0.08 * (most - least), 1e-9 * std::abs(most) + 1e-12);
   scale.least = scale.dots ? least - room : std::min(least, 0.0);
-  scale.most = std::max(most, scale.dots ? most : 0.0) + room;
+  scale.most = std::max(most, scale.dots ? most : reach) + room;
   return scale;
+}
+
+/// Small ones as others are written: 0.0001, not 1e-04.
+std::string bar_figure(double value) {
+  return value != 0.0 && std::abs(value) < 1e-3 ? fmt::format("{:.5f}", value) : fmt::format("{:.4g}", value);
 }
 
 std::string drawn_bar(const Bar& bar, const BarScale& scale, double y) {
@@ -59,14 +69,14 @@ std::string drawn_bar(const Bar& bar, const BarScale& scale, double y) {
   }
   if (scale.dots)
     out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"#0072b2\"/>\n", to, middle);
-  return out + bar_label(scale.right + 8.0, y + 11.0, fmt::format("{:.4g}", bar.value), "start");
+  return out + bar_label(scale.right + 8.0, y + 11.0, bar_figure(bar.value), "start");
 }
 
 }  // namespace
 
 Drawing draw_bars(const std::string& title, const std::vector<Bar>& bars, const std::string& unit,
-                  std::optional<double> line, double width) {
-  const BarScale scale = bar_scale(bars, line, width);
+                  std::optional<double> line, double reach, double width) {
+  const BarScale scale = bar_scale(bars, line, reach, width);
   const double bottom = bars_top + bar_pitch * static_cast<double>(bars.size());
   Drawing out;
   out.height = bottom + 30.0;

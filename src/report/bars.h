@@ -16,8 +16,9 @@ struct Bar {
 };
 
 /// Horizontal bars from 0 on, one below the other, each with its interval and its figure. `line`: a value
-/// that all are held against, drawn across. Values must be finite.
+/// that all are held against, drawn across. `reach`: what the scale spans at least, so that noise draws no
+/// long bars. Values must be finite.
 Drawing draw_bars(const std::string& title, const std::vector<Bar>& bars, const std::string& unit,
-                  std::optional<double> line, double width);
+                  std::optional<double> line, double reach, double width);
 
 }  // namespace pastonly::report

@@ -69,12 +69,14 @@ Json chart_json(const Chart& chart) {
             {"title", chart.title},
             {"x", chart.x},
             {"y", chart.y}};
+  if (!chart.about.empty()) json["about"] = chart.about;
   if (chart.kind == Chart::Kind::heat_map) {
     json["rows"] = chart.rows;
     json["columns"] = chart.columns;
     json["values"] = numbers_json(chart.values);
     json["unit"] = chart.unit;
     json["neutral"] = chart.neutral ? Json(*chart.neutral) : Json(nullptr);
+    if (chart.forbidden) json["forbidden"] = true;
     return json;
   }
   json["series"] = Json::array();
@@ -106,12 +108,14 @@ Chart chart_of(const Fields& in) {
   chart.title = in.text("title");
   chart.x = in.text("x");
   chart.y = in.text("y");
+  if (in.has("about")) chart.about = in.text("about");
   if (chart.kind == Chart::Kind::heat_map) {
     chart.rows = in.texts("rows");
     chart.columns = in.texts("columns");
     chart.values = in.numbers("values");
     chart.unit = in.text("unit");
     chart.neutral = in.maybe_number("neutral");
+    if (in.has("forbidden")) chart.forbidden = in.flag("forbidden");
   } else {
     for (const Fields& series : in.objects("series")) chart.series.push_back(series_of(series));
   }

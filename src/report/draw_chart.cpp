@@ -5,15 +5,11 @@
 #include <cmath>
 #include <limits>
 
+#include "report/chart_parts.h"
 #include "report/svg.h"
 
 namespace pastonly::report {
 namespace {
-
-constexpr double margin = 16.0;
-constexpr double character = 7.2;  // width of one, about
-constexpr double title_height = 26.0;
-constexpr std::size_t most_cells = 200'000;  // of a heat map
 
 // Okabe and Ito's colours without black and yellow, which one of the schemes would swallow.
 constexpr std::array<const char*, 6> colours{"#0072b2", "#d55e00", "#009e73",
@@ -25,29 +21,6 @@ std::string dash_of(std::size_t i) {
   const char* dash = dashes[(i / colours.size()) % dashes.size()];
   return *dash == '\0' ? "" : fmt::format(" stroke-dasharray=\"{}\"", dash);
 }
-
-std::string text_at(double x, double y, std::string_view text, const char* anchor = "start",
-                    const char* style = "small") {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" class=\"{}\">{}</text>\n", x, y,
-                     anchor, style, xml_text(text));
-}
-
-/// Along the left edge, read from below.
-std::string upright(double x, double y, std::string_view text) {
-  return fmt::format(
-      "<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" text-anchor=\"middle\" class=\"small\">{}"
-      "</text>\n",
-      x, y, xml_text(text));
-}
-
-double width_of(std::string_view text) { return character * static_cast<double>(text.size()); }
-double widest(const std::vector<std::string>& texts) {
-  double most = 0.0;
-  for (const std::string& text : texts) most = std::max(most, width_of(text));
-  return most;
-}
-
-std::string figure(double value) { return fmt::format("{:.4g}", value); }
 
 /// Numbers to places on an axis.
 struct AxisScale {
@@ -106,6 +79,13 @@ struct Range {
     most = std::max(most, value);
     whole = whole && value == std::floor(value);
   }
+  /// What differs by less than a twentieth is drawn flat.
+  void widen() {
+    const double missing = 0.05 * std::max(std::abs(least), std::abs(most)) - (most - least);
+    if (!(missing > 0.0) || !std::isfinite(missing)) return;
+    least -= missing / 2.0;
+    most += missing / 2.0;
+  }
 };
 
 std::string axes(const Chart& chart, const Frame& frame) {
@@ -113,17 +93,17 @@ std::string axes(const Chart& chart, const Frame& frame) {
   for (const double tick : ticks_of(frame.y)) {
     const double y = frame.y.at(tick);
     out += fmt::format("<path class=\"grid\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>\n", frame.left, y, frame.right);
-    out += text_at(frame.left - 6.0, y + 4.0, figure(tick), "end");
+    out += text_at(frame.left - 6.0, y + 4.0, short_number(tick), "end");
   }
   for (const double tick : ticks_of(frame.x)) {
     const double x = frame.x.at(tick);
     out += fmt::format("<path class=\"axis\" d=\"M{:.1f} {:.1f}v4\"/>\n", x, frame.bottom);
-    out += text_at(x, frame.bottom + 17.0, figure(tick), "middle");
+    out += text_at(x, frame.bottom + 17.0, short_number(tick), "middle");
   }
   out += fmt::format("<path class=\"axis\" d=\"M{:.1f} {:.1f}V{:.1f}H{:.1f}\"/>\n", frame.left, frame.top,
                      frame.bottom, frame.right);
   out += text_at((frame.left + frame.right) / 2.0, frame.bottom + 34.0, chart.x, "middle");
-  out += upright(margin + 4.0, (frame.top + frame.bottom) / 2.0, chart.y);
+  out += upright(chart_margin + 4.0, (frame.top + frame.bottom) / 2.0, chart.y);
   return out;
 }
 
@@ -201,17 +181,18 @@ Drawing draw_series(const Chart& chart, double width) {
     }
   }
   Drawing out;
-  out.body = text_at(margin, 16.0, chart.title, "start", "title");
-  double top = title_height;
+  out.body = text_at(chart_margin, 16.0, chart.title, "start", "title");
+  double top = chart_title_height;
   if (!(x.most >= x.least)) {
-    out.body += text_at(margin, top + 14.0, "nothing to show");
+    out.body += text_at(chart_margin, top + 14.0, "nothing to show");
     out.height = top + 24.0;
     return out;
   }
-  if (chart.series.size() > 1) out.body += legend(chart, margin, width - margin, top);
+  if (lines) y.widen();
+  if (chart.series.size() > 1) out.body += legend(chart, chart_margin, width - chart_margin, top);
   Frame frame{};
   frame.left = 78.0;
-  frame.right = width - margin - (lines ? 0.0 : 24.0);
+  frame.right = width - chart_margin - (lines ? 0.0 : 24.0);
   frame.top = top + 6.0;
   frame.bottom = frame.top + (lines ? 240.0 : 420.0);
   frame.x = scale_of(x.least, x.most, frame.left + (lines ? 0.0 : 12.0), frame.right, 10.0, x.whole);
@@ -221,110 +202,6 @@ Drawing draw_series(const Chart& chart, double width) {
   for (std::size_t i = 0; i < chart.series.size(); ++i)
     out.body += lines ? line(chart.series[i], frame, i) : cloud(chart.series[i], frame, i);
   out.height = frame.bottom + 42.0;
-  return out;
-}
-
-/// How a value is inked: its colour's class, and how much of it.
-struct Shade {
-  const char* style = "unknown";
-  double share = 0.0;
-};
-
-class Shades {
- public:
-  explicit Shades(const Chart& chart) : neutral_(chart.neutral) {
-    Range range;
-    for (const double value : chart.values) {
-      if (!std::isnan(value)) range.add(value);
-    }
-    if (range.most >= range.least)
-      least_ = range.least, most_ = range.most;
-    else
-      least_ = most_ = 0.0;
-    if (neutral_) reach_ = std::max({most_ - *neutral_, *neutral_ - least_, 1e-300});
-  }
-  Shade of(double value) const {
-    if (std::isnan(value)) return {};
-    if (neutral_) return {value < *neutral_ ? "below" : "above", std::abs(value - *neutral_) / reach_};
-    return {"above", most_ > least_ ? (value - least_) / (most_ - least_) : 0.0};
-  }
-  double least() const { return least_; }
-  double most() const { return most_; }
-
- private:
-  std::optional<double> neutral_;
-  double least_ = 0.0, most_ = 0.0, reach_ = 1.0;
-};
-
-std::string cell(double x, double y, double w, double h, const Shade& shade, std::string_view told) {
-  const bool known = std::string_view(shade.style) != "unknown";
-  const std::string ink = known ? fmt::format(" fill-opacity=\"{:.3f}\"", shade.share) : "";
-  const std::string about = told.empty() ? "" : fmt::format("<title>{}</title>", xml_text(told));
-  return fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{:.1f}\" class=\"{}\"{}{}", x,
-                     y, w, h, shade.style, ink, about.empty() ? "/>\n" : ">" + about + "</rect>\n");
-}
-
-/// What the shades mean: a strip with its least, neutral and greatest value.
-std::string key(const Chart& chart, const Shades& shades, double width, double top) {
-  constexpr int parts = 24;
-  constexpr double part = 6.0;
-  std::string out;
-  const std::string least = figure(shades.least()),
-                    most = fmt::format("{} {}", figure(shades.most()), chart.unit);
-  const double left = width - margin - width_of(most) - 8.0 - parts * part;
-  out += text_at(left - 6.0, top + 11.0, least, "end");
-  for (int i = 0; i < parts; ++i) {
-    const double value = shades.least() + (shades.most() - shades.least()) * (i + 0.5) / parts;
-    out += cell(left + i * part, top, part + 0.3, 14.0, shades.of(value), "");
-  }
-  return out + text_at(left + parts * part + 6.0, top + 11.0, most);
-}
-
-Drawing draw_heat_map(const Chart& chart, double width) {
-  const std::size_t rows = chart.rows.size(), columns = chart.columns.size();
-  Drawing out;
-  out.body = text_at(margin, 16.0, chart.title, "start", "title");
-  if (rows == 0 || columns == 0 || rows * columns > most_cells) {
-    out.body += text_at(
-        margin, title_height + 14.0,
-        rows * columns == 0
-            ? "nothing to show"
-            : fmt::format("{} by {} cells: too many to draw; the JSON report holds them", rows, columns));
-    out.height = title_height + 24.0;
-    return out;
-  }
-  const Shades shades(chart);
-  out.body += key(chart, shades, width, title_height);
-  const double left = margin + 20.0 + std::min(200.0, widest(chart.rows) + 8.0);
-  const double top = title_height + 22.0;
-  const double w = (width - margin - left) / static_cast<double>(columns);
-  const double h = std::clamp(480.0 / static_cast<double>(rows), 6.0, 24.0);
-  const bool told = rows * columns <= 8192;
-  const bool written = w >= 42.0 && h >= 13.0;
-  const auto every = static_cast<std::size_t>(
-      std::ceil((widest(chart.columns) + 10.0) / w));  // so that the names of columns do not meet
-  const auto every_row = static_cast<std::size_t>(std::ceil(12.0 / h));
-  for (std::size_t r = 0; r < rows; ++r) {
-    const double y = top + static_cast<double>(r) * h;
-    if (r % every_row == 0) out.body += text_at(left - 6.0, y + h / 2.0 + 4.0, chart.rows[r], "end");
-    for (std::size_t c = 0; c < columns; ++c) {
-      const double value = chart.values[r * columns + c], x = left + static_cast<double>(c) * w;
-      const std::string words =
-          std::isnan(value) ? "not known" : fmt::format("{} {}", figure(value), chart.unit);
-      out.body += cell(
-          x, y, w, h, shades.of(value),
-          told ? fmt::format("{} {}, {} {}: {}", chart.y, chart.rows[r], chart.x, chart.columns[c], words)
-               : "");
-      if (written && !std::isnan(value))
-        out.body += text_at(x + w / 2.0, y + h / 2.0 + 4.0, fmt::format("{:.2g}", value), "middle");
-    }
-  }
-  const double bottom = top + static_cast<double>(rows) * h;
-  for (std::size_t c = 0; c < columns; c += every)
-    out.body += text_at(left + (static_cast<double>(c) + 0.5) * w, bottom + 15.0, chart.columns[c], "middle");
-  out.body += text_at((left + width - margin) / 2.0, bottom + 32.0, chart.x, "middle");
-  out.body += upright(margin + 4.0, (top + bottom) / 2.0, chart.y);
-  out.height = bottom + 40.0;
   return out;
 }
 

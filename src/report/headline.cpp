@@ -84,6 +84,10 @@ std::string pass_headline(const Report& report, const TextStyle& style) {
   return wrapped(text, 0, style.width) + "\n";
 }
 
+std::string_view verdict_word(const Report& report) {
+  return report.subject.kind == "configuration" ? lint_verdict_word(report) : name(report.verdict);
+}
+
 std::vector<std::string> failing_checks(const Report& report) {
   std::vector<std::string> checks;
   for (const auto& finding : report.findings) {

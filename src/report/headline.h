@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pastonly/report.h"
@@ -17,6 +18,9 @@ std::string muted_in_words(const Report& report);
 
 /// The checks whose findings fail the policy, each once.
 std::vector<std::string> failing_checks(const Report& report);
+/// The verdict as people read it: "note" where a lint passes and assessed nothing.
+std::string_view verdict_word(const Report& report);
+
 /// Why a policy fails: the checks whose findings do it, each once.
 std::string failing_in_words(const Report& report);
 /// What the verdict rests on, a sentence each: the above, or the reasons that the report states.

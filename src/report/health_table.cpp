@@ -69,7 +69,7 @@ std::string shown(double value, bool percent) {
 
 }  // namespace
 
-std::string health_table(const Report& report, const TextStyle& style) {
+std::vector<Row> health_rows(const Report& report) {
   std::vector<Row> rows{{"", "least", "median", "most", "in layer"}};
   for (const Figure& figure : figures()) {
     const auto seen = seen_of(report, figure.name);
@@ -79,7 +79,13 @@ std::string health_table(const Report& report, const TextStyle& style) {
                     shown(median_of(seen), figure.percent), shown(seen.back().value, figure.percent),
                     alike ? "-" : fmt::format("{}", raw(*seen.back().layer))});
   }
-  if (rows.size() == 1) return "";
+  if (rows.size() == 1) rows.clear();
+  return rows;
+}
+
+std::string health_table(const Report& report, const TextStyle& style) {
+  const auto rows = health_rows(report);
+  if (rows.empty()) return "";
   return "\n" + inked("Router health", Ink::bold, style.color) + ", over the layers\n" +
          aligned(rows, style.color);
 }

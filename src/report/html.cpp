@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "report/headline.h"
 #include "report/html_charts.h"
@@ -36,17 +37,39 @@ void add_recording(const Report& report, const std::string& of, std::size_t numb
   };
   add("experiment", "Experiment", html_experiment(report));
   add("findings", "Findings", html_findings(report));
+  add("influence", "Does a later token change an earlier decision?", html_influence(report));
   add("layers", "Layers", html_layer_figures(report) + html_layers(report));
   add("comparison", "Comparison", html_agreement_figures(report));
   add("losses", "Losses", html_losses(report));
   add("replays", "Other orders and chunk sizes", html_replay_figures(report));
   add("rules", "Rules", html_rules(report));
-  add("health", "Loads, drops and experts", html_check_charts(report.checks));
+  add("health", "Loads, drops and experts", html_health(report));
   add("gaps", "Not assessed", html_gaps(report));
   if (is_lint(report))
     add("files", "Files", html_method(report));
   else
     add("method", "Method and limits", html_method(report));
+}
+
+std::string_view question_of(const Report& report) {
+  if (is_lint(report)) return "which options look ahead?";
+  return report.subject.kind == "comparison" ? "do both recordings route alike?"
+                                             : "does routing see the future?";
+}
+
+/// What the first finding that fails the policy says: the reason, before the names of checks.
+std::string html_worst(const Report& report) {
+  if (report.verdict != Verdict::fail) return "";
+  for (const Report* one : all_of(report)) {
+    for (const auto& finding : one->findings) {
+      if (finding.suppressed || finding.severity < one->policy.fail_on) continue;
+      std::string said = cut_to(placed_message(finding), 400);
+      if (!finding.place && !said.empty())
+        said.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(said.front())));
+      return html_paragraph(said + (said.ends_with('.') || said.ends_with("…") ? "" : "."), "reason");
+    }
+  }
+  return "";
 }
 
 std::string html_reasons(const Report& report) {
@@ -56,7 +79,7 @@ std::string html_reasons(const Report& report) {
     out += html_paragraph(cut_to(reasons[i], 4'000), "reason");
   if (reasons.size() > most_reasons)
     out += html_paragraph(fmt::format("… and {} reasons more.", reasons.size() - most_reasons), "muted");
-  return out;
+  return html_worst(report) + out;
 }
 
 std::string html_facts(const Report& report) {
@@ -80,7 +103,7 @@ std::string write_html(const Report& report, const TextStyle&) {
   std::size_t number = 0;
   for (const Report* one : all_of(report))
     add_recording(*one, report.beside.empty() ? "" : ": " + cut_to(one->subject.name, 200), number++, page);
-  const std::string_view verdict = name(report.verdict);
+  const std::string_view verdict = verdict_word(report);
   const std::string title =
       xml_text(fmt::format("pastonly: {}, {}", verdict, cut_to(report.subject.name, 200)));
   return fmt::format(
@@ -97,8 +120,7 @@ std::string write_html(const Report& report, const TextStyle&) {
       "tabindex=\"-1\">\n{7}</main>\n<footer><p>Written by pastonly. The JSON report holds all of "
       "it{9}.</p></footer>\n</body>\n</html>\n",
       title, svg_style(), html_style(), verdict, html_reasons(report), html_facts(report), page.links,
-      page.body, is_lint(report) ? "which options look ahead?" : "does routing see the future?",
-      is_lint(report) ? "" : ", and <code>pastonly verify</code> checks it");
+      page.body, question_of(report), is_lint(report) ? "" : ", and <code>pastonly verify</code> checks it");
 }
 
 }  // namespace pastonly::report

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
 
 #include "pastonly/names.h"
+#include "report/health_table.h"
 #include "report/html_parts.h"
 
 namespace pastonly::report {
@@ -80,7 +82,10 @@ std::string leak_figure(const Report& report) {
     m.upper = leak.upper;
     add_point(series, layer.index, m);
   }
-  Chart chart = line_chart("Leak by layer, against what routing could carry", "layer", "bits");
+  const bool measured = !leaks.empty();
+  Chart chart = line_chart(
+      measured ? "Leak by layer, against what routing could carry" : "What routing could carry, by layer",
+      "layer", "bits");
   for (auto& [unit, series] : leaks) add_series(chart, std::move(series));
   add_series(chart, bound_line(report, "floor (published), bits per token", &LayerFacts::Bound::floor_bits));
   add_series(chart,
@@ -88,10 +93,11 @@ std::string leak_figure(const Report& report) {
   add_series(chart,
              bound_line(report, "limit of long chunks, bits per token", &LayerFacts::Bound::limit_bits));
   return drawn(chart,
-               "Floor, capacity and limit: bits that one token's mask could carry about later tokens if "
-               "experts of these "
-               "shapes chose their tokens. A band reaches from the certified lower end of an estimate to its "
-               "upper end.");
+               fmt::format("Floor, capacity and limit: bits that one token's mask could carry about later "
+                           "tokens if experts of these shapes chose their tokens. {}",
+                           measured ? "A band reaches from the certified lower end of an estimate to its "
+                                      "upper end."
+                                    : "How much this routing does carry was not measured."));
 }
 
 /// At most six layers, spread evenly.
@@ -127,6 +133,21 @@ Chart by_chunk(const Report& report, std::string_view name, std::string title, s
     add_series(chart, std::move(series));
   }
   return chart;
+}
+
+/// For sections of their own.
+std::string charts_of_check(const Report& report, std::string_view id) {
+  std::string out;
+  for (const auto& check : report.checks) {
+    if (check.id != id) continue;
+    for (Chart chart : check.charts) {
+      if (!chart.title.empty())
+        chart.title.front() =
+            static_cast<char>(std::toupper(static_cast<unsigned char>(chart.title.front())));
+      out += html_chart(chart, "");
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -175,7 +196,18 @@ std::string html_agreement_figures(const Report& report) {
                "Of the first recording's routes; by chance: what the loads of the experts alone predict.") +
          drawn(differ, "Other gates: of tokens with the same experts.") +
          drawn(scores,
-               "Mean over tokens, 0 to 1. Where scores agree and routes do not, the selection differs.");
+               "Mean over tokens, 0 to 1. Where scores agree and routes do not, the selection differs.") +
+         charts_of_check(report, check_id::same_routes);
+}
+
+std::string html_influence(const Report& report) { return charts_of_check(report, check_id::causal_mask); }
+
+std::string html_health(const Report& report) {
+  std::vector<Report::CheckEntry> others = report.checks;
+  std::erase_if(others, [](const auto& check) {
+    return check.id == check_id::causal_mask || check.id == check_id::same_routes;
+  });
+  return html_table("Router health, over the layers", health_rows(report)) + html_check_charts(others);
 }
 
 std::string html_check_charts(const std::vector<Report::CheckEntry>& checks) {

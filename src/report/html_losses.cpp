@@ -10,6 +10,7 @@
 #include "report/bars.h"
 #include "report/html_charts.h"
 #include "report/html_parts.h"
+#include "report/html_routers.h"
 #include "report/words.h"
 #include "routing/rule_ids.h"
 
@@ -17,6 +18,7 @@ namespace pastonly::report {
 namespace {
 
 constexpr std::size_t most_bars = 40;
+constexpr double shown_span = 0.02;  // bits per token: less is noise, and is drawn so
 constexpr std::size_t most_curves = 12;
 
 std::string bits_interval(const Bar& bar) {
@@ -25,13 +27,13 @@ std::string bits_interval(const Bar& bar) {
 }
 
 std::string html_bars(const std::string& title, std::vector<Bar> bars, const std::string& unit,
-                      std::optional<double> line, std::string_view about) {
+                      std::optional<double> line, std::string_view about, double reach = shown_span) {
   std::erase_if(bars, [](const Bar& bar) { return !std::isfinite(bar.value); });
   if (bars.empty()) return "";
   std::vector<Row> rows{{"", unit}};
   for (const Bar& bar : bars) rows.push_back({bar.name, bits_interval(bar)});
   if (bars.size() > most_bars) bars.resize(most_bars);
-  return html_figure(title, about, draw_bars(title, bars, unit, line, html_picture_width), rows);
+  return html_figure(title, about, draw_bars(title, bars, unit, line, reach, html_picture_width), rows);
 }
 
 Bar bar_of(std::string name, const Measurement& m) { return {std::move(name), m.value, m.lower, m.upper}; }
@@ -57,14 +59,20 @@ std::string ways_figure(const Report& report) {
   for (const Measurement& m : check->measurements) {
     if (m.name == measurement::source_entropy) source = m.value;
   }
+  bool sampled = false;
   for (const Way& way : ways) {
     const auto found = std::ranges::find(check->measurements, way.loss, &Measurement::name);
-    if (found != check->measurements.end()) bars.push_back(bar_of(std::string(way.words), *found));
+    if (found == check->measurements.end()) continue;
+    bars.push_back(bar_of(std::string(way.words), *found));
+    sampled = sampled || way.loss == measurement::loss_streaming;
   }
   return html_bars(
       "Loss by how the same tokens are routed", std::move(bars), "bits per token", source,
-      "With 95% intervals. The dashed line, where there is one, is what the tokens' source allows; a loss in "
-      "order that lies below others says nothing by itself.");
+      fmt::format("With 95% intervals. The dashed line, where there is one, is what the tokens' source "
+                  "allows; a loss in order that lies below others says nothing by itself.{}",
+                  sampled ? " Nothing after each token: on a sample of tokens alone, so its difference from "
+                            "the first bar is partly that of the tokens; the findings compare the same ones."
+                          : ""));
 }
 
 std::string sweep_figure(const Report& report) {
@@ -77,11 +85,31 @@ std::string sweep_figure(const Report& report) {
       bars.push_back(bar_of(m.name.substr(prefix.size(), m.name.size() - prefix.size() - 1), m));
   }
   std::ranges::stable_sort(bars, std::ranges::greater{}, &Bar::value);
+  if (bars.empty()) return "";
+  const double allowed = report.policy.limits.sweep_bits;
   return html_bars(
       "Forensic sweep: the model under other rules", std::move(bars), "bits per token below a causal rule",
-      {},
-      "How far the loss falls below that of a causal rule. Weights that were trained under a leak lose less "
-      "under the rule that leaks.");
+      allowed,
+      fmt::format(
+          "How far the loss falls below that of a causal rule. Weights that were trained under a leak "
+          "lose less under the rule that leaks. The dashed line is what the policy allows, {:g} bits; "
+          "bars that stay left of it are no sign of a leak.",
+          allowed));
+}
+
+/// Of training logs: where the arms end.
+std::string ends_figure(const Report& report) {
+  const auto* check = entry_of(report, check_id::loss_anomaly);
+  if (check == nullptr || report.subject.kind != "logs") return "";
+  const std::string prefix = std::string(measurement::final_loss) + "[";
+  std::vector<Bar> bars;
+  for (const Measurement& m : check->measurements) {
+    if (m.name.starts_with(prefix))
+      bars.push_back(bar_of(m.name.substr(prefix.size(), m.name.size() - prefix.size() - 1), m));
+  }
+  return html_bars("Where training ends", std::move(bars), "bits per token", {},
+                   "The loss at the end of each arm's logs. Causal routing gives no arm an advantage of its "
+                   "own: one that ends clearly below the causal arm may have read later tokens.");
 }
 
 std::string curves_figure(const Report::Experiment& experiment) {
@@ -124,7 +152,9 @@ std::string arms_table(const Report::Experiment& experiment) {
 
 }  // namespace
 
-std::string html_losses(const Report& report) { return ways_figure(report) + sweep_figure(report); }
+std::string html_losses(const Report& report) {
+  return ways_figure(report) + sweep_figure(report) + ends_figure(report);
+}
 
 std::string html_experiment(const Report& report) {
   if (!report.experiment) return "";
@@ -137,15 +167,17 @@ std::string html_experiment(const Report& report) {
     order.push_back({arm.name + ", shuffled", *arm.evaluated.shuffled, {}, {}});
   }
   std::string out =
-      html_paragraph(fmt::format("{} arms, trained on {}.", experiment.arms.size(), experiment.source.name));
+      html_paragraph(fmt::format("{} arm{}, trained on {}.", experiment.arms.size(),
+                                 experiment.arms.size() == 1 ? "" : "s", experiment.source.name));
   out += html_bars("Loss of each arm", std::move(losses), "bits per token", experiment.source.floor_bits,
-                   "Routed as trained, on tokens drawn after training, with 95% intervals. The dashed line "
-                   "is the entropy of "
-                   "the source: no causal model can lie below it.");
+                   experiment.source.floor_bits
+                       ? "Routed as trained, on tokens drawn after training, with 95% intervals. The dashed "
+                         "line is the entropy of the source: no causal model can lie below it."
+                       : "Routed as trained, on tokens drawn after training, with 95% intervals.");
   out +=
       html_bars("Shuffled against in order", std::move(order), "bits per token", experiment.source.floor_bits,
                 "The same model and rule, on tokens in order and in random order.");
-  out += curves_figure(experiment) + arms_table(experiment);
+  out += curves_figure(experiment) + arms_table(experiment) + html_routers(experiment);
   std::string charts;
   for (const auto& arm : experiment.arms) {
     if (const std::string of = html_check_charts(arm.checks); !of.empty())

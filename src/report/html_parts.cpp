@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/told_findings.h"
+
 namespace pastonly::report {
 namespace {
 
@@ -122,9 +124,11 @@ std::string html_figure(std::string_view title, std::string_view about, const Dr
 
 std::string html_chart(const Chart& chart, std::string_view about) {
   const bool map = chart.kind == Chart::Kind::heat_map;
-  const std::string told = about.empty() && map ? fmt::format("{} by {} and {}", chart.unit, chart.y, chart.x)
-                           : about.empty()      ? fmt::format("{} by {}", chart.y, chart.x)
-                                                : std::string(about);
+  const std::string told = about.empty() && !chart.about.empty() ? cut_to(chart.about, 2'000)
+                           : about.empty() && map
+                               ? fmt::format("{} by {} and {}", chart.unit, chart.y, chart.x)
+                           : about.empty() ? fmt::format("{} by {}", chart.y, chart.x)
+                                           : std::string(about);
   return html_figure(chart.title, told, draw(chart, html_picture_width),
                      map ? heat_map_rows(chart) : series_rows(chart));
 }

@@ -4,8 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "pastonly/check.h"
+#include "pastonly/names.h"
 #include "report/baseline_words.h"
 #include "report/finding_families.h"
 #include "report/html_charts.h"
@@ -36,6 +40,8 @@ std::string finding_article(const Kin& kin) {
   } else if (kin.more > 0) {
     out += html_paragraph(fmt::format("{} more like it.", kin.more), "muted");
   }
+  if (const auto what = finding.witness.text_or("what", ""); finding.place && !what.empty())
+    out += html_words("Why: " + what);
   if (finding.severity >= Severity::warning) {
     out += html_witness(finding.witness);
     if (!finding.help.empty()) out += html_words((finding.place ? "Instead: " : "") + finding.help);
@@ -87,15 +93,39 @@ std::string files_table(const Report& report) {
   std::vector<Row> rows{{"file", "bytes", "SHA-256"}};
   for (const FileRecord& file : report.subject.files)
     rows.push_back({file.path, grouped(file.bytes), file.sha256.empty() ? "-" : file.sha256});
+  if (report.subject.kind != "configuration") return html_table("Files that were read", rows);
   return html_table(
-      report.subject.kind == "configuration" ? "Files with options that are known" : "Files that were read",
+      fmt::format("{} files with options that are known, of {} read", report.subject.files.size(),
+                  report.subject.options.integer("read").value_or(0)),
       rows);
 }
 
-std::string policy_table(const Policy& policy) {
+/// What a policy says of two recordings; the rest is of audits.
+std::string comparison_policy(const Policy& policy, std::vector<Row> rows) {
+  const std::string_view check = check_id::same_routes;
+  rows.push_back({"significance of intervals", fmt::format("{:g}", policy.alpha)});
+  rows.push_back({"tokens at least", grouped(policy.min_tokens)});
+  const auto percent = [](double share) { return fmt::format("{:g}%", 100.0 * share); };
+  rows.push_back({"tokens with other experts, at most", percent(policy.limits.mismatch_tokens)});
+  rows.push_back({"routes lost, at most", percent(policy.limits.mismatch_routes)});
+  rows.push_back({"decisions at near ties, at most", percent(policy.limits.near_ties)});
+  for (const auto& [claim, severity] : policy.severity) {
+    if (std::string_view(claim).substr(0, claim.find('/')) == check)
+      rows.push_back({"severity of " + claim, std::string(name(severity))});
+  }
+  for (const auto& ignore : policy.ignore) {
+    if (ignore.check.substr(0, ignore.check.find('/')) == check)
+      rows.push_back(
+          {"ignores " + ignore.check, fmt::format("{} (until {})", ignore.reason, ignore.expires)});
+  }
+  return html_table("Policy", rows);
+}
+
+std::string policy_table(const Policy& policy, bool compared) {
   std::vector<Row> rows{{"rule of the policy", "value"}};
   rows.push_back({"name", policy.name});
   rows.push_back({"fails on", std::string(name(policy.fail_on))});
+  if (compared) return comparison_policy(policy, std::move(rows));
   rows.push_back(
       {"requires checks", policy.require.empty() ? "-" : fmt::format("{}", fmt::join(policy.require, ", "))});
   rows.push_back({"requires modes", policy.require_mode.empty()
@@ -178,8 +208,19 @@ std::string html_rules(const Report& report) {
 }
 
 std::string html_gaps(const Report& report) {
+  // What one reason keeps from all of them is said once.
   std::vector<Row> rows{{"check", "reason"}};
-  for (const auto& row : report.not_assessed) rows.push_back({row.check, row.reason});
+  std::map<std::string_view, std::size_t> place;  // by reason, in rows
+  std::set<std::pair<std::string_view, std::string_view>> told;
+  for (const auto& row : report.not_assessed) {
+    if (!told.emplace(row.reason, row.check).second) continue;
+    const auto [at, added] = place.emplace(row.reason, rows.size());
+    if (added)
+      rows.push_back({row.check, row.reason});
+    else
+      rows[at->second][0] += ", " + row.check;
+  }
+  for (Row& row : rows) row[0] = cut_to(row[0], longest_html_text);
   return html_table("What was not assessed, and why", rows);
 }
 
@@ -199,7 +240,7 @@ std::string html_method(const Report& report) {
   }
   out += html_details("Checks", checks_table(checks));
   out += html_details("Every figure", figures_table(checks));
-  out += html_details("Policy", policy_table(report.policy));
+  out += html_details("Policy", policy_table(report.policy, report.subject.kind == "comparison"));
   return out + html_details("Files", files_table(report));
 }
 

@@ -38,7 +38,7 @@ figure{margin:1.2rem 0;break-inside:avoid}
 figcaption{font-size:.9rem;max-width:48rem}
 summary{cursor:pointer;color:var(--link);padding:.25rem 0;font-size:.9rem}
 svg{display:block;max-width:100%;min-width:42rem;height:auto;background:none;color:inherit}
-.narrow svg{min-width:0}svg .small{opacity:1}svg .above{fill:var(--shade-up)}svg .below{fill:var(--shade-down)}
+.narrow svg{min-width:0}svg .small{opacity:1}svg .above{fill:var(--shade-up)}svg .below{fill:var(--shade-down)}svg .crime{fill:var(--bad)}
 .seen{fill:currentColor;fill-opacity:.13}.redrawn{fill:var(--bad)}.mark{stroke:currentColor;stroke-width:2;fill:none}
 ol.steps{padding-left:1.4rem}footer{padding-bottom:2rem;color:var(--muted);font-size:.9rem}
 @media (max-width:30rem){dl{grid-template-columns:1fr}dt{margin-top:.4rem}.verdict{font-size:1.5rem}}

@@ -21,16 +21,12 @@ std::string counted(std::size_t count, std::string_view one, std::string_view ma
 }
 
 std::string lint_verdict(const Report& report, const TextStyle& style) {
-  const bool passes =
-      report.verdict == Verdict::pass && report.subject.options.integer("read").value_or(0) > 0;
-  const bool empty = report.verdict == Verdict::pass && !passes, fails = report.verdict == Verdict::fail;
-  const Ink ink = passes ? Ink::green : fails ? Ink::red : Ink::yellow;
-  return inked(passes  ? "PASS"
-               : fails ? "FAIL"
-               : empty ? "NOTE"
-                       : "ERROR",
-               ink, style.color) +
-         "  " + lint_headline(report) + "\n";
+  std::string word(lint_verdict_word(report));
+  const Ink ink = word == name(Verdict::pass)   ? Ink::green
+                  : word == name(Verdict::fail) ? Ink::red
+                                                : Ink::yellow;
+  std::ranges::transform(word, word.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+  return inked(word, ink, style.color) + "  " + lint_headline(report) + "\n";
 }
 
 std::string row(std::string_view label, std::string_view text, const TextStyle& style) {
@@ -72,6 +68,13 @@ std::string finding_text(const Report::Finding& finding, const TextStyle& style)
 
 }  // namespace
 
+std::string_view lint_verdict_word(const Report& report) {
+  const auto* recognised = report.subject.options.array("recognised");
+  const bool sure = recognised != nullptr && !recognised->empty() &&
+                    report.subject.options.integer("unknown").value_or(0) == 0;
+  return report.verdict == Verdict::pass && !sure ? name(Severity::note) : name(report.verdict);
+}
+
 std::string lint_headline(const Report& report) {
   const std::size_t errors = count_of(report, Severity::error),
                     warnings = count_of(report, Severity::warning), notes = count_of(report, Severity::note);
@@ -89,6 +92,10 @@ std::string lint_headline(const Report& report) {
     if (!reasons.empty()) said += ": " + reasons.front();
     if (reasons.size() > 1) said += fmt::format("; and {} more", reasons.size() - 1);
   }
+  const auto unknown = report.subject.options.integer("unknown").value_or(0);
+  if (unknown > 0)
+    said += fmt::format("; {} experts that route in a way that is not known here",
+                        counted(static_cast<std::size_t>(unknown), "file has", "files have"));
   if (errors > 0) said += "; " + counted(errors, "option that is", "options that are") + " not causal";
   if (warnings > 0)
     said += "; " + counted(warnings, "option", "options") +

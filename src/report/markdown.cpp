@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "report/agreement_table.h"
 #include "report/baseline_words.h"
 #include "report/experiment_json.h"
 #include "report/finding_families.h"
@@ -47,7 +48,9 @@ std::string_view mark_of(Verdict verdict) {
 }
 
 std::string markdown_verdict(const Report& report) {
-  std::string out = fmt::format("## {} pastonly: {}\n\n", mark_of(report.verdict), name(report.verdict));
+  const std::string_view word = verdict_word(report);
+  const bool sure = word == name(report.verdict);
+  std::string out = fmt::format("## {} pastonly: {}\n\n", sure ? mark_of(report.verdict) : "⚠️", word);
   const auto reasons = reasons_in_words(report);
   for (std::size_t i = 0; i < std::min(reasons.size(), most_markdown_rows); ++i)
     out += (reasons.size() > 1 ? "- " : "") + markdown_cell(reasons[i]) + "\n";
@@ -99,6 +102,19 @@ std::string markdown_layers(const Report& report) {
   return out + markdown_more(report.layers.size());
 }
 
+/// Of a comparison, in place of the rules of layers.
+std::string markdown_agreement(const Report& report) {
+  const auto rows = agreement_rows(report);
+  if (rows.size() < 2) return "";
+  std::string out = "\n### Layers\n\n" + markdown_head(rows.front());
+  for (std::size_t i = 1; i < std::min(rows.size(), most_markdown_rows + 1); ++i) {
+    std::vector<std::string> cells;
+    for (const std::string& cell : rows[i]) cells.push_back(markdown_cell(cell));
+    out += markdown_row(cells);
+  }
+  return out + markdown_more(rows.size() - 1);
+}
+
 std::string markdown_arms(const Report& report) {
   if (!report.experiment) return "";
   const auto& arms = report.experiment->arms;
@@ -137,6 +153,7 @@ std::string write_markdown(const Report& report, const TextStyle&) {
     add(markdown_findings(*one));
     add(markdown_arms(*one));
     add(markdown_layers(*one));
+    add(markdown_agreement(*one));
     if (const auto limit = limit_in_words(*one); !limit.empty())
       add("\n" + markdown_text(cut_to(limit, 4 * longest_markdown_text)) + "\n");
     add(markdown_gaps(*one));

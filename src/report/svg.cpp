@@ -2,13 +2,34 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "input/text/printable.h"
+#include "report/chart_parts.h"
+#include "report/paragraph.h"
+#include "report/told_findings.h"
 
 namespace pastonly::report {
 namespace {
 
 constexpr double picture_width = 960.0;
 constexpr double panel_gap = 28.0;
+
+/// What a chart shows, below it, in lines of the picture's width.
+Drawing with_caption(Drawing drawing, const std::string& about) {
+  constexpr int caption_width = 140;  // characters
+  constexpr double caption_pitch = 16.0;
+  if (about.empty()) return drawing;
+  const std::string lines = wrapped(cut_to(about, 2'000), 0, caption_width);
+  for (std::string_view rest = lines; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    drawing.height += caption_pitch;
+    drawing.body += text_at(chart_margin, drawing.height - 4.0, rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  drawing.height += 4.0;
+  return drawing;
+}
 
 std::string panel(const Drawing& drawing, double top) {
   return fmt::format("<g transform=\"translate(0 {:.1f})\">\n{}</g>\n", top, drawing.body);
@@ -21,7 +42,7 @@ void add_charts(const std::vector<Report::CheckEntry>& checks, const std::string
     for (const Chart& chart : check.charts) {
       Chart named = chart;
       named.title = fmt::format("{}{}: {}", of, check.id, chart.title);
-      const Drawing drawing = draw(named, picture_width);
+      const Drawing drawing = with_caption(draw(named, picture_width), chart.about);
       body += panel(drawing, top);
       top += drawing.height + panel_gap;
     }
@@ -61,13 +82,15 @@ std::string xml_text(std::string_view text) {
   return out;
 }
 
+// Numbers on shades keep a contrast of 4.5 to 1.
 std::string_view svg_style() noexcept {
   return R"(svg{font:13px system-ui,sans-serif;color:#1f2328;background:#fff}
-text{fill:currentColor}.title{font-weight:600;font-size:15px}.small{font-size:11px;opacity:.8}
+text{fill:currentColor}.title{font-weight:600;font-size:15px}.small{font-size:11px;opacity:.8}.cell{font-size:11px}
 .axis{stroke:currentColor;stroke-opacity:.5;fill:none}.grid{stroke:currentColor;stroke-opacity:.13;fill:none}
 .line{fill:none;stroke-width:2}.unknown{fill:currentColor;fill-opacity:.06}
-.above{fill:#d9480f}.below{fill:#1971c2}
-@media (prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}.above{fill:#ff8a3d}.below{fill:#58a6ff}}
+.above{fill:#ff8a3d}.below{fill:#6cb6ff}.crime{fill:#b3261e}
+@media (prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}
+.above{fill:#b03a08}.below{fill:#1a5fc4}.crime{fill:#ff8a80}}
 )";
 }
 

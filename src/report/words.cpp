@@ -52,7 +52,7 @@ std::string rule_in_words(const LayerFacts::Rule& rule) {
 }
 
 std::string subject_in_words(const Report::SubjectEntry& subject) {
-  if (subject.kind == "configuration") return subject.kind;
+  if (subject.kind == "configuration" || subject.kind == "logs") return subject.kind;
   return fmt::format("{}; mode {}, stage {}; {} token positions", subject.kind, subject.mode, subject.stage,
                      grouped(subject.tokens));
 }

@@ -16,6 +16,7 @@
 #include "integrity/layer_scan.h"
 #include "pastonly/names.h"
 #include "pastonly/version.h"
+#include "run/agreement_charts.h"
 #include "run/judge.h"
 #include "stats/interval.h"
 #include "stats/parallel.h"
@@ -89,6 +90,7 @@ class Comparison {
     records();
     routes();
     scores();
+    out_.charts = agreement_charts(first_, alignment_, agreement_);
     gates();
     losses();
     return std::move(out_);

@@ -39,8 +39,9 @@ bool same_series(const Chart::Series& a, const Chart::Series& b) {
 
 bool same_chart(const Chart& a, const Chart& b) {
   return a.id == b.id && a.kind == b.kind && a.title == b.title && a.x == b.x && a.y == b.y &&
-         a.rows == b.rows && a.columns == b.columns && a.unit == b.unit && close(a.neutral, b.neutral) &&
-         same_numbers(a.values, b.values) && std::ranges::equal(a.series, b.series, same_series);
+         a.about == b.about && a.forbidden == b.forbidden && a.rows == b.rows && a.columns == b.columns &&
+         a.unit == b.unit && close(a.neutral, b.neutral) && same_numbers(a.values, b.values) &&
+         std::ranges::equal(a.series, b.series, same_series);
 }
 
 std::string where(const Report::Finding& finding) {

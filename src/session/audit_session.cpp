@@ -10,6 +10,7 @@
 #include "run/audit.h"
 #include "run/audit_logs.h"
 #include "session/checkpoint_subject.h"
+#include "session/drawn_tokens.h"
 #include "session/external_subject.h"
 #include "session/file_hashes.h"
 #include "session/forecast.h"
@@ -105,10 +106,11 @@ Expected<std::unique_ptr<recording::Recording>> record(const AuditRequest& reque
   return recording;
 }
 
-/// What an audit reads: the subject's files, and those of tags.
+/// What an audit reads: the subject's files, those of tags, and the one that tokens are drawn from.
 std::vector<FileRecord> files_of(const AuditRequest& request, const Subject& subject) {
   std::vector<FileRecord> files = subject.info().files;
   for (const auto& [name, path] : request.tags) files.push_back(subjects::record_file(path));
+  for (FileRecord& file : token_files(request.checkpoint.tokens)) files.push_back(std::move(file));
   return files;
 }
 

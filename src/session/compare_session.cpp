@@ -12,6 +12,7 @@
 #include "run/compare.h"
 #include "session/audit_session.h"
 #include "session/checkpoint_subject.h"
+#include "session/drawn_tokens.h"
 #include "session/file_hashes.h"
 #include "session/part_of_work.h"
 #include "session/text_tokens.h"
@@ -124,6 +125,7 @@ Expected<std::vector<FileRecord>> files_of(const CompareRequest& request,
   // The last checkpoint's tokenizer reads the text for all.
   for (FileRecord& file : text_files(request.models.back(), request.checkpoint.text))
     out.push_back(std::move(file));
+  for (FileRecord& file : token_files(request.checkpoint.tokens)) out.push_back(std::move(file));
   return out;
 }
 

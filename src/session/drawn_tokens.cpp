@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
+#include "subjects/file_record.h"
 #include "subjects/token_draws.h"
 
 namespace pastonly::session {
@@ -21,6 +24,16 @@ Expected<subjects::DrawTokens> drawn_tokens(const std::string& tokens, std::uint
         fmt::format("the source has {} tokens, {}'s vocabulary {}", policy.source->vocab, what, vocab));
   }
   return subjects::draws_from(*policy.source);
+}
+
+std::vector<FileRecord> token_files(const std::string& tokens) {
+  const std::size_t colon = tokens.find(':');
+  if (colon == std::string::npos) return {};
+  std::filesystem::path path = tokens.substr(colon + 1);
+  std::vector<FileRecord> out{subjects::record_file(path)};
+  if (tokens.substr(0, colon) == "megatron")
+    out.push_back(subjects::record_file(path.replace_extension(".idx")));
+  return out;
 }
 
 }  // namespace pastonly::session

@@ -1,6 +1,7 @@
 """Hugging Face checkpoints on the command line."""
 
 import array
+import hashlib
 import json
 import pathlib
 import random
@@ -152,6 +153,8 @@ class Checkpoints(unittest.TestCase):
         report = audit(self.checkpoint, "--tokens", f"nanogpt:{self.root / 'ids.bin'}", "--positions", 32, "--budget", 4096,
                        "--check", "causal-mask", expect=0)
         self.assertEqual(report["subject"]["options"]["tokens"], f"nanogpt:{self.root / 'ids.bin'}")
+        hashed = {file["path"]: file["sha256"] for file in report["subject"]["files"]}
+        self.assertEqual(hashed[str(self.root / "ids.bin")], hashlib.sha256((self.root / "ids.bin").read_bytes()).hexdigest())
         (self.root / "ids.bin").write_bytes(array.array("H", [24] * 3000).tobytes())
         done = run("audit", self.checkpoint, "--tokens", f"nanogpt:{self.root / 'ids.bin'}")
         self.assertEqual(done.returncode, 2)

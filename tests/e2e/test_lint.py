@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import unittest
@@ -169,6 +170,36 @@ class Hostile(unittest.TestCase):
             code, report = lint(path)
             self.assertEqual((code, report["findings"], report["subject"]["options"]["recognised"]), (0, [], []))
             self.assertIn(words, report["not_assessed"][0]["reason"])
+            told = run("lint", path).stdout
+            self.assertTrue(told.startswith("NOTE  1 file read, 0 with options that are known"), told)
+            self.assertIn("NOTE" if name == "moe.json" else "0 with options", told)
+            self.assertIn('class="verdict note"', run("lint", path, "-o", "html").stdout)
+            self.assertIn("pastonly: note", run("lint", path, "-o", "markdown").stdout)
+        self.assertIn("1 file has experts that route in a way that is not known here", run("lint", self.folder / "moe.json").stdout)
+
+    def test_items_of_a_list_have_lines_of_their_own(self):
+        options = ["train.py", "--num-experts=8", "--moe-expert-capacity-factor", "1.0", "--moe-token-drop-policy=probs",
+                   "--moe-router-load-balancing-type=sinkhorn"]
+        yaml = "spec:\n  args:\n" + "".join(f"    - {option}\n" for option in options)
+        as_json = '{\n "args": [\n' + ",\n".join(f'  "{option}"' for option in options) + "\n ]\n}\n"
+        for name, text in (("job.yaml", yaml), ("job.json", as_json)):
+            path = self.folder / name
+            path.write_text(text)
+            _, report = lint(path)
+            lines = text.split("\n")
+            self.assertTrue(report["findings"], name)
+            for found in report["findings"]:
+                key = found["message"].split(" = ")[0].replace("_", "-")
+                self.assertIn(key, lines[found["place"]["line"] - 1], (name, found["place"], found["message"]))
+
+    def test_the_page_counts_files_as_the_text_does(self):
+        (self.folder / "known.json").write_text('{"model_type": "mixtral", "num_local_experts": 8}')
+        (self.folder / "other.json").write_text('{"a": 1}')
+        said = run("lint", self.folder).stdout.split("\n")[0]
+        page = run("lint", self.folder, "-o", "html").stdout
+        read, known = (int(word) for word in re.match(r"\w+  (\d+) files read, (\d+) with", said).groups())
+        self.assertIn(f"{known} files with options that are known, of {read} read", page)
+        self.assertEqual(page.count('<th scope="row">'), known)
 
     def test_aliases_and_merges_do_not_multiply(self):
         lines = ["a0: &a0 {moe_router_topk: 2, moe_expert_capacity_factor: 1.0}"]

@@ -60,6 +60,25 @@ LEAST_CONTRAST = r"""(() => {
 })()"""
 
 
+# Of the numbers in the cells of heat maps, the least contrast with the shade that they stand on. A cell stands before its number.
+LEAST_CELL_CONTRAST = r"""(() => {
+  const part = x => (x /= 255) <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+  const numbers = text => (text.match(/[\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b) + 0.05;
+  let least = [99, '', 0];
+  for (const one of document.querySelectorAll('text.cell')) {
+    let below = one;
+    while (numbers(getComputedStyle(below).backgroundColor)[3] === 0) below = below.parentElement;
+    const paper = numbers(getComputedStyle(below).backgroundColor), shade = getComputedStyle(one.previousElementSibling);
+    const share = Number(shade.fillOpacity), over = numbers(shade.fill).map((x, i) => share * x + (1 - share) * paper[i]);
+    const pair = [light(numbers(getComputedStyle(one).fill)), light(over)].sort((a, b) => b - a);
+    least[2] += 1;
+    if (pair[0] / pair[1] < least[0]) least = [pair[0] / pair[1], one.outerHTML.slice(0, 80), least[2]];
+  }
+  return least;
+})()"""
+
+
 class Writers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -305,6 +324,106 @@ class Writers(unittest.TestCase):
                             said = [e for e in opened.events if e.get("method") in
                                     ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")]
                             self.assertEqual(said, [])
+
+    @unittest.skipUnless(browser.PROGRAM, "no chromium on the path")
+    def test_numbers_in_heat_maps_can_be_read(self):
+        """Of the page and of the picture alone, on every shade, in both schemes."""
+        report = copy.deepcopy(self.reports["leaky"])
+        chart = {"id": "load", "kind": "heat_map", "title": "load", "x": "expert", "y": "layer", "rows": ["0", "1"],
+                 "columns": [str(i) for i in range(8)], "values": [i / 8 for i in range(16)], "unit": "of the mean", "neutral": 1.0}
+        report["checks"][0]["charts"] = [chart, {**chart, "id": "plain", "neutral": None}]
+        with browser.Browser() as opened:
+            for form in ("html", "svg"):
+                path = self.written("shades", form, report)
+                for dark in (False, True):
+                    with self.subTest(form=form, dark=dark):
+                        opened.open(path, 1280, dark)
+                        least, where, count = opened.evaluate(LEAST_CELL_CONTRAST)
+                        self.assertGreaterEqual(count, 32)
+                        self.assertGreaterEqual(least, 4.5, where)
+
+    def test_the_page_shows_what_later_tokens_changed(self):
+        for name, red in (("leaky", True), ("clean", False)):
+            page = self.written(name, "html").read_text()
+            section = page[page.index('<section id="influence-0"'):]
+            section = section[:section.index("</section>")]
+            self.assertEqual('class="crime"' in section, red, name)
+            self.assertIn("not asked", section)
+            self.assertIn("Red: routing decisions" if red else "Nothing is red", section)
+        self.assertLess(page.index("influence-0"), page.index("layers-0"))
+
+    def test_the_influence_map_agrees_with_the_findings(self):
+        """Its red cells are above the diagonal, at cuts of the plan, and a leak is in it if and only if it is a finding."""
+        plan = json.loads((EXAMPLES / "leaky/plan.json").read_text())
+        cuts = {run["cut"] for run in plan["runs"] if run["kind"] == "suffix" and "cut" in run}
+        for name in ("leaky", "clean"):
+            report = self.reports[name]
+            chart = next(c for check in report["checks"] if check["id"] == "causal-mask" for c in check["charts"])
+            self.assertIs(chart["forbidden"], True)
+            size = len(chart["rows"])
+            cells = [(i // size, i % size, value) for i, value in enumerate(chart["values"]) if value is not None]
+            self.assertTrue(all(column > row for row, column, _ in cells))
+            self.assertEqual(any(value > 0 for *_, value in cells), name == "leaky")
+            if name == "leaky":
+                self.assertTrue({column for _, column, _ in cells} <= {c + d for c in cuts for d in range(4)}, cuts)
+                told = next(f for f in report["findings"] if f["claim"] == "flip")["witness"]
+                self.assertGreater(chart["values"][told["position"] * size + told["cut"]], 0)
+
+    def test_compare_shows_where_in_the_sequence(self):
+        svg = self.written("compared", "svg").read_text()
+        self.assertIn("by position in the sequence", svg)
+        self.assertNotIn("No check of this report draws a chart", svg)
+        page = self.written("compared", "html").read_text()
+        self.assertIn("by layer and position", page)
+        self.assertIn("do both recordings route alike?", page)
+        policy = page[page.index("<summary>Policy</summary>"):]
+        policy = policy[:policy.index("</details>")]
+        self.assertIn("tokens with other experts, at most", policy)
+        self.assertNotIn("requires modes", policy)
+        self.assertNotIn("causal-mask", policy)
+        told = self.written("compared", "markdown").read_text()
+        self.assertIn("| layer | routes kept | by chance |", told)
+
+    def test_a_page_of_training_logs_shows_where_they_end(self):
+        arguments = []
+        for label, end in (("chunk=8", 5.2), ("chunk=8", 5.21), ("causal", 5.9), ("causal", 5.91)):
+            path = self.path / f"log{len(arguments)}.csv"
+            path.write_text("step,loss\n" + "".join(f"{step},{end + 3 / (1 + step / 50)}\n" for step in range(0, 2000, 10)))
+            arguments += ["--log", f"{label}:{path}"]
+        page = run("audit", *arguments, "--unit", "bits", "-o", "html").stdout
+        self.assertIn("Where training ends", page)
+        gaps = page[page.index('<section id="gaps-0"'):]
+        self.assertEqual(gaps[:gaps.index("</section>")].count("training logs hold no routing"), 1)
+        self.assertNotIn("0 token positions", page)
+
+    def test_a_failing_page_says_why_first(self):
+        page = self.written("leaky", "html").read_text()
+        header = page[page.index("<header>"):page.index("</header>")]
+        self.assertIn("changed when only later tokens of the same sequence were redrawn", header)
+
+    def test_a_sweep_of_noise_draws_no_long_bars(self):
+        report = copy.deepcopy(self.reports["clean"])
+        figure = {"lower": None, "upper": None, "unit": "bits per token", "samples": 8, "layer": None}
+        report["checks"] = [check for check in report["checks"] if check["id"] != "forensic-sweep"]
+        report["checks"].append({"id": "forensic-sweep", "status": "ran", "reason": "", "seconds": 0.0, "measurements": [
+            {**figure, "name": f"drop[rule{i}]", "value": value} for i, value in enumerate((1e-4, -1e-4, 3e-5))]})
+        page = self.written("noise", "html", report).read_text()
+        picture = page[page.index('aria-label="picture: Forensic sweep'):]
+        widths = [float(w) for w in re.findall(r'width="([\d.]+)" height="14" fill="#0072b2"', picture[:picture.index("</svg>")])]
+        self.assertEqual(len(widths), 3)
+        self.assertLess(max(widths), 10)
+        self.assertIn("what the policy allows, 0.02 bits", picture)
+
+    def test_a_lab_page_shows_routers_and_when_routes_settle(self):
+        report = copy.deepcopy(self.reports["lab"])
+        report["experiment"]["arms"][0]["routers"] = {
+            "training": [{"step": s, "epsilon": 0.5 + s / 100, "cosine": 0.1, "absolute_cosine": 0.2, "coupling": 0.3} for s in (0, 10)],
+            "fixation": [{"layer": 0, "settled": 10, "agreement": [[0, 0.1], [10, 1.0]]}],
+            "frozen": [{"layer": 0, "alignment": 0.25, "alignment_other": 0.0625, "share": None, "share_other": None, "directions": None,
+                        "activation_routed": None, "activation_all": None}]}
+        page = self.written("routers", "html", report).read_text()
+        for words in ("When routes settle", "Distance between router rows while training", "Trained routers", ">0.250<"):
+            self.assertIn(words, page)
 
     # Size
 

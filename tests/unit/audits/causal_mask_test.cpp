@@ -119,6 +119,63 @@ TEST_CASE("causal-mask proves expert choice with one changed token and one decis
   CHECK(whole(*flip, "position") < whole(*flip, "cut"));
 }
 
+TEST_CASE("the influence map of causal-mask shows the reach of a leak", "[causal-mask][influence]") {
+  constexpr const char* every_cut =
+      R"(, "rows": [[0], [1], [2], [3]], "cuts": [1, 5, 9, 17, 30, 31, 33, 40], "resamples": 3, "positions": 40)";
+  const auto map_of = [&](const std::string& model) {
+    const Ran ran =
+        causal_mask(R"({"model": {)" + model + R"(}, "plan": {"sequences": 4)" + every_cut + "}}");
+    REQUIRE(ran.charts.size() == 1);
+    const Chart& chart = ran.charts.front();
+    CHECK(chart.id == "influence");
+    CHECK(chart.forbidden);
+    REQUIRE(chart.values.size() == chart.rows.size() * chart.columns.size());
+    return chart;
+  };
+  const auto each = [](const Chart& chart, const auto& visit) {
+    for (std::size_t t = 0; t < chart.rows.size(); ++t) {
+      for (std::size_t c = 0; c < chart.columns.size(); ++c)
+        visit(t, c, chart.values[t * chart.columns.size() + c]);
+    }
+  };
+  SECTION("a causal rule with rounding: nothing, and nothing asked of the past") {
+    const Chart chart = map_of(R"("rounding": 2e-7, "rule": "top-k,k=2")");
+    CHECK(contains(chart.about, "Nothing is red"));
+    std::size_t asked = 0;
+    each(chart, [&](std::size_t t, std::size_t c, double value) {
+      CHECK((c > t || std::isnan(value)));
+      if (std::isnan(value)) return;
+      ++asked;
+      CHECK(value == 0.0);
+    });
+    CHECK(asked == 1 + 5 + 9 + 17 + 30 + 31 + 33);  // a cut at 40 redraws nothing
+  }
+  SECTION("the very next token: one diagonal") {
+    const Chart chart =
+        map_of(R"("rule": "top-k,k=2", "weak_leak": {"layer": 1, "probability": 0.9, "kind": "next-token"})");
+    CHECK(contains(chart.about, "very next token"));
+    std::size_t changed = 0;
+    each(chart, [&](std::size_t t, std::size_t c, double value) {
+      if (!(value > 0.0)) return;
+      ++changed;
+      CHECK(c == t + 1);
+    });
+    CHECK(changed >= 5);
+  }
+  SECTION("expert choice over the row: from the first position on") {
+    const Chart chart = map_of(R"("rule": "expert-choice,k=2,chunk=40")");
+    CHECK(contains(chart.about, "The farthest"));
+    std::size_t farthest = 0;
+    each(chart, [&](std::size_t t, std::size_t c, double value) {
+      if (value > 0.0) farthest = std::max(farthest, c - t);
+    });
+    CHECK(farthest > 20);
+  }
+  SECTION("where chance decides, nothing is drawn") {
+    CHECK(causal_mask(recipe(R"("rule": "noisy-top-k,k=2")")).charts.empty());
+  }
+}
+
 TEST_CASE("causal-mask tells a fault below the router from selection", "[causal-mask]") {
   const Ran ran = causal_mask(recipe(R"("rule": "top-k,k=2", "scoring_fault": {"layer": 1, "over": "row"})"));
   REQUIRE(find_claim(ran, "flip"));

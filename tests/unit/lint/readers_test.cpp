@@ -125,6 +125,22 @@ TEST_CASE("lint reads lists that hold an option as command lines", "[lint]") {
   }
 }
 
+TEST_CASE("every item of a list of arguments has the line that it stands in", "[lint]") {
+  for (const auto& [text, syntax] :
+       {std::pair{"args:\n  - run.py\n\n  - --a=1\n  # why\n  - --b\n  - \"2\"\n", Syntax::yaml},
+        std::pair{"{\"args\": [\n\"run.py\",\n\n\"--a=1\",\n\n\"--b\", \"2\"]}", Syntax::json}}) {
+    const Document document = read(text, syntax);
+    CHECK(entry(document, "a") == "1@4");
+    CHECK(entry(document, "b") == "2@6");
+  }
+  // Lists within lists, far apart: lines are not multiplied by levels.
+  std::string deep;
+  for (int i = 0; i < 200; ++i) deep += "[\"--a\",\n";
+  deep += std::string(1 << 20, '\n') + "1";
+  for (int i = 0; i < 200; ++i) deep += ",\"--b\"]";
+  CHECK(entry(read("{\"args\": " + deep + "}", Syntax::json), "a") != "absent");
+}
+
 TEST_CASE("lint leaves out what scripts print, and what nothing uses", "[lint]") {
   const Document document = read(
       "cat <<-'E' >&2\n--a 1\n\tE\necho --b 2 # --c\nX='--d 3'\nX='--e 4'\nY='--f 5'\nif a; then\nZ='--g "

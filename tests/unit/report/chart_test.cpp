@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "catch.h"
 #include "report/chart_json.h"
@@ -115,6 +116,57 @@ TEST_CASE("charts of nothing, of one point and of equal values can be drawn", "[
     CHECK(drawing.body.find("nan") == std::string::npos);
     CHECK(drawing.body.find("inf") == std::string::npos);
   }
+}
+
+TEST_CASE("what must not be stands out, however rare", "[report][chart]") {
+  Chart chart = heat_map();
+  chart.neutral.reset();
+  chart.forbidden = true;
+  chart.about = "what it shows";
+  chart.rows = chart.columns = {"0", "1", "2"};
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  chart.values = {none, 1e-6, 0.0, none, none, 1.0, none, none, none};
+  const std::string drawn = draw(chart, 760.0).body;
+  CHECK(count(drawn, "class=\"crime\"") == 3);  // one of them in the key
+  CHECK(count(drawn, "class=\"crime\" fill-opacity=\"0.500\"") == 1);
+  CHECK(count(drawn, "class=\"below\"") == 2);
+  CHECK(count(drawn, "not asked") == 1);
+  CHECK(count(drawn, "the past may change a decision") == 1);
+  chart.values[1] = chart.values[5] = 0.0;
+  CHECK(count(draw(chart, 760.0).body, "class=\"crime\"") == 0);
+  const auto again = parse_report(write_json(with({chart})), "report.json");
+  REQUIRE(again);
+  CHECK(again->checks[0].charts[0].forbidden);
+  CHECK(again->checks[0].charts[0].about == "what it shows");
+  const std::string json = write_json(with({chart}));
+  CHECK_FALSE(parse_report(replaced(json, "\"forbidden\": true", "\"forbidden\": 1"), "report.json"));
+  CHECK_FALSE(parse_report(replaced(json, "\"what it shows\"", "[]"), "report.json"));
+}
+
+TEST_CASE("loads that are all but even are not drawn as extremes", "[report][chart]") {
+  Chart chart = heat_map();
+  chart.values = {1.0, 1.001, 0.999, 1.0, 1.0, 1.0};
+  const std::string even = draw(chart, 900.0).body;
+  CHECK(even.find("fill-opacity=\"1.000\"") == std::string::npos);
+  chart.values[1] = 2.0;
+  CHECK(draw(chart, 900.0).body.find("fill-opacity=\"1.000\"") != std::string::npos);
+}
+
+TEST_CASE("lines that hardly rise are drawn flat", "[report][chart]") {
+  const auto height = [](double least, double most) {
+    Chart chart = lines();
+    chart.series = {{"a", {0, 1}, {least, most}, {}, {}, {}}};
+    const std::string drawn = draw(chart, 760.0).body;
+    std::vector<double> at;
+    for (std::size_t i = drawn.find(" cy=\""); i != std::string::npos; i = drawn.find(" cy=\"", i + 1))
+      at.push_back(std::stod(drawn.substr(i + 5)));
+    REQUIRE(at.size() == 2);
+    return at[0] - at[1];
+  };
+  CHECK(height(4.0, 4.0001) < 1.0);
+  CHECK(height(-1.0001, -1.0) < 1.0);
+  CHECK(height(3.0, 4.0) > 200.0);
+  CHECK(height(0.0, 1e-7) > 200.0);  // from nothing to something
 }
 
 TEST_CASE("a map of too many cells is named, not drawn", "[report][chart]") {

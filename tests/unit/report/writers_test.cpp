@@ -105,14 +105,20 @@ TEST_CASE("text is no markup in Markdown and HTML", "[report]") {
 }
 
 TEST_CASE("figures that lie near one another are drawn as dots, others as bars from 0", "[report]") {
-  const auto dots = draw_bars("t", {{"a", 6.0, {}, {}}, {"b", 5.9, 5.8, 6.0}}, "bits", 6.0, 760.0).body;
+  const auto dots = draw_bars("t", {{"a", 6.0, {}, {}}, {"b", 5.9, 5.8, 6.0}}, "bits", 6.0, 0.0, 760.0).body;
   CHECK(dots.find("<circle") != std::string::npos);
   CHECK(dots.find("<rect") == std::string::npos);
-  const auto bars = draw_bars("t", {{"a", -0.1, {}, {}}, {"b", 2.0, {}, {}}}, "bits", {}, 760.0).body;
+  const auto bars = draw_bars("t", {{"a", -0.1, {}, {}}, {"b", 2.0, {}, {}}}, "bits", {}, 0.0, 760.0).body;
   CHECK(bars.find("<rect") != std::string::npos);
-  const auto alike = draw_bars("t", {{"a", 0.0, {}, {}}}, "bits", {}, 760.0).body;
+  const auto alike = draw_bars("t", {{"a", 0.0, {}, {}}}, "bits", {}, 0.0, 760.0).body;
   CHECK(alike.find("nan") == std::string::npos);
   CHECK(alike.find("inf") == std::string::npos);
+  // Noise of 1e-4 bits, on a scale that spans 0.02 at least: no bar is longer than a fiftieth of it.
+  const auto noise =
+      draw_bars("t", {{"a", 1e-4, {}, {}}, {"b", -1e-4, {}, {}}}, "bits", 0.02, 0.02, 760.0).body;
+  CHECK(noise.find("width=\"1.") != std::string::npos);
+  const auto near = draw_bars("t", {{"a", 6.0, {}, {}}, {"b", 6.0001, {}, {}}}, "bits", {}, 0.02, 760.0).body;
+  CHECK(near.find("<circle") != std::string::npos);
 }
 
 TEST_CASE("every format writes a report that holds nothing", "[report]") {
