@@ -194,7 +194,7 @@ class Redaction(unittest.TestCase):
         one, other = self.plan("kingfisher-one"), self.plan("kingfisher-two", expert_choice(8))
         written = self.written("audit", one, other, "--redact")
         self.assert_silent(written, self.secrets)
-        self.assertIn("recording 2: ", written["text"])
+        self.assertIn("recording 2 fails: ", written["text"])
         (self.path / "red.json").write_text(written["json"])
         done = run("verify", self.path / "red.json", one, other)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
