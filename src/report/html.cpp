@@ -12,6 +12,7 @@
 #include "report/html_sections.h"
 #include "report/html_style.h"
 #include "report/told_findings.h"
+#include "report/what_to_do.h"
 #include "report/words.h"
 
 namespace pastonly::report {
@@ -79,6 +80,8 @@ std::string html_reasons(const Report& report) {
     out += html_paragraph(cut_to(reasons[i], 4'000), "reason");
   if (reasons.size() > most_reasons)
     out += html_paragraph(fmt::format("… and {} reasons more.", reasons.size() - most_reasons), "muted");
+  if (const std::string advice = what_to_do(report); !advice.empty())
+    out += html_paragraph("What to do: " + advice, "reason");
   return html_worst(report) + out;
 }
 

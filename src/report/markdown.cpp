@@ -13,6 +13,7 @@
 #include "report/limit_words.h"
 #include "report/markdown_text.h"
 #include "report/told_findings.h"
+#include "report/what_to_do.h"
 #include "report/words.h"
 
 namespace pastonly::report {
@@ -54,7 +55,10 @@ std::string markdown_verdict(const Report& report) {
   const auto reasons = reasons_in_words(report);
   for (std::size_t i = 0; i < std::min(reasons.size(), most_markdown_rows); ++i)
     out += (reasons.size() > 1 ? "- " : "") + markdown_cell(reasons[i]) + "\n";
-  return out + markdown_more(reasons.size());
+  out += markdown_more(reasons.size());
+  if (const std::string advice = what_to_do(report); !advice.empty())
+    out += "\nWhat to do: " + markdown_text(advice) + "\n";
+  return out;
 }
 
 std::string markdown_subject(const Report& report) {
