@@ -6,7 +6,10 @@
 namespace pastonly::audits {
 
 std::string layer_list(const std::vector<LayerIndex>& layers) {
+  constexpr std::size_t most = 8;
   std::string out = layers.size() == 1 ? "layer " : "layers ";
+  if (layers.size() > most)
+    return out + fmt::format("{} to {} ({} of them)", raw(layers.front()), raw(layers.back()), layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i) out += fmt::format("{}{}", i ? ", " : "", raw(layers[i]));
   return out;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,19 @@ std::vector<std::string> bin_names(const Influence& map) {
   return names;
 }
 
+/// Whether every token that moved was also asked about later tokens than the next one.
+bool asked_farther(const Influence& map) {
+  for (std::size_t decided = 0; decided < map.bins; ++decided) {
+    const double* row = map.share.data() + decided * map.bins;
+    if (std::none_of(row, row + map.bins, [](double share) { return share > 0.0; })) continue;
+    const std::size_t farther = decided + (map.width == 1 ? 2 : 1);
+    if (farther < map.bins &&
+        std::all_of(row + farther, row + map.bins, [](double share) { return std::isnan(share); }))
+      return false;
+  }
+  return true;
+}
+
 std::string what_changed(const Influence& map, bool decisions, std::size_t trials, bool proven) {
   const std::string_view what =
       decisions ? "routing decisions of a token" : "what the model computes at a token";
@@ -38,14 +52,16 @@ std::string what_changed(const Influence& map, bool decisions, std::size_t trial
         "Nothing is red: {} before a cut, in {}, are decided as before when later tokens are redrawn.",
         counted(map.asked, "token"), counted(trials, "trial"));
   std::string out =
-      fmt::format("Red: {} changed although every token up to it stayed: at {} of {} tokens, in {}. ", what,
-                  map.moved, map.asked, counted(trials, "trial"));
+      fmt::format("Red: {} changed although every token up to it stayed: at {} of {} tokens asked, over {}. ",
+                  what, map.moved, map.asked, counted(trials, "trial"));
   if (!proven) out += "It is not proven that the later tokens did it: see the findings. ";
   const auto& far = *map.farthest;
-  out += map.farthest->distance() == 1
-             ? "No change needed more than the very next token."
-             : fmt::format("The farthest: position {} changed with nothing redrawn before position {}.",
-                           far.decided, far.redrawn);
+  if (far.distance() == 1)
+    return out + (asked_farther(map)
+                      ? "No change needed more than the very next token."
+                      : "Of some only the very next token was asked about: farther ones may matter as well.");
+  out += fmt::format("The farthest: position {} changed with nothing redrawn before position {}.",
+                     far.decided, far.redrawn);
   return out;
 }
 
@@ -69,10 +85,12 @@ std::optional<Chart> influence_chart(std::span<const comparison::Trial> trials, 
   chart.rows = chart.columns = bin_names(map);
   chart.values = map.share;
   chart.forbidden = true;
-  chart.about = what_changed(map, decisions, trials.size(), proven) +
-                " A trial redraws every token from its first one on, so a cell accuses that token or a later "
-                "one. Grey: not asked, because no trial began there, or because the past may change a "
-                "decision (on the diagonal and below it).";
+  chart.about =
+      what_changed(map, decisions, trials.size(), proven) +
+      " A trial redraws every token from its first one on, so a cell accuses that token or a later "
+      "one. Grey: not asked, because no trial began there, or because the past may change a "
+      "decision (below the diagonal). Runs that redraw several rows at once are no trials here: what "
+      "they change may come from another row.";
   if (map.width > 1) chart.about += fmt::format(" A cell holds {} by {} positions.", map.width, map.width);
   return chart;
 }

@@ -113,6 +113,7 @@ struct Trace {
   std::string rule;  ///< what the producer says it ran (JSON), "" where it says nothing
   std::string producer;
   std::optional<DType> compute;  ///< the type that the router's inputs were computed in, where stated
+  bool ran_here = false;         ///< made by running the model: not a record that somebody wrote
   Layout layout;
   std::vector<std::int64_t> tokens;  // (B, S); empty where not recorded
   std::vector<std::uint8_t> valid;   // (B, S); empty = all valid

@@ -132,7 +132,13 @@ Expected<report::Explained> find(const std::string& text) {
     std::vector<std::string> all;
     for (const RuleInfo& rule : routing_rules()) all.emplace_back(rule.id);
     for (const Check& check : all_checks()) all.emplace_back(check.id);
-    for (const lint::Option& option : lint::options()) all.emplace_back(option.key);
+    for (const lint::Option& option : lint::options()) {
+      for (const lint::Condition& condition : option.when) {
+        if (!condition.key.empty()) all.emplace_back(condition.key);
+      }
+    }
+    std::ranges::sort(all);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
     return usage_error(fmt::format("no rule, check or option is called {}{}", text, suggestion(id, all)));
   }
   if (const std::string why = misread(text, id); !why.empty()) return usage_error(why);

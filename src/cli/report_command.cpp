@@ -116,7 +116,10 @@ int show_diff(const ReportArguments& arguments, const Session& session) {
 int run_command(const ReportArguments& arguments, const Session& session) {
   if (auto usable = check(arguments); !usable) return complain(usable.error());
   if (arguments.diff) return show_diff(arguments, session);
-  auto outputs = Outputs::open(session.outputs, session.color, {arguments.policy});
+  std::vector<std::string> read = arguments.paths;
+  read.push_back(arguments.policy);
+  read.push_back(arguments.into);
+  auto outputs = Outputs::open(session.outputs, session.color, read);
   if (!outputs) return complain(outputs.error());
   const auto report = load(arguments, session);
   if (!report) return complain(report.error());

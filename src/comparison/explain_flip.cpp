@@ -39,6 +39,16 @@ std::optional<double> threshold(const Trace& trace, const LayerRecord& layer, st
   return lowest;
 }
 
+/// Whether the expert takes the token where its score reaches the threshold, and only there.
+bool says(const Trace& trace, const LayerRecord& layer, std::size_t row, std::size_t position,
+          std::size_t expert, const std::optional<double>& threshold, bool taken) {
+  if (!threshold) return true;
+  std::vector<float> scratch;
+  const double score =
+      read_floats(*layer.ranking(), trace.layout.token(row, position), 1, scratch)(0, expert);
+  return (score >= *threshold) == taken;
+}
+
 std::optional<std::size_t> chunk_of(const LayerFacts::Rule& rule) {
   const auto width = rule.parameters.integer("chunk");
   if (!width || *width < 1 || routing::rule_traits(*rule.id).asks != routing::Asks::expert)
@@ -101,6 +111,10 @@ FlipExplanation explain_flip(const Trace& base, const Trace& run, std::size_t la
   if (const auto chunk = chunk_of(rule)) {
     out.threshold_before = threshold(base, before, flip.row, flip.position, flip.expert, *chunk);
     out.threshold_after = threshold(run, after, flip.run_row, flip.position, flip.expert, *chunk);
+    // Elsewhere other tokens compete than those of the chunk, in the order of a shuffle for example.
+    if (!says(base, before, flip.row, flip.position, flip.expert, out.threshold_before, !flip.after) ||
+        !says(run, after, flip.run_row, flip.position, flip.expert, out.threshold_after, flip.after))
+      out.threshold_before = out.threshold_after = std::nullopt;
   }
   const bool comparable = base.layout == run.layout && !base.tokens.empty() && !run.tokens.empty() &&
                           base.valid.empty() && flip.run_row == flip.row;

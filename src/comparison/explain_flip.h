@@ -14,7 +14,8 @@ struct FlipExplanation {
     std::size_t row = 0;
     std::size_t position = 0;
   };
-  /// Expert choice with a known chunk: the lowest score that the expert took in the token's chunk.
+  /// Expert choice with a known chunk: the lowest score that the expert took in the token's chunk. Absent
+  /// where the decision does not follow from it.
   std::optional<double> threshold_before, threshold_after;
   /// A token whose new scores alone, put into the base's, make the rule flip this decision.
   std::optional<Token> single_token;

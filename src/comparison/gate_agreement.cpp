@@ -140,9 +140,10 @@ class GateComparer {
     GateAgreement out;
     out.index = one_.index;
     out.tokens = tokens_;
-    out.difference = tokens_ > 0 ? difference_ / static_cast<double>(tokens_) : 0.0;
+    if (tokens_ == 0) return out;
+    out.difference = difference_ / static_cast<double>(tokens_);
     out.differing = {measurement::differing_gates,
-                     tokens_ > 0 ? static_cast<double>(differing_) / static_cast<double>(tokens_) : 0.0,
+                     static_cast<double>(differing_) / static_cast<double>(tokens_),
                      {},
                      {},
                      "fraction of tokens",
@@ -241,7 +242,9 @@ std::optional<GateAgreement> gate_agreement(const Trace& first, const Trace& sec
                                             const Alignment& alignment, std::size_t pair) {
   const auto& [one, other] = alignment.layers[pair];
   if (!one->gates || !other->gates) return std::nullopt;
-  return GateComparer(first, second, *one, *other).run(alignment);
+  auto found = GateComparer(first, second, *one, *other).run(alignment);
+  if (found.tokens == 0) return std::nullopt;
+  return found;
 }
 
 }  // namespace pastonly::comparison

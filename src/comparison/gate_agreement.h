@@ -22,7 +22,7 @@ struct GateAgreement {
   std::string formula;
 };
 
-/// Layer `pair` of the alignment; nullopt where either records no gates.
+/// Layer `pair` of the alignment; nullopt where either records no gates, or no token has the same experts.
 std::optional<GateAgreement> gate_agreement(const Trace& first, const Trace& second,
                                             const Alignment& alignment, std::size_t pair);
 

@@ -34,7 +34,8 @@ class HazardScan {
            zeros_.token,
            {}});
     const double tokens = static_cast<double>(alignment_.tokens);
-    const double usual = static_cast<double>(control_repeats_ + 1) / (tokens + 1.0);
+    // A collapsed router repeats itself wherever one looks, not only in the row before.
+    const double usual = static_cast<double>(std::max(control_repeats_, far_repeats_) + 1) / (tokens + 1.0);
     if (static_cast<double>(stale_.count) > 10.0 * tokens * usual * usual * usual * usual && stale_.count > 0)
       out.push_back(
           {"stale-rows",
@@ -80,11 +81,13 @@ class HazardScan {
   /// Per token: what holds in all layers so far.
   struct InAll {
     bool zero = true, repeats = true, control_repeats = true, control_zero = true;
+    bool far_repeats = true;  // the routes of a token half of the stretch away
   };
 
   void add(const Alignment::Stretch& stretch) {
     std::vector<InAll> all(stretch.count);
     all.front().repeats = false;
+    const std::size_t half = stretch.count / 2;
     const std::size_t layers = alignment_.layers.size();
     Mask01 masks[2];
     for (std::size_t l = 0; l < layers; ++l) {
@@ -92,12 +95,20 @@ class HazardScan {
       for (auto& mask : masks) mask.resize(stretch.count * experts);
       read_mask(record(l), swapped_ ? stretch.first : stretch.second, stretch.count, masks[0]);
       read_mask(control(l), swapped_ ? stretch.second : stretch.first, stretch.count, masks[1]);
-      for (std::size_t s = 0; s < stretch.count; ++s) look(masks, experts, s, l, all[s]);
+      for (std::size_t s = 0; s < stretch.count; ++s) {
+        look(masks, experts, s, l, all[s]);
+        const std::size_t far = (s + half) % stretch.count;
+        all[s].far_repeats = all[s].far_repeats && half > 0 &&
+                             std::equal(masks[0].begin() + static_cast<std::ptrdiff_t>(s * experts),
+                                        masks[0].begin() + static_cast<std::ptrdiff_t>((s + 1) * experts),
+                                        masks[0].begin() + static_cast<std::ptrdiff_t>(far * experts));
+      }
     }
     Run zeros, repeats;
     for (std::size_t s = 0; s < stretch.count; ++s) {
       const std::size_t token = (swapped_ ? stretch.first : stretch.second) + s;
       control_repeats_ += all[s].control_repeats && s > 0 ? 1 : 0;
+      far_repeats_ += all[s].far_repeats ? 1 : 0;
       zeros.add(all[s].zero && !all[s].control_zero, token, zeros_);
       repeats.add(all[s].repeats && !all[s].zero && !all[s].control_repeats && other_token(token), token,
                   stale_);
@@ -200,7 +211,7 @@ class HazardScan {
   std::vector<bool> zero_everywhere_;
   std::vector<bool> control_routes_;  // (layers) not by zeros alone
   Seen zeros_, stale_;
-  std::uint64_t control_repeats_ = 0;
+  std::uint64_t control_repeats_ = 0, far_repeats_ = 0;
   std::uint64_t before_ = 0, after_ = 0, here_ = 0, routes_ = 0;
   std::uint64_t ids_ = 0, wrapped_ = 0, changed_ = 0;
 };

@@ -27,7 +27,7 @@ struct Hazard {
 /// - zero-rows: expert 0 alone, in every layer, at four positions in turn at least
 /// - zero-layer: expert 0 alone at every token
 /// - stale-rows: the routes of the position before, in every layer, at four positions in turn at least, and
-///   ten times as often as the control's repetitions would make it
+///   ten times as often as the control's repetitions would make it, or the record's own of distant tokens
 /// - shifted-rows: routes agree with those of the neighbouring position instead
 /// - wrapped-ids: the other's ids modulo 256
 std::vector<Hazard> record_hazards(const Trace& first, const Trace& second, const Alignment& alignment,

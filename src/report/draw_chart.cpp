@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "report/chart_parts.h"
+#include "report/paragraph.h"
 #include "report/svg.h"
 
 namespace pastonly::report {
@@ -208,7 +209,26 @@ Drawing draw_series(const Chart& chart, double width) {
 }  // namespace
 
 Drawing draw(const Chart& chart, double width) {
-  return chart.kind == Chart::Kind::heat_map ? draw_heat_map(chart, width) : draw_series(chart, width);
+  constexpr double letter = 8.0, line = 18.0;
+  const auto draw_one = [&](const Chart& one) {
+    return one.kind == Chart::Kind::heat_map ? draw_heat_map(one, width) : draw_series(one, width);
+  };
+  const auto fits = static_cast<std::size_t>((width - 2.0 * chart_margin) / letter);
+  if (columns(chart.title) <= fits) return draw_one(chart);
+  // The last line of a long title stands where a short one does; the others above it.
+  Chart last = chart;
+  last.title = wrapped(chart.title, 0, fits);
+  std::string above;
+  double top = 0.0;
+  for (auto end = last.title.find('\n'); end != std::string::npos; end = last.title.find('\n')) {
+    above += text_at(chart_margin, top + 16.0, last.title.substr(0, end), "start", "title");
+    last.title.erase(0, end + 1);
+    top += line;
+  }
+  Drawing out = draw_one(last);
+  out.body = above + fmt::format("<g transform=\"translate(0 {:.1f})\">\n{}</g>\n", top, out.body);
+  out.height += top;
+  return out;
 }
 
 }  // namespace pastonly::report

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "report/chart_parts.h"
+#include "report/paragraph.h"
 #include "report/svg.h"
 
 namespace pastonly::report {
@@ -74,12 +75,12 @@ std::string key(const Chart& chart, const Shades& shades, double width, double t
 }
 
 /// Three kinds of cells, each with its words.
-std::string forbidden_key(const Chart& chart, const Shades& shades, double width, double top) {
-  double left = width - chart_margin;
+std::string forbidden_key(const Chart& chart, const Shades& shades, double top) {
+  double left = chart_margin;
   std::string out;
   const auto add = [&](double value, const std::string& words) {
-    left -= width_of(words) + 26.0;
     out += cell(left, top, 14.0, 14.0, shades.of(value), "") + text_at(left + 19.0, top + 11.0, words);
+    left += width_of(words) + 26.0;
   };
   if (shades.most() > 0.0)
     add(shades.most(), fmt::format("changed, up to {} {}", short_number(shades.most()), chart.unit));
@@ -95,6 +96,8 @@ std::string diagonal(double left, double right, double top, double bottom) {
          text_at(left + 0.3 * (right - left), top + 0.75 * (bottom - top), "the past may change a decision",
                  "middle");
 }
+
+constexpr std::size_t longest_row_name = 27;  // as much as stands in the room for it
 
 }  // namespace
 
@@ -112,7 +115,7 @@ Drawing draw_heat_map(const Chart& chart, double width) {
     return out;
   }
   const Shades shades(chart);
-  out.body += chart.forbidden ? forbidden_key(chart, shades, width, chart_title_height)
+  out.body += chart.forbidden ? forbidden_key(chart, shades, chart_title_height)
                               : key(chart, shades, width, chart_title_height);
   const double left = chart_margin + 20.0 + std::min(200.0, widest(chart.rows) + 8.0);
   const double top = chart_title_height + 22.0;
@@ -127,7 +130,8 @@ Drawing draw_heat_map(const Chart& chart, double width) {
     out.body += cell(left, top, width - chart_margin - left, static_cast<double>(rows) * h, Shade{}, "");
   for (std::size_t r = 0; r < rows; ++r) {
     const double y = top + static_cast<double>(r) * h;
-    if (r % every_row == 0) out.body += text_at(left - 6.0, y + h / 2.0 + 4.0, chart.rows[r], "end");
+    if (r % every_row == 0)
+      out.body += text_at(left - 6.0, y + h / 2.0 + 4.0, shortened(chart.rows[r], longest_row_name), "end");
     for (std::size_t c = 0; c < columns; ++c) {
       const double value = chart.values[r * columns + c], x = left + static_cast<double>(c) * w;
       if (chart.forbidden && std::isnan(value)) continue;

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "report/html_parts.h"
+#include "report/routers_text.h"
 
 namespace pastonly::report {
 namespace {
@@ -62,7 +64,9 @@ std::string training_chart(const Report::Experiment& experiment, std::string tit
 std::map<std::uint64_t, double> settling(const Routers& routers) {
   std::map<std::uint64_t, std::pair<double, double>> sums;
   for (const auto& layer : routers.fixation) {
-    for (const auto& [step, agreement] : layer.agreement) {
+    // The end agrees with itself.
+    const std::size_t told = layer.agreement.empty() ? 0 : layer.agreement.size() - 1;
+    for (const auto& [step, agreement] : std::span(layer.agreement).first(told)) {
       sums[step].first += agreement;
       sums[step].second += 1.0;
     }
@@ -82,7 +86,7 @@ std::string frozen_table(const Report::Experiment& experiment) {
     for (const auto& layer : arm.routers.frozen) {
       std::string settled = "-";
       for (const auto& fixed : arm.routers.fixation) {
-        if (fixed.layer == layer.layer) settled = fmt::format("{}", fixed.settled);
+        if (fixed.layer == layer.layer) settled = settled_in_words(fixed);
       }
       rows.push_back({arm.name, fmt::format("{}", layer.layer), settled, number(layer.alignment),
                       number(layer.alignment_other), number(layer.activation_routed),

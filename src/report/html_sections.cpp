@@ -52,14 +52,19 @@ std::string finding_article(const Kin& kin) {
 }
 
 std::string counterexamples(const Report& report) {
+  const bool arms = std::ranges::any_of(
+      report.findings, [](const auto& finding) { return finding.witness.find("arm") != nullptr; });
   std::vector<Row> rows{{"layer", "rule that fails", "where"}};
+  if (arms) rows.front().insert(rows.front().begin(), "arm");
   for (const auto& finding : report.findings) {
     const Value::Array* list = finding.witness.array("counterexamples");
     if (list == nullptr) continue;
     const Value* layer = finding.witness.find("layer");
-    for (const Value& one : *list)
+    for (const Value& one : *list) {
       rows.push_back(
           {layer != nullptr ? in_words(*layer) : "-", one.text_or("rule", "-"), one.text_or("message", "-")});
+      if (arms) rows.back().insert(rows.back().begin(), finding.witness.text_or("arm", "-"));
+    }
   }
   return html_table("Where other rules fail", rows);
 }

@@ -31,9 +31,14 @@ class Mean {
   int count_ = 0;
 };
 
+bool settled_before_end(const Report::Experiment::Routers::Fixation& layer) {
+  return layer.agreement.size() < 2 || layer.settled < layer.agreement.back().first;
+}
+
 /// Figures of one line.
 struct Line {
   Mean epsilon, cosine, coupling, settled, own, other, routed, all;
+  std::size_t late = 0;  // layers that settled at the end alone
 
   void add(const Routers& routers) {
     if (!routers.training.empty()) {
@@ -42,7 +47,12 @@ struct Line {
       cosine.add(end.absolute_cosine);
       coupling.add(end.coupling);
     }
-    for (const auto& layer : routers.fixation) settled.add(static_cast<double>(layer.settled));
+    for (const auto& layer : routers.fixation) {
+      if (settled_before_end(layer))
+        settled.add(static_cast<double>(layer.settled));
+      else
+        ++late;
+    }
     for (const auto& layer : routers.frozen) {
       own.add(layer.alignment);
       other.add(layer.alignment_other);
@@ -55,7 +65,7 @@ struct Line {
             epsilon.words(),
             cosine.words(),
             coupling.words(4),
-            settled.words(0),
+            late == 0 ? settled.words(0) : fmt::format("{}, {} late", settled.words(0), late),
             own.words() + " / " + other.words(),
             routed.words() + " / " + all.words()};
   }
@@ -65,11 +75,16 @@ constexpr const char* note =
     "epsilon: half the distance to the nearest router row, relative to the row's length. |cosine|: between "
     "router rows. coupling: expert-router coupling loss at alpha 1. settled: the step from which nine tenths "
     "of "
-    "a fixed batch's routes above chance are those of the end. gradients: cosine of a router row's gradient "
+    "a fixed batch's routes above chance are those of the end; late: layers whose routes are not before the "
+    "end. gradients: cosine of a router row's gradient "
     "with the leading direction of its expert's / of another expert's. activation: correlation of score and "
     "activation norm over the routed / over all tokens. Means over layers.";
 
 }  // namespace
+
+std::string settled_in_words(const Report::Experiment::Routers::Fixation& layer) {
+  return settled_before_end(layer) ? fmt::format("{}", layer.settled) : "not before the end";
+}
 
 std::string routers_text(const Report::Experiment& experiment, const TextStyle& style) {
   std::vector<Row> rows{{"arm", "epsilon", "|cosine|", "coupling", "settled", "gradients", "activation"}};

@@ -76,13 +76,18 @@ class SameTokens {
       const std::string& path = request_.models[leader_];
       leading_ = is_checkpoint(path) ? base_of_checkpoint(path, request_) : base_of(path, options_);
     }
-    if (!*leading_ || i == leader_) return *leading_;
+    if (!*leading_ || i == leader_) return marked(i, *leading_);
     const std::string& path = request_.models[i];
-    return is_checkpoint(path) ? run_on_tokens_of(**leading_, path, request_.checkpoint)
-                               : base_of(path, options_);
+    return marked(i, is_checkpoint(path) ? run_on_tokens_of(**leading_, path, request_.checkpoint)
+                                         : base_of(path, options_));
   }
 
  private:
+  Expected<Trace> marked(std::size_t i, Expected<Trace> trace) const {
+    if (trace) trace->ran_here = is_checkpoint(request_.models[i]);
+    return trace;
+  }
+
   const CompareRequest& request_;
   input::TraceOptions options_;
   std::size_t leader_;

@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <system_error>
+#include <vector>
 
+#include "input/files/atomic_file.h"
 #include "input/files/hash.h"
+#include "input/files/mapped_file.h"
 #include "report/json.h"
 #include "session/report_file.h"
 
@@ -52,8 +56,13 @@ std::string differs(const Report& first, const Report& part) {
 Expected<void> add(const std::string& path, const Report& report, Files& files) {
   const fs::path directory = fs::path(plan_of(report)->path).parent_path();
   for (const FileRecord& file : report.subject.files) {
-    if (fs::path(file.path).parent_path() != directory) continue;
     const std::string name = fs::path(file.path).filename().string();
+    if (fs::path(file.path).parent_path() != directory) {
+      if (!name.ends_with(".in.safetensors") && !name.ends_with(".out.safetensors")) continue;
+      return input_error(fmt::format(
+          "{}: states {}, which is not beside its plan.json: no audit of a plan reads such a file", path,
+          file.path));
+    }
     const auto [at, first] = files.try_emplace(name, Wanted{file, &path, report.subject.name});
     if (first || at->second.file.sha256 == file.sha256) continue;
     return input_error(
@@ -64,44 +73,42 @@ Expected<void> add(const std::string& path, const Report& report, Files& files) 
   return {};
 }
 
-/// Where the file is: a part may have been moved together with its report.
-Expected<fs::path> find(const Wanted& wanted) {
+/// Where the file may be: a part may have been moved together with its report.
+std::vector<fs::path> places(const Wanted& wanted) {
   const fs::path stated = wanted.file.path, beside = fs::path(*wanted.report).parent_path();
-  for (const fs::path& place : {stated, beside / fs::path(wanted.subject).filename() / stated.filename(),
-                                beside / stated.filename()}) {
+  // "plan/" names the folder as "plan" does.
+  const fs::path subject = (fs::path(wanted.subject) / "").parent_path().filename();
+  std::vector<fs::path> found;
+  for (const fs::path& place : {stated, beside / subject / stated.filename(), beside / stated.filename()}) {
     std::error_code error;
-    if (fs::is_regular_file(place, error)) return place;
+    if (fs::is_regular_file(place, error)) found.push_back(place);
   }
-  return input_error(
-      fmt::format("{}: is missing; {} was made from it (it is looked for there and beside the report)",
-                  stated.string(), *wanted.report));
+  return found;
 }
 
 Expected<void> copy(const Wanted& wanted, const fs::path& target) {
   std::error_code error;
-  if (fs::exists(target, error)) {
+  if (fs::exists(fs::symlink_status(target, error))) {
     const auto there = input::sha256_file(target);
     if (!there) return tl::unexpected(there.error());
     if (*there == wanted.file.sha256) return {};
     return input_error(fmt::format("{}: is there and is another file than {}; merge into an empty directory",
                                    target.string(), wanted.file.path));
   }
-  const auto from = find(wanted);
-  if (!from) return tl::unexpected(from.error());
-  const fs::path aside = target.string() + ".part";
-  if (!fs::copy_file(*from, aside, fs::copy_options::overwrite_existing, error))
+  const auto found = places(wanted);
+  for (const fs::path& place : found) {
+    const auto bytes = input::MappedFile::open(place);
+    if (!bytes) return tl::unexpected(bytes.error());
+    if (input::sha256_bytes((*bytes)->bytes()) != wanted.file.sha256) continue;
+    const std::span<const std::byte> whole[] = {(*bytes)->bytes()};
+    return input::write_atomically(target, whole);
+  }
+  if (found.empty())
     return input_error(
-        fmt::format("{}: cannot be copied to {}: {}", from->string(), aside.string(), error.message()));
-  const auto hash = input::sha256_file(aside);
-  const bool same = hash && *hash == wanted.file.sha256;
-  if (same) fs::rename(aside, target, error);
-  if (same && !error) return {};
-  std::error_code ignored;
-  fs::remove(aside, ignored);
-  if (!hash) return tl::unexpected(hash.error());
-  if (error) return input_error(fmt::format("{}: cannot be written: {}", target.string(), error.message()));
+        fmt::format("{}: is missing; {} was made from it (it is looked for there and beside the report)",
+                    wanted.file.path, *wanted.report));
   return input_error(fmt::format("{}: changed since the audit that {} is of; audit that part again",
-                                 from->string(), *wanted.report));
+                                 found.front().string(), *wanted.report));
 }
 
 /// What no part states would be audited with the rest.
@@ -137,6 +144,10 @@ Expected<Report> gather_parts(const PartsRequest& request, const Environment& en
     if (!part) return part;
     if (auto added = add(path, *part, files); !added) return tl::unexpected(added.error());
   }
+  if (first->baseline)
+    environment.say(
+        fmt::format("{}: its baseline is left aside; hold the merged report against it with report --diff",
+                    request.reports.front()));
   const fs::path directory = request.directory;
   std::error_code error;
   fs::create_directories(directory, error);

@@ -63,6 +63,7 @@ class Template(Repository):
         self.assertEqual(self.job_run(command="lint", subject="launch").returncode, 1)
         self.assertEqual(self.job_run(command="lint", subject="launch/clean run.sh").returncode, 0)
         self.assertEqual(self.job_run(command="compare", subject="plans/clean plan\nplans/leaky plan\n").returncode, 1)
+        self.assertEqual(self.job_run(command="compare", subject="  plans/clean plan\r\n plans/leaky plan \r\n").returncode, 1)
         absent = self.job_run(subject="plans/absent")
         self.assertEqual(absent.returncode, 2)
         self.assertIn("plans/absent", absent.stderr)

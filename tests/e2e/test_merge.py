@@ -87,6 +87,48 @@ class Merged(unittest.TestCase):
             moved.append(self.path / "here" / report.name)
         self.assertEqual(self.merge(moved).returncode, 0)
 
+    def test_a_folder_named_with_a_slash_and_a_namesake_elsewhere(self):
+        """As tab completion names it; of two files in question the one counts that the report is of."""
+        self.parts(count=2)
+        here = self.path / "here"
+        here.mkdir()
+        reports = []
+        for part in range(2):
+            shutil.move(self.path / f"part{part}", here)
+            reports.append(here / f"slash{part}.json")
+            run("audit", f"part{part}/", *POLICY, "-q", "-o", f"json={reports[-1]}", cwd=here)
+        elsewhere = self.path / "elsewhere"
+        shutil.copytree(here / "part1", elsewhere / "part1")
+        other = sorted((elsewhere / "part1").glob("*.out.safetensors"))[1]
+        data = bytearray(other.read_bytes())
+        data[-1] ^= 1
+        other.write_bytes(data)
+        done = run("report", "--merge", *reports, "--into", self.path / "whole", cwd=elsewhere)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_what_is_read_is_never_written_over(self):
+        _, reports = self.parts(count=2)
+        before = reports[0].read_bytes()
+        self.assertRefused(self.merge(reports, None, "-o", f"json={reports[0]}"), 4, str(reports[0]))
+        self.assertRefused(self.merge(reports, self.path / "part0", "-o", f"json={self.path / 'part0' / 'plan.json'}"), 4, "plan.json")
+        self.assertRefused(run("report", reports[0], "-o", f"json={reports[0]}"), 4, str(reports[0]))
+        self.assertEqual(reports[0].read_bytes(), before)
+        victim = self.path / "victim"
+        victim.write_bytes(b"mine")
+        (self.path / "whole").mkdir()
+        (self.path / "whole" / "plan.json.part").symlink_to(victim)
+        self.assertEqual(self.merge(reports).returncode, 0)
+        self.assertEqual(victim.read_bytes(), b"mine")
+
+    def test_runs_elsewhere_are_refused(self):
+        _, reports = self.parts(count=2)
+        report = json.loads(reports[0].read_text())
+        for file in report["subject"]["files"]:
+            if file["path"].endswith("0000.out.safetensors"):
+                file["path"] = str(self.path / "0000.out.safetensors")
+        reports[0].write_text(json.dumps(report))
+        self.assertRefused(self.merge(reports), 2, "not beside its plan.json")
+
     def test_what_was_copied_is_kept_and_one_part_may_take_in_the_others(self):
         _, reports = self.parts()
         self.assertEqual(self.merge(reports, self.path / "part0").returncode, 0)

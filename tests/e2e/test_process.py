@@ -128,6 +128,12 @@ class Process(unittest.TestCase):
         self.assertEqual(flips(live), flips(recorded))
         self.assertEqual(live["detection_limit"]["trials"], recorded["detection_limit"]["trials"])
 
+    def test_a_recording_of_all_checks_without_log_probabilities_ends(self):
+        plan = self.folder / "plan"
+        code, _, said = self.asked("causal", options=("--record", plan))
+        self.assertEqual(code, 0, said)
+        self.assertTrue((plan / "plan.json").exists())
+
     def test_a_program_that_ends_is_started_once_more(self):
         code, report, said = self.asked("causal", "die-once")
         self.assertEqual(code, 0, said)

@@ -84,11 +84,13 @@ Expected<std::string> sha256_file(const std::filesystem::path& path) {
   return std::move(hashed->sha256);
 }
 
-std::string sha256_text(std::string_view text) {
+std::string sha256_bytes(std::span<const std::byte> bytes) {
   Sha256 hash;
-  hash.add(text.data(), text.size());
+  hash.add(bytes.data(), bytes.size());
   return hash.hex();
 }
+
+std::string sha256_text(std::string_view text) { return sha256_bytes(std::as_bytes(std::span(text))); }
 
 Expected<void> hash_files(std::vector<FileRecord>& files, const std::atomic<bool>* stop) {
   std::vector<std::optional<Error>> errors(files.size());

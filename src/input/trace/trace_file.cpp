@@ -388,10 +388,9 @@ Expected<Trace> TraceReader::read_losses() {
     return tensor != nullptr && (tensor->shape.size() != 2 || tensor->shape != roles->tokens->shape);
   };
   if (!roles->layers.empty() || !roles->unknown.empty() || roles->predictions || roles->tokens == nullptr ||
-      roles->log_probs == nullptr || misshapen(roles->tokens) || misshapen(roles->log_probs) ||
-      misshapen(roles->valid))
-    return input_error(
-        fmt::format("{}: expected tokens and logprobs, (sequences, positions), and no layers", file_.path));
+      misshapen(roles->tokens) || misshapen(roles->log_probs) || misshapen(roles->valid))
+    return input_error(fmt::format(
+        "{}: expected tokens, logprobs if any, (sequences, positions), and no layers", file_.path));
   describe(*metadata);
   trace_.layout = {roles->tokens->shape[0], roles->tokens->shape[1],
                    metadata->order.value_or(TokenOrder::batch_major)};

@@ -48,7 +48,7 @@ Expected<Trace> read_trace(const std::filesystem::path& path, const TraceOptions
 /// Writes pastonly.trace/1. Equal traces give equal bytes.
 Expected<void> write_trace(const std::filesystem::path& path, const TraceData& trace);
 /// Reads back what write_trace made of a trace without layers: what the model said of its tokens. Input
-/// errors: as well other tensors, or no log-probabilities.
+/// errors: as well other tensors.
 Expected<Trace> read_losses(const std::filesystem::path& path);
 /// Writes an input of a plan, pastonly.tokens/1: `tokens` (and `valid`).
 Expected<void> write_tokens(const std::filesystem::path& path, const Layout& layout,

@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Container, List, Optional, Tuple
 
 import numpy as np
 
@@ -35,8 +35,9 @@ class RunError(RuntimeError):
 
 
 def record(model, plan_dir, facts: Optional[Facts] = None, vocab: Optional[int] = None, wait: bool = True,
-           lease: float = LEASE, log: Optional[Callable[[str], None]] = None) -> Answered:
-    """Writes NNNN.out.safetensors for every run of the plan that has none and that no other worker is making.
+           lease: float = LEASE, log: Optional[Callable[[str], None]] = None,
+           only: Optional[Container[int]] = None) -> Answered:
+    """Writes NNNN.out.safetensors for every run of the plan that has none and that no other worker is making; `only`: of these.
 
     With `wait` it ends when the whole plan is made, and takes over the runs of workers that died. Raises RunError
     with the first run that fails; runs that are made stay.
@@ -48,10 +49,10 @@ def record(model, plan_dir, facts: Optional[Facts] = None, vocab: Optional[int] 
     say = log or (lambda text: print(text, file=sys.stderr, flush=True))
     answered = Answered()
     for run in runs:
-        if run["kind"] in UNANSWERED and not _file(folder, run, "out").exists():
+        if run["kind"] in UNANSWERED and (only is None or run["id"] in only) and not _file(folder, run, "out").exists():
             answered.skipped.append((run["id"], f"{run['kind']}: {UNANSWERED[run['kind']]}"))
             say(f"run {run['id']} is skipped: {answered.skipped[-1][1]}")
-    runs = [run for run in runs if run["kind"] not in UNANSWERED]
+    runs = [run for run in runs if run["kind"] not in UNANSWERED and (only is None or run["id"] in only)]
     while True:
         with generators_kept():
             for run in runs:

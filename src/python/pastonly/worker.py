@@ -40,6 +40,13 @@ def _builds(found) -> bool:
                for p in inspect.signature(found).parameters.values())
 
 
+def _runs(text: str) -> range:
+    first, _, last = text.partition("-")
+    if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+        raise argparse.ArgumentTypeError(f"{text}: expected FIRST-LAST, for example 0-99")
+    return range(int(first), int(last or first) + 1)
+
+
 def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pastonly.worker", description=__doc__.split("\n\n")[1])
     parser.add_argument("plan", nargs="?", help="plan directory")
@@ -47,6 +54,8 @@ def main(arguments=None) -> int:
     parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION",
                         help="builds the model, or is it; hf:DIRECTORY for a transformers checkpoint")
     parser.add_argument("--vocab", type=int, help="size of the vocabulary, where the model does not say it")
+    parser.add_argument("--runs", type=_runs, metavar="FIRST-LAST", help="make these runs alone: one part of a plan that several "
+                                                                         "places record (pastonly report --merge)")
     parser.add_argument("--no-wait", action="store_true", help="end when every run is made or being made, and take over none")
     parser.add_argument("--lease", type=float, default=LEASE, help="seconds after which a claim that is not renewed counts as "
                                                                    "its worker's death (default: %(default)s)")
@@ -59,7 +68,8 @@ def main(arguments=None) -> int:
         if asked.serve:
             serve(model, vocab=asked.vocab)
             return 0
-        done = record(model, asked.plan, vocab=asked.vocab, wait=not asked.no_wait, lease=asked.lease)
+        done = record(model, asked.plan, vocab=asked.vocab, wait=not asked.no_wait, lease=asked.lease,
+                      only=asked.runs)
     except ModuleNotFoundError as error:
         print(f"pastonly.worker: the Python package {error.name} is not installed for {sys.executable}; what adapters need says "
               "docs/python.md", file=sys.stderr)
