@@ -145,8 +145,8 @@ class GateComparer {
     GateAgreement out;
     out.index = one_.index;
     out.tokens = tokens_;
-    out.difference = difference_.measurement(measurement::gate_difference, "of the largest gate", one_.index,
-                                             alpha, seed);
+    out.difference =
+        difference_.measurement(measurement::gate_difference, "of the largest gate", one_.index, alpha, seed);
     out.difference.samples = tokens_;
     out.differing = {measurement::differing_gates,
                      tokens_ > 0 ? static_cast<double>(differing_) / static_cast<double>(tokens_) : 0.0,

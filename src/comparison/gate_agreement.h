@@ -13,8 +13,8 @@ namespace pastonly::comparison {
 struct GateAgreement {
   LayerIndex index{};
   std::uint64_t tokens = 0;
-  /// Mean over tokens of the largest difference of an expert's gates, over the token's largest gate; bootstrap
-  /// over sequences.
+  /// Mean over tokens of the largest difference of an expert's gates, over the token's largest gate;
+  /// bootstrap over sequences.
   Measurement difference;
   Measurement differing;  ///< share of tokens where that is beyond the rounding of the stated computation
   std::size_t first = 0, second = 0;  ///< the first such token of each, batch-major; where there is any

@@ -39,7 +39,7 @@ Report::Baseline::Entry entry_of(const Fields& in) {
     entry.severity = *level;
   }
   for (const Fields& m : in.objects("figures")) entry.figures.push_back(measurement_of(m));
-  entry.message = in.maybe_text("message").value_or("");
+  if (in.has("message")) entry.message = in.text("message");
   entry.state = in.text("state");
   if (entry.state != "found" && entry.state != "gone" && entry.state != "not assessed")
     in.refuse("state", "found, gone or not assessed");

@@ -19,7 +19,8 @@ using Entry = Report::Baseline::Entry;
 
 /// Claims without an amount of their own: the measurements of their check that say how large they are.
 bool is_figure_of(std::string_view claim, std::string_view name) {
-  if (claim == claim::flip || claim == claim::future_or_batch) return name == measurement::flip_rate_decisions;
+  if (claim == claim::flip || claim == claim::future_or_batch)
+    return name == measurement::flip_rate_decisions;
   if (claim == claim::change) return name == measurement::moved_log_probs;
   // The share of tokens is soon that of all of them, and says nothing then.
   if (claim == claim::gate_mismatch)
@@ -40,7 +41,9 @@ std::uint64_t successes(const Measurement& m) {
 }
 
 /// Units that all say the same give an interval without width, which is none.
-bool has_interval(const Measurement& m) { return (m.lower || m.upper) && !(m.lower == m.upper && is_share(m)); }
+bool has_interval(const Measurement& m) {
+  return (m.lower || m.upper) && !(m.lower == m.upper && is_share(m));
+}
 
 double lower_end(const Measurement& m, double alpha) {
   if (has_interval(m) || !is_share(m)) return m.lower.value_or(m.value);
@@ -104,8 +107,7 @@ std::optional<Entry> entry_of(const Report& report, const Report::Dismissed& dis
   Entry entry{dismissed.check, claim.id, {}, {}, "", Severity::none, {*claim.amount}, "", ""};
   for (const LayerIndex layer : claim.layers) entry.layers.push_back(raw(layer));
   entry.rules = rules_of(report, entry.layers);
-  entry.fingerprint =
-      fingerprint(entry.check, entry.claim, entry.layers, entry.rules, which(entry.figures));
+  entry.fingerprint = fingerprint(entry.check, entry.claim, entry.layers, entry.rules, which(entry.figures));
   return entry;
 }
 
@@ -124,8 +126,8 @@ bool is_of(const Entry& entry, const Report::Finding& finding, bool part, bool r
     if (at == entry.layers.end()) return false;
     rules.push_back(entry.rules[static_cast<std::size_t>(at - entry.layers.begin())]);
   }
-  return !ruled || fingerprint(entry.check, entry.claim, finding.layers, rules,
-                                which(finding)) == finding.fingerprint;
+  return !ruled ||
+         fingerprint(entry.check, entry.claim, finding.layers, rules, which(finding)) == finding.fingerprint;
 }
 
 bool ran(const Report& report, std::string_view check) {

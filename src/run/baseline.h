@@ -17,8 +17,8 @@ struct EarlierReport {
 };
 
 /// What `earlier` accepts of one recording: its findings that its policy did not ignore, and what was within
-/// its limits. Of a report that had a baseline itself: that one's entries, but those that were gone, so that a
-/// chain of reports accepts nothing that its first report did not.
+/// its limits. Of a report that had a baseline itself: that one's entries, but those that were gone, so that
+/// a chain of reports accepts nothing that its first report did not.
 Report::Baseline baseline_of(const Report& earlier);
 
 /// Why findings of the two cannot be held against each other, "" where they can: kind of subject, mode,
@@ -32,8 +32,8 @@ std::string differs_in_kind(const Report& earlier, const Report& later);
 /// level alpha. Where there is no figure the sentence must be the same, but of rules.
 std::string grown(const Report::Baseline::Entry& entry, const Report::Finding& now, const Report& report);
 
-/// The figures of a finding that must not grow: its amount, or the flip rates of its layers and the like; those
-/// of fewer than three runs with an interval of the share's width at least.
+/// The figures of a finding that must not grow: its amount, or the flip rates of its layers and the like;
+/// those of fewer than three runs with an interval of the share's width at least.
 std::vector<Measurement> figures_of(const Report& report, const Report::Finding& finding);
 
 /// Gives every finding that the policy does not ignore its standing to report.baseline, suppresses accepted

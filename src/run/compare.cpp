@@ -113,9 +113,15 @@ class Comparison {
   }
 
   /// How often a fault of a record was seen, over all its tokens.
-  static Measurement counted(std::string label, std::uint64_t count, std::string unit, std::uint64_t samples) {
-    return {measurement::of(measurement::hazard, label), static_cast<double>(count), {}, {}, std::move(unit),
-            samples, {}};
+  static Measurement counted(std::string label, std::uint64_t count, std::string unit,
+                             std::uint64_t samples) {
+    return {measurement::of(measurement::hazard, label),
+            static_cast<double>(count),
+            {},
+            {},
+            std::move(unit),
+            samples,
+            {}};
   }
 
   void places() {
@@ -147,8 +153,9 @@ class Comparison {
             fmt::format(
                 "layer l of the first is routed as layer l{:+} of the second: one of the records is shifted",
                 alignment_.suspected_shift))
-          .amount = counted("shifted-layers", static_cast<std::uint64_t>(std::abs(alignment_.suspected_shift)),
-                            "layers", alignment_.layers.size());
+          .amount =
+          counted("shifted-layers", static_cast<std::uint64_t>(std::abs(alignment_.suspected_shift)),
+                  "layers", alignment_.layers.size());
     if (first_.mode != second_.mode)
       claim(claim::aligned, Claim::Basis::observation,
             fmt::format("the first is in mode {}, the second in {}", name(first_.mode), name(second_.mode)));
