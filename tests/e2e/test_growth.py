@@ -131,15 +131,19 @@ class Grown(unittest.TestCase):
         self.assertEqual({e["state"] for e in entries}, {"found"})
 
     def test_a_sentence_without_figures_must_be_the_same(self):
-        self.accept("audit", LEAKY)
-        report = json.loads(self.base.read_text())
-        for finding in report["findings"]:
-            if finding["check"] == "trace-integrity":
-                finding.update(amount=None, message="2 tokens have no expert")
-        entries = self.path / "other.json"
-        entries.write_text(json.dumps(report))
-        _, states = self.held("audit", LEAKY, baseline=entries)
-        self.assertIn(("oddity", "new"), states)
+        """No rule explains the routes of this layer, and how much the best explains is said in words alone."""
+        odd = self.trace("odd", mask=lambda m, i: m if i % 5 else 1 - m)
+        self.accept("audit", odd)
+        _, states = self.held("audit", odd)
+        self.assertIn(("unexplained", "accepted"), states)
+        known = json.loads(self.base.read_text())
+        for finding in known["findings"]:
+            if finding["claim"] == "unexplained":
+                self.assertIsNone(finding["amount"])
+                finding["message"] = finding["message"].replace("%", "9%", 1)
+        self.base.write_text(json.dumps(known))
+        _, states = self.held("audit", odd)
+        self.assertIn(("unexplained", "worse"), states)
 
 
 if __name__ == "__main__":
