@@ -59,9 +59,9 @@ std::string figure_in_words(const Measurement& m) {
   return m.layer ? fmt::format("{} of layer {}", m.name, raw(*m.layer)) : m.name;
 }
 
-/// Of two runs a bootstrap says little: the interval is at least that of the share.
+/// Of few runs a bootstrap is too narrow (stats/bootstrap.h): the interval is at least that of the share.
 void widen(Measurement& rate, const Report::CheckEntry& check, double alpha) {
-  constexpr std::uint64_t fewest_runs = 3;
+  constexpr std::uint64_t fewest_runs = 8;
   if (rate.name != measurement::flip_rate_decisions || !has_interval(rate) || !is_share(rate)) return;
   const bool few = std::ranges::any_of(check.measurements, [&](const Measurement& m) {
     return m.name == measurement::run_flip_rate && m.layer == rate.layer && m.samples < fewest_runs;
@@ -247,7 +247,10 @@ std::string grown(const Entry& entry, const Report::Finding& now, const Report& 
     return fmt::format("its severity was {}, and is {}", name(entry.severity), name(now.severity));
   const auto figures = figures_of(report, now);
   if (figures.empty() && !entry.figures.empty()) return "it states no figure, and did";
-  if (figures.empty() && !entry.message.empty() && entry.message != now.message)
+  // Notes of noise never say the same twice, and fail nothing.
+  const bool noise = claim::is_about_noise(now.claim) && now.severity <= Severity::note;
+  const bool told = !noise && !entry.message.empty();
+  if (figures.empty() && told && entry.message != now.message)
     return "it has no figure that could be held against the baseline's, and says something else";
   for (const Measurement& m : figures) {
     const auto then = std::ranges::find_if(
