@@ -119,12 +119,26 @@ std::string help_for(TraceIssue::Kind kind) {
 /// Code that was not run may route in any way: more than an oddity.
 bool is_own_code(std::string_view hazard) { return hazard.ends_with(claim::own_code); }
 
-Claim claim_of(TraceIssue::Kind kind, std::string_view hazard, const Found& found) {
+/// More of it is another finding. What loading noticed is counted by runs.
+Measurement amount_of(std::string_view hazard, const Found& found, std::uint64_t rows) {
+  const bool counted = found.count > 0;
+  const std::uint64_t times = counted ? found.count : std::max<std::uint64_t>(1, found.runs.size());
+  return {measurement::of(measurement::hazard, hazard),
+          static_cast<double>(times),
+          {},
+          {},
+          counted ? "times" : "runs",
+          rows,
+          {}};
+}
+
+Claim claim_of(TraceIssue::Kind kind, std::string_view hazard, const Found& found, std::uint64_t rows) {
   Claim claim;
   claim.id = kind == TraceIssue::Kind::contradiction ? claim::contradiction
              : is_own_code(hazard)                   ? claim::own_code
                                                      : claim::oddity;
   claim.basis = Claim::Basis::observation;
+  claim.amount = amount_of(hazard, found, rows);
   const std::string runs =
       found.runs.size() > 1 ? fmt::format(" in {} runs", found.runs.size()) : std::string();
   claim.message = found.count == 0 ? found.text + (runs.empty() ? "" : "; the same" + runs)
@@ -187,7 +201,7 @@ Outcome run_trace_integrity(const CheckContext& context) {
   measure(measurement::contradictions, of_kind(TraceIssue::Kind::contradiction), "kinds");
   measure(measurement::oddities, of_kind(TraceIssue::Kind::oddity), "kinds");
   measure(measurement::filler_pairs, static_cast<double>(filler), "pairs");
-  for (const auto& [key, found] : issues) ran.claims.push_back(claim_of(key.first, key.second, found));
+  for (const auto& [key, found] : issues) ran.claims.push_back(claim_of(key.first, key.second, found, rows));
   return ran;
 }
 

@@ -43,6 +43,7 @@ inline constexpr const char* layers_left_out = "layers_left_out";
 // What a trace shows.
 inline constexpr const char* contradictions = "contradictions";
 inline constexpr const char* oddities = "oddities";
+inline constexpr const char* hazard = "hazard";  ///< [kind]: how often, an amount
 inline constexpr const char* filler_pairs = "filler_pairs";
 inline constexpr const char* explained = "explained";
 inline constexpr const char* declared_explained = "declared_explained";

@@ -33,7 +33,8 @@ struct Report {
   struct SubjectEntry {
     std::string kind, name, mode, stage;
     std::vector<FileRecord> files;
-    std::uint64_t tokens = 0;  ///< token positions over all distinct runs
+    std::uint64_t tokens = 0;                 ///< token positions over all distinct runs
+    std::optional<std::uint64_t> run_tokens;  ///< token positions of the base run; not in older reports
     std::optional<std::uint64_t> vocab;
     Value options;  ///< what the command line said of the files (batch, layout, map, ...), an object
   };
@@ -70,6 +71,7 @@ struct Report {
       std::string fingerprint;
       Severity severity = Severity::none;  ///< none: it was within the limits of its policy
       std::vector<Measurement> figures;    ///< that must not grow
+      std::string message;                 ///< without figures: that must be the same; "" where withheld
       std::string state;                   ///< found | gone | not assessed
     };
     std::string name, sha256;     ///< the file's path, and the hash of its bytes
@@ -95,7 +97,8 @@ struct Report {
     std::string message;
     std::vector<std::uint32_t> layers;
     Value witness;
-    std::string fingerprint;  ///< stable over runs: hash of check, claim, layers and rule
+    std::string
+        fingerprint;  ///< stable over runs: hash of check, claim, layers, rules and the amount's label
     std::string help;
     std::optional<std::string> suppressed;  ///< the reason of the ignore that hides it
     Claim::Basis basis = Claim::Basis::proof;

@@ -1,14 +1,37 @@
 #include "cli/baseline_option.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "cli/messages.h"
 #include "cli/validators.h"
 #include "session/baseline_file.h"
 
 namespace pastonly::cli {
+namespace {
+
+/// What the policy allows becomes an entry as well, and another policy need not allow it.
+std::string allowed_in_words(const Report& report) {
+  std::vector<std::string> names;
+  const auto add = [&](const Report& one) {
+    for (const auto& entry : run::baseline_of(one).entries) {
+      if (entry.severity == Severity::none) names.push_back(entry.check + "/" + entry.claim);
+    }
+  };
+  add(report);
+  for (const Report& other : report.beside) add(other);
+  if (names.empty()) return "";
+  const std::size_t count = names.size();
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return fmt::format(", and {} that this policy allows ({})", count, fmt::join(names, ", "));
+}
+
+}  // namespace
 
 void add_baseline_options(CLI::App& command, BaselineArguments& arguments) {
   CLI::Option* written =
@@ -54,8 +77,8 @@ int conclude(const BaselineArguments& arguments, const Report& report) {
   };
   auto findings = open(report);
   for (const Report& other : report.beside) findings += open(other);
-  tell_line(fmt::format("{}: {} finding{} to be accepted with --baseline{}", arguments.write, findings,
-                        findings == 1 ? "" : "s",
+  tell_line(fmt::format("{}: {} finding{} to be accepted with --baseline{}{}", arguments.write, findings,
+                        findings == 1 ? "" : "s", allowed_in_words(report),
                         report.verdict == Verdict::error || report.verdict == Verdict::inconclusive
                             ? "; what was not assessed is not accepted"
                             : ""));

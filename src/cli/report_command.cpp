@@ -80,7 +80,7 @@ Expected<Report> load(const ReportArguments& arguments, const Session& session) 
 Expected<run::EarlierReport> redacted(run::EarlierReport read) {
   auto report = report::redact(read.report);
   if (!report) return tl::unexpected(report.error());
-  return run::EarlierReport{*std::move(report), "withheld", read.sha256};
+  return run::EarlierReport{*std::move(report), "withheld", ""};
 }
 
 /// Two reports side by side, on stdout.

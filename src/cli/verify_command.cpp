@@ -125,7 +125,7 @@ Expected<std::vector<run::Statement>> hold_redacted(const Report& stated,
   if (!again) return tl::unexpected(again.error());
   const auto redacted = report::redact(*again);
   if (!redacted) return tl::unexpected(redacted.error());
-  std::vector<run::Statement> held;
+  std::vector<run::Statement> held = session::hold_baseline(stated);
   const auto hold_one = [&](const Report& redacted_one, const Report& original, const Report& made) {
     const bool same =
         redacted_one.redaction && made.redaction && redacted_one.redaction->digest == made.redaction->digest;
@@ -247,6 +247,10 @@ int verify_redacted(const Report& stated, const VerifyArguments& arguments, cons
                 "");
   const auto full = session::read_report(first);
   if (!full) return complain(full.error());
+  if (full->redaction)
+    return complain(
+        {Error::Kind::usage,
+         fmt::format("{}: is redacted itself; name the full report, or what it was made from", first)});
   const auto redacted = report::redact(*full);
   if (!redacted) return complain(redacted.error());
   auto held = working(

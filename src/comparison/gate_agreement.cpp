@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "comparison/by_sequence.h"
 #include "pastonly/names.h"
 
 namespace pastonly::comparison {
@@ -133,15 +134,21 @@ class Formulas {
 class GateComparer {
  public:
   GateComparer(const Trace& first, const Trace& second, const LayerRecord& one, const LayerRecord& other)
-      : one_(one), other_(other), tolerance_(rounding_between(first, second)) {}
+      : one_(one),
+        other_(other),
+        tolerance_(rounding_between(first, second)),
+        positions_(first.layout.positions),
+        difference_(first.layout.sequences) {}
 
-  GateAgreement run(const Alignment& alignment) {
+  GateAgreement run(const Alignment& alignment, double alpha, std::uint64_t seed) {
     for (const Alignment::Stretch& stretch : alignment.stretches) add(stretch);
     GateAgreement out;
     out.index = one_.index;
     out.tokens = tokens_;
     if (tokens_ == 0) return out;
-    out.difference = difference_ / static_cast<double>(tokens_);
+    out.difference =
+        difference_.measurement(measurement::gate_difference, "of the largest gate", one_.index, alpha, seed);
+    out.difference.samples = tokens_;
     out.differing = {measurement::differing_gates,
                      static_cast<double>(differing_) / static_cast<double>(tokens_),
                      {},
@@ -191,7 +198,7 @@ class GateComparer {
     }
     // A gate that is no number differs from any, by all of it.
     const double relative = !finite ? 1.0 : largest > 0.0 ? difference / largest : 0.0;
-    difference_ += relative;
+    difference_.add(token / positions_, relative, 1.0);
     ++tokens_;
     if (relative <= tolerance_) return;
     if (differing_++ == 0) place_ = {token, other};
@@ -225,7 +232,8 @@ class GateComparer {
   std::vector<std::uint8_t> masks_[2];
   std::vector<Gates> sample_;
   std::uint64_t tokens_ = 0, differing_ = 0;
-  double difference_ = 0.0;
+  std::size_t positions_;
+  BySequence difference_;
   std::array<std::size_t, 2> place_{};
 };
 
@@ -239,10 +247,11 @@ double rounding_between(const Trace& first, const Trace& second) {
 }
 
 std::optional<GateAgreement> gate_agreement(const Trace& first, const Trace& second,
-                                            const Alignment& alignment, std::size_t pair) {
+                                            const Alignment& alignment, std::size_t pair, double alpha,
+                                            std::uint64_t seed) {
   const auto& [one, other] = alignment.layers[pair];
   if (!one->gates || !other->gates) return std::nullopt;
-  auto found = GateComparer(first, second, *one, *other).run(alignment);
+  auto found = GateComparer(first, second, *one, *other).run(alignment, alpha, seed);
   if (found.tokens == 0) return std::nullopt;
   return found;
 }

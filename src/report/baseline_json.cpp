@@ -19,6 +19,7 @@ Json entry_json(const Report::Baseline::Entry& entry) {
           {"fingerprint", entry.fingerprint},
           {"severity", name(entry.severity)},
           {"figures", std::move(figures)},
+          {"message", entry.message},
           {"state", entry.state}};
 }
 
@@ -38,6 +39,7 @@ Report::Baseline::Entry entry_of(const Fields& in) {
     entry.severity = *level;
   }
   for (const Fields& m : in.objects("figures")) entry.figures.push_back(measurement_of(m));
+  if (in.has("message")) entry.message = in.text("message");
   entry.state = in.text("state");
   if (entry.state != "found" && entry.state != "gone" && entry.state != "not assessed")
     in.refuse("state", "found, gone or not assessed");

@@ -116,10 +116,12 @@ Json subject_json(const Report::SubjectEntry& subject) {
   for (const FileRecord& file : subject.files) {
     files.push_back({{"path", file.path}, {"bytes", file.bytes}, {"sha256", file.sha256}});
   }
-  return {{"kind", subject.kind},          {"name", subject.name},
-          {"mode", subject.mode},          {"stage", subject.stage},
-          {"files", std::move(files)},     {"tokens", subject.tokens},
-          {"vocab", maybe(subject.vocab)}, {"options", parameters_json(subject.options)}};
+  Json json{{"kind", subject.kind},          {"name", subject.name},
+            {"mode", subject.mode},          {"stage", subject.stage},
+            {"files", std::move(files)},     {"tokens", subject.tokens},
+            {"vocab", maybe(subject.vocab)}, {"options", parameters_json(subject.options)}};
+  if (subject.run_tokens) json["run_tokens"] = *subject.run_tokens;
+  return json;
 }
 
 }  // namespace

@@ -151,6 +151,7 @@ Report::SubjectEntry subject_of(const Fields& in) {
     subject.files.push_back({file.text("path"), file.count("bytes"), file.text("sha256")});
   }
   subject.tokens = in.count("tokens");
+  if (in.has("run_tokens")) subject.run_tokens = in.count("run_tokens");
   subject.vocab = in.maybe_count("vocab");
   subject.options = in.value("options");
   return subject;

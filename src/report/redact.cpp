@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
+#include <string>
 
 #include "input/files/hash.h"
 #include "pastonly/check.h"
@@ -20,6 +21,29 @@ constexpr std::uint64_t fewest_tokens = 64;
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> list) {
   return std::ranges::find(list, text) != list.end();
 }
+
+/// The names that somebody gave tags, in the order in which the figures name them.
+class TagNames {
+ public:
+  /// "drop_rate_by[tag 1]" for a figure of a tag; others stay.
+  std::string renamed(const std::string& figure) {
+    for (const char* by : {measurement::explained_by, measurement::drop_rate_by}) {
+      const std::string_view label = label_in(figure, by);
+      if (label.empty() || is_one_of(label, {"token", "position"})) continue;
+      const auto next = fmt::format("tag {}", names_.size() + 1);
+      return measurement::of(by, names_.emplace(label, next).first->second);
+    }
+    return figure;
+  }
+
+ private:
+  static std::string_view label_in(std::string_view figure, std::string_view by) {
+    const bool fits = figure.size() > by.size() + 2 && figure.starts_with(by) && figure[by.size()] == '[' &&
+                      figure.ends_with(']');
+    return fits ? figure.substr(by.size() + 1, figure.size() - by.size() - 2) : std::string_view();
+  }
+  std::map<std::string, std::string> names_;
+};
 
 /// Claims whose sentences hold counts, shares and p-values over all tokens, and no name out of a file.
 bool holds_counts_alone(std::string_view claim) {
@@ -131,15 +155,32 @@ std::string digest_of(const Report& report) {
   return input::sha256_text(all);
 }
 
+bool is_digest(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+bool is_option(std::string_view key) {
+  constexpr std::size_t longest = 24;
+  return key.size() <= longest &&
+         key.find_first_not_of("abcdefghijklmnopqrstuvwxyz-_") == std::string_view::npos;
+}
+
 void redact_subject(Report& report, const std::string& name) {
   auto& subject = report.subject;
-  Report::Redaction redaction{digest_of(report), {}};
+  // A report that says it is redacted may be anybody's: what it withheld already stays withheld.
+  Report::Redaction redaction = report.redaction.value_or(Report::Redaction{});
+  std::erase_if(redaction.withheld, [](const std::string& key) { return !is_option(key); });
+  if (!subject.files.empty() || !is_digest(redaction.digest)) redaction.digest = digest_of(report);
   subject.name = name;
   subject.files.clear();
   Value options{Value::Object{}};
   const auto* stated = subject.options.object();
   for (const auto& [key, option] : stated != nullptr ? *stated : Value::Object{}) {
-    may_stay(key, option) ? options.set(key, option) : redaction.withheld.push_back(key);
+    if (may_stay(key, option)) {
+      options.set(key, option);
+    } else if (std::ranges::count(redaction.withheld, key) == 0) {
+      redaction.withheld.push_back(key);
+    }
   }
   subject.options = std::move(options);
   report.redaction = std::move(redaction);
@@ -170,7 +211,7 @@ void redact_rules(Report& report) {
   }
 }
 
-void redact_one(Report& report, const std::string& name, const TextRedactor& texts) {
+void redact_one(Report& report, const std::string& name, const TextRedactor& texts, TagNames& tags) {
   redact_claims(report, texts);
   redact_rules(report);
   redact_subject(report, name);
@@ -179,6 +220,7 @@ void redact_one(Report& report, const std::string& name, const TextRedactor& tex
     check.reason = texts.scrubbed(check.reason);
     check.charts.clear();
     std::erase_if(check.measurements, [](const Measurement& m) { return is_of_one_token(m.name); });
+    for (Measurement& m : check.measurements) m.name = tags.renamed(m.name);
   }
   for (auto& row : report.not_assessed) row.reason = texts.scrubbed(row.reason);
   for (auto& reason : report.verdict_reasons) reason = texts.judged(reason);
@@ -187,6 +229,8 @@ void redact_one(Report& report, const std::string& name, const TextRedactor& tex
   }
   if (report.baseline) {
     report.baseline->name = "withheld";
+    report.baseline->sha256.clear();
+    for (auto& entry : report.baseline->entries) entry.message.clear();
     if (!is_one_of(report.baseline->policy, {"ci", "release"})) report.baseline->policy = "withheld";
   }
   if (!is_one_of(report.policy.name, {"ci", "release"})) report.policy.name = "withheld";
@@ -196,22 +240,26 @@ void redact_one(Report& report, const std::string& name, const TextRedactor& tex
 }  // namespace
 
 Expected<Report> redact(const Report& report) {
-  if (report.redaction) return report;
   if (report.subject.kind == "configuration" || report.experiment)
     return usage_error(
         fmt::format("--redact: the report is of pastonly {}; reports of audit and compare can be redacted",
                     report.experiment ? "lab" : "lint"));
   for (const Report* one : all_of(report)) {
-    if (one->subject.kind != "logs" && one->subject.tokens < fewest_tokens)
+    // Runs of a plan repeat the same few tokens.
+    const std::uint64_t tokens =
+        std::min(one->subject.tokens, one->subject.run_tokens.value_or(one->subject.tokens));
+    if (one->subject.kind != "logs" && tokens < fewest_tokens)
       return usage_error(fmt::format(
-          "--redact: {} token positions; of fewer than {} the figures themselves tell single decisions",
-          one->subject.tokens, fewest_tokens));
+          "--redact: {} token positions in a run; of fewer than {} the figures themselves tell single "
+          "decisions",
+          tokens, fewest_tokens));
   }
   const TextRedactor texts = redactor_of(report);
   Report out = report;
-  redact_one(out, out.beside.empty() ? "withheld" : "recording 1", texts);
+  TagNames tags;
+  redact_one(out, out.beside.empty() ? "withheld" : "recording 1", texts, tags);
   for (std::size_t i = 0; i < out.beside.size(); ++i)
-    redact_one(out.beside[i], fmt::format("recording {}", i + 2), texts);
+    redact_one(out.beside[i], fmt::format("recording {}", i + 2), texts, tags);
   return out;
 }
 

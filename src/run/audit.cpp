@@ -138,6 +138,7 @@ Expected<Report> audit(Subject& subject, const Policy& policy, const AuditOption
   report.tool = {"pastonly", std::string(version()), std::string(commit())};
   report.run.seed = options.seed;
   report.subject = subject_of(subject.info(), observations);
+  report.subject.run_tokens = valid_tokens(*base);
   report.checks = std::move(checked->entries);
   report.layers = layers_of(*base, checked->outcomes);
   report.totals = totals_of(report.layers, checked->outcomes, report.subject.vocab);

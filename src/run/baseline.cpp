@@ -17,12 +17,16 @@ namespace {
 
 using Entry = Report::Baseline::Entry;
 
-/// Claims without an amount of their own: the measurement of their check that says how large they are.
-const char* figure_name(std::string_view claim) {
-  if (claim == claim::flip || claim == claim::future_or_batch) return measurement::flip_rate_decisions;
-  if (claim == claim::change) return measurement::moved_log_probs;
-  if (claim == claim::gate_mismatch) return measurement::differing_gates;
-  return nullptr;
+/// Claims without an amount of their own: the measurements of their check that say how large they are.
+bool is_figure_of(std::string_view claim, std::string_view name) {
+  if (claim == claim::flip || claim == claim::future_or_batch)
+    return name == measurement::flip_rate_decisions;
+  if (claim == claim::change) return name == measurement::moved_log_probs;
+  // The share of tokens is soon that of all of them, and says nothing then.
+  if (claim == claim::gate_mismatch)
+    return name == measurement::differing_gates || name == measurement::gate_difference;
+  if (claim == claim::loss_mismatch) return name == measurement::log_prob_distance;
+  return false;
 }
 
 /// A share that counts of its samples give an interval.
@@ -36,15 +40,18 @@ std::uint64_t successes(const Measurement& m) {
   return static_cast<std::uint64_t>(std::llround(m.value * static_cast<double>(m.samples)));
 }
 
+/// Units that all say the same give an interval without width, which is none.
+bool has_interval(const Measurement& m) {
+  return (m.lower || m.upper) && !(m.lower == m.upper && is_share(m));
+}
+
 double lower_end(const Measurement& m, double alpha) {
-  if (m.lower) return *m.lower;
-  if (m.upper || !is_share(m)) return m.value;
+  if (has_interval(m) || !is_share(m)) return m.lower.value_or(m.value);
   return stats::clopper_pearson(successes(m), m.samples, alpha).lower;
 }
 
 double upper_end(const Measurement& m, double alpha) {
-  if (m.upper) return std::max(*m.upper, m.value);
-  if (m.lower || !is_share(m)) return m.value;
+  if (has_interval(m) || !is_share(m)) return std::max(m.upper.value_or(m.value), m.value);
   return stats::clopper_pearson(successes(m), m.samples, alpha).upper;
 }
 
@@ -52,15 +59,44 @@ std::string figure_in_words(const Measurement& m) {
   return m.layer ? fmt::format("{} of layer {}", m.name, raw(*m.layer)) : m.name;
 }
 
+/// Of few runs a bootstrap is too narrow (stats/bootstrap.h): the interval is at least that of the share.
+void widen(Measurement& rate, const Report::CheckEntry& check, double alpha) {
+  constexpr std::uint64_t fewest_runs = 8;
+  if (rate.name != measurement::flip_rate_decisions || !has_interval(rate) || !is_share(rate)) return;
+  const bool few = std::ranges::any_of(check.measurements, [&](const Measurement& m) {
+    return m.name == measurement::run_flip_rate && m.layer == rate.layer && m.samples < fewest_runs;
+  });
+  if (!few) return;
+  const auto share = stats::clopper_pearson(successes(rate), rate.samples, alpha);
+  rate.lower = std::min(rate.lower.value_or(rate.value), share.lower);
+  rate.upper = std::max(rate.upper.value_or(rate.value), share.upper);
+}
+
+/// What a finding of a layer's rule says is its fingerprint; its sentence names an example.
+bool says_a_rule(std::string_view claim) { return claim == claim::leaky_rule; }
+
 Entry entry_of(const Report& report, const Report::Finding& finding) {
-  return {finding.check,
-          finding.claim,
-          finding.layers,
-          rules_of(report, finding.layers),
-          finding.fingerprint,
-          finding.severity,
-          figures_of(report, finding),
-          ""};
+  Entry entry{finding.check,
+              finding.claim,
+              finding.layers,
+              rules_of(report, finding.layers),
+              finding.fingerprint,
+              finding.severity,
+              figures_of(report, finding),
+              "",
+              ""};
+  if (entry.figures.empty() && !says_a_rule(finding.claim) && !report.redaction)
+    entry.message = finding.message;
+  return entry;
+}
+
+/// Which of several hazards, arms and the like.
+std::string_view which(const std::vector<Measurement>& figures) {
+  return figures.empty() ? std::string_view() : label_of(figures.front().name);
+}
+
+std::string_view which(const Report::Finding& finding) {
+  return finding.amount ? label_of(finding.amount->name) : std::string_view();
 }
 
 /// What was within the limits then may be so again under another policy. What was not significant then is no
@@ -68,10 +104,10 @@ Entry entry_of(const Report& report, const Report::Finding& finding) {
 std::optional<Entry> entry_of(const Report& report, const Report::Dismissed& dismissed) {
   const Claim& claim = dismissed.claim;
   if (!claim.amount || claim.basis == Claim::Basis::statistical) return std::nullopt;
-  Entry entry{dismissed.check, claim.id, {}, {}, "", Severity::none, {*claim.amount}, ""};
+  Entry entry{dismissed.check, claim.id, {}, {}, "", Severity::none, {*claim.amount}, "", ""};
   for (const LayerIndex layer : claim.layers) entry.layers.push_back(raw(layer));
   entry.rules = rules_of(report, entry.layers);
-  entry.fingerprint = fingerprint(entry.check, entry.claim, entry.layers, entry.rules);
+  entry.fingerprint = fingerprint(entry.check, entry.claim, entry.layers, entry.rules, which(entry.figures));
   return entry;
 }
 
@@ -79,6 +115,7 @@ std::optional<Entry> entry_of(const Report& report, const Report::Dismissed& dis
 /// looked for, so a layer whose rule is another, or none, is another layer.
 bool is_of(const Entry& entry, const Report::Finding& finding, bool part, bool ruled) {
   if (entry.check != finding.check || entry.claim != finding.claim) return false;
+  if (which(entry.figures) != which(finding)) return false;
   // A comparison's shares are over all layers, and which of them a rounding touches is chance.
   if (entry.check == check_id::same_routes && finding.amount) return true;
   if (!part) return ruled ? entry.fingerprint == finding.fingerprint : entry.layers == finding.layers;
@@ -89,7 +126,8 @@ bool is_of(const Entry& entry, const Report::Finding& finding, bool part, bool r
     if (at == entry.layers.end()) return false;
     rules.push_back(entry.rules[static_cast<std::size_t>(at - entry.layers.begin())]);
   }
-  return !ruled || fingerprint(entry.check, entry.claim, finding.layers, rules) == finding.fingerprint;
+  return !ruled ||
+         fingerprint(entry.check, entry.claim, finding.layers, rules, which(finding)) == finding.fingerprint;
 }
 
 bool ran(const Report& report, std::string_view check) {
@@ -101,8 +139,13 @@ bool ran(const Report& report, std::string_view check) {
 /// finding, or any number on parts of its layers.
 Entry* match(std::vector<Entry>& entries, const Report::Finding& finding, const Report& report) {
   Entry* outgrown = nullptr;
+  // Of an audit that did not look for rules (--check) none are known.
+  const auto known = [](const Entry& entry) {
+    return std::ranges::any_of(entry.rules, [](const std::string& rule) { return !rule.empty(); });
+  };
   const bool ruled =
-      std::ranges::any_of(report.layers, [](const auto& layer) { return layer.facts.rule.has_value(); });
+      std::ranges::any_of(report.layers, [](const auto& layer) { return layer.facts.rule.has_value(); }) &&
+      std::ranges::any_of(entries, known);
   for (const bool part : {false, true}) {
     for (Entry& entry : entries) {
       if ((!part && !entry.state.empty()) || !is_of(entry, finding, part, ruled)) continue;
@@ -136,14 +179,15 @@ std::size_t over_all(const Report& report, auto of_one) {
 
 std::vector<Measurement> figures_of(const Report& report, const Report::Finding& finding) {
   if (finding.amount) return {*finding.amount};
-  const char* name = figure_name(finding.claim);
   std::vector<Measurement> out;
   for (const auto& check : report.checks) {
-    if (name == nullptr || check.id != finding.check) continue;
+    if (check.id != finding.check) continue;
     for (const Measurement& m : check.measurements) {
       const bool here =
           m.layer ? std::ranges::count(finding.layers, raw(*m.layer)) > 0 : finding.layers.empty();
-      if (m.name == name && here) out.push_back(m);
+      if (!is_figure_of(finding.claim, m.name) || !here) continue;
+      out.push_back(m);
+      widen(out.back(), check, report.policy.alpha);
     }
   }
   return out;
@@ -153,16 +197,14 @@ Report::Baseline baseline_of(const Report& earlier) {
   Report::Baseline out;
   out.version = earlier.tool.version;
   out.policy = earlier.policy.name;
-  std::vector<Entry> first = earlier.baseline ? earlier.baseline->entries : std::vector<Entry>();
-  for (Entry& entry : first) entry.state.clear();
+  if (earlier.baseline) {
+    // What was new or worse there was not accepted by anybody.
+    out.entries = earlier.baseline->entries;
+    std::erase_if(out.entries, [](const Entry& entry) { return entry.state == "gone"; });
+    return out;
+  }
   for (const auto& finding : earlier.findings) {
-    Entry* accepted =
-        finding.standing && finding.standing->state == "accepted" ? match(first, finding, earlier) : nullptr;
-    if (accepted != nullptr) {
-      out.entries.push_back(*accepted);
-    } else if (!finding.suppressed) {
-      out.entries.push_back(entry_of(earlier, finding));
-    }
+    if (!finding.suppressed) out.entries.push_back(entry_of(earlier, finding));
   }
   for (const auto& dismissed : earlier.dismissed) {
     if (auto entry = entry_of(earlier, dismissed)) out.entries.push_back(*std::move(entry));
@@ -203,7 +245,14 @@ std::string grown(const Entry& entry, const Report::Finding& now, const Report& 
   constexpr double rounding = 1e-6;  // builds for different processors round differently
   if (entry.severity != Severity::none && now.severity > entry.severity)
     return fmt::format("its severity was {}, and is {}", name(entry.severity), name(now.severity));
-  for (const Measurement& m : figures_of(report, now)) {
+  const auto figures = figures_of(report, now);
+  if (figures.empty() && !entry.figures.empty()) return "it states no figure, and did";
+  // Notes of noise never say the same twice, and fail nothing.
+  const bool noise = claim::is_about_noise(now.claim) && now.severity <= Severity::note;
+  const bool told = !noise && !entry.message.empty();
+  if (figures.empty() && told && entry.message != now.message)
+    return "it has no figure that could be held against the baseline's, and says something else";
+  for (const Measurement& m : figures) {
     const auto then = std::ranges::find_if(
         entry.figures, [&](const Measurement& old) { return old.name == m.name && old.layer == m.layer; });
     const std::string what = figure_in_words(m);

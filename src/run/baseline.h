@@ -17,8 +17,8 @@ struct EarlierReport {
 };
 
 /// What `earlier` accepts of one recording: its findings that its policy did not ignore, and what was within
-/// its limits. What it accepted itself by a baseline stays as it was there, so that a chain of reports never
-/// accepts growth that its first report did not.
+/// its limits. Of a report that had a baseline itself: that one's entries, but those that were gone, so that
+/// a chain of reports accepts nothing that its first report did not.
 Report::Baseline baseline_of(const Report& earlier);
 
 /// Why findings of the two cannot be held against each other, "" where they can: kind of subject, mode,
@@ -29,10 +29,12 @@ std::string differs_in_kind(const Report& earlier, const Report& later);
 /// Why `entry` does not accept what `now` found: "" where it does. Severity must not be higher. Of each
 /// figure the lower end of its interval now must not lie above the upper end then, and it must rest on at
 /// least half of the samples. Figures without an interval that are shares get that of Clopper and Pearson at
-/// level alpha.
+/// level alpha. Where there is no figure the sentence must be the same, but of rules and of notes about
+/// noise.
 std::string grown(const Report::Baseline::Entry& entry, const Report::Finding& now, const Report& report);
 
-/// The figures of a finding that must not grow: its amount, or the flip rates of its layers and the like.
+/// The figures of a finding that must not grow: its amount, or the flip rates of its layers and the like;
+/// those of fewer than eight runs with an interval of the share's width at least.
 std::vector<Measurement> figures_of(const Report& report, const Report::Finding& finding);
 
 /// Gives every finding that the policy does not ignore its standing to report.baseline, suppresses accepted

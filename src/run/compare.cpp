@@ -112,6 +112,18 @@ class Comparison {
     return out;
   }
 
+  /// How often a fault of a record was seen, over all its tokens.
+  static Measurement counted(std::string label, std::uint64_t count, std::string unit,
+                             std::uint64_t samples) {
+    return {measurement::of(measurement::hazard, label),
+            static_cast<double>(count),
+            {},
+            {},
+            std::move(unit),
+            samples,
+            {}};
+  }
+
   void places() {
     for (const std::string& found : alignment_.found)
       claim(claim::aligned, Claim::Basis::observation, found + "; compared accordingly");
@@ -140,19 +152,26 @@ class Comparison {
       claim(claim::unsound_record, Claim::Basis::observation,
             fmt::format(
                 "layer l of the first is routed as layer l{:+} of the second: one of the records is shifted",
-                alignment_.suspected_shift));
+                alignment_.suspected_shift))
+          .amount =
+          counted("shifted-layers", static_cast<std::uint64_t>(std::abs(alignment_.suspected_shift)),
+                  "layers", alignment_.layers.size());
     if (first_.mode != second_.mode)
       claim(claim::aligned, Claim::Basis::observation,
             fmt::format("the first is in mode {}, the second in {}", name(first_.mode), name(second_.mode)));
     few_tokens();
     for (const bool swapped : {true, false}) {
       const Trace& record = swapped ? first_ : second_;
+      const std::string side = swapped ? "the first" : "the second";
       for (const TraceIssue& issue : record.issues) {
         const bool sound = issue.kind == TraceIssue::Kind::oddity;
-        claim(sound ? claim::aligned : claim::unsound_record, Claim::Basis::observation,
-              fmt::format("of {}: {}", swapped ? "the first" : "the second", issue.message));
+        Claim& made = claim(sound ? claim::aligned : claim::unsound_record, Claim::Basis::observation,
+                            fmt::format("of {}: {}", side, issue.message));
+        if (!sound)
+          made.amount = counted(side + ": " + issue.id, std::max<std::uint64_t>(1, issue.count), "times",
+                                record.layout.tokens());
       }
-      contradictions(record, swapped ? "the first" : "the second");
+      contradictions(record, side);
       if (record.ran_here) continue;
       for (const comparison::Hazard& hazard : record_hazards(first_, second_, alignment_, swapped)) {
         const bool harmless = hazard.id == "undecided-tokens";
@@ -162,14 +181,16 @@ class Comparison {
         Claim& made = claim(harmless ? claim::aligned : claim::unsound_record,
                             harmless ? Claim::Basis::observation : Claim::Basis::proof, std::move(message));
         made.layers = hazard.layers;
-        if (!harmless)
-          made.help = "The record is not of what was routed: mend what writes it, and record again.";
+        if (harmless) continue;
+        made.amount = counted(side + ": " + hazard.id, hazard.count,
+                              hazard.id == "zero-layer" ? "layers" : "tokens", alignment_.tokens);
+        made.help = "The record is not of what was routed: mend what writes it, and record again.";
       }
     }
   }
 
   /// What no model can have recorded.
-  void contradictions(const Trace& record, const char* side) {
+  void contradictions(const Trace& record, const std::string& side) {
     std::vector<integrity::Scan> scans(record.layers.size() + 1);
     passes_.begin(0.15);
     stats::parallel_for(record.layers.size(), [&](std::size_t l) {
@@ -194,6 +215,8 @@ class Comparison {
       Claim& made = claim(claim::unsound_record, Claim::Basis::proof,
                           fmt::format("of {}: {} {} {}; the first at {}", side, all.count, fault.unit,
                                       fault.text, place(record, all.token)));
+      made.amount = counted(side + ": " + std::string(fault.id), all.count, std::string(fault.unit),
+                            record.layout.tokens());
       made.layers = std::move(layers);
       made.help = "No model routes like this, so the recording is wrong.";
     }
@@ -248,6 +271,8 @@ class Comparison {
                       zeros[of_second ? 1 : 0], of_second ? "second" : "first",
                       of_second ? "first" : "second"));
       made.layers = layers;
+      made.amount = counted(of_second ? "the second: zero-scores" : "the first: zero-scores",
+                            zeros[of_second ? 1 : 0], "rows", alignment_.tokens);
     }
   }
 
@@ -263,7 +288,8 @@ class Comparison {
     if (2 * alignment_.tokens >= most) return;
     claim(claim::unsound_record, Claim::Basis::observation,
           fmt::format("decisions of {} tokens are in both, of {} that the shorter recording has",
-                      alignment_.tokens, most));
+                      alignment_.tokens, most))
+        .amount = counted("few-in-both", most - std::min(most, alignment_.tokens), "tokens", most);
   }
 
   /// Figures over all layers: a token counts where any layer differs.
@@ -391,20 +417,14 @@ class Comparison {
     std::vector<std::optional<comparison::GateAgreement>> all(alignment_.layers.size());
     passes_.begin(0.1);
     stats::parallel_for(all.size(), [&](std::size_t i) {
-      all[i] = comparison::gate_agreement(first_, second_, alignment_, i);
+      all[i] = comparison::gate_agreement(first_, second_, alignment_, i, policy_.alpha, seed_);
       passes_.layer_done();
     });
     std::vector<const comparison::GateAgreement*> differing;
     for (const auto& layer : all) {
       if (!layer) continue;
       out_.measurements.push_back(layer->differing);
-      out_.measurements.push_back({measurement::gate_difference,
-                                   layer->difference,
-                                   {},
-                                   {},
-                                   "of the largest gate",
-                                   layer->tokens,
-                                   layer->index});
+      out_.measurements.push_back(layer->difference);
       if (layer->differing.value > allowed_gates) differing.push_back(&*layer);
     }
     if (differing.empty()) return;
@@ -413,7 +433,7 @@ class Comparison {
         "gates of {} of the tokens with the same experts differ beyond rounding, by {:.3g} of the largest "
         "gate on "
         "average (layer {}; first at {})",
-        share(one.differing.value), one.difference, raw(one.index), place(first_, one.first));
+        share(one.differing.value), one.difference.value, raw(one.index), place(first_, one.first));
     if (!one.formula.empty()) message += fmt::format(". The second's gates are {}", one.formula);
     Claim& made = claim(claim::gate_mismatch, Claim::Basis::proof, std::move(message));
     for (const auto* layer : differing) made.layers.push_back(layer->index);
@@ -430,7 +450,8 @@ class Comparison {
     if (found->not_finite > 0)
       claim(claim::loss_mismatch, Claim::Basis::proof,
             fmt::format("{} log-probabilities within rows are no finite numbers in one or both",
-                        found->not_finite));
+                        found->not_finite))
+          .amount = counted("not-finite", found->not_finite, "log-probabilities", alignment_.tokens);
     if (found->distance.value <= found->tolerance) return;
     Claim& made = claim(claim::loss_mismatch, Claim::Basis::proof,
                         fmt::format("log-probabilities of the same tokens differ by {:.3g} nats on average, "

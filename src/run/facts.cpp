@@ -112,6 +112,11 @@ Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcome
   return totals;
 }
 
+std::uint64_t valid_tokens(const Trace& trace) {
+  if (trace.valid.empty()) return trace.layout.tokens();
+  return static_cast<std::uint64_t>(std::ranges::count_if(trace.valid, [](auto v) { return v != 0; }));
+}
+
 std::uint64_t distinct_tokens(evidence::Observations& observations) {
   using Kind = Intervention::Kind;
   std::uint64_t tokens = 0;
@@ -121,10 +126,7 @@ std::uint64_t distinct_tokens(evidence::Observations& observations) {
       continue;
     const auto trace = observations.trace(run);
     if (!trace) continue;
-    tokens +=
-        trace->valid.empty()
-            ? trace->layout.tokens()
-            : static_cast<std::uint64_t>(std::ranges::count_if(trace->valid, [](auto v) { return v != 0; }));
+    tokens += valid_tokens(*trace);
   }
   return tokens;
 }

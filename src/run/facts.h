@@ -13,6 +13,8 @@ std::vector<Report::Layer> layers_of(const Trace& base, const Outcomes& outcomes
 /// over the whole network (measurement "leak_bits" without a layer), never a sum.
 Report::Totals totals_of(const std::vector<Report::Layer>& layers, const Outcomes& outcomes,
                          std::optional<std::uint64_t> vocab);
+/// Token positions that are no padding.
+std::uint64_t valid_tokens(const Trace& trace);
 /// Valid token positions over all distinct runs: repeats, shuffles and reroutes route the base's
 /// tokens again and add none. Runs that cannot be read add none either.
 std::uint64_t distinct_tokens(evidence::Observations& observations);

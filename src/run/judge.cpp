@@ -51,6 +51,8 @@ std::optional<double> limit_of(const Measurement& amount, const Policy::Limits& 
        {measurement::drop_below_causal, measurement::drop_below_company, measurement::drop_below_shuffled}) {
     if (amount.name == swept) return limits.sweep_bits;
   }
+  // Hazards of a kind, and what one arm of training logs gains over another.
+  if (!label_of(amount.name).empty()) return std::nullopt;
   if (amount.name == measurement::drop_rate) return limits.drop_rate;
   if (amount.name == measurement::differing_tokens) return limits.mismatch_tokens;
   if (amount.name == measurement::lost_routes) return limits.mismatch_routes;
@@ -117,8 +119,8 @@ Report::Finding finding_of(const Stated& stated, const Policy& policy, std::stri
   finding.message = claim.message;
   for (const LayerIndex layer : claim.layers) finding.layers.push_back(raw(layer));
   finding.witness = claim.witness;
-  finding.fingerprint =
-      fingerprint(finding.check, claim.id, finding.layers, rules_of(report, finding.layers));
+  finding.fingerprint = fingerprint(finding.check, claim.id, finding.layers, rules_of(report, finding.layers),
+                                    claim.amount ? label_of(claim.amount->name) : "");
   finding.help = claim.help;
   finding.basis = claim.basis;
   finding.p_value = claim.p_value;

@@ -154,6 +154,7 @@ Claim drop_claim(std::span<const losses::LoggedArm> arms, const stats::SweepDrop
                         "nothing",
                         ends.first->path, ends.first->steps.back(), ends.last->steps.back(), ends.last->path)
           : "causal routing should give no such advantage");
+  claim.amount = figure;
   claim.witness.set("type", "training-logs");
   claim.witness.set("arm", arms[drop.arm].label);
   claim.witness.set("against", arms[drop.against].label);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pastonly/names.h"
+#include "run/fingerprint.h"
 #include "run/judge.h"
 #include "stats/first_few.h"
 #include "stats/interval.h"
@@ -162,7 +163,8 @@ void open_changes(const Policy& policy, const Report& report, Reasons& reasons) 
     const bool asked =
         row.check == check_id::causal_mask || std::ranges::count(policy.require, row.check) > 0;
     const Claim& claim = row.claim;
-    if (!asked || claim.amount || !(claim.p_value.value_or(1.0) <= policy.alpha)) continue;
+    const bool limited = claim.amount && label_of(claim.amount->name).empty();
+    if (!asked || limited || !(claim.p_value.value_or(1.0) <= policy.alpha)) continue;
     reasons.push_back(fmt::format("{}: {}. {}: record more repeats, or more changed runs", row.check,
                                   claim.message, row.reason));
   }

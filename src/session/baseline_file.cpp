@@ -18,7 +18,7 @@ bool same_entry(const Report::Baseline::Entry& a, const Report::Baseline::Entry&
            x.unit == y.unit && x.samples == y.samples && x.layer == y.layer;
   };
   return a.check == b.check && a.claim == b.claim && a.layers == b.layers && a.rules == b.rules &&
-         a.fingerprint == b.fingerprint && a.severity == b.severity &&
+         a.fingerprint == b.fingerprint && a.severity == b.severity && a.message == b.message &&
          std::ranges::equal(a.figures, b.figures, same_figure);
 }
 

@@ -29,9 +29,11 @@ Expected<Report> with_originals(const Report& redacted, const std::vector<std::s
   const std::string& kind = redacted.subject.kind;
   if (kind == "logs" || kind == "process" || kind == "endpoint")
     return usage_error(
-        fmt::format("the report is of {}: verify it against the full report (verify REDACTED.json "
-                    "FULL.json)",
-                    kind == "logs" ? "training logs" : "a program"));
+        kind == "logs"
+            ? "the report is of training logs: verify it against the full report (verify REDACTED.json "
+              "FULL.json)"
+            : "the report is of a program, which cannot be verified: record it (audit --exec ... "
+              "--record PLAN), audit PLAN, and verify the report of that");
   const bool comparison = kind == "comparison";
   const std::size_t wanted = comparison ? 2 : 1 + redacted.beside.size();
   if (originals.size() != wanted)

@@ -85,7 +85,7 @@ class OnePlace(unittest.TestCase):
         "input/text/training_log.h", "input/text/training_log_points.h", "lab/evaluation_json.cpp", "lab/experiment.cpp", "lab/experiment_key.cpp",
         "report/detection_limit.cpp", "report/experiment_json.cpp", "report/experiment_text.cpp", "report/json.cpp", "report/parse.cpp",
         "report/witness_words.cpp", "report/words.cpp", "run/verify_parts.cpp", "run/witness.cpp")]
-    KEYS = re.compile(r'(\.set|emplace_back)\((("\w+", )?"[\w-]+")')
+    KEYS = re.compile(r'(\.set|emplace_back|text_or)\((("\w+", )?"[\w-]+")')
 
     def declared(self, namespace):
         header = (ROOT / "include/pastonly/names.h").read_text()

@@ -139,9 +139,39 @@ class Redaction(unittest.TestCase):
         report = json.loads(written["json"])
         self.assertEqual(report["policy"]["name"], "withheld")
         self.assertTrue(report["baseline"]["entries"])
+        self.assertEqual((report["baseline"]["sha256"], {e["message"] for e in report["baseline"]["entries"]}), ("", {""}))
         (self.path / "red.json").write_text(written["json"])
         done = run("verify", self.path / "red.json", plan)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("baseline withheld: the file is not at hand", done.stdout)
+
+    def test_another_policy_later(self):
+        """A report that is redacted, or says so, is redacted again."""
+        plan = self.plan()
+        full, red, policy = self.path / "full.json", self.path / "red.json", self.path / "kingfisher-policy.json"
+        policy.write_text(json.dumps({"schema": "pastonly.policy/1", "ignore": [
+            {"check": "rule-identification", "reason": "kingfisher knows", "expires": "9999-12-31"}]}))
+        run("audit", plan, "-q", "-o", f"json={full}")
+        run("report", full, "--redact", "-o", f"json={red}")
+        written = self.written("report", red, "--policy", policy, "--redact")
+        self.assert_silent(written, self.secrets)
+        self.assertEqual(json.loads(written["json"])["redaction"], json.loads(red.read_text())["redaction"])
+        forged = json.loads(full.read_text())
+        forged["redaction"] = {"digest": "kingfisher", "withheld": ["kingfisher knows", "text"]}
+        full.write_text(json.dumps(forged))
+        written = self.written("report", full, "--redact")
+        self.assert_silent(written, self.secrets | self.told_by({"json": full.read_text()}))
+        self.assertEqual(json.loads(written["json"])["redaction"], json.loads(red.read_text())["redaction"] | {"withheld": ["text"]})
+
+    def test_names_of_tags(self):
+        plan = self.plan(model=expert_choice(8))
+        tags = self.path / "tags.txt"
+        tags.write_text("".join(f"{row % 2}\n" for row in range(4)))
+        full = self.written("audit", plan, "--tags", f"kingfisher={tags}")
+        self.assertIn("explained_by[kingfisher]", full["json"])
+        written = self.written("audit", plan, "--tags", f"kingfisher={tags}", "--redact")
+        self.assert_silent(written, self.secrets)
+        self.assertIn("explained_by[tag 1]", written["json"])
 
     def test_errors_of_files(self):
         plan = self.plan()
@@ -240,7 +270,7 @@ class Redaction(unittest.TestCase):
         (self.path / "c.yaml").write_text("moe_router_load_balancing_type: sinkhorn\n")
         run("lint", self.path / "c.yaml", "-o", f"json={lint}")
         for arguments, code, words in (
-                (("verify", red), 4, "is redacted"), (("verify", full, EXAMPLES / "leaky"), 4, "names its files itself"),
+                (("verify", red), 4, "is redacted"), (("verify", red, red), 4, "is redacted itself"), (("verify", full, EXAMPLES / "leaky"), 4, "names its files itself"),
                 (("verify", red, EXAMPLES / "leaky", EXAMPLES / "clean"), 4, "made from 1 recording"),
                 (("verify", red, self.path / "none"), 2, "none"), (("verify", red, self.path / "none.json"), 2, "none.json"),
                 (("report", lint, "--redact"), 4, "pastonly lint"),
@@ -252,6 +282,13 @@ class Redaction(unittest.TestCase):
         done = run("audit", few / "0000.out.safetensors", "--redact")
         self.assertEqual((done.returncode, done.stdout), (4, ""))
         self.assertIn("fewer than 64", done.stderr)
+        # Runs of one short row are no more tokens.
+        plan = MadePlan(self.path / "short", whole_row, sequences=1, positions=3)
+        for resample in range(23):
+            plan.suffix(0, 1, resample=resample)
+        done = run("audit", plan.write(), "--redact")
+        self.assertEqual((done.returncode, done.stdout), (4, ""))
+        self.assertIn("3 token positions in a run", done.stderr)
         text = json.loads(red.read_text())
         text["redaction"]["withheld"] = ["text"]
         red.write_text(json.dumps(text))

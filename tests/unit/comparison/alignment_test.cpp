@@ -339,7 +339,7 @@ TEST_CASE("what the second's gates are of the first's", "[alignment]") {
     const Trace first = with([](float score, float) { return score; }), second = with(gate);
     const auto alignment = comparison::align(first, second);
     REQUIRE(alignment);
-    return comparison::gate_agreement(first, second, *alignment, 1);
+    return comparison::gate_agreement(first, second, *alignment, 1, 0.05, 1);
   };
   const auto same = formula([](float score, float) { return score; });
   REQUIRE(same);

@@ -54,6 +54,7 @@ Report full() {
                     "dispatched",
                     {{"x/plan.json", 10, std::string(64, 'a')}},
                     2048,
+                    512,
                     256,
                     Value(Value::Object{{"batch", 8}})};
   report.verdict = Verdict::fail;
@@ -119,6 +120,7 @@ TEST_CASE("a baseline and what was redacted survive writing and reading", "[repo
                                "0123456789abcdef",
                                Severity::none,
                                {{"flip_rate_decisions", 0.01, 0.0, 0.02, "fraction", 100, LayerIndex{3}}},
+                               "what must be the same",
                                "not assessed"}};
   report.redaction = Report::Redaction{std::string(64, 'c'), {"text"}};
   const std::string text = write_json(report);
