@@ -27,7 +27,8 @@ void add(Report& report, const std::string& check, const std::string& claim,
   finding.message = "found";
   finding.layers = std::move(layers);
   finding.amount = std::move(amount);
-  finding.fingerprint = run::fingerprint(check, claim, finding.layers, run::rules_of(report, finding.layers));
+  finding.fingerprint = run::fingerprint(check, claim, finding.layers, run::rules_of(report, finding.layers),
+                                         finding.amount ? run::label_of(finding.amount->name) : "");
   report.findings.push_back(std::move(finding));
 }
 
