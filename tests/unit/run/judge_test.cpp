@@ -244,7 +244,7 @@ TEST_CASE("a baseline passes in the place of a failure, and of nothing else", "[
     Report report = seen();
     report.baseline.emplace();
     report.baseline->name = "old.json";
-    report.baseline->entries.push_back({"causal-mask", made.id, {1}, {""}, "", Severity::error, {}, ""});
+    report.baseline->entries.push_back({"causal-mask", made.id, {1}, {""}, "", Severity::error, {}, "", ""});
     return judged(outcomes, policy, std::move(report));
   };
   const Report passed = accepting(claim("flip"), 12);
