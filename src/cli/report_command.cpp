@@ -47,7 +47,7 @@ Expected<void> check(const ReportArguments& arguments) {
 
 /// What one audit of all parts' runs says.
 Expected<Report> merged(const ReportArguments& arguments, const Session& session) {
-  const auto first = long_run(session, [&](const session::Environment& environment) {
+  auto first = long_run(session, [&](const session::Environment& environment) {
     return session::gather_parts({arguments.paths, arguments.into}, environment);
   });
   if (!first) return first;
@@ -77,7 +77,7 @@ Expected<Report> load(const ReportArguments& arguments, const Session& session) 
   return report && session.redact ? report::redact(*report) : report;
 }
 
-Expected<run::EarlierReport> redacted(run::EarlierReport read) {
+Expected<run::EarlierReport> redacted(const run::EarlierReport& read) {
   auto report = report::redact(read.report);
   if (!report) return tl::unexpected(report.error());
   return run::EarlierReport{*std::move(report), "withheld", ""};
@@ -99,9 +99,9 @@ int show_diff(const ReportArguments& arguments, const Session& session) {
   auto b = session::read_baseline(arguments.paths[1]);
   if (!b) return complain(b.error());
   if (session.redact) {
-    if (a) a = redacted(*std::move(a));
+    a = redacted(*a);
     if (!a) return complain(a.error());
-    b = redacted(*std::move(b));
+    b = redacted(*b);
     if (!b) return complain(b.error());
   }
   const auto diff = report::diff_of(*std::move(a), *std::move(b), session::utc_today());

@@ -140,7 +140,7 @@ Expected<Report> gather_parts(const PartsRequest& request, const Environment& en
   if (!first) return first;
   Files files;
   for (const std::string& path : request.reports) {
-    const auto part = read_part(path, &*first);
+    auto part = read_part(path, &*first);
     if (!part) return part;
     if (auto added = add(path, *part, files); !added) return tl::unexpected(added.error());
   }
