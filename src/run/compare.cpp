@@ -113,7 +113,7 @@ class Comparison {
   }
 
   /// How often a fault of a record was seen, over all its tokens.
-  static Measurement counted(std::string label, std::uint64_t count, std::string unit,
+  static Measurement counted(const std::string& label, std::uint64_t count, std::string unit,
                              std::uint64_t samples) {
     return {measurement::of(measurement::hazard, label),
             static_cast<double>(count),
