@@ -209,8 +209,21 @@ class Workers(unittest.TestCase):
                 file = f"{run['id']:04}.out.safetensors"
                 self.assertEqual((folder / file).read_bytes(), (alone / file).read_bytes(), file)
 
+    def test_a_part_of_the_runs(self):
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "plan"
+            runs = toy.write_plan(folder)
+            done = subprocess.run([sys.executable, "-m", "pastonly.worker", str(folder), "--model", "toy:build", "--runs", "0,2-3,999"],
+                                  capture_output=True, text=True, cwd=Path(__file__).parent,
+                                  env={**os.environ, "PYTHONPATH": str(toy.ROOT / "src/python")})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreater(len(runs), 4)
+            self.assertEqual(sorted(path.name for path in folder.glob("*.out.safetensors")), [f"{run:04}.out.safetensors" for run in (0, 2, 3)])
+
     def test_wrong_usage_is_said(self):
-        for arguments, words in ((["--model", "toy:build"], "expected a plan directory, or --serve"),
+        for arguments, words in ((["x", "--model", "toy:build", "--runs", "7-x"], "expected numbers and ranges of runs"),
+                                 (["x", "--model", "toy:build", "--runs", "5-2"], "expected numbers and ranges of runs"),
+                                 (["--model", "toy:build"], "expected a plan directory, or --serve"),
                                  (["x", "--model", "toy"], "expected MODULE:FUNCTION"),
                                  (["x", "--model", "toy:nothing"], "nothing"), (["x", "--model", "toy:build"], "plan.json")):
             done = subprocess.run([sys.executable, "-m", "pastonly.worker", *arguments], capture_output=True, text=True, cwd=Path(__file__).parent,

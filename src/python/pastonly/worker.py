@@ -40,11 +40,15 @@ def _builds(found) -> bool:
                for p in inspect.signature(found).parameters.values())
 
 
-def _runs(text: str) -> range:
-    first, _, last = text.partition("-")
-    if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
-        raise argparse.ArgumentTypeError(f"{text}: expected FIRST-LAST, for example 0-99")
-    return range(int(first), int(last or first) + 1)
+def _runs(text: str) -> set:
+    """"0,15,19-22": numbers and ranges."""
+    found: set = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+            raise argparse.ArgumentTypeError(f"{text}: expected numbers and ranges of runs, for example 0,15,19-22")
+        found.update(range(int(first), min(int(last or first), 1 << 20) + 1))
+    return found
 
 
 def main(arguments=None) -> int:
@@ -54,7 +58,7 @@ def main(arguments=None) -> int:
     parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION",
                         help="builds the model, or is it; hf:DIRECTORY for a transformers checkpoint")
     parser.add_argument("--vocab", type=int, help="size of the vocabulary, where the model does not say it")
-    parser.add_argument("--runs", type=_runs, metavar="FIRST-LAST", help="make these runs alone: one part of a plan that several "
+    parser.add_argument("--runs", type=_runs, metavar="RUNS", help="make these runs alone, 0,15,19-22: one part of a plan that several "
                                                                          "places record (pastonly report --merge)")
     parser.add_argument("--no-wait", action="store_true", help="end when every run is made or being made, and take over none")
     parser.add_argument("--lease", type=float, default=LEASE, help="seconds after which a claim that is not renewed counts as "
