@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <set>
 
@@ -18,6 +17,7 @@
 #include "pastonly/version.h"
 #include "run/agreement_charts.h"
 #include "run/judge.h"
+#include "run/passes.h"
 #include "stats/interval.h"
 #include "stats/parallel.h"
 
@@ -46,30 +46,6 @@ std::vector<std::size_t> numbers(const std::vector<LayerIndex>& layers) {
   std::ranges::transform(layers, out.begin(), [](LayerIndex layer) { return raw(layer); });
   return out;
 }
-
-/// How far a comparison is: of its passes over the layers, the first takes the longest.
-class Passes {
- public:
-  Passes(const Watch& watch, std::size_t layers) : watch_(watch), layers_(std::max<std::size_t>(1, layers)) {}
-
-  void begin(double share) {
-    from_ += share_;
-    share_ = share;
-    done_ = 0;
-  }
-  /// From several threads.
-  void layer_done() {
-    const std::size_t done = ++done_;
-    const double of_pass = std::min(1.0, static_cast<double>(done) / static_cast<double>(layers_));
-    watch_.progress(from_ + share_ * of_pass, fmt::format("comparing: layer {} of {}", done, layers_));
-  }
-
- private:
-  const Watch& watch_;
-  std::size_t layers_;
-  double from_ = 0.0, share_ = 0.0;
-  std::atomic<std::size_t> done_{0};
-};
 
 /// What two aligned recordings say, claim by claim.
 class Comparison {
